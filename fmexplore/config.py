@@ -1,0 +1,91 @@
+"""How a network is trained, as JSON. Knows no torch and no file; `training.py` does what it says."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from fmexplore.models import Model
+from fmexplore.schema import Schema
+
+
+class Augmentation(Schema):
+    """What happens to each training image, drawn anew for each image and epoch; zeros and "none" switch off."""
+
+    flip: Literal["none", "random", "alternating"] = "none"  # alternating: mirrored every other epoch
+    shift: int = Field(0, ge=0, le=14)  # pixels, each way
+    rotation: float = Field(0, ge=0, le=180)  # degrees, each way
+    scale: float = Field(0, ge=0, le=0.9)  # 0.1: between 0.9 and 1.1 times
+    brightness: float = Field(0, ge=0, le=1)  # added, each way, where 1 is the whole range
+    contrast: float = Field(0, ge=0, le=1)  # 0.2: between 0.8 and 1.2 times
+    erasing: float = Field(0, ge=0, le=1)  # probability of a random rectangle (Zhong et al. 2017)
+
+
+class EarlyStopping(Schema):
+    """Stop when the figure has not improved for `patience` epochs, and return to the best weights."""
+
+    monitor: Literal["loss", "accuracy"] = "loss"
+    patience: int = Field(3, ge=1, le=1000)
+
+
+class TrainConfig(Schema):
+    """One training: data split, optimiser, schedule, regularisation, and how the machine is used."""
+
+    epochs: float = Field(10, gt=0, le=1000)  # fractions allowed
+    batch_size: int = Field(128, ge=2, le=4096)
+    seed: int = Field(0, ge=0, lt=2**31)
+
+    optimizer: Literal["sgd", "adam", "adamw", "rmsprop", "muon"] = "adam"
+    learning_rate: float = Field(0.001, gt=0, le=1e9)
+    momentum: float = Field(0.9, ge=0, lt=1)  # SGD and Muon
+    nesterov: bool = False  # SGD; Muon always
+    beta1: float = Field(0.9, ge=0, lt=1)  # Adam, AdamW, and AdamW beside Muon
+    beta2: float = Field(0.999, ge=0, lt=1)
+    epsilon: float = Field(1e-8, gt=0, le=1)
+    rest_learning_rate: float = Field(0.01, gt=0, le=1e9)  # AdamW's, for all that Muon does not take
+    schedule: Literal["constant", "step", "cosine", "one-cycle", "warmup-linear"] = "constant"
+    warmup: float = Field(0.2, ge=0, lt=1)  # share of the steps, for one-cycle and warmup-linear
+
+    weight_decay: float = Field(0, ge=0, le=10)  # decoupled in AdamW and Muon, an L2 gradient elsewhere
+    l1: float = Field(0, ge=0, le=10)
+    label_smoothing: float = Field(0, ge=0, lt=1)
+    augmentation: Augmentation = Augmentation()
+    early_stopping: EarlyStopping | None = None
+
+    validation: Literal["share", "none", "test"] = "share"  # none and test exist only because papers did so
+    validation_share: float = Field(0.1, ge=0.01, le=0.5)  # of the training images
+    snapshots: int = Field(12, ge=0, le=100)  # points of the run, spread evenly in the logarithm of the steps
+
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    threads: int = Field(0, ge=0, le=64)  # 0: chosen by a few timed steps
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+
+    @model_validator(mode="after")
+    def _early_stopping_needs_validation(self) -> Self:
+        if self.early_stopping and self.validation == "none":
+            raise ValueError("cannot stop early on validation figures with validation 'none'; choose 'share'")
+        return self
+
+    @property
+    def peeks(self) -> bool:
+        """Whether the test set guides this run, as it did in several papers."""
+        return self.validation == "test"
+
+
+class Execution(Schema):
+    """How a machine runs a training: chosen once by a few timed steps, then kept, so that the curve repeats."""
+
+    device: str = "cpu"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    threads: int = 1
+    images_per_second: float = 0  # as timed
+
+
+class RunConfig(Schema):
+    """All that a run can be rebuilt from."""
+
+    format: Literal[1] = 1
+    preset: str = Field("custom", pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
+    model: Model
+    training: TrainConfig = TrainConfig()

@@ -1,0 +1,253 @@
+"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): find, check, fetch, load and split it. Knows no network and no screen."""
+
+import gzip
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fmexplore.errors import DataError
+
+CLASS_NAMES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+PROJECT = Path(__file__).resolve().parent.parent
+DEBIAN_PACKAGE = "dataset-fashion-mnist"
+DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+DOWNLOAD_BYTES = 30_878_645  # the four compressed files together
+CONNECT_SECONDS = 10
+REMEDY = (
+    "run `python -m fmexplore data`, or put the four files of https://github.com/zalandoresearch/fashion-mnist into data/"
+)
+
+
+@dataclass(frozen=True)
+class IdxFile:
+    """What an idx file of the data set must hold once unpacked."""
+
+    shape: tuple[int, ...]
+    sha256: str
+
+    @property
+    def header(self) -> bytes:
+        """The idx header: two zero bytes, type 8 (uint8), the number of dimensions, each as big-endian 32 bits."""
+        return bytes([0, 0, 8, len(self.shape)]) + np.array(self.shape, ">u4").tobytes()
+
+
+# Of the unpacked content: gz headers differ between upstream and Debian.
+FILES = {
+    "train-images-idx3-ubyte": IdxFile(
+        (60000, 28, 28), "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
+    ),
+    "train-labels-idx1-ubyte": IdxFile((60000,), "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"),
+    "t10k-images-idx3-ubyte": IdxFile(
+        (10000, 28, 28), "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
+    ),
+    "t10k-labels-idx1-ubyte": IdxFile((10000,), "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
+}
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images `(n, 28, 28) uint8`, 0 black, and labels `(n,) uint8`, 0 to 9; both read-only."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        self.images.setflags(write=False)
+        self.labels.setflags(write=False)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, index: np.ndarray) -> "Split":
+        """The chosen images, as a copy."""
+        return Split(self.images[index], self.labels[index])
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The 60,000 training and 10,000 test images."""
+
+    train: Split
+    test: Split
+
+    def divide(self, validation: str, share: float) -> tuple[Split, Split | None]:
+        """Training and validation images: `share`, `none` or `test` (which peeks).
+
+        The shuffle does not depend on a run's seed, so that runs with the same share are judged by the same images.
+        """
+        if validation == "none":
+            return self.train, None
+        if validation == "test":
+            return self.train, self.test
+        order = np.random.default_rng(0).permutation(len(self.train))
+        held_out = max(1, round(share * len(self.train)))
+        return self.train.take(np.sort(order[held_out:])), self.train.take(np.sort(order[:held_out]))
+
+
+def find_folder() -> Path:
+    """The folder that holds the four files: FMEXPLORE_DATA, data/, or Debian's package.
+
+    Raises DataError saying where it looked and how to get them.
+    """
+    places = [PROJECT / "data", DEBIAN_FOLDER]
+    if chosen := os.environ.get("FMEXPLORE_DATA"):
+        places = [Path(chosen)]
+    for folder in places:
+        if any(_locate(folder, name) for name in FILES):
+            return folder
+    where = " nor in ".join(map(str, places))
+    raise DataError(f"Fashion-MNIST is not in {where}: {REMEDY}.")
+
+
+def load(folder: Path | None = None) -> DataSet:
+    """The whole data set from `folder` (default: `find_folder()`). Raises DataError naming file and remedy."""
+    folder = folder or find_folder()
+    train, test = (
+        Split(_read(folder, f"{part}-images-idx3-ubyte"), _read(folder, f"{part}-labels-idx1-ubyte"))
+        for part in ("train", "t10k")
+    )
+    return DataSet(train, test)
+
+
+def _locate(folder: Path, name: str) -> Path | None:
+    return next((path for path in (folder / f"{name}.gz", folder / name) if path.is_file()), None)
+
+
+def _read(folder: Path, name: str) -> np.ndarray:
+    path = _locate(folder, name)
+    if path is None:
+        raise DataError(f"{folder / name}.gz is missing: {REMEDY}.")
+    try:
+        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path} is broken or cut off ({error}): delete it, then {REMEDY}.") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): check its permissions.") from None
+    wanted = FILES[name]
+    header = wanted.header
+    if raw[: len(header)] != header:
+        raise DataError(f"{path} is not {name} (its header differs; swapped files?): delete it, then {REMEDY}.")
+    content = np.frombuffer(raw, np.uint8, offset=len(header))
+    if content.size != np.prod(wanted.shape):
+        raise DataError(
+            f"{path} holds {content.size:,} values instead of {int(np.prod(wanted.shape)):,}: delete it, then {REMEDY}."
+        )
+    if len(wanted.shape) == 1 and content.max() >= len(CLASS_NAMES):
+        raise DataError(f"{path} has the label {content.max()}, and labels go from 0 to 9: delete it, then {REMEDY}.")
+    if hashlib.sha256(raw).hexdigest() != wanted.sha256:
+        raise DataError(f"{path} is not Fashion-MNIST's file (its SHA-256 differs): delete it, then {REMEDY}.")
+    return content.reshape(wanted.shape)
+
+
+def fetch(folder: Path | None = None, report: Callable[[float, str], None] = lambda share, text: None) -> Path:
+    """Bring the data set into `folder` (default data/), calling `report(share done, what happens)`.
+
+    Tries torchvision's download, then Debian's package. Nothing is put in place before it has been checked.
+    Raises DataError with both reasons when neither works.
+    """
+    folder = folder or Path(os.environ.get("FMEXPLORE_DATA") or PROJECT / "data")
+    reasons = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary_parent = tempfile.mkdtemp(prefix=".download-", dir=folder)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be written ({error.strerror}): check permissions and free space.") from None
+    try:
+        for source, bring in (("torchvision's download", _download), ("the Debian package", _unpack_debian)):
+            temporary = Path(tempfile.mkdtemp(dir=temporary_parent))
+            try:
+                with _watch(temporary, lambda share, source=source: report(share, f"Getting the data by {source}")):
+                    found = bring(temporary)
+                report(1.0, "Checking the files")
+                load(found)
+                for name in FILES:
+                    path = _locate(found, name)
+                    assert path is not None  # load has just read it
+                    shutil.move(path, folder / path.name)
+                return folder
+            except (OSError, RuntimeError, DataError, subprocess.SubprocessError) as error:
+                reasons.append(f"{source}: {_first_line(error)}")
+    finally:
+        shutil.rmtree(temporary_parent, ignore_errors=True)
+    raise DataError(f"Fashion-MNIST could not be fetched ({'; '.join(reasons)}): check the network, or {REMEDY}.")
+
+
+def _download(folder: Path) -> Path:
+    from torchvision.datasets import FashionMNIST
+    from torchvision.datasets.utils import download_url
+
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(CONNECT_SECONDS)
+    try:
+        for name, md5 in FashionMNIST.resources:
+            download_url(FashionMNIST.mirrors[0] + name, str(folder), name, md5)
+    finally:
+        socket.setdefaulttimeout(before)
+    return folder
+
+
+def _unpack_debian(folder: Path) -> Path:
+    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        raise DataError("only on Debian and Ubuntu")
+
+    def run(*command: str) -> None:
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=300)
+
+    try:
+        run("apt-get", "download", DEBIAN_PACKAGE)
+    except subprocess.CalledProcessError:
+        if not hasattr(os, "geteuid") or os.geteuid() != 0:
+            raise
+        run("apt-get", "update")  # a new container has no package lists
+        run("apt-get", "download", DEBIAN_PACKAGE)
+    package = next(folder.glob("*.deb"))
+    run("dpkg-deb", "-x", package.name, "unpacked")
+    return folder / "unpacked" / DEBIAN_FOLDER.relative_to("/")
+
+
+class _watch:
+    """Reports the share of the download that has arrived in a folder, three times a second."""
+
+    def __init__(self, folder: Path, report: Callable[[float], None]) -> None:
+        self.folder, self.report, self.done = folder, report, threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> None:
+        self.thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.done.set()
+        self.thread.join()
+
+    def _run(self) -> None:
+        while not self.done.wait(0.3):
+            arrived = sum(path.stat().st_size for path in list(self.folder.glob("*.*")) if path.is_file())
+            self.report(min(arrived / DOWNLOAD_BYTES, 1.0))
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, subprocess.CalledProcessError):
+        lines = [line for line in (error.stderr or "").splitlines() if line.startswith("E:")]
+        return lines[0] if lines else f"{error.cmd[0]} ended with {error.returncode}"
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,419 @@
+"""The layer table: what a network is made of, as JSON, with the shape, parameters and FLOPs of every layer.
+
+Knows no torch, so that the app can show every edit at once; `networks.py` builds the `nn.Module`.
+Shapes are (channels, height, width) for maps and (values,) after flatten or a global pool.
+FLOPs are 2 x multiply-adds of convolutions and dense layers for one image, forward only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fmexplore.errors import ConfigError
+from fmexplore.schema import Schema
+
+IMAGE_SHAPE = (1, 28, 28)
+CLASSES = 10
+MAX_PARAMETERS = 50_000_000
+MAX_LAYERS = 300
+
+Shape = tuple[int, ...]
+Count = Annotated[int, Field(ge=1, le=4096)]
+Window = Annotated[int, Field(ge=1, le=28)]
+Padding = Literal["same", "valid"] | Annotated[int, Field(ge=0, le=14)]
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """One row of a summary: the layer, its number as people say it ("7", or "7.2.1" inside a block), and its cost."""
+
+    number: str
+    layer: Layer
+    output: Shape
+    tensors: dict[str, Shape] = field(default_factory=dict)  # names and shapes as in the module's state
+    parameters: int = 0
+    flops: int = 0
+    activations: int = 0  # values kept for the backward pass, per image
+    children: tuple[LayerInfo, ...] = ()
+
+
+class _Refused(Exception):
+    """A layer that does not fit where it stands; the summary adds its number."""
+
+
+class _Layer(Schema):
+    def output(self, shape: Shape) -> Shape:
+        """The shape it makes of `shape`; raises _Refused where that is impossible."""
+        return shape
+
+    def tensors(self, shape: Shape) -> dict[str, Shape]:
+        """Names and shapes of its state."""
+        return {}
+
+    def frozen(self) -> tuple[str, ...]:
+        """Names in `tensors` that are not trained."""
+        return ()
+
+    def flops(self, shape: Shape, output: Shape) -> int:
+        return 0
+
+    def branches(self) -> tuple[tuple[str, tuple[Layer, ...]], ...]:
+        """Inner chains and the name of each in the module's state; empty for a plain layer."""
+        return ()
+
+
+def _need_map(shape: Shape) -> None:
+    if len(shape) != 3:
+        raise _Refused(f"it needs a map, but gets {shape[0]} values: move it before the flatten or the global pool")
+
+
+def _slide(shape: Shape, kernel: int, stride: int, padding: int, what: str) -> tuple[int, int]:
+    """Height and width after a window of `kernel` has moved over a map."""
+    _need_map(shape)
+    height, width = shape[1:]
+    if kernel > min(height, width) + 2 * padding:
+        room = f" with {padding} of padding" if padding else ""
+        raise _Refused(
+            f"its {kernel}x{kernel} {what} is larger than the {height}x{width} map it gets{room}: "
+            f"use a smaller {what}, 'same' padding or fewer pools before it"
+        )
+    return (height + 2 * padding - kernel) // stride + 1, (width + 2 * padding - kernel) // stride + 1
+
+
+def _pixels(padding: Padding, kernel: int) -> int:
+    if padding == "same":
+        if kernel % 2 == 0:
+            raise _Refused(f"'same' padding needs an odd kernel, not {kernel}: use {kernel + 1} or padding 'valid'")
+        return kernel // 2
+    return 0 if padding == "valid" else padding
+
+
+class Conv(_Layer):
+    kind: Literal["conv"] = "conv"
+    filters: Count = 32
+    kernel: Window = 3
+    stride: Window = 1
+    padding: Padding = "same"
+    bias: bool = True
+
+    def output(self, shape):
+        return (self.filters, *_slide(shape, self.kernel, self.stride, self.pixels, "kernel"))
+
+    @property
+    def pixels(self) -> int:
+        """Padding in pixels on each side."""
+        return _pixels(self.padding, self.kernel)
+
+    def tensors(self, shape):
+        weight = {"weight": (self.filters, shape[0], self.kernel, self.kernel)}
+        return {**weight, "bias": (self.filters,)} if self.bias else weight
+
+    def flops(self, shape, output):
+        return 2 * self.kernel**2 * shape[0] * math.prod(output)
+
+
+class BatchNorm(_Layer):
+    """Batch normalisation; `learn_weight=False` keeps its weight at 1. Momentum is the share of the new batch."""
+
+    kind: Literal["batch_norm"] = "batch_norm"
+    learn_weight: bool = True
+    momentum: float = Field(0.1, gt=0, le=1)
+    epsilon: float = Field(1e-5, gt=0, le=0.1)
+
+    def tensors(self, shape):
+        per_channel = ("weight", "bias", "running_mean", "running_var")
+        return {**dict.fromkeys(per_channel, (shape[0],)), "num_batches_tracked": ()}
+
+    def frozen(self):
+        statistics = ("running_mean", "running_var", "num_batches_tracked")
+        return statistics if self.learn_weight else ("weight", *statistics)
+
+
+class Activation(_Layer):
+    kind: Literal["activation"] = "activation"
+    function: Literal["relu", "gelu", "tanh", "leaky_relu", "elu"] = "relu"
+
+
+class _Pool(_Layer):
+    size: Window = 2
+    stride: Window | None = None  # None: the same as size
+    padding: Annotated[int, Field(ge=0, le=14)] = 0
+
+    def output(self, shape):
+        if self.padding > self.size // 2:
+            raise _Refused(f"its padding of {self.padding} is more than half of its size {self.size}")
+        return (shape[0], *_slide(shape, self.size, self.stride or self.size, self.padding, "window"))
+
+
+class MaxPool(_Pool):
+    kind: Literal["max_pool"] = "max_pool"
+
+
+class AvgPool(_Pool):
+    kind: Literal["avg_pool"] = "avg_pool"
+
+
+class _GlobalPool(_Layer):
+    def output(self, shape):
+        _need_map(shape)
+        return shape[:1]
+
+
+class GlobalMaxPool(_GlobalPool):
+    kind: Literal["global_max_pool"] = "global_max_pool"
+
+
+class GlobalAvgPool(_GlobalPool):
+    kind: Literal["global_avg_pool"] = "global_avg_pool"
+
+
+class PixelUnshuffle(_Layer):
+    """Folds each factor x factor square of pixels into channels."""
+
+    kind: Literal["pixel_unshuffle"] = "pixel_unshuffle"
+    factor: Annotated[int, Field(ge=2, le=14)] = 2
+
+    def output(self, shape):
+        _need_map(shape)
+        if shape[1] % self.factor or shape[2] % self.factor:
+            raise _Refused(f"a {shape[1]}x{shape[2]} map cannot be cut into squares of {self.factor}")
+        return shape[0] * self.factor**2, shape[1] // self.factor, shape[2] // self.factor
+
+
+class Dropout(_Layer):
+    kind: Literal["dropout"] = "dropout"
+    rate: float = Field(0.25, ge=0, lt=1)
+
+
+class Flatten(_Layer):
+    kind: Literal["flatten"] = "flatten"
+
+    def output(self, shape):
+        return (math.prod(shape),)
+
+
+class Dense(_Layer):
+    kind: Literal["dense"] = "dense"
+    units: Count = 128
+    bias: bool = True
+
+    def output(self, shape):
+        if len(shape) != 1:
+            raise _Refused(f"it gets a {'x'.join(map(str, shape))} map: put a flatten or a global pool before it")
+        return (self.units,)
+
+    def tensors(self, shape):
+        weight = {"weight": (self.units, shape[0])}
+        return {**weight, "bias": (self.units,)} if self.bias else weight
+
+    def flops(self, shape, output):
+        return 2 * shape[0] * self.units
+
+
+class LogitScale(_Layer):
+    kind: Literal["logit_scale"] = "logit_scale"
+    factor: float = Field(0.125, gt=0, le=100)
+
+
+class Residual(_Layer):
+    """Adds the output of `layers` to the output of `shortcut` (empty: the input itself)."""
+
+    kind: Literal["residual"] = "residual"
+    layers: tuple[Layer, ...] = Field(min_length=1, max_length=32)
+    shortcut: tuple[Layer, ...] = Field((), max_length=8)
+
+    def branches(self):
+        return ("layers", self.layers), ("shortcut", self.shortcut)
+
+    def join(self, shape: Shape, outputs: list[Shape]) -> Shape:
+        inner, shortcut = outputs
+        if inner != shortcut:
+            raise _Refused(
+                f"its layers give {_text(inner)} but its shortcut gives {_text(shortcut)}, and the two are added: "
+                "make them equal, for instance with a 1x1 convolution in the shortcut"
+            )
+        return inner
+
+
+class Inception(_Layer):
+    """Runs `paths` side by side on the same input and joins their channels."""
+
+    kind: Literal["inception"] = "inception"
+    paths: tuple[tuple[Layer, ...], ...] = Field(min_length=1, max_length=8)
+
+    def branches(self):
+        return tuple((f"paths.{index}", path) for index, path in enumerate(self.paths))
+
+    def join(self, shape: Shape, outputs: list[Shape]) -> Shape:
+        if len({output[1:] for output in outputs}) > 1 or any(len(output) != 3 for output in outputs):
+            sizes = ", ".join(map(_text, outputs))
+            raise _Refused(f"its branches give {sizes}, and only maps of one height and width can be joined")
+        return (sum(output[0] for output in outputs), *outputs[0][1:])
+
+
+class DenseBlock(_Layer):
+    """Repeats `layers`; each repetition sees the channels of all before it and adds its own."""
+
+    kind: Literal["dense_block"] = "dense_block"
+    repeat: Annotated[int, Field(ge=1, le=32)] = 4
+    layers: tuple[Layer, ...] = Field(min_length=1, max_length=16)
+
+    def branches(self):
+        return tuple((f"repeats.{index}", self.layers) for index in range(self.repeat))
+
+
+Layer = Annotated[
+    Conv
+    | BatchNorm
+    | Activation
+    | MaxPool
+    | AvgPool
+    | GlobalMaxPool
+    | GlobalAvgPool
+    | PixelUnshuffle
+    | Residual
+    | Inception
+    | DenseBlock
+    | Dropout
+    | Flatten
+    | Dense
+    | LogitScale,
+    Field(discriminator="kind"),
+]
+for _block in (Residual, Inception, DenseBlock):
+    _block.model_rebuild()
+
+
+class Model(Schema):
+    """A network: its layer table, how its weights start, and how pixels are scaled before the first layer."""
+
+    layers: tuple[Layer, ...] = Field(min_length=1, max_length=MAX_LAYERS)
+    initialization: Literal["torch", "glorot", "he", "dirac"] = "torch"
+    input_scale: Literal["unit", "standardized"] = "unit"  # pixels / 255, or that less its mean over its deviation
+
+
+def summarize(model: Model) -> list[LayerInfo]:
+    """One LayerInfo for each layer of the table, blocks with their inner layers as children.
+
+    Raises ConfigError with the layer's number and the reason when the table cannot be built.
+    """
+    rows = _trace(model.layers, IMAGE_SHAPE, "", "layers.")
+    if rows[-1].output != (CLASSES,):
+        raise ConfigError(
+            f"Layer {rows[-1].number} ({describe(model.layers[-1])}) is the last and gives {_text(rows[-1].output)}, "
+            f"but the ten classes need {CLASSES} values: end the table with a dense layer of {CLASSES} units."
+        )
+    if sum(1 for _ in walk(rows)) > MAX_LAYERS:
+        raise ConfigError(f"The table has more than {MAX_LAYERS} layers, counting those inside blocks: remove some.")
+    if (total := parameters(rows)) > MAX_PARAMETERS:
+        raise ConfigError(f"The table has {total:,} parameters, more than {MAX_PARAMETERS:,}: use fewer units.")
+    return rows
+
+
+def walk(rows: list[LayerInfo] | tuple[LayerInfo, ...]) -> Iterator[LayerInfo]:
+    """Every row, and every row inside a block right after it."""
+    for row in rows:
+        yield row
+        yield from walk(row.children)
+
+
+def parameters(rows: list[LayerInfo]) -> int:
+    """Trained parameters of a summary."""
+    return sum(row.parameters for row in rows)
+
+
+def flops(rows: list[LayerInfo]) -> int:
+    """FLOPs of one forward pass of one image."""
+    return sum(row.flops for row in rows)
+
+
+def tensor_shapes(rows: list[LayerInfo]) -> dict[str, Shape]:
+    """Name and shape of every tensor in the state of the network that the summary describes."""
+    return {name: shape for row in walk(rows) for name, shape in row.tensors.items()}
+
+
+def describe(layer: Layer) -> str:
+    """The layer in a few words, as in "conv 32 3x3 same"."""
+    match layer:
+        case Conv():
+            stride = f" stride {layer.stride}" if layer.stride > 1 else ""
+            padding = layer.padding if isinstance(layer.padding, str) else f"padding {layer.padding}"
+            return f"conv {layer.filters} {layer.kernel}x{layer.kernel}{stride} {padding}"
+        case Activation():
+            return layer.function
+        case MaxPool() | AvgPool():
+            return f"{layer.kind} {layer.size}"
+        case Dropout():
+            return f"dropout {layer.rate:g}"
+        case Dense():
+            return f"dense {layer.units}"
+        case PixelUnshuffle() | LogitScale():
+            return f"{layer.kind} {layer.factor:g}"
+        case _:
+            return layer.kind
+
+
+def _trace(layers: tuple[Layer, ...], shape: Shape, number: str, name: str) -> list[LayerInfo]:
+    rows = []
+    for index, layer in enumerate(layers):
+        try:
+            rows.append(_trace_layer(layer, shape, f"{number}{index + 1}", f"{name}{index}."))
+        except _Refused as refused:
+            raise ConfigError(f"Layer {number}{index + 1} ({describe(layer)}) does not fit: {refused}.") from None
+        shape = rows[-1].output
+        if min(shape) < 1:
+            raise ConfigError(f"Layer {number}{index + 1} ({describe(layer)}) leaves nothing over: {_text(shape)}.")
+    return rows
+
+
+def _trace_layer(layer: Layer, shape: Shape, number: str, name: str) -> LayerInfo:
+    if branches := layer.branches():
+        return _trace_block(layer, branches, shape, number, name)
+    output = layer.output(shape)
+    tensors = layer.tensors(shape)
+    return LayerInfo(
+        number,
+        layer,
+        output,
+        tensors={name + key: value for key, value in tensors.items()},
+        parameters=sum(math.prod(value) for key, value in tensors.items() if key not in layer.frozen()),
+        flops=layer.flops(shape, output),
+        activations=math.prod(output),
+    )
+
+
+def _trace_block(layer, branches, shape: Shape, number: str, name: str) -> LayerInfo:
+    children: list[LayerInfo] = []
+    outputs: list[Shape] = []
+    current = shape
+    for position, (key, chain) in enumerate(branches, start=1):
+        rows = _trace(chain, current, f"{number}.{position}.", f"{name}{key}.")
+        children += rows
+        outputs.append(rows[-1].output if rows else current)
+        if isinstance(layer, DenseBlock):
+            _need_map(shape)
+            if outputs[-1][1:] != shape[1:]:
+                raise _Refused(
+                    f"its layers turn {_text(current)} into {_text(outputs[-1])}, and only maps of one height and "
+                    "width can be joined: keep stride 1 and 'same' padding inside"
+                )
+            current = (current[0] + outputs[-1][0], *shape[1:])
+    output = current if isinstance(layer, DenseBlock) else layer.join(shape, outputs)
+    return LayerInfo(
+        number,
+        layer,
+        output,
+        parameters=sum(row.parameters for row in children),
+        flops=sum(row.flops for row in children),
+        activations=sum(row.activations for row in children) + math.prod(output),
+        children=tuple(children),
+    )
+
+
+def _text(shape: Shape) -> str:
+    return "x".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} values"

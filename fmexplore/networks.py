@@ -1,0 +1,266 @@
+"""Builds the torch module of a layer table. Knows nothing of training, files or data.
+
+Two rewritings make a few CPU cores fast and change no result: max pooling runs before a monotone activation (the
+same value and gradient away from ties, on a quarter of the data), and dropout compares random bytes instead of
+drawing floats one by one.
+"""
+
+import math
+from itertools import count
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fmexplore import models
+from fmexplore.models import Layer, Model
+
+MEAN, DEVIATION = 0.2860, 0.3530  # of the training pixels / 255
+_MONOTONE = ("relu", "leaky_relu", "elu", "tanh")
+WIDEST_FEATURES = 512
+
+
+class Network(nn.Module):
+    """Ten logits for images `(n, 1, 28, 28)` float from 0 to 1; `layers[i]` is layer i + 1 of the table."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        rows = models.summarize(model)
+        self.standardized = model.input_scale == "standardized"
+        numbers = count()
+        self.layers = _chain(model.layers, models.IMAGE_SHAPE, rows, numbers)
+        self.order = _execution_order(model.layers)
+        dense = [index for index, layer in enumerate(model.layers) if layer.kind == "dense"]
+        self.last_dense = dense[-1] if dense else None
+        self.averages_features = (
+            len(dense) == 1
+            and any(layer.kind == "flatten" for layer in model.layers[: dense[0]])
+            and math.prod(([models.IMAGE_SHAPE] + [row.output for row in rows])[dense[0]]) > WIDEST_FEATURES
+        )
+        self.dropouts = [module for module in self.modules() if isinstance(module, ByteDropout)]
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self._run(images)[0]
+
+    def logits_and_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits, and the input of the last dense layer.
+
+        Where that is a flattened map of more than 512 values, each channel is averaged, to keep it small.
+        """
+        return self._run(images)
+
+    def _run(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        x = (images - MEAN) / DEVIATION if self.standardized else images
+        maps, features = x, None
+        for index in self.order:
+            layer = self.layers[index]
+            if index == self.last_dense:
+                features = maps.mean((2, 3)) if self.averages_features else x
+            elif isinstance(layer, nn.Flatten):
+                maps = x
+            x = layer(x)
+        return x, x if features is None else features
+
+    def seed_dropout(self, *entropy: int) -> None:
+        """Make the next dropout masks a function of `entropy` alone, so that a resumed run draws the same ones."""
+        for dropout in self.dropouts:
+            dropout.seed(*entropy)
+
+
+def build(model: Model, seed: int = 0) -> Network:
+    """The network of a layer table, its weights drawn from `seed`. Raises ConfigError as `models.summarize` does."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = Network(model)
+        for module in network.modules():
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                _initialize(module, model.initialization)
+    return network.to(memory_format=torch.channels_last)
+
+
+def to_input(images: Tensor) -> Tensor:
+    """Network input `(n, 1, 28, 28)` float from images `(n, 28, 28)` uint8; its strides are those of channels_last."""
+    return (images.float() / 255)[..., None].permute(0, 3, 1, 2)
+
+
+class ByteDropout(nn.Module):
+    """Dropout whose mask is random bytes from numpy's SFC64, as torch's CPU draw is serial; the rate is in 256ths."""
+
+    def __init__(self, rate: float, number: int) -> None:
+        super().__init__()
+        self.threshold, self.number = round(rate * 256), number
+        self.generator = np.random.Generator(np.random.SFC64(number))
+
+    def seed(self, *entropy: int) -> None:
+        self.generator = np.random.Generator(np.random.SFC64([*entropy, self.number]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.threshold == 0:
+            return x
+        words = self.generator.integers(0, 2**64 - 1, (x.numel() + 7) // 8, np.uint64, endpoint=True)
+        keep = torch.from_numpy(words.view(np.uint8)[: x.numel()] >= self.threshold).to(x.device)
+        # Laid out in memory as x is, whatever its strides.
+        keep = keep.as_strided(x.shape, x.stride()) if x.is_non_overlapping_and_dense() else keep.view(x.shape)
+        return _Drop.apply(x, keep, 256 / (256 - self.threshold))
+
+
+class _Drop(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x, keep, scale):
+        context.save_for_backward(keep)
+        context.scale = scale
+        return (x * keep).mul_(scale)
+
+    @staticmethod
+    def backward(context, gradient):
+        (keep,) = context.saved_tensors
+        return (gradient * keep).mul_(context.scale), None, None
+
+
+class _LogitScale(nn.Module):
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factor
+
+
+class _GlobalPool(nn.Module):
+    def __init__(self, largest: bool) -> None:
+        super().__init__()
+        self.largest = largest
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.amax((2, 3)) if self.largest else x.mean((2, 3))
+
+
+class _PixelUnshuffle(nn.PixelUnshuffle):
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input).contiguous(memory_format=torch.channels_last)
+
+
+class _Chain(nn.Module):
+    """Layers in the order in which they run, with the table's numbers as names."""
+
+    def __init__(self, layers: nn.ModuleList, order: list[int]) -> None:
+        super().__init__()
+        for index, layer in enumerate(layers):
+            self.add_module(str(index), layer)
+        self.order = order
+
+    def forward(self, x: Tensor) -> Tensor:
+        for index in self.order:
+            x = self._modules[str(index)](x)
+        return x
+
+
+class _Residual(nn.Module):
+    def __init__(self, layers: _Chain, shortcut: _Chain) -> None:
+        super().__init__()
+        self.layers, self.shortcut = layers, shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x) + self.shortcut(x)
+
+
+class _Inception(nn.Module):
+    def __init__(self, paths: list[_Chain]) -> None:
+        super().__init__()
+        self.paths = nn.ModuleList(paths)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([path(x) for path in self.paths], 1)
+
+
+class _DenseBlock(nn.Module):
+    def __init__(self, repeats: list[_Chain]) -> None:
+        super().__init__()
+        self.repeats = nn.ModuleList(repeats)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layers in self.repeats:
+            x = torch.cat([x, layers(x)], 1)
+        return x
+
+
+def _execution_order(layers: tuple[Layer, ...]) -> list[int]:
+    order = list(range(len(layers)))
+    for index in range(len(layers) - 1):
+        first, second = layers[index], layers[index + 1]
+        if first.kind == "activation" and first.function in _MONOTONE and second.kind == "max_pool":
+            order[index], order[index + 1] = index + 1, index
+    return order
+
+
+def _chain(layers, shape, rows, numbers) -> nn.ModuleList:
+    modules = []
+    for layer, row in zip(layers, rows, strict=True):
+        modules.append(_module(layer, shape, row, numbers))
+        shape = row.output
+    return nn.ModuleList(modules)
+
+
+def _block_chains(layer: Layer, shape, row: models.LayerInfo, numbers) -> list[_Chain]:
+    chains, rest, current = [], list(row.children), shape
+    for _, chain in layer.branches():
+        inner, rest = rest[: len(chain)], rest[len(chain) :]
+        chains.append(_Chain(_chain(chain, current, inner, numbers), _execution_order(chain)))
+        if layer.kind == "dense_block":
+            current = (current[0] + inner[-1].output[0], *shape[1:])
+    return chains
+
+
+def _module(layer: Layer, shape, row: models.LayerInfo, numbers) -> nn.Module:
+    match layer:
+        case models.Conv():
+            return nn.Conv2d(
+                shape[0], layer.filters, layer.kernel, layer.stride, layer.pixels, bias=layer.bias
+            )
+        case models.BatchNorm():
+            kind = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
+            norm = kind(shape[0], eps=layer.epsilon, momentum=layer.momentum)
+            norm.weight.requires_grad_(layer.learn_weight)
+            return norm
+        case models.Activation():
+            return {
+                "relu": nn.ReLU,
+                "gelu": nn.GELU,
+                "tanh": nn.Tanh,
+                "leaky_relu": nn.LeakyReLU,
+                "elu": nn.ELU,
+            }[layer.function]()
+        case models.MaxPool():
+            return nn.MaxPool2d(layer.size, layer.stride, layer.padding)
+        case models.AvgPool():
+            return nn.AvgPool2d(layer.size, layer.stride, layer.padding)
+        case models.GlobalMaxPool() | models.GlobalAvgPool():
+            return _GlobalPool(layer.kind == "global_max_pool")
+        case models.PixelUnshuffle():
+            return _PixelUnshuffle(layer.factor)
+        case models.Dropout():
+            return ByteDropout(layer.rate, next(numbers))
+        case models.Flatten():
+            return nn.Flatten()
+        case models.Dense():
+            return nn.Linear(shape[0], layer.units, bias=layer.bias)
+        case models.LogitScale():
+            return _LogitScale(layer.factor)
+        case models.Residual():
+            return _Residual(*_block_chains(layer, shape, row, numbers))
+        case models.Inception():
+            return _Inception(_block_chains(layer, shape, row, numbers))
+        case models.DenseBlock():
+            return _DenseBlock(_block_chains(layer, shape, row, numbers))
+    raise AssertionError(layer.kind)
+
+
+def _initialize(module: nn.Conv2d | nn.Linear, how: str) -> None:
+    """Glorot uniform and He normal as Keras has them, with zero biases; dirac for convolutions on torch's default."""
+    if how == "dirac" and isinstance(module, nn.Conv2d):
+        nn.init.dirac_(module.weight[: module.in_channels].detach())
+    if how not in ("glorot", "he"):
+        return
+    (nn.init.xavier_uniform_ if how == "glorot" else nn.init.kaiming_normal_)(module.weight)
+    if module.bias is not None:
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,186 @@
+"""The eleven published systems: network and training as printed, and in `assumed` every setting the paper leaves out.
+
+Softmax and log-softmax at the end are part of the loss here, so every table ends with ten logits.
+"""
+
+from dataclasses import dataclass
+
+from fmexplore.config import Augmentation, EarlyStopping, TrainConfig
+from fmexplore.models import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool, Model
+
+CODERED = "Conquering Fashion MNIST with CNNs using Computer Vision (Team CodeRed, Jenat Cici Anil, 2023)"
+TEAM4 = (
+    "Classification of Standard FASHION MNIST Dataset Using Deep Learning Based Algorithms "
+    "(Gayathri Patel, Poornashree Ganapathi Subramanian, CS637 Team 4)"
+)
+VENKATESH = "Using CNNs to detect fashion images (Ishan Venkatesh, 2025)"
+PATEL = "Predict Real Images Classes by Using Fashion MNIST (Keval Patel)"
+
+
+@dataclass(frozen=True)
+class System:
+    """A network that a paper trained."""
+
+    id: str
+    source: str
+    model: Model
+    training: TrainConfig
+    assumed: str
+
+
+def _conv(filters: int, padding: str) -> tuple:
+    return Conv(filters=filters, padding=padding), Activation(), MaxPool()
+
+
+def _dense(units: int) -> tuple:
+    return Dense(units=units), Activation()
+
+
+def _keras(*layers) -> Model:
+    return Model(layers=layers, initialization="glorot")
+
+
+# Keras' constants; TensorFlow examples validate on the test set, which these papers followed.
+_KERAS = TrainConfig(optimizer="adam", learning_rate=0.001, epsilon=1e-7, validation="test")
+_CODERED = _KERAS.replace(batch_size=150, epochs=15)
+_VENKATESH = _KERAS.replace(batch_size=32, epochs=20, validation="share", validation_share=0.2)
+_TEAM4 = TrainConfig(
+    optimizer="adam",
+    learning_rate=0.001,
+    batch_size=64,
+    epochs=25,
+    validation_share=0.2,
+    early_stopping=EarlyStopping(monitor="loss", patience=3),
+)
+_VENKATESH_BODY = (*_conv(16, "same"), *_conv(32, "same"), *_conv(64, "same"), Flatten(), *_dense(128))
+
+SYSTEMS = (
+    System(
+        "codered-base",
+        CODERED,
+        _keras(*_conv(32, "valid"), *_conv(64, "valid"), Flatten(), *_dense(256), *_dense(512), Dense(units=10)),
+        _CODERED,
+        "learning rate 0.001, pixels / 255",
+    ),
+    System(
+        "codered-final",
+        CODERED,
+        _keras(
+            *_conv(32, "valid"),
+            Dropout(rate=0.25),
+            *_conv(64, "valid"),
+            Dropout(rate=0.25),
+            Conv(filters=128, padding="valid"),
+            Activation(),
+            Flatten(),
+            *_dense(256),
+            Dropout(rate=0.3),
+            *_dense(256),
+            Dropout(rate=0.3),
+            *_dense(512),
+            Dense(units=10),
+        ),
+        _CODERED,
+        "learning rate 0.001, dropout rates 0.25, 0.25, 0.3 and 0.3, pixels / 255",
+    ),
+    System(
+        "team4-cnn",
+        TEAM4,
+        Model(
+            layers=(
+                *(Conv(filters=32), BatchNorm(), Activation(), MaxPool(), Dropout(rate=0.25)),
+                *(Conv(filters=64), BatchNorm(), Activation(), MaxPool(), Dropout(rate=0.25)),
+                *(Flatten(), Dense(units=10)),
+            )
+        ),
+        _TEAM4,
+        "3x3 kernels, 'same' padding, batch norm, dropout rate 0.25, batch size 64, patience 3, pixels / 255",
+    ),
+    System(
+        "team4-ann",
+        TEAM4,
+        Model(
+            layers=(
+                Flatten(),
+                *_dense(128),
+                Dropout(rate=0.25),
+                *_dense(64),
+                Dropout(rate=0.25),
+                Dense(units=10),
+            )
+        ),
+        _TEAM4.replace(learning_rate=0.003),
+        "second dropout rate 0.25, batch size 64, patience 3, pixels / 255",
+    ),
+    System(
+        "venkatesh-initial",
+        VENKATESH,
+        _keras(*_VENKATESH_BODY, Dense(units=10)),
+        _VENKATESH,
+        "batch size 32",
+    ),
+    System(
+        "venkatesh-optimised",
+        VENKATESH,
+        _keras(*_VENKATESH_BODY, Dropout(rate=0.5), Dense(units=10)),
+        _VENKATESH.replace(
+            epochs=25,
+            early_stopping=EarlyStopping(monitor="accuracy", patience=3),
+            augmentation=Augmentation(flip="random", rotation=36, scale=0.1),
+        ),
+        "batch size 32, dropout rate 0.5, flip, rotation up to 0.1 turn, zoom up to 0.1, patience 3",
+    ),
+    System(
+        "patel-basic",
+        PATEL,
+        _keras(Flatten(), *_dense(128), Dense(units=10)),
+        _KERAS.replace(batch_size=32, epochs=10),
+        "128 hidden units, 10 epochs, batch size 32, learning rate 0.001",
+    ),
+    System(
+        "patel-cnn-32",
+        PATEL,
+        _keras(*_conv(32, "valid"), Flatten(), *_dense(128), Dense(units=10)),
+        _KERAS.replace(batch_size=32, epochs=10),
+        "128 hidden units, batch size 32, learning rate 0.001, 'valid' padding",
+    ),
+    System(
+        "patel-cnn-64",
+        PATEL,
+        _keras(*_conv(64, "valid"), Flatten(), *_dense(128), Dense(units=10)),
+        _KERAS.replace(batch_size=32, epochs=10),
+        "128 hidden units, 10 epochs, batch size 32, learning rate 0.001, 'valid' padding",
+    ),
+    System(
+        "patel-cnn-128",
+        PATEL,
+        _keras(
+            *_conv(64, "valid"),
+            Dropout(rate=0.25),
+            Conv(filters=128, padding="valid"),
+            Activation(),
+            Flatten(),
+            Dropout(rate=0.4),
+            *_dense(128),
+            Dropout(rate=0.3),
+            Dense(units=10),
+        ),
+        _KERAS.replace(batch_size=100, epochs=20),
+        "128 hidden units, 20 epochs, learning rate 0.001, 'valid' padding, 64 first filters, where the dropouts stand",
+    ),
+    System(
+        "patel-final",
+        PATEL,
+        _keras(
+            *_conv(32, "same"),
+            *_conv(64, "same"),
+            Dropout(rate=0.3),
+            Flatten(),
+            *_dense(128),
+            Dropout(rate=0.3),
+            Dense(units=10),
+        ),
+        _KERAS.replace(batch_size=100, epochs=100),
+        "learning rate 0.001, two dropouts of 0.3: after the second pool and after the dense layer",
+    ),
+)

@@ -1,0 +1,218 @@
+"""Named starting points: `quick`, the papers' eleven systems, and the architectures that the papers cite."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from fmexplore import papers
+from fmexplore.config import Augmentation, RunConfig, TrainConfig
+from fmexplore.errors import ConfigError
+from fmexplore.models import (
+    Activation,
+    AvgPool,
+    BatchNorm,
+    Conv,
+    Dense,
+    DenseBlock,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    Inception,
+    LogitScale,
+    MaxPool,
+    Model,
+    PixelUnshuffle,
+    Residual,
+)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A network and a training that go together, and where they come from."""
+
+    id: str
+    about: str
+    source: str
+    model: Model
+    training: TrainConfig
+
+    @property
+    def config(self) -> RunConfig:
+        """The run that this preset starts."""
+        return RunConfig(preset=self.id, model=self.model, training=self.training)
+
+
+def _quick() -> Preset:
+    def conv(filters: int) -> Conv:
+        return Conv(filters=filters, bias=False)
+
+    def norm() -> tuple:
+        return BatchNorm(learn_weight=False, momentum=0.4), Activation(function="gelu")
+
+    def stage(filters: int) -> tuple:
+        return conv(filters), MaxPool(), *norm(), conv(filters), *norm()
+
+    return Preset(
+        "quick",
+        "Over 91 % in seconds: small maps, Muon, a short schedule",
+        "fmexplore; after airbench94 by Keller Jordan (arXiv 2404.00498)",
+        Model(
+            layers=(
+                *(PixelUnshuffle(factor=2), conv(32), *norm()),
+                *(*stage(64), *stage(128), GlobalMaxPool()),
+                *(Dense(units=10, bias=False), LogitScale(factor=0.125)),
+            ),
+            initialization="dirac",
+            input_scale="standardized",
+        ),
+        TrainConfig(
+            epochs=1.7,
+            batch_size=250,
+            optimizer="muon",
+            learning_rate=0.1,
+            momentum=0.6,
+            beta2=0.95,
+            rest_learning_rate=0.01,
+            schedule="warmup-linear",
+            label_smoothing=0.1,
+        ),
+    )
+
+
+def _conv_block(filters: int, kernel: int = 3, stride: int = 1) -> tuple:
+    return Conv(filters=filters, kernel=kernel, stride=stride, bias=False), BatchNorm(), Activation()
+
+
+def _lenet() -> Model:
+    tanh = Activation(function="tanh")
+    return Model(
+        layers=(
+            *(Conv(filters=6, kernel=5), tanh, AvgPool()),
+            *(Conv(filters=16, kernel=5, padding="valid"), tanh, AvgPool()),
+            *(Flatten(), Dense(units=120), tanh, Dense(units=84), tanh, Dense(units=10)),
+        ),
+        initialization="glorot",
+    )
+
+
+def _alexnet() -> Model:
+    def conv(filters: int, kernel: int = 3) -> tuple:
+        return Conv(filters=filters, kernel=kernel), Activation()
+
+    def dense() -> tuple:
+        return Dropout(rate=0.5), Dense(units=512), Activation()
+
+    pool = MaxPool(size=3, stride=2)
+    return Model(
+        layers=(
+            *(*conv(48, 5), pool, *conv(128), pool, *conv(192), *conv(192), *conv(128), pool),
+            *(Flatten(), *dense(), *dense(), Dense(units=10)),
+        ),
+        initialization="he",
+        input_scale="standardized",
+    )
+
+
+def _vgg() -> Model:
+    def stage(filters: int) -> tuple:
+        return *_conv_block(filters), *_conv_block(filters), MaxPool()
+
+    return Model(
+        layers=(
+            *(*stage(32), *stage(64), *stage(128), Flatten()),
+            *(Dense(units=256), Activation(), Dropout(rate=0.5), Dense(units=10)),
+        ),
+        initialization="he",
+        input_scale="standardized",
+    )
+
+
+def _googlenet() -> Model:
+    def inception(ones: int, threes: int, fives: int, pooled: int) -> Inception:
+        return Inception(
+            paths=(
+                _conv_block(ones, 1),
+                (*_conv_block(threes // 2, 1), *_conv_block(threes)),
+                (*_conv_block(fives // 2, 1), *_conv_block(fives, 5)),
+                (MaxPool(size=3, stride=1, padding=1), *_conv_block(pooled, 1)),
+            )
+        )
+
+    return Model(
+        layers=(
+            *(*_conv_block(32), MaxPool()),
+            *(inception(16, 32, 8, 8), inception(32, 48, 16, 16), MaxPool()),
+            *(inception(48, 64, 16, 16), inception(64, 96, 32, 32)),
+            *(GlobalAvgPool(), Dropout(rate=0.2), Dense(units=10)),
+        ),
+        initialization="he",
+        input_scale="standardized",
+    )
+
+
+def _resnet() -> Model:
+    def block(filters: int, stride: int = 1) -> tuple:
+        layers = (*_conv_block(filters, stride=stride), Conv(filters=filters, bias=False), BatchNorm())
+        shortcut = (Conv(filters=filters, kernel=1, stride=stride, bias=False), BatchNorm()) if stride > 1 else ()
+        return Residual(layers=layers, shortcut=shortcut), Activation()
+
+    return Model(
+        layers=(
+            *(*_conv_block(32), *block(32), *block(32)),
+            *(*block(64, 2), *block(64), *block(128, 2), *block(128)),
+            *(GlobalAvgPool(), Dense(units=10)),
+        ),
+        initialization="he",
+        input_scale="standardized",
+    )
+
+
+def _densenet() -> Model:
+    def pre(filters: int, kernel: int) -> tuple:
+        return BatchNorm(), Activation(), Conv(filters=filters, kernel=kernel, bias=False)
+
+    block = DenseBlock(repeat=6, layers=pre(12, 3))
+    return Model(
+        layers=(
+            *(Conv(filters=24, bias=False), block, *pre(48, 1), AvgPool()),
+            *(block, *pre(60, 1), AvgPool(), block),
+            *(BatchNorm(), Activation(), GlobalAvgPool(), Dense(units=10)),
+        ),
+        initialization="he",
+        input_scale="standardized",
+    )
+
+
+_CITED = (
+    ("lenet-5", _lenet, "LeNet-5 of 1998, with its tanh and average pools", "LeCun et al. 1998"),
+    ("alexnet", _alexnet, "AlexNet's five convolutions and three dense layers, sized for 28x28", "Krizhevsky 2012"),
+    ("vgg", _vgg, "VGG's pairs of 3x3 convolutions, with batch norm, sized for 28x28", "Simonyan, Zisserman 2014"),
+    ("googlenet", _googlenet, "GoogLeNet's inception blocks, sized for 28x28", "Szegedy et al. 2014"),
+    ("resnet", _resnet, "ResNet's residual blocks, sized for 28x28", "He et al. 2015"),
+    ("densenet", _densenet, "DenseNet's dense blocks, sized for 28x28", "Huang et al. 2016"),
+)
+
+
+@cache
+def presets() -> dict[str, Preset]:
+    """Every preset by its id, in the order in which they are offered."""
+    found = [_quick()]
+    found += [Preset(s.id, f"As published; assumed: {s.assumed}", s.source, s.model, s.training) for s in papers.SYSTEMS]
+    cited = TrainConfig(
+        epochs=5,
+        optimizer="adamw",
+        learning_rate=0.002,
+        weight_decay=0.01,
+        schedule="one-cycle",
+        augmentation=Augmentation(flip="random"),
+    )
+    found += [Preset(name, about, source, build(), cited) for name, build, about, source in _CITED]
+    return {preset.id: preset for preset in found}
+
+
+def find_preset(name: str) -> Preset:
+    """The preset with that id. Raises ConfigError with the ids there are."""
+    try:
+        return presets()[name]
+    except KeyError:
+        raise ConfigError(f"There is no preset {name!r}: choose one of {', '.join(presets())}.") from None

@@ -1,0 +1,61 @@
+"""Where things are kept and which limits hold, from the environment. A laptop has none; a hosted server has all."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from fmexplore.errors import ConfigError
+
+PROJECT = Path(__file__).resolve().parent.parent
+SHIPPED = PROJECT / "checkpoints"
+MAX_ZIP_MB = 30
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The limits are None where there is none. `NAMES` gives each field's environment variable."""
+
+    home: Path = PROJECT
+    hosted: bool = False
+    trainings: int = 1  # at the same time
+    max_minutes: float | None = None  # per run
+    max_queued: float | None = None  # per owner
+    max_runs: float | None = None  # kept per owner
+    max_disk_mb: float | None = None  # of all runs
+    max_age_days: float | None = None  # of a run without a star
+
+    @property
+    def runs(self) -> Path:
+        return self.home / "runs"
+
+    @property
+    def cache(self) -> Path:
+        return self.home / "cache"
+
+
+NAMES = {
+    "trainings": "FMEXPLORE_TRAININGS",
+    "max_minutes": "FMEXPLORE_MAX_MINUTES",
+    "max_queued": "FMEXPLORE_MAX_QUEUED",
+    "max_runs": "FMEXPLORE_MAX_RUNS",
+    "max_disk_mb": "FMEXPLORE_MAX_DISK_MB",
+    "max_age_days": "FMEXPLORE_MAX_AGE_DAYS",
+}
+HOSTED_LIMITS = {"max_minutes": 10, "max_queued": 2, "max_runs": 12, "max_disk_mb": 2000, "max_age_days": 7}
+
+
+def read_settings(environment: dict[str, str] | os._Environ = os.environ) -> Settings:
+    """The settings that the environment asks for. Raises ConfigError naming the variable."""
+    hosted = environment.get("FMEXPLORE_HOSTED", "") not in ("", "0")
+    values: dict = dict(HOSTED_LIMITS) if hosted else {}
+    for field, name in NAMES.items():
+        if text := environment.get(name):
+            try:
+                values[field] = float(text)
+            except ValueError:
+                values[field] = 0
+            if not values[field] > 0:
+                raise ConfigError(f"{name} is {text!r}: give a number above 0, or leave it out.")
+    values["trainings"] = int(values.get("trainings", 1)) or 1
+    home = Path(environment.get("FMEXPLORE_HOME") or PROJECT).expanduser().resolve()
+    return Settings(home=home, hosted=hosted, **values)

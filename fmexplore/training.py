@@ -1,0 +1,411 @@
+"""Trains a network: a generator that the caller drives. Knows no file, thread, process or screen.
+
+All randomness follows from (seed, epoch) or (seed, step), so a resumed run needs no generator state.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fmexplore.augment import augment
+from fmexplore.config import Augmentation, Execution, TrainConfig
+from fmexplore.data import DataSet, Split
+from fmexplore.errors import ConfigError, TrainingDiverged
+from fmexplore.evaluation import Predictions, predict, predict_batches
+from fmexplore.models import Model, flops, summarize
+from fmexplore.networks import Network, build, to_input
+from fmexplore.optimizers import Optimizer, rate_factor
+
+FEATURE_IMAGES = 2000  # of the validation images, at each snapshot
+PROBE_IMAGES, PROBE_EVERY = 256, 2560  # validation within an epoch, for about 3 % of the time
+REPORT_FLOPS = 15e9  # half a second of a slow laptop: at least two reports a second
+REPORT_IMAGES = 2500  # at most, between two reports
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The network at one point of a run: predictions for the validation images and features of the first of them."""
+
+    step: int
+    epoch: float
+    digest: str  # SHA-256 of the weights
+    logits: np.ndarray  # (n, 10) float16
+    labels: np.ndarray  # (n,) uint8
+    features: np.ndarray  # (min(n, 2000), width) float16
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What has happened since the last one.
+
+    `step`: one batch or part of an evaluation, without figures. `report`: figures since the last report, and often
+    of a few validation images. `epoch`: running means of the epoch and all validation images. `snapshot`: all
+    validation images at another point. `end`: the returned weights, with the test set, once.
+    """
+
+    kind: Literal["step", "report", "epoch", "snapshot", "end"]
+    step: int
+    steps: int
+    epoch: float
+    seconds: float
+    images_per_second: float | None = None
+    train_loss: float | None = None
+    train_accuracy: float | None = None
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+    test_loss: float | None = None
+    test_accuracy: float | None = None
+    predictions: Predictions | None = None  # of the validation images; at the end, of the test images
+    snapshot: Snapshot | None = None
+
+
+@dataclass
+class TrainState:
+    """All that a run needs to go on: weights, optimiser, counters. Live while `train` runs; save it between two steps."""
+
+    network: Network
+    optimizer: Optimizer
+    scalars: dict = field(default_factory=dict)
+    best: dict[str, Tensor] = field(default_factory=dict)  # weights, with early stopping
+    good: dict[str, Tensor] = field(default_factory=dict)  # the last finite ones
+
+    def result(self) -> dict[str, Tensor]:
+        """The weights to keep if the run ended now: the best with early stopping, else the present ones."""
+        return self.best or self.network.state_dict()
+
+    def save(self) -> tuple[dict[str, Tensor], dict]:
+        """Tensors by name and scalars for JSON."""
+        tensors = {f"weights.{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {f"optimizer.{k}": v for k, v in self.optimizer.tensors().items()}
+        tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        return tensors, dict(self.scalars)
+
+    def load(self, tensors: dict[str, Tensor], scalars: dict) -> None:
+        """Take back what `save` gave."""
+        parts: dict[str, dict[str, Tensor]] = {"weights": {}, "optimizer": {}, "best": {}}
+        for name, value in tensors.items():
+            part, key = name.split(".", 1)
+            parts[part][key] = value
+        self.network.load_state_dict(parts["weights"])
+        self.optimizer.load(parts["optimizer"])
+        self.best = parts["best"]
+        self.scalars = dict(scalars)
+
+
+class train(Iterator[Progress]):
+    """Train `model` on `data` as `config` says, yielding Progress at least once a step.
+
+    Close it, or just stop asking, to stop or pause; `state` can be saved between two steps and given to a later call
+    as `resume`. `execution` fixes device, precision and threads (default: `choose_execution`).
+    Raises ConfigError for a table that cannot be built, TrainingDiverged when the loss is no longer finite; the
+    network then holds the last finite weights.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        config: TrainConfig,
+        data: DataSet,
+        execution: Execution | None = None,
+        resume: tuple[dict[str, Tensor], dict] | None = None,
+    ) -> None:
+        self.config, self.data = config, data
+        self.execution = execution or choose_execution(model, config)
+        self.device = torch.device(self.execution.device)
+        network = build(model, config.seed).to(self.device)
+        self.state = TrainState(network, Optimizer(network, config))
+        self.training, self.validation = data.divide(config.validation, config.validation_share)
+        self.images, self.labels = _on(self.device, self.training)
+        self.steps_per_epoch = _steps_per_epoch(len(self.training), config.batch_size)
+        self.steps = max(1, round(config.epochs * self.steps_per_epoch))
+        self.snapshot_steps = _log_spaced(config.snapshots, self.steps)
+        forward = flops(summarize(model))
+        images = min(REPORT_IMAGES, REPORT_FLOPS / (3 * forward))
+        self.report_every = max(1, round(images / config.batch_size))
+        self.probe_every = max(self.report_every, round(PROBE_EVERY / config.batch_size))
+        if resume:
+            self.state.load(*resume)
+        else:
+            self.state.scalars = {"step": 0, "seconds": 0.0, "loss": 0.0, "right": 0, "seen": 0, "waited": 0}
+        self._events = self._run()
+
+    def __next__(self) -> Progress:
+        return next(self._events)
+
+    def close(self) -> None:
+        """End the run where it stands."""
+        self._events.close()
+
+    def _run(self) -> Iterator[Progress]:
+        scalars, config = self.state.scalars, self.config
+        self._window = _Window()
+        self._clock = time.perf_counter() - scalars["seconds"]
+        self._keep_good()
+        with _threads(self.execution):
+            self.state.network.train()
+            while scalars["step"] < self.steps and not scalars.get("stopped"):
+                self._step(scalars["step"])
+                scalars["step"] += 1
+                step = scalars["step"]
+                yield self._progress("step")
+                full = step % self.steps_per_epoch == 0 or step == self.steps
+                if step % self.report_every == 0 or full or step in self.snapshot_steps:
+                    yield self._report(probe=step % self.probe_every < self.report_every and not full)
+                if full or step in self.snapshot_steps:
+                    yield from self._evaluate("epoch" if full else "snapshot")
+            if self.state.best:
+                self.state.network.load_state_dict(self.state.best)
+            yield from self._finish()
+
+    def _step(self, step: int) -> None:
+        config, scalars = self.config, self.state.scalars
+        epoch, position = divmod(step, self.steps_per_epoch)
+        started = time.perf_counter()
+        if position == 0 or not hasattr(self, "_order"):
+            generator = torch.Generator().manual_seed(_mix(config.seed, 1, epoch))
+            self._order = torch.randperm(len(self.labels), generator=generator).to(self.device)
+        index = self._order[position * config.batch_size : (position + 1) * config.batch_size]
+        labels = self.labels[index]
+        if config.augmentation == Augmentation():
+            images = to_input(self.images[index])
+        else:
+            generator = torch.Generator().manual_seed(_mix(config.seed, 2, step))
+            images = augment(self.images[index], index, epoch, config.augmentation, generator)
+        self.state.network.seed_dropout(config.seed, 3, step)
+        with torch.autocast(self.device.type, torch.bfloat16, self.execution.precision == "bf16"):
+            logits = self.state.network(images).float()
+            loss = F.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)
+        loss.backward()
+        self.state.optimizer.step(rate_factor(step, self.steps, config))
+        self._window.add(loss.detach(), (logits.argmax(1) == labels).sum(), len(index))
+        self._window.seconds += time.perf_counter() - started
+
+    def _report(self, probe: bool) -> Progress:
+        window, scalars = self._window, self.state.scalars
+        if not math.isfinite(float(window.loss)):
+            self._diverged()
+        self._keep_good()
+        for key, value in (("loss", window.loss), ("right", window.right), ("seen", window.seen)):
+            scalars[key] += float(value)
+        figures = {
+            "images_per_second": window.seen / max(window.seconds, 1e-9),
+            "train_loss": float(window.loss) / window.seen,
+            "train_accuracy": float(window.right) / window.seen,
+        }
+        if probe and self.validation is not None:
+            few = self.validation.images[:PROBE_IMAGES], self.validation.labels[:PROBE_IMAGES]
+            batches = predict_batches(
+                self.state.network, _tensor(few[0], self.device), precision=self.execution.precision
+            )
+            found = Predictions(np.concatenate([logits.numpy() for logits, _ in batches]), few[1])
+            figures |= {"validation_loss": found.loss, "validation_accuracy": found.accuracy}
+        self._window = _Window()
+        return self._progress("report", **figures)
+
+    def _evaluate(self, kind: Literal["epoch", "snapshot"]) -> Iterator[Progress]:
+        """Validate on all images, then close the epoch and decide whether to stop early."""
+        scalars = self.state.scalars
+        seen = max(scalars["seen"], 1)
+        figures: dict = {"train_loss": scalars["loss"] / seen, "train_accuracy": scalars["right"] / seen}
+        if self.validation is not None:
+            predictions, features = yield from self._predict(self.validation)
+            figures |= {
+                "validation_loss": predictions.loss,
+                "validation_accuracy": predictions.accuracy,
+                "predictions": predictions,
+            }
+            if scalars["step"] in self.snapshot_steps:
+                figures["snapshot"] = Snapshot(
+                    scalars["step"],
+                    scalars["step"] / self.steps_per_epoch,
+                    _digest(self.state.network),
+                    predictions.logits.astype(np.float16),
+                    predictions.labels,
+                    features.astype(np.float16),
+                )
+        if kind == "epoch":
+            scalars |= {"loss": 0.0, "right": 0, "seen": 0}
+            self._judge(figures)
+        yield self._progress(kind, **figures)
+
+    def _predict(self, split: Split) -> Iterator[Progress]:
+        logits, features = [], []
+        batches = predict_batches(
+            self.state.network, _tensor(split.images, self.device), FEATURE_IMAGES, self.execution.precision
+        )
+        for batch, chosen in batches:
+            logits.append(batch.numpy())
+            if chosen is not None:
+                features.append(chosen.numpy())
+            yield self._progress("step")
+        return Predictions(np.concatenate(logits), split.labels), np.concatenate(features)
+
+    def _judge(self, figures: dict) -> None:
+        stopping, scalars = self.config.early_stopping, self.state.scalars
+        if stopping is None:
+            return
+        value = figures["validation_loss"] if stopping.monitor == "loss" else -figures["validation_accuracy"]
+        if value < scalars.get("best_value", math.inf):
+            scalars |= {"best_value": value, "best_step": scalars["step"], "waited": 0}
+            self.state.best = _clone(self.state.network)
+        else:
+            scalars["waited"] += 1
+            scalars["stopped"] = scalars["waited"] >= stopping.patience
+
+    def _finish(self) -> Iterator[Progress]:
+        figures = {}
+        if self.validation is not None:
+            kept = predict(self.state.network, self.validation.images, self.validation.labels)
+            figures = {"validation_loss": kept.loss, "validation_accuracy": kept.accuracy}
+        test = predict(self.state.network, self.data.test.images, self.data.test.labels)
+        yield self._progress(
+            "end", test_loss=test.loss, test_accuracy=test.accuracy, predictions=test, **figures
+        )
+
+    def _progress(self, kind, **figures) -> Progress:
+        scalars = self.state.scalars
+        scalars["seconds"] = time.perf_counter() - self._clock
+        step = scalars["step"]
+        return Progress(kind, step, self.steps, step / self.steps_per_epoch, scalars["seconds"], **figures)
+
+    def _keep_good(self) -> None:
+        weights = self.state.network.state_dict()
+        if all(bool(value.isfinite().all()) for value in weights.values()):
+            self.state.good = {name: value.clone() for name, value in weights.items()}
+
+    def _diverged(self) -> None:
+        self.state.network.load_state_dict(self.state.good)
+        step = self.state.scalars["step"]
+        raise TrainingDiverged(
+            f"The loss became infinite or not a number at step {step} (epoch {step / self.steps_per_epoch:.2f}); the "
+            f"last good weights are kept. The learning rate of {self.config.learning_rate:g} is probably too high: "
+            "try a tenth of it."
+        )
+
+
+@dataclass
+class _Window:
+    """Sums over the steps since the last report."""
+
+    loss: Tensor | float = 0.0
+    right: Tensor | int = 0
+    seen: int = 0
+    seconds: float = 0.0
+
+    def add(self, loss: Tensor, right: Tensor, count: int) -> None:
+        self.loss, self.right, self.seen = self.loss + loss * count, self.right + right, self.seen + count
+
+
+def choose_execution(model: Model, config: TrainConfig) -> Execution:
+    """Device, precision and threads for this network, the free ones chosen by a few timed steps on drawn images.
+
+    Takes about a second. bf16 and a single thread must each be a tenth faster to be chosen.
+    """
+    device = _find_device(config.device)
+    if device != "cpu":
+        precision = config.precision if config.precision != "auto" else ("bf16" if device == "cuda" else "fp32")
+        return Execution(device=device, precision=precision, threads=config.threads or _cores())
+    most = config.threads or _cores()
+    precision = "fp32" if config.precision == "auto" else config.precision
+    best = _time(model, config, precision, most)
+    if config.precision == "auto" and _has_bf16():
+        other = _time(model, config, "bf16", most)
+        best = other if other.images_per_second > 1.1 * best.images_per_second else best
+    if not config.threads and most > 1:
+        other = _time(model, config, best.precision, 1)
+        best = other if other.images_per_second > 1.1 * best.images_per_second else best
+    return best
+
+
+def _time(model: Model, config: TrainConfig, precision: str, threads: int) -> Execution:
+    rng = np.random.default_rng(0)
+    count = config.batch_size * 2
+    drawn = Split(rng.integers(0, 256, (count, 28, 28), np.uint8), rng.integers(0, 10, count, np.uint8))
+    execution = Execution(device="cpu", precision=precision, threads=threads)
+    run = train(model, config.replace(validation="none", early_stopping=None, epochs=1000), DataSet(drawn, drawn), execution)
+    seconds: list[float] = []
+    with _threads(execution):
+        run._window = _Window()
+        run.state.network.train()
+        started = time.perf_counter()
+        while len(seconds) < 6 and (len(seconds) < 3 or time.perf_counter() - started < 0.3):
+            before = run._window.seconds
+            run._step(len(seconds))
+            seconds.append(run._window.seconds - before)
+    return execution.replace(images_per_second=config.batch_size / min(seconds))
+
+
+def _find_device(wanted: str) -> str:
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if available[name])
+    if not available[wanted]:
+        raise ConfigError(f"device is {wanted!r}, which this machine does not have: choose 'auto' or 'cpu'.")
+    return wanted
+
+
+def _has_bf16() -> bool:
+    """Whether the CPU multiplies bf16 in hardware; elsewhere it is slower than fp32."""
+    features = torch.backends.cpu.get_cpu_capability(), getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
+    return features[1] or bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows
+        return os.cpu_count() or 1
+
+
+@contextmanager
+def _threads(execution: Execution) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(execution.threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _steps_per_epoch(images: int, batch_size: int) -> int:
+    # A last batch of one image is left out: batch norm cannot learn from it.
+    return max(1, images // batch_size + (images % batch_size > 1))
+
+
+def _log_spaced(points: int, steps: int) -> set[int]:
+    return {round(step) for step in np.geomspace(1, steps, points)} if points > 1 else {steps} if points else set()
+
+
+def _mix(*entropy: int) -> int:
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
+
+
+def _clone(network: Network) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+
+def _digest(network: Network) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _tensor(images: np.ndarray, device: torch.device) -> Tensor:
+    return torch.from_numpy(np.array(images)).to(device)
+
+
+def _on(device: torch.device, split: Split) -> tuple[Tensor, Tensor]:
+    return _tensor(split.images, device), _tensor(split.labels, device).long()
