@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data import CLASS_NAMES, Split
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from fmexplore.networks import Network
 
 BATCH = 500  # one batch of 10,000 would take 2.5 GB and four times as long
@@ -42,33 +40,32 @@ class Predictions:
         return float(-log_probability[np.arange(len(self.labels)), self.labels].mean())
 
 
-def predict(network: Network, images: np.ndarray, labels: np.ndarray) -> Predictions:
-    """The network's predictions, in evaluation mode and full precision."""
-    import torch
-
-    batches = predict_batches(network, torch.from_numpy(np.array(images)))
-    return Predictions(np.concatenate([logits.numpy() for logits, _ in batches]), labels)
+def predict(network: Network, split: Split, precision: str = "fp32") -> Predictions:
+    """The network's predictions for a split, in evaluation mode."""
+    batches = predict_batches(network, split.images, precision=precision)
+    return Predictions(np.concatenate([logits for logits, _ in batches]), split.labels)
 
 
 def predict_batches(
-    network: Network, images: Tensor, with_features: int = 0, precision: str = "fp32"
-) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Logits `(batch, 10) float32` on the CPU, batch by batch, and features of the first `with_features` images.
+    network: Network, images: np.ndarray, with_features: int = 0, precision: str = "fp32"
+) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """Logits `(batch, 10) float32`, batch by batch, and features of the first `with_features` images.
 
-    `images` is `(n, 28, 28) uint8` on the network's device. The network is left in the mode in which it came.
+    `images` is `(n, 28, 28) uint8`. Between batches the network is in the mode in which it came.
     """
     import torch
 
     from fmexplore.networks import to_input
 
-    was_training = network.training
+    was_training, device = network.training, next(network.parameters()).device
     for start in range(0, len(images), BATCH):
+        batch = torch.tensor(images[start : start + BATCH], device=device)
         network.eval()
-        with torch.inference_mode(), torch.autocast(images.device.type, torch.bfloat16, precision == "bf16"):
-            logits, features = network.logits_and_features(to_input(images[start : start + BATCH]))
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, precision == "bf16"):
+            logits, features = network.logits_and_features(to_input(batch))
         network.train(was_training)
         wanted = max(0, min(with_features - start, len(logits)))
-        yield logits.float().cpu(), features[:wanted].float().cpu() if wanted else None
+        yield logits.float().cpu().numpy(), features[:wanted].float().cpu().numpy() if wanted else None
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:

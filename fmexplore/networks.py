@@ -99,8 +99,7 @@ class ByteDropout(nn.Module):
             return x
         words = self.generator.integers(0, 2**64 - 1, (x.numel() + 7) // 8, np.uint64, endpoint=True)
         keep = torch.from_numpy(words.view(np.uint8)[: x.numel()] >= self.threshold).to(x.device)
-        # Laid out in memory as x is, whatever its strides.
-        keep = keep.as_strided(x.shape, x.stride()) if x.is_non_overlapping_and_dense() else keep.view(x.shape)
+        keep = keep.as_strided(x.shape, torch.empty_like(x).stride())  # laid out in memory as x is
         return _Drop.apply(x, keep, 256 / (256 - self.threshold))
 
 

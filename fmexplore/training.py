@@ -5,11 +5,12 @@ All randomness follows from (seed, epoch) or (seed, step), so a resumed run need
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -90,7 +91,7 @@ class TrainState:
         tensors = {f"weights.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"optimizer.{k}": v for k, v in self.optimizer.tensors().items()}
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
-        return tensors, dict(self.scalars)
+        return tensors, copy.deepcopy(self.scalars)
 
     def load(self, tensors: dict[str, Tensor], scalars: dict) -> None:
         """Take back what `save` gave."""
@@ -101,7 +102,7 @@ class TrainState:
         self.network.load_state_dict(parts["weights"])
         self.optimizer.load(parts["optimizer"])
         self.best = parts["best"]
-        self.scalars = dict(scalars)
+        self.scalars = copy.deepcopy(scalars)
 
 
 class train(Iterator[Progress]):
@@ -138,7 +139,10 @@ class train(Iterator[Progress]):
         if resume:
             self.state.load(*resume)
         else:
-            self.state.scalars = {"step": 0, "seconds": 0.0, "loss": 0.0, "right": 0, "seen": 0, "waited": 0}
+            epoch = {"loss": 0.0, "right": 0, "seen": 0}
+            self.state.scalars = {"step": 0, "due": "", "seconds": 0.0, "stopped": False, "waited": 0, **epoch}
+            self.state.scalars["window"] = _empty_window()
+        self._order: Tensor | None = None
         self._events = self._run()
 
     def __next__(self) -> Progress:
@@ -149,31 +153,36 @@ class train(Iterator[Progress]):
         self._events.close()
 
     def _run(self) -> Iterator[Progress]:
-        scalars, config = self.state.scalars, self.config
-        self._window = _Window()
+        """Steps, with what is due after each; `scalars["due"]` lets a run saved in between resume at that very place."""
+        scalars = self.state.scalars
         self._clock = time.perf_counter() - scalars["seconds"]
         self._keep_good()
         with _threads(self.execution):
             self.state.network.train()
-            while scalars["step"] < self.steps and not scalars.get("stopped"):
-                self._step(scalars["step"])
-                scalars["step"] += 1
+            while True:
                 step = scalars["step"]
-                yield self._progress("step")
                 full = step % self.steps_per_epoch == 0 or step == self.steps
-                if step % self.report_every == 0 or full or step in self.snapshot_steps:
-                    yield self._report(probe=step % self.probe_every < self.report_every and not full)
-                if full or step in self.snapshot_steps:
+                evaluate = full or step in self.snapshot_steps
+                if scalars["due"] == "report":
+                    scalars["due"] = "evaluation" if evaluate else ""
+                    if evaluate or step % self.report_every == 0:
+                        yield self._report(probe=not full and step % self.probe_every < self.report_every)
+                if scalars["due"] == "evaluation":
                     yield from self._evaluate("epoch" if full else "snapshot")
+                if step >= self.steps or scalars["stopped"]:
+                    break
+                self._step(step)
+                scalars |= {"step": step + 1, "due": "report"}
+                yield self._progress("step")
             if self.state.best:
                 self.state.network.load_state_dict(self.state.best)
             yield from self._finish()
 
     def _step(self, step: int) -> None:
-        config, scalars = self.config, self.state.scalars
+        config, window = self.config, self.state.scalars["window"]
         epoch, position = divmod(step, self.steps_per_epoch)
         started = time.perf_counter()
-        if position == 0 or not hasattr(self, "_order"):
+        if position == 0 or self._order is None:
             generator = torch.Generator().manual_seed(_mix(config.seed, 1, epoch))
             self._order = torch.randperm(len(self.labels), generator=generator).to(self.device)
         index = self._order[position * config.batch_size : (position + 1) * config.batch_size]
@@ -189,29 +198,28 @@ class train(Iterator[Progress]):
             loss = F.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)
         loss.backward()
         self.state.optimizer.step(rate_factor(step, self.steps, config))
-        self._window.add(loss.detach(), (logits.argmax(1) == labels).sum(), len(index))
-        self._window.seconds += time.perf_counter() - started
+        window["loss"] += loss.item() * len(index)
+        window["right"] += int((logits.argmax(1) == labels).sum())
+        window["seen"] += len(index)
+        window["seconds"] += time.perf_counter() - started
 
     def _report(self, probe: bool) -> Progress:
-        window, scalars = self._window, self.state.scalars
-        if not math.isfinite(float(window.loss)):
+        scalars = self.state.scalars
+        window, scalars["window"] = scalars["window"], _empty_window()
+        if not math.isfinite(window["loss"]):
             self._diverged()
         self._keep_good()
-        for key, value in (("loss", window.loss), ("right", window.right), ("seen", window.seen)):
-            scalars[key] += float(value)
+        for key in ("loss", "right", "seen"):
+            scalars[key] += window[key]
         figures = {
-            "images_per_second": window.seen / max(window.seconds, 1e-9),
-            "train_loss": float(window.loss) / window.seen,
-            "train_accuracy": float(window.right) / window.seen,
+            "images_per_second": window["seen"] / max(window["seconds"], 1e-9),
+            "train_loss": window["loss"] / window["seen"],
+            "train_accuracy": window["right"] / window["seen"],
         }
         if probe and self.validation is not None:
-            few = self.validation.images[:PROBE_IMAGES], self.validation.labels[:PROBE_IMAGES]
-            batches = predict_batches(
-                self.state.network, _tensor(few[0], self.device), precision=self.execution.precision
-            )
-            found = Predictions(np.concatenate([logits.numpy() for logits, _ in batches]), few[1])
+            few = Split(self.validation.images[:PROBE_IMAGES], self.validation.labels[:PROBE_IMAGES])
+            found = predict(self.state.network, few, self.execution.precision)
             figures |= {"validation_loss": found.loss, "validation_accuracy": found.accuracy}
-        self._window = _Window()
         return self._progress("report", **figures)
 
     def _evaluate(self, kind: Literal["epoch", "snapshot"]) -> Iterator[Progress]:
@@ -220,7 +228,7 @@ class train(Iterator[Progress]):
         seen = max(scalars["seen"], 1)
         figures: dict = {"train_loss": scalars["loss"] / seen, "train_accuracy": scalars["right"] / seen}
         if self.validation is not None:
-            predictions, features = yield from self._predict(self.validation)
+            predictions, features = yield from self._predict(self.validation, self.execution.precision)
             figures |= {
                 "validation_loss": predictions.loss,
                 "validation_accuracy": predictions.accuracy,
@@ -235,20 +243,18 @@ class train(Iterator[Progress]):
                     predictions.labels,
                     features.astype(np.float16),
                 )
+        scalars["due"] = ""
         if kind == "epoch":
             scalars |= {"loss": 0.0, "right": 0, "seen": 0}
             self._judge(figures)
         yield self._progress(kind, **figures)
 
-    def _predict(self, split: Split) -> Iterator[Progress]:
+    def _predict(self, split: Split, precision: str) -> Generator[Progress, None, tuple[Predictions, np.ndarray]]:
+        """As `evaluation.predict`, with a Progress for each batch so that the caller can act in between."""
         logits, features = [], []
-        batches = predict_batches(
-            self.state.network, _tensor(split.images, self.device), FEATURE_IMAGES, self.execution.precision
-        )
-        for batch, chosen in batches:
-            logits.append(batch.numpy())
-            if chosen is not None:
-                features.append(chosen.numpy())
+        for batch, chosen in predict_batches(self.state.network, split.images, FEATURE_IMAGES, precision):
+            logits.append(batch)
+            features += [] if chosen is None else [chosen]
             yield self._progress("step")
         return Predictions(np.concatenate(logits), split.labels), np.concatenate(features)
 
@@ -265,14 +271,12 @@ class train(Iterator[Progress]):
             scalars["stopped"] = scalars["waited"] >= stopping.patience
 
     def _finish(self) -> Iterator[Progress]:
+        test, _ = yield from self._predict(self.data.test, "fp32")
         figures = {}
         if self.validation is not None:
-            kept = predict(self.state.network, self.validation.images, self.validation.labels)
+            kept = test if self.config.peeks else (yield from self._predict(self.validation, "fp32"))[0]
             figures = {"validation_loss": kept.loss, "validation_accuracy": kept.accuracy}
-        test = predict(self.state.network, self.data.test.images, self.data.test.labels)
-        yield self._progress(
-            "end", test_loss=test.loss, test_accuracy=test.accuracy, predictions=test, **figures
-        )
+        yield self._progress("end", test_loss=test.loss, test_accuracy=test.accuracy, predictions=test, **figures)
 
     def _progress(self, kind, **figures) -> Progress:
         scalars = self.state.scalars
@@ -295,17 +299,9 @@ class train(Iterator[Progress]):
         )
 
 
-@dataclass
-class _Window:
+def _empty_window() -> dict:
     """Sums over the steps since the last report."""
-
-    loss: Tensor | float = 0.0
-    right: Tensor | int = 0
-    seen: int = 0
-    seconds: float = 0.0
-
-    def add(self, loss: Tensor, right: Tensor, count: int) -> None:
-        self.loss, self.right, self.seen = self.loss + loss * count, self.right + right, self.seen + count
+    return {"loss": 0.0, "right": 0, "seen": 0, "seconds": 0.0}
 
 
 def choose_execution(model: Model, config: TrainConfig) -> Execution:
@@ -337,13 +333,13 @@ def _time(model: Model, config: TrainConfig, precision: str, threads: int) -> Ex
     run = train(model, config.replace(validation="none", early_stopping=None, epochs=1000), DataSet(drawn, drawn), execution)
     seconds: list[float] = []
     with _threads(execution):
-        run._window = _Window()
         run.state.network.train()
+        window = run.state.scalars["window"]
         started = time.perf_counter()
         while len(seconds) < 6 and (len(seconds) < 3 or time.perf_counter() - started < 0.3):
-            before = run._window.seconds
+            before = window["seconds"]
             run._step(len(seconds))
-            seconds.append(run._window.seconds - before)
+            seconds.append(window["seconds"] - before)
     return execution.replace(images_per_second=config.batch_size / min(seconds))
 
 
@@ -358,8 +354,7 @@ def _find_device(wanted: str) -> str:
 
 def _has_bf16() -> bool:
     """Whether the CPU multiplies bf16 in hardware; elsewhere it is slower than fp32."""
-    features = torch.backends.cpu.get_cpu_capability(), getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
-    return features[1] or bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
+    return any(getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
 
 
 def _cores() -> int:
@@ -403,9 +398,5 @@ def _digest(network: Network) -> str:
     return digest.hexdigest()
 
 
-def _tensor(images: np.ndarray, device: torch.device) -> Tensor:
-    return torch.from_numpy(np.array(images)).to(device)
-
-
 def _on(device: torch.device, split: Split) -> tuple[Tensor, Tensor]:
-    return _tensor(split.images, device), _tensor(split.labels, device).long()
+    return torch.tensor(split.images, device=device), torch.tensor(split.labels, device=device).long()
