@@ -34,9 +34,7 @@ DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 DOWNLOAD_BYTES = 30_878_645  # the four compressed files together
 CONNECT_SECONDS = 10
-REMEDY = (
-    "run `python -m fmexplore data`, or put the four files of https://github.com/zalandoresearch/fashion-mnist into data/"
-)
+REMEDY = "run `python -m fmexplore data`, or put the four files of https://github.com/zalandoresearch/fashion-mnist into data/"
 
 
 @dataclass(frozen=True)

@@ -213,9 +213,7 @@ def _block_chains(layer: Layer, shape, row: models.LayerInfo, numbers) -> list[_
 def _module(layer: Layer, shape, row: models.LayerInfo, numbers) -> nn.Module:
     match layer:
         case models.Conv():
-            return nn.Conv2d(
-                shape[0], layer.filters, layer.kernel, layer.stride, layer.pixels, bias=layer.bias
-            )
+            return nn.Conv2d(shape[0], layer.filters, layer.kernel, layer.stride, layer.pixels, bias=layer.bias)
         case models.BatchNorm():
             kind = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
             norm = kind(shape[0], eps=layer.epsilon, momentum=layer.momentum)

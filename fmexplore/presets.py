@@ -197,7 +197,9 @@ _CITED = (
 def presets() -> dict[str, Preset]:
     """Every preset by its id, in the order in which they are offered."""
     found = [_quick()]
-    found += [Preset(s.id, f"As published; assumed: {s.assumed}", s.source, s.model, s.training) for s in papers.SYSTEMS]
+    found += [
+        Preset(s.id, f"As published; assumed: {s.assumed}", s.source, s.model, s.training) for s in papers.SYSTEMS
+    ]
     cited = TrainConfig(
         epochs=5,
         optimizer="adamw",

@@ -148,6 +148,11 @@ class train(Iterator[Progress]):
     def __next__(self) -> Progress:
         return next(self._events)
 
+    @property
+    def stopped_early(self) -> bool:
+        """Whether early stopping has ended the run before its last step."""
+        return self.state.scalars["stopped"] and self.state.scalars["step"] < self.steps
+
     def close(self) -> None:
         """End the run where it stands."""
         self._events.close()
@@ -239,9 +244,9 @@ class train(Iterator[Progress]):
                     scalars["step"],
                     scalars["step"] / self.steps_per_epoch,
                     _digest(self.state.network),
-                    predictions.logits.astype(np.float16),
+                    _half(predictions.logits),
                     predictions.labels,
-                    features.astype(np.float16),
+                    _half(features),
                 )
         scalars["due"] = ""
         if kind == "epoch":
@@ -330,7 +335,9 @@ def _time(model: Model, config: TrainConfig, precision: str, threads: int) -> Ex
     count = config.batch_size * 2
     drawn = Split(rng.integers(0, 256, (count, 28, 28), np.uint8), rng.integers(0, 10, count, np.uint8))
     execution = Execution(device="cpu", precision=precision, threads=threads)
-    run = train(model, config.replace(validation="none", early_stopping=None, epochs=1000), DataSet(drawn, drawn), execution)
+    run = train(
+        model, config.replace(validation="none", early_stopping=None, epochs=1000), DataSet(drawn, drawn), execution
+    )
     seconds: list[float] = []
     with _threads(execution):
         run.state.network.train()
@@ -396,6 +403,11 @@ def _digest(network: Network) -> str:
     for name, value in sorted(network.state_dict().items()):
         digest.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _half(values: np.ndarray) -> np.ndarray:
+    largest = float(np.finfo(np.float16).max)
+    return values.clip(-largest, largest).astype(np.float16)
 
 
 def _on(device: torch.device, split: Split) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,43 @@
+# `make app` runs fmexplore, `make test` checks it; both make what they lack in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+ROOT_DEBIAN := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo yes)
+
+.PHONY: app data test lint benchmark clean
+
+app: .venv/app data
+	$(BIN)/streamlit run streamlit_app.py --server.address 127.0.0.1
+
+data: .venv/app
+	$(BIN)/python -m fmexplore data
+
+# -n 2: two tests at once; browser tests run alone, after the others.
+test: .venv/dev chromium data lint
+	$(BIN)/python -m pytest -n 2 -m "not browser"
+	$(BIN)/python -m pytest -m browser
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyrefly check
+
+.venv/bin/python:
+	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and 'fmexplore needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is ' + sys.version.split()[0] + ': try make PYTHON=python3.12 app.')"
+	$(PYTHON) -m venv .venv
+
+.venv/app: .venv/bin/python requirements.txt
+	$(BIN)/python -m pip install -r requirements.txt
+	@touch $@
+
+.venv/dev: .venv/app requirements-dev.txt
+	$(BIN)/python -m pip install -r requirements-dev.txt
+	@touch $@
+
+.PHONY: chromium
+chromium:
+ifeq ($(ROOT_DEBIAN),yes)
+	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium >/dev/null)
+endif
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache

@@ -1,0 +1,5 @@
+"""`python -m fmexplore`."""
+
+from fmexplore.cli import main
+
+main()

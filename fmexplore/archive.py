@@ -1,0 +1,89 @@
+"""A run as one zip (configuration, metrics, weights, result), and back. A foreign zip leaves nothing behind."""
+
+import io
+import json
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+from safetensors.numpy import save as pack
+
+from fmexplore import models
+from fmexplore.config import RunConfig
+from fmexplore.errors import FMExploreError, RunBroken
+from fmexplore.runs import Run, RunStore
+from fmexplore.settings import MAX_ZIP_MB
+from fmexplore.status import Result, Status, write_status
+from fmexplore.storage import storage_error
+
+FILES = ("config.json", "metrics.jsonl", "model.safetensors", "result.json")
+MAX_UNPACKED_MB = 100
+
+
+def pack_run(run: Run) -> bytes:
+    """The zip of a run. Raises RunBroken when it has no weights yet or is damaged."""
+    weights = run.read_weights()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", run.config.model_dump_json(indent=1))
+        archive.writestr("result.json", run.status.result.model_dump_json(indent=1))
+        archive.writestr("metrics.jsonl", "".join(json.dumps(line) + "\n" for line in run.read_metrics()))
+        archive.writestr("model.safetensors", pack(weights))
+    return buffer.getvalue()
+
+
+def unpack_run(store: RunStore, content: bytes, owner: str) -> Run:
+    """A new finished run from a zip that `pack_run` made. Raises RunBroken with the reason for any other."""
+    if len(content) > MAX_ZIP_MB * 1e6:
+        raise RunBroken(f"The zip has {len(content) / 1e6:.0f} MB, and at most {MAX_ZIP_MB} MB are taken.")
+    files = _read_zip(content)
+    try:
+        config = RunConfig.parse(json.loads(files["config.json"]))
+        result = Result.parse(json.loads(files["result.json"]))
+        for line in files["metrics.jsonl"].splitlines():
+            if not {"kind", "step", "epoch"} <= set(json.loads(line)):
+                raise RunBroken("The zip's metrics.jsonl has a line that is not a report: it is not a run's.")
+        models.summarize(config.model)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise RunBroken(f"The zip is not a run's: a file in it is not JSON ({error}).") from None
+    except FMExploreError as error:
+        raise RunBroken(f"The zip is not a run that can be used. {error}") from None
+    folder = store.new_folder(config.preset)
+    hidden = folder.with_name(f".{folder.name}")  # not listed until it has been checked
+    os.replace(folder, hidden)
+    try:
+        for name in ("config.json", "metrics.jsonl", "model.safetensors"):
+            (hidden / name).write_bytes(files[name])
+        Run(hidden).read_weights()
+        status = Status(owner=owner, state="finished", result=result, message="loaded from a zip")
+        write_status(hidden, status.replace(ended=status.created))
+        os.replace(hidden, folder)
+    except OSError as error:
+        raise storage_error(folder, error) from None
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+    return Run(folder)
+
+
+def _read_zip(content: bytes) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = archive.namelist()
+            if foreign := [name for name in names if name not in FILES]:
+                climbs = " (it climbs out of its folder)" if ".." in Path(foreign[0]).parts else ""
+                raise RunBroken(
+                    f"The zip holds {foreign[0][:80]!r}{climbs}, which is no part of a run: choose another."
+                )
+            if missing := [name for name in FILES if name not in names]:
+                raise RunBroken(f"The zip has no {missing[0]}: it is not a run, or not a whole one.")
+            files, left = {}, int(MAX_UNPACKED_MB * 1e6)
+            for name in FILES:
+                with archive.open(name) as file:
+                    files[name] = file.read(left + 1)  # sizes in a zip's directory may lie
+                left -= len(files[name])
+                if left < 0:
+                    raise RunBroken(f"The zip unpacks to more than {MAX_UNPACKED_MB} MB: it is refused.")
+            return files
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise RunBroken(f"The file is not a whole zip ({error}): download the run again.") from None

@@ -1,0 +1,330 @@
+"""`python -m fmexplore COMMAND`: everything the pages do, scriptable. With --json one object a line on stdout.
+
+Accuracies are fractions, labels 0 to 9. Exit codes: 0 done, 1 done with errors, 2 bad input (one line on stderr).
+"""
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fmexplore import data as dataset
+from fmexplore import models as tables
+from fmexplore.config import RunConfig
+from fmexplore.errors import ConfigError, FMExploreError, RunBroken
+from fmexplore.presets import find_preset, presets
+from fmexplore.runs import Run, RunStore
+from fmexplore.settings import read_settings
+from fmexplore.status import LOCAL_OWNER, RESUMABLE, own_process, write_status
+
+if TYPE_CHECKING:
+    from fmexplore.training import Progress
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help="Explore how a CNN learns Fashion-MNIST.",
+)
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="An id, a shipped name or a unique prefix.")]
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        code = app(standalone_mode=False)
+    except typer.Abort:
+        code = 1
+    except Exception as error:
+        # typer brings its own click, whose errors have no public base class.
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        if not (isinstance(error, FMExploreError) or hasattr(error, "format_message")):
+            raise
+        print(" ".join(message.split()), file=sys.stderr)
+        code = 2
+    sys.exit(code or 0)
+
+
+@app.command()
+def data(as_json: AsJson = False) -> None:
+    """Check the data set, and fetch it where it is missing."""
+    try:
+        folder = dataset.find_folder()
+    except FMExploreError:
+        folder = dataset.fetch(report=_print_share)
+    images = dataset.load(folder)
+    found = {"folder": str(folder), "train": len(images.train), "test": len(images.test)}
+    _print(
+        found, as_json, f"Fashion-MNIST is in {folder}: {found['train']:,} training and {found['test']:,} test images."
+    )
+
+
+@app.command()
+def models(as_json: AsJson = False) -> None:
+    """List the presets with parameters and FLOPs."""
+    rows = []
+    for preset in presets().values():
+        summary = tables.summarize(preset.model)
+        counts = {"parameters": tables.parameters(summary), "flops": tables.flops(summary)}
+        rows.append({"id": preset.id, **counts, "source": preset.source})
+    if as_json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        print(f"{row['id']:<22}{row['parameters']:>10,} parameters {row['flops'] / 1e6:>7.1f} MFLOPs  {row['source']}")
+
+
+@app.command()
+def train(
+    preset: Annotated[str, typer.Option(help="Where to start from; `models` lists them.")] = "quick",
+    config: Annotated[Path | None, typer.Option(help="A run's config.json instead of a preset.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Fractions allowed.")] = None,
+    batch_size: Annotated[int | None, typer.Option()] = None,
+    seed: Annotated[int | None, typer.Option()] = None,
+    learning_rate: Annotated[float | None, typer.Option()] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any other setting: --set optimizer=sgd, --set augmentation.shift=2."),
+    ] = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was not finished.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a network and keep it as a run. Ctrl-C saves it; --resume goes on."""
+    from fmexplore.worker import Job, prepare_process, run_job
+
+    prepare_process()
+    settings = read_settings()
+    store = RunStore(settings)
+    if resume:
+        run = store.find(resume)
+        store.require_owner(run, LOCAL_OWNER)
+        if run.status.state not in RESUMABLE:
+            raise ConfigError(f"{run.id} is {run.status.state}: only a run that was not finished can be resumed.")
+        write_status(run.path, run.status.replace(state="running", **own_process()))
+    else:
+        chosen = RunConfig.parse(_read_json(config)) if config else find_preset(preset).config
+        fields = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "learning_rate": learning_rate}
+        changes = [f"{name}={value}" for name, value in fields.items() if value is not None] + (set_ or [])
+        run = store.create(_change(chosen, changes), state="running", **own_process())
+    job = Job(run.path, settings)
+
+    def interrupt(*_: object) -> None:
+        job.interrupted = True
+
+    signal.signal(signal.SIGINT, interrupt)
+    with _listener(as_json, run) as listen:
+        run_job(job, listen=listen)
+    status = run.status
+    if status.error:
+        print(status.error, file=sys.stderr)
+    result = status.result
+    last = {
+        "run": run.id,
+        "validation_accuracy": result.validation_accuracy,
+        "test_accuracy": result.test_accuracy,
+        "seconds": round(result.seconds, 2),
+    }
+    _print(last, as_json, f"{run.id} {status.state} after {result.seconds:.0f} s: {_accuracies(run)}")
+    if status.state != "finished":
+        if not status.error:
+            print(f"Go on with: python -m fmexplore train --resume {run.id}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command()
+def runs(as_json: AsJson = False) -> None:
+    """List all runs, newest first, shipped ones last."""
+    store = RunStore(read_settings())
+    rows = []
+    for run in [*store.own_runs(), *store.shipped_runs()]:
+        try:
+            rows.append(_row(run))
+        except RunBroken as error:
+            rows.append({"run": run.id, "state": "broken", "error": str(error)})
+    if as_json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        accuracy = f"{row['validation_accuracy']:.2%}" if row.get("validation_accuracy") else "-"
+        print(f"{row['run']:<40}{row['state']:<12}{accuracy:>8}  {row.get('name', '')}")
+    if not rows:
+        print("No runs yet: python -m fmexplore train")
+
+
+@app.command()
+def show(run: RunName, as_json: AsJson = False) -> None:
+    """Show a run: settings, result and layer table."""
+    found = RunStore(read_settings()).find(run)
+    summary = tables.summarize(found.config.model)
+    if as_json:
+        print(json.dumps({**_row(found), "config": found.config.model_dump(mode="json")}))
+        return
+    print(f"{found.title}  {found.status.state}  {_accuracies(found)}")
+    for row in tables.walk(summary):
+        indent = "  " * row.number.count(".")
+        shape = "x".join(map(str, row.output))
+        print(f"{indent}{row.number:<4} {tables.describe(row.layer):<32} {shape:>12} {row.parameters:>10,}")
+    print(f"{tables.parameters(summary):,} parameters, {tables.flops(summary) / 1e6:.1f} MFLOPs an image")
+    defaults = type(found.config.training)()
+    for name, value in found.config.training:
+        marked = "" if value == getattr(defaults, name) else "  *"
+        print(f"  {name} = {value.model_dump() if hasattr(value, 'model_dump') else value}{marked}")
+
+
+@app.command()
+def delete(run: RunName, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Delete a run; for a day it can be moved back from runs/.trash."""
+    store = RunStore(read_settings())
+    found = store.find(run)
+    store.require_owner(found, LOCAL_OWNER)
+    if not yes and not typer.confirm(f"Delete {found.title}?"):
+        raise typer.Exit(1)
+    store.delete(found, LOCAL_OWNER)
+    print(f"Deleted {found.id}; until tomorrow it is in {store.trash}.")
+
+
+@app.command()
+def evaluate(
+    run: RunName,
+    split: Annotated[str, typer.Option(help="test or validation.")] = "test",
+    as_json: AsJson = False,
+) -> None:
+    """Measure a run's accuracy, with its confusion matrix and report."""
+    if split not in ("test", "validation"):
+        raise ConfigError(f"--split is {split!r}: choose test or validation.")
+    found = RunStore(read_settings()).find(run)
+    config, images = found.config, dataset.load()
+    weights = found.read_weights()
+    _, held_out = images.divide(config.training.validation, config.training.validation_share)
+    chosen = images.test if split == "test" else held_out
+    if chosen is None:
+        raise ConfigError(f"{found.id} was trained without validation images: use --split test.")
+    from fmexplore.worker import prepare_process
+
+    prepare_process()
+    import torch
+
+    from fmexplore.evaluation import accuracy_interval, class_report, confusion_matrix, predict
+    from fmexplore.networks import build
+
+    network = build(config.model)
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    predictions = predict(network, chosen)
+    matrix = confusion_matrix(predictions.labels, predictions.predicted)
+    interval = accuracy_interval(int(matrix.trace()), int(matrix.sum()))
+    report = class_report(matrix)
+    values = {"run": found.id, "split": split, "accuracy": predictions.accuracy, "interval": list(interval)}
+    if as_json:
+        print(json.dumps({**values, "confusion_matrix": matrix.tolist(), "report": report}))
+        return
+    low, high = interval
+    print(
+        f"{found.title}: {predictions.accuracy:.2%} right of {len(chosen):,} {split} images (95 %: {low:.2%} to {high:.2%})"
+    )
+    print(f"{'':<14}{'precision':>10}{'recall':>8}{'f1':>8}{'support':>9}")
+    for row in report:
+        figures = f"{row['precision']:>10.3f}{row['recall']:>8.3f}{row['f1']:>8.3f}{row['support']:>9}"
+        print(f"{row['class']:<14}{figures}")
+
+
+@app.command()
+def ship(run: RunName, name: Annotated[str, typer.Argument(help="Its plain name in checkpoints/.")]) -> None:
+    """Copy a finished run to checkpoints/, with the predictions but not the features of its snapshots."""
+    store = RunStore(read_settings())
+    path = store.ship(store.find(run), name)
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    print(f"Shipped as {path} ({size / 1e6:.1f} MB).")
+
+
+def _change(config: RunConfig, changes: list[str]) -> RunConfig:
+    """The configuration with "name=value" changes to its training; dots reach into augmentation and early stopping."""
+    values = config.training.model_dump(mode="json")
+    for change in changes:
+        path, equals, text = change.partition("=")
+        if not equals:
+            raise ConfigError(f"--set is {change!r}: write it as name=value.")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        *outer, last = path.strip().replace("-", "_").split(".")
+        inner = values
+        for key in outer:
+            inner[key] = dict(inner.get(key) or {})
+            inner = inner[key]
+        inner[last] = value
+    return config.replace(training=values)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--config {path} cannot be read ({error}): give a run's config.json.") from None
+
+
+@contextmanager
+def _listener(as_json: bool, run: Run) -> Iterator[Callable[["Progress"], None]]:
+    """What to do with each Progress: print it as JSON, move a bar on a terminal, or nothing."""
+    if as_json:
+        from fmexplore.tasks import metrics_line
+
+        yield lambda progress: progress.kind == "step" or print(json.dumps(metrics_line(progress)), flush=True)
+    elif sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task(run.config.preset, total=None, figures="starting")
+
+            def move(progress: "Progress") -> None:
+                figures = {}
+                if progress.train_loss is not None:
+                    figures["figures"] = f"epoch {progress.epoch:.2f}  loss {progress.train_loss:.3f}"
+                bar.update(task, total=progress.steps, completed=progress.step, **figures)
+
+            yield move
+    else:
+        yield lambda progress: None
+
+
+def _row(run: Run) -> dict:
+    status = run.status
+    return {
+        "run": run.id,
+        "name": run.label.name,
+        "preset": run.config.preset,
+        "state": status.state,
+        "shipped": run.shipped,
+        "parameters": tables.parameters(tables.summarize(run.config.model)),
+        **status.result.model_dump(),
+        "peeks": run.config.training.peeks,
+        "error": status.error,
+    }
+
+
+def _accuracies(run: Run) -> str:
+    result = run.status.result
+    parts = (("validation", result.validation_accuracy), ("test", result.test_accuracy))
+    return ", ".join(f"{name} {value:.2%}" for name, value in parts if value is not None) or "no accuracy yet"
+
+
+def _print(values: dict, as_json: bool, text: str) -> None:
+    print(json.dumps(values) if as_json else text, flush=True)
+
+
+def _print_share(share: float, text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{text}: {share:4.0%}", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,291 @@
+"""The queue of named tasks, each in its own process. All of its state is on disk; knows no torch and no screen.
+
+A job is a folder with a status.json: a run's folder for trainings, a folder under cache/jobs for other work. Any
+process may put jobs into the queue; one at a time, the one that holds dispatcher.lock, starts and watches workers.
+"""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from fmexplore.config import RunConfig
+from fmexplore.data import PROJECT
+from fmexplore.errors import FMExploreError, NotAllowed, RunBroken
+from fmexplore.runs import Run, RunStore
+from fmexplore.settings import Settings
+from fmexplore.speed import read_speed
+from fmexplore.status import (
+    ACTIVE,
+    FILE,
+    LOCAL_OWNER,
+    RESUMABLE,
+    Status,
+    forget_wishes,
+    read_status,
+    wish,
+    write_status,
+)
+
+LANES = {"train": "training", "measure": "analysis", "fetch": "analysis"}
+TICK_SECONDS = 0.3
+SMALL_MEMORY = 4e9  # below it the lanes take turns
+STARTING_SECONDS = 60  # within which a new worker writes its pid
+KEEP_JOBS_SECONDS = 3600
+
+
+class JobQueue:
+    """Puts tasks into the queue, starts them in fair order, and notices how they end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings, self.store = settings, RunStore(settings)
+        self.jobs = settings.cache / "jobs"
+        self._workers: dict[Path, subprocess.Popen] = {}
+        self._known: dict[Path, tuple[int, Status]] = {}
+        self._lock, self._dispatcher = (
+            FileLock(settings.home / "jobs.lock"),
+            FileLock(settings.home / "dispatcher.lock"),
+        )
+        self._thread: threading.Thread | None = None
+        self._closed = threading.Event()
+
+    # --- what people do --------------------------------------------------------------------------------------------
+
+    def submit_run(self, config: RunConfig, owner: str = LOCAL_OWNER) -> Run:
+        """Queue a training. Raises NotAllowed when a limit of this server would be broken, ConfigError, StorageError."""
+        with self._lock:
+            self._check_limits(owner)
+            return self.store.create(config, owner)
+
+    def submit(self, task: str, owner: str = LOCAL_OWNER, **arguments: object) -> Path:
+        """Queue other work and return its folder; if the same task waits or runs already, that one's."""
+        with self._lock:
+            for folder, status in self._scan():
+                if status.active and (status.task, status.arguments) == (task, arguments):
+                    return folder
+            folder = self.jobs / f"{time.strftime('%Y%m%d-%H%M%S')}-{task}-{random.randrange(16**4):04x}"
+            folder.mkdir(parents=True)
+            write_status(folder, Status(task=task, arguments=arguments, owner=owner))
+            return folder
+
+    def stop(self, run: Run, owner: str) -> None:
+        """End a run; what it has learnt stays."""
+        self._ask(run, owner, "STOP", "stopped")
+
+    def pause(self, run: Run, owner: str) -> None:
+        """Save a run and free its place; `resume` puts it back into the queue."""
+        self._ask(run, owner, "PAUSE", "paused")
+
+    def resume(self, run: Run, owner: str) -> None:
+        """Queue a run again, to go on from its last saved state."""
+        self.store.require_owner(run, owner)
+        with self._lock:
+            status = run.status
+            if status.state in RESUMABLE:
+                self._check_limits(owner, new=False)
+                forget_wishes(run.path)
+                write_status(
+                    run.path, status.replace(state="queued", queued=time.time(), pid=None, error="", message="")
+                )
+
+    def waiting(self) -> list[Path]:
+        """Queued trainings in the order in which they will start."""
+        with self._lock:
+            jobs = self._scan()
+        return self._fair_order(jobs, "training")
+
+    def _ask(self, run: Run, owner: str, what, state) -> None:
+        self.store.require_owner(run, owner)
+        with self._lock:
+            status = run.status
+            if status.state == "queued":  # no worker to ask
+                write_status(run.path, status.replace(state=state, ended=time.time()))
+            elif status.state == "running":
+                wish(run.path, what)
+
+    def _check_limits(self, owner: str, new: bool = True) -> None:
+        limits = self.settings
+        if limits.max_queued:
+            queued = sum(s.owner == owner and s.state == "queued" and s.task == "train" for _, s in self._scan())
+            if queued >= limits.max_queued:
+                raise NotAllowed(f"You have {queued} runs waiting, and this server allows {limits.max_queued:g}: wait.")
+        if new and limits.max_runs:
+            kept = sum(1 for _ in self.store.owned_by(owner))
+            if kept >= limits.max_runs:
+                raise NotAllowed(
+                    f"You keep {kept} runs, and this server keeps {limits.max_runs:g} for each of you: "
+                    "download and delete one first."
+                )
+        if limits.max_disk_mb and (used := self.store.disk_mb()) >= limits.max_disk_mb:
+            raise NotAllowed(
+                f"All runs here use {used:.0f} MB, and this server has room for {limits.max_disk_mb:g} MB: "
+                "delete runs of yours first."
+            )
+
+    # --- the dispatcher --------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start workers from a thread of this process, as long as no other process does."""
+        if self._thread is None:
+            self.settings.home.mkdir(parents=True, exist_ok=True)
+            self._thread = threading.Thread(target=self._run, name="job queue", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """End the thread and ask the workers to save and end."""
+        self._closed.set()
+        if self._thread:
+            self._thread.join()
+        for worker in self._workers.values():
+            worker.send_signal(signal.SIGTERM)
+        for worker in self._workers.values():
+            worker.wait(timeout=30)
+        self._dispatcher.release(force=True)
+
+    def _run(self) -> None:
+        cleaned = 0.0
+        while not self._closed.wait(TICK_SECONDS):
+            try:
+                if not self._dispatcher.is_locked:
+                    self._dispatcher.acquire(blocking=False)
+                self.tick()
+                if time.monotonic() - cleaned > 600 or not cleaned:
+                    cleaned = time.monotonic()
+                    self._clean()
+            except Timeout:
+                continue  # another server on the same folder does it
+            except (FMExploreError, OSError) as error:
+                print(f"job queue: {error}", file=sys.stderr)
+
+    def tick(self) -> None:
+        """Notice ended workers, then fill every lane that has room."""
+        with self._lock:
+            jobs = self._scan()
+            for folder, status in jobs:
+                if status.state == "running":
+                    self._watch(folder, status)
+            jobs = self._scan()
+            busy = {
+                lane: [f for f, s in jobs if s.state == "running" and LANES[s.task] == lane] for lane in LANES.values()
+            }
+            limit = {"training": self.settings.trainings, "analysis": 1}
+            for lane in busy:
+                for folder in self._fair_order(jobs, lane):
+                    turns = psutil.virtual_memory().total < SMALL_MEMORY and any(busy.values())
+                    if len(busy[lane]) >= limit[lane] or turns:
+                        break
+                    self._launch(folder)
+                    busy[lane].append(folder)
+
+    def _launch(self, folder: Path) -> None:
+        forget_wishes(folder)
+        write_status(folder, read_status(folder).replace(state="running", started=time.time(), message="Starting"))
+        with open(folder / "worker.log", "ab") as log:
+            self._workers[folder] = subprocess.Popen(
+                [sys.executable, "-m", "fmexplore.worker", str(folder)],
+                cwd=PROJECT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # a Ctrl-C in the server's terminal must not kill it before it has saved
+            )
+
+    def _watch(self, folder: Path, status: Status) -> None:
+        worker = self._workers.get(folder)
+        if worker is not None:
+            code = worker.poll()
+            if code is None:
+                return
+            del self._workers[folder]
+            status = read_status(folder)  # it may have written its end after the scan
+            if status.state == "running":
+                write_status(folder, status.replace(state="failed", ended=time.time(), pid=None, error=_reason(code)))
+        elif status.pid is None and time.time() - (status.started or 0) < STARTING_SECONDS:
+            return
+        elif not status.alive:
+            error = (
+                "The server or the machine stopped during this run: press Resume to go on from its last saved state."
+            )
+            write_status(folder, status.replace(state="interrupted", ended=time.time(), pid=None, error=error))
+
+    def _fair_order(self, jobs: list[tuple[Path, Status]], lane: str) -> list[Path]:
+        """Queued jobs of a lane: owners take turns, who has waited longest since a start first; each one's by age."""
+        served: dict[str, float] = {}
+        queues: dict[str, list[tuple[float, Path]]] = {}
+        for folder, status in jobs:
+            if LANES[status.task] != lane:
+                continue
+            if status.state == "queued":
+                queues.setdefault(status.owner, []).append((status.queued, folder))
+            if status.started:
+                served[status.owner] = max(served.get(status.owner, 0), status.started)
+        order = []
+        for queue in queues.values():
+            queue.sort(reverse=True)
+        while queues:
+            owner = min(queues, key=lambda name: (served.get(name, 0), queues[name][-1]))
+            order.append(queues[owner].pop()[1])
+            served[owner] = max([time.time(), *served.values()]) + 1  # as if it had just been served
+            if not queues[owner]:
+                del queues[owner]
+        return order
+
+    def _scan(self) -> list[tuple[Path, Status]]:
+        """Every job whose status can be read, from memory where the file has not changed."""
+        found = []
+        for path in self._status_files():
+            try:
+                changed = path.stat().st_mtime_ns
+                if self._known.get(path, (0,))[0] != changed:
+                    self._known[path] = changed, read_status(path.parent)
+                found.append((path.parent, self._known[path][1]))
+            except (OSError, FMExploreError):
+                self._known.pop(path, None)
+        return found
+
+    def _status_files(self) -> Iterator[Path]:
+        for run in self.store.own_runs():
+            yield run.path / FILE
+        if self.jobs.is_dir():
+            yield from (folder / FILE for folder in sorted(self.jobs.iterdir()))
+
+    def _clean(self) -> None:
+        """Remove finished side jobs, old trash, and in hosted mode runs that are over age."""
+        self.store.empty_trash()
+        with self._lock:
+            for folder, status in self._scan():
+                age = time.time() - (status.ended or status.created)
+                if folder.parent == self.jobs and not status.active and age > KEEP_JOBS_SECONDS:
+                    shutil.rmtree(folder, ignore_errors=True)
+            if days := self.settings.max_age_days:
+                for run in self.store.own_runs():
+                    try:
+                        status = run.status
+                        old = time.time() - (status.ended or status.created) > days * 86400
+                        if old and not status.active and not run.label.starred:
+                            self.store.delete(run, status.owner)
+                    except RunBroken:
+                        continue
+
+    def needs_measuring(self) -> bool:
+        """Whether this machine's speed is not yet known."""
+        return read_speed(self.settings) is None
+
+
+def _reason(code: int) -> str:
+    if code == -signal.SIGTERM or os.name == "nt":
+        how = "it was ended from outside"
+    elif code < 0:
+        how = f"it was killed by signal {-code}" + (", perhaps for lack of memory" if code == -9 else "")
+    else:
+        how = f"it ended with code {code}; see worker.log in the run's folder"
+    return f"The worker ended unexpectedly ({how}): press Resume to go on from its last saved state."

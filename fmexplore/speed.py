@@ -1,0 +1,135 @@
+"""How long a training will take and what memory it needs: from its FLOPs and rates measured on this machine.
+
+Knows one JSON file; `training.py` does the timing, in a worker.
+"""
+
+import hashlib
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+from pydantic import Field
+
+from fmexplore import models
+from fmexplore.config import Execution, RunConfig
+from fmexplore.errors import FMExploreError
+from fmexplore.schema import Schema
+from fmexplore.settings import Settings
+from fmexplore.storage import read_json, write_json
+
+TRAINING_IMAGES = 60_000
+RATIOS_KEPT = 20
+# A training copies each activation about this often: forward, backward, and buffers of the convolution library.
+COPIES = 4
+EVALUATION_BATCH = 500
+
+
+class Speed(Schema):
+    """What was measured here. A step takes `step_seconds` + 3 x FLOPs x batch / `flops_per_second`."""
+
+    flops_per_second: float = Field(gt=0)
+    step_seconds: float = Field(ge=0)
+    worker_mb: float = Field(ge=0)  # a worker with torch and the data set, before it trains
+    executions: dict[str, Execution] = Field(default_factory=dict)  # chosen once for a network and batch size
+    seconds_per_epoch: dict[str, float] = Field(default_factory=dict)  # of finished runs, evaluations included
+    ratios: tuple[float, ...] = ()  # measured / estimated, of the last finished runs
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a training will take; `basis` says where the figure comes from."""
+
+    seconds: float
+    memory_mb: float
+    basis: str
+
+
+def _path(settings: Settings) -> Path:
+    return settings.cache / "speed.json"
+
+
+def read_speed(settings: Settings) -> Speed | None:
+    """What is known of this machine, or None before it was measured."""
+    try:
+        return Speed.parse(read_json(_path(settings)))
+    except FMExploreError:  # absent or broken: it is measured again
+        return None
+
+
+def update_speed(settings: Settings, **changes: object) -> Speed:
+    """Add to what is known; dicts are merged. The first call must give all fields without a default."""
+    settings.cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(settings.cache / "speed.lock"):
+        known = read_speed(settings)
+        values = known.model_dump(mode="json") if known else {}
+        for name, value in changes.items():
+            values[name] = {**values.get(name, {}), **value} if isinstance(value, dict) else value
+        speed = Speed.parse(values)
+        write_json(_path(settings), speed.model_dump(mode="json"))
+    return speed
+
+
+def execution_key(config: RunConfig) -> str:
+    """Equal for trainings that run at the same speed: same network, batch, optimiser and wishes."""
+    training = config.training
+    parts = (
+        config.model.model_dump_json(),
+        training.batch_size,
+        training.optimizer,
+        training.augmentation.model_dump_json(),
+        *(training.precision, training.threads, training.device),
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def estimate(config: RunConfig, speed: Speed) -> Estimate:
+    """Seconds and memory of a whole training. Raises ConfigError for a table that cannot be built."""
+    training, rows = config.training, models.summarize(config.model)
+    memory = _memory_mb(config, rows, speed)
+    if known := speed.seconds_per_epoch.get(_epoch_key(config)):
+        return Estimate(training.epochs * known, memory, "from your last run of this network")
+    seconds = _raw_seconds(config, rows, speed)
+    if speed.ratios:
+        runs = f"{len(speed.ratios)} finished run" + "s" * (len(speed.ratios) > 1)
+        return Estimate(seconds * statistics.median(speed.ratios), memory, f"from its FLOPs and {runs} here")
+    return Estimate(seconds, memory, "from its FLOPs and this machine's speed")
+
+
+def learn_from_run(settings: Settings, config: RunConfig, seconds: float, epochs: float) -> None:
+    """Refine later estimates by a run that took `seconds` for `epochs`."""
+    speed = read_speed(settings)
+    if speed is None or epochs < 0.1:
+        return
+    expected = _raw_seconds(config.replace(training=config.training.replace(epochs=epochs)), None, speed)
+    update_speed(
+        settings,
+        seconds_per_epoch={_epoch_key(config): seconds / epochs},
+        ratios=(*speed.ratios, seconds / expected)[-RATIOS_KEPT:],
+    )
+
+
+def _epoch_key(config: RunConfig) -> str:
+    return f"{execution_key(config)}-{config.training.validation}-{config.training.validation_share:g}"
+
+
+def _raw_seconds(config: RunConfig, rows: list[models.LayerInfo] | None, speed: Speed) -> float:
+    training = config.training
+    forward = models.flops(rows or models.summarize(config.model))
+    share = training.validation_share if training.validation == "share" else 0
+    images = TRAINING_IMAGES * (1 - share)
+    held_out = {"share": TRAINING_IMAGES * share, "test": 10_000, "none": 0}[training.validation]
+    steps = training.epochs * images / training.batch_size
+    evaluated = held_out * (training.snapshots + training.epochs)
+    return (
+        steps * (speed.step_seconds + 3 * forward * training.batch_size / speed.flops_per_second)
+        + evaluated * forward / speed.flops_per_second
+    )
+
+
+def _memory_mb(config: RunConfig, rows: list[models.LayerInfo], speed: Speed) -> float:
+    kept = sum(row.activations for row in rows) * 4 / 1e6
+    largest = max(row.activations for row in rows) * 4 / 1e6
+    weights = models.parameters(rows) * 4 / 1e6
+    batch = max(kept * COPIES * config.training.batch_size, largest * 2 * EVALUATION_BATCH)
+    return speed.worker_mb + batch + weights * 6  # weights, gradients, two moments, copies to return to

@@ -1,0 +1,103 @@
+"""The state of one piece of work, as a file in its folder, and the wishes to stop or pause it.
+
+Written by the queue before a worker starts and after it has ended, and by the worker in between; never by two at once.
+"""
+
+import os
+import time
+from pathlib import Path
+from typing import Literal
+
+import psutil
+from pydantic import Field
+
+from fmexplore.config import Execution
+from fmexplore.schema import Schema
+from fmexplore.storage import read_json, write_bytes, write_json
+
+State = Literal["queued", "running", "paused", "stopped", "finished", "failed", "interrupted"]
+ACTIVE = ("queued", "running")
+RESUMABLE = ("paused", "stopped", "interrupted", "failed")
+LOCAL_OWNER = "local"
+FILE = "status.json"
+
+
+class Result(Schema):
+    """What a training has reached; accuracies are fractions."""
+
+    validation_accuracy: float | None = None
+    validation_loss: float | None = None
+    test_accuracy: float | None = None
+    test_loss: float | None = None
+    epoch: float = 0
+    seconds: float = 0
+    images_per_second: float | None = None
+
+
+class Status(Schema):
+    """One piece of work: which task, whose, how it stands. Times are seconds since 1970."""
+
+    state: State = "queued"
+    task: str = "train"
+    arguments: dict = Field(default_factory=dict)
+    owner: str = LOCAL_OWNER
+    created: float = Field(default_factory=time.time)
+    queued: float = Field(default_factory=time.time)
+    started: float | None = None
+    ended: float | None = None
+    pid: int | None = None
+    process_started: float | None = None  # a pid alone may be used again
+    progress: float | None = None  # 0 to 1
+    message: str = ""  # what is happening, in words
+    error: str = ""
+    execution: Execution | None = None
+    result: Result = Result()
+
+    @property
+    def active(self) -> bool:
+        return self.state in ACTIVE
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process that wrote this still runs."""
+        if self.pid is None:
+            return False
+        try:
+            return abs(psutil.Process(self.pid).create_time() - (self.process_started or 0)) < 2
+        except psutil.Error:
+            return False
+
+
+def read_status(folder: Path) -> Status:
+    """The status of the work in `folder`. Raises RunBroken when the file is missing or damaged, ConfigError if foreign."""
+    return Status.parse(read_json(folder / FILE))
+
+
+def write_status(folder: Path, status: Status) -> Status:
+    """Store and return it. Raises StorageError."""
+    write_json(folder / FILE, status.model_dump(mode="json"))
+    return status
+
+
+def own_process() -> dict:
+    """The fields of a Status that say which process works on it."""
+    return {"pid": os.getpid(), "process_started": psutil.Process().create_time()}
+
+
+def wish(folder: Path, what: Literal["STOP", "PAUSE"]) -> None:
+    """Ask the worker of `folder` to stop or to pause."""
+    write_bytes(folder / what, b"")
+
+
+def read_wish(folder: Path) -> Literal["STOP", "PAUSE"] | None:
+    """What was asked of the worker of `folder`; a stop counts more than a pause."""
+    for what in ("STOP", "PAUSE"):
+        if (folder / what).exists():
+            return what
+    return None
+
+
+def forget_wishes(folder: Path) -> None:
+    """Remove them, once heeded or out of date."""
+    for what in ("STOP", "PAUSE"):
+        (folder / what).unlink(missing_ok=True)

@@ -1,0 +1,172 @@
+"""The named tasks that a worker can do: functions of a Job and JSON arguments that return the state they end in."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import psutil
+
+from fmexplore import data
+from fmexplore.config import RunConfig
+from fmexplore.errors import TrainingDiverged
+from fmexplore.evaluation import confusion_matrix
+from fmexplore.runs import Arrays, Run
+from fmexplore.speed import execution_key, learn_from_run, read_speed, update_speed
+from fmexplore.status import Result, State
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from fmexplore.training import Progress, train
+    from fmexplore.worker import Job
+
+SAVE_SECONDS = 60
+WISHES: dict[str, State] = {"STOP": "stopped", "PAUSE": "paused", "GONE": "interrupted"}
+FIGURES = (
+    *("images_per_second", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"),
+    *("test_loss", "test_accuracy"),
+)
+
+
+def train_run(job: "Job", listen: Callable[["Progress"], None] = lambda progress: None) -> State:
+    """Train the run in the job's folder, from its saved state if it has one, and keep all that it yields."""
+    job.update(message="Starting: loading torch and the data set")
+    from fmexplore.training import choose_execution, train
+
+    run = Run(job.folder)
+    config, images = run.config, data.load()
+    resume = _read_resume(run)
+    if job.status.execution is None:
+        job.update(message="Starting: choosing precision and threads")
+        key, speed = execution_key(config), read_speed(job.settings)
+        chosen = speed.executions.get(key) if speed else None
+        if chosen is None:
+            chosen = choose_execution(config.model, config.training)
+            if speed:
+                update_speed(job.settings, executions={key: chosen.model_dump()})
+        job.update(execution=chosen)
+    trainer = train(config.model, config.training, images, job.status.execution, resume)
+    if resume:
+        run.keep_metrics(resume[1]["step"], resume[1]["due"])
+    job.update(message="")
+    try:
+        return _follow(job, run, trainer, listen)
+    except TrainingDiverged:
+        run.write_weights(_arrays(trainer.state.network.state_dict()))
+        raise
+
+
+def _follow(job: "Job", run: Run, trainer: "train", listen: Callable[["Progress"], None]) -> State:
+    saved = time.monotonic()
+    result = job.status.result
+    for progress in trainer:
+        listen(progress)
+        if progress.kind != "step":
+            run.append_metrics(metrics_line(progress))
+            result = _result(progress, result)
+        if progress.snapshot:
+            run.write_snapshot(progress.snapshot)
+        if progress.kind == "end":
+            break
+        over = job.settings.max_minutes is not None and progress.seconds > 60 * job.settings.max_minutes
+        wish = "STOP" if over else job.wish()
+        if wish or progress.snapshot or time.monotonic() - saved > SAVE_SECONDS:
+            tensors, scalars = trainer.state.save()
+            run.write_resume(_arrays(tensors), scalars)
+            saved = time.monotonic()
+        if wish:
+            trainer.close()
+            if wish == "STOP":
+                run.write_weights(_arrays(trainer.state.result()))
+            if over:
+                job.update(message=f"Stopped at this server's limit of {job.settings.max_minutes:g} minutes per run.")
+            job.update(result=result, progress=progress.step / progress.steps)
+            return WISHES[wish]
+    run.write_weights(_arrays(trainer.state.result()))
+    job.update(result=result, progress=1.0)
+    run.forget_resume()
+    if not trainer.stopped_early:
+        learn_from_run(job.settings, run.config, result.seconds, result.epoch)
+    return "finished"
+
+
+def measure_speed(job: "Job") -> State:
+    """Time a few steps of a network that computes and of one that mostly starts steps, for estimates."""
+    job.update(message="Measuring this machine")
+    from fmexplore.presets import find_preset
+    from fmexplore.training import choose_execution
+
+    images = data.load()
+    worker_mb = psutil.Process().memory_info().rss / 1e6
+    seconds, work, known = [], [], {}
+    for name in ("team4-ann", "codered-final"):
+        config = find_preset(name).config
+        chosen = choose_execution(config.model, config.training)
+        known[execution_key(config)] = chosen.model_dump()
+        batch = config.training.batch_size
+        seconds.append(batch / chosen.images_per_second)
+        work.append(3 * _flops(config) * batch)
+    del images
+    # Two steps, two unknowns; a machine so fast that overhead is all still gets a positive rate.
+    rate = (work[1] - work[0]) / max(seconds[1] - seconds[0], 1e-4)
+    overhead = max(seconds[0] - work[0] / rate, 0.0)
+    update_speed(job.settings, flops_per_second=rate, step_seconds=overhead, worker_mb=worker_mb, executions=known)
+    return "finished"
+
+
+def fetch_data(job: "Job") -> State:
+    """Bring the data set to where the app looks for it."""
+    last = 0.0
+
+    def report(share: float, text: str) -> None:
+        nonlocal last
+        if time.monotonic() - last > 0.3:
+            last = time.monotonic()
+            job.update(progress=share, message=text)
+
+    data.fetch(report=report)
+    return "finished"
+
+
+TASKS: dict[str, Callable[..., State]] = {"train": train_run, "measure": measure_speed, "fetch": fetch_data}
+
+
+def _flops(config: RunConfig) -> int:
+    from fmexplore.models import flops, summarize
+
+    return flops(summarize(config.model))
+
+
+def _arrays(tensors: dict[str, "Tensor"]) -> Arrays:
+    return {name: value.detach().cpu().numpy().copy(order="C") for name, value in tensors.items()}
+
+
+def _read_resume(run: Run) -> tuple[dict[str, "Tensor"], dict] | None:
+    import torch
+
+    saved = run.read_resume()
+    return saved and ({name: torch.from_numpy(value) for name, value in saved[0].items()}, saved[1])
+
+
+def metrics_line(progress: "Progress") -> dict:
+    """What metrics.jsonl keeps of a report; with all validation images, their confusion matrix too."""
+    line = {
+        "kind": progress.kind,
+        "step": progress.step,
+        "steps": progress.steps,
+        "epoch": round(progress.epoch, 4),
+        "seconds": round(progress.seconds, 2),
+    }
+    line |= {name: round(value, 5) for name in FIGURES if (value := getattr(progress, name)) is not None}
+    if progress.predictions and progress.kind != "end":
+        predictions = progress.predictions
+        line["confusion"] = confusion_matrix(predictions.labels, predictions.predicted).tolist()
+    return line
+
+
+def _result(progress: "Progress", before: Result) -> Result:
+    figures = {name: getattr(progress, name) for name in Result.model_fields if name not in ("epoch", "seconds")}
+    if progress.kind == "report":  # a few validation images are no result
+        figures = {"images_per_second": progress.images_per_second}
+    known = {name: value for name, value in figures.items() if value is not None}
+    return before.replace(epoch=progress.epoch, seconds=progress.seconds, **known)

@@ -1,0 +1,74 @@
+"""Fixtures that several test files share: a small drawn data set, homes of their own, the real data set."""
+
+import gzip
+import hashlib
+import os
+
+import numpy as np
+import pytest
+
+from fmexplore import data
+from fmexplore.config import RunConfig, TrainConfig
+from fmexplore.data import DataSet, IdxFile, Split
+from fmexplore.errors import DataError
+from fmexplore.models import Activation, Conv, Dense, GlobalAvgPool, MaxPool, Model
+
+
+def draw_split(count: int, seed: int) -> Split:
+    """Each class is a bar at its own height, in noise: easy to learn, quick to draw."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count, dtype=np.uint8) % 10
+    images = rng.integers(0, 60, (count, 28, 28)).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[2 + 2 * label : 5 + 2 * label, 4:24] = 220
+    return Split(images, labels)
+
+
+@pytest.fixture(scope="session")
+def drawn() -> DataSet:
+    """640 training and 160 test images."""
+    return DataSet(draw_split(640, 0), draw_split(160, 1))
+
+
+@pytest.fixture
+def drawn_folder(drawn, tmp_path, monkeypatch):
+    """The drawn data set as idx files that `data.load` takes, in this process only."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    files = {}
+    for part, split in (("train", drawn.train), ("t10k", drawn.test)):
+        for kind, values in (("images-idx3", split.images), ("labels-idx1", split.labels)):
+            raw = IdxFile(values.shape, "").header + values.tobytes()
+            files[f"{part}-{kind}-ubyte"] = IdxFile(values.shape, hashlib.sha256(raw).hexdigest())
+            (folder / f"{part}-{kind}-ubyte.gz").write_bytes(gzip.compress(raw))
+    monkeypatch.setattr(data, "FILES", files)
+    monkeypatch.setenv("FMEXPLORE_DATA", str(folder))
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty FMEXPLORE_HOME."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("FMEXPLORE_HOME", str(folder))
+    monkeypatch.delenv("FMEXPLORE_HOSTED", raising=False)
+    return folder
+
+
+@pytest.fixture
+def tiny() -> RunConfig:
+    """A two-layer CNN that learns the drawn data set in a second."""
+    layers = (Conv(filters=8), Activation(), MaxPool(size=4), Conv(filters=16), GlobalAvgPool(), Dense(units=10))
+    training = TrainConfig(epochs=2, batch_size=32, learning_rate=0.01, precision="fp32", threads=1)
+    return RunConfig(preset="tiny", model=Model(layers=layers), training=training)
+
+
+@pytest.fixture(scope="session")
+def real() -> DataSet:
+    """Fashion-MNIST itself; with CI set its absence is a failure, elsewhere a skip."""
+    try:
+        return data.load()
+    except DataError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"{error}")
