@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import zipfile
+import zlib
 from pathlib import Path
 
 from safetensors.numpy import save as pack
@@ -85,5 +86,5 @@ def _read_zip(content: bytes) -> dict[str, bytes]:
                 if left < 0:
                     raise RunBroken(f"The zip unpacks to more than {MAX_UNPACKED_MB} MB: it is refused.")
             return files
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, zlib.error) as error:
         raise RunBroken(f"The file is not a whole zip ({error}): download the run again.") from None

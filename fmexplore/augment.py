@@ -68,7 +68,7 @@ def _erase(x: Tensor, chosen: Tensor, area: Tensor, aspect: Tensor, top: Tensor,
     ratio = torch.exp(aspect * math.log(1 / 0.3))
     height = (SIDE * (area * ratio).sqrt()).clamp(1, SIDE - 1).round()
     width = (SIDE * (area / ratio).sqrt()).clamp(1, SIDE - 1).round()
-    top, left = (top * (SIDE - height)).floor(), (left * (SIDE - width)).floor()
+    top, left = (top * (SIDE + 1 - height)).floor(), (left * (SIDE + 1 - width)).floor()
     position = torch.arange(SIDE, device=x.device)
     rows = (position >= top[:, None]) & (position < (top + height)[:, None])
     columns = (position >= left[:, None]) & (position < (left + width)[:, None])

@@ -16,14 +16,14 @@ import typer
 from fmexplore import data as dataset
 from fmexplore import models as tables
 from fmexplore.config import RunConfig
-from fmexplore.errors import ConfigError, FMExploreError, RunBroken
+from fmexplore.errors import ConfigError, FMExploreError
 from fmexplore.presets import find_preset, presets
 from fmexplore.runs import Run, RunStore
 from fmexplore.settings import read_settings
-from fmexplore.status import LOCAL_OWNER, RESUMABLE, own_process, write_status
+from fmexplore.status import LOCAL_OWNER, RESUMABLE, forget_wishes, own_process, write_status
 
 if TYPE_CHECKING:
-    from fmexplore.training import Progress
+    from fmexplore.progress import Progress
 
 app = typer.Typer(
     add_completion=False,
@@ -68,7 +68,7 @@ def data(as_json: AsJson = False) -> None:
 @app.command()
 def models(as_json: AsJson = False) -> None:
     """List the presets with parameters and FLOPs."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for preset in presets().values():
         summary = tables.summarize(preset.model)
         counts = {"parameters": tables.parameters(summary), "flops": tables.flops(summary)}
@@ -104,9 +104,11 @@ def train(
     if resume:
         run = store.find(resume)
         store.require_owner(run, LOCAL_OWNER)
-        if run.status.state not in RESUMABLE:
-            raise ConfigError(f"{run.id} is {run.status.state}: only a run that was not finished can be resumed.")
-        write_status(run.path, run.status.replace(state="running", **own_process()))
+        status = run.status
+        if status.state not in RESUMABLE and (status.state != "running" or status.alive):
+            raise ConfigError(f"{run.id} is {status.state}: only a run that was not finished can be resumed.")
+        forget_wishes(run.path)
+        write_status(run.path, status.replace(state="running", **own_process()))
     else:
         chosen = RunConfig.parse(_read_json(config)) if config else find_preset(preset).config
         fields = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "learning_rate": learning_rate}
@@ -145,7 +147,7 @@ def runs(as_json: AsJson = False) -> None:
     for run in [*store.own_runs(), *store.shipped_runs()]:
         try:
             rows.append(_row(run))
-        except RunBroken as error:
+        except FMExploreError as error:
             rows.append({"run": run.id, "state": "broken", "error": str(error)})
     if as_json:
         print(json.dumps(rows))
@@ -224,9 +226,8 @@ def evaluate(
         print(json.dumps({**values, "confusion_matrix": matrix.tolist(), "report": report}))
         return
     low, high = interval
-    print(
-        f"{found.title}: {predictions.accuracy:.2%} right of {len(chosen):,} {split} images (95 %: {low:.2%} to {high:.2%})"
-    )
+    right = f"{predictions.accuracy:.2%} right of {len(chosen):,} {split} images"
+    print(f"{found.title}: {right} (95 %: {low:.2%} to {high:.2%})")
     print(f"{'':<14}{'precision':>10}{'recall':>8}{'f1':>8}{'support':>9}")
     for row in report:
         figures = f"{row['precision']:>10.3f}{row['recall']:>8.3f}{row['f1']:>8.3f}{row['support']:>9}"
@@ -251,11 +252,13 @@ def _change(config: RunConfig, changes: list[str]) -> RunConfig:
             raise ConfigError(f"--set is {change!r}: write it as name=value.")
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = text
         *outer, last = path.strip().replace("-", "_").split(".")
         inner = values
         for key in outer:
+            if not isinstance(inner.get(key) or {}, dict):
+                raise ConfigError(f"--set is {change!r}: {key} is one setting and has none inside it.")
             inner[key] = dict(inner.get(key) or {})
             inner = inner[key]
         inner[last] = value
@@ -265,7 +268,7 @@ def _change(config: RunConfig, changes: list[str]) -> RunConfig:
 def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"--config {path} cannot be read ({error}): give a run's config.json.") from None
 
 
@@ -275,10 +278,15 @@ def _listener(as_json: bool, run: Run) -> Iterator[Callable[["Progress"], None]]
     if as_json:
         from fmexplore.tasks import metrics_line
 
-        yield lambda progress: progress.kind == "step" or print(json.dumps(metrics_line(progress)), flush=True)
+        def write(progress: "Progress") -> None:
+            if progress.kind != "step":
+                print(json.dumps(metrics_line(progress)), flush=True)
+
+        yield write
     elif sys.stderr.isatty():
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
 
         columns = (
             TextColumn("{task.description}"),
@@ -286,18 +294,18 @@ def _listener(as_json: bool, run: Run) -> Iterator[Callable[["Progress"], None]]
             TextColumn("{task.fields[figures]}"),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=Console(stderr=True)) as bar:
+        with Bar(*columns, console=Console(stderr=True)) as bar:
             task = bar.add_task(run.config.preset, total=None, figures="starting")
 
             def move(progress: "Progress") -> None:
-                figures = {}
+                figures: dict[str, Any] = {}
                 if progress.train_loss is not None:
                     figures["figures"] = f"epoch {progress.epoch:.2f}  loss {progress.train_loss:.3f}"
                 bar.update(task, total=progress.steps, completed=progress.step, **figures)
 
             yield move
     else:
-        yield lambda progress: None
+        yield lambda _: None
 
 
 def _row(run: Run) -> dict:

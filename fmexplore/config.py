@@ -64,7 +64,7 @@ class TrainConfig(Schema):
     @model_validator(mode="after")
     def _early_stopping_needs_validation(self) -> Self:
         if self.early_stopping and self.validation == "none":
-            raise ValueError("cannot stop early on validation figures with validation 'none'; choose 'share'")
+            raise ValueError("early_stopping needs validation figures, and validation is 'none': choose 'share'.")
         return self
 
     @property

@@ -34,7 +34,8 @@ DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 DOWNLOAD_BYTES = 30_878_645  # the four compressed files together
 CONNECT_SECONDS = 10
-REMEDY = "run `python -m fmexplore data`, or put the four files of https://github.com/zalandoresearch/fashion-mnist into data/"
+UPSTREAM = "https://github.com/zalandoresearch/fashion-mnist"
+REMEDY = f"run `python -m fmexplore data`, or put the four files of {UPSTREAM} into data/"
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def _read(folder: Path, name: str) -> np.ndarray:
     return content.reshape(wanted.shape)
 
 
-def fetch(folder: Path | None = None, report: Callable[[float, str], None] = lambda share, text: None) -> Path:
+def fetch(folder: Path | None = None, report: Callable[[float, str], None] = lambda _share, _text: None) -> Path:
     """Bring the data set into `folder` (default data/), calling `report(share done, what happens)`.
 
     Tries torchvision's download, then Debian's package. Nothing is put in place before it has been checked.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -75,7 +75,7 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     return np.bincount(flat, minlength=classes**2).reshape(classes, classes)
 
 
-def class_report(matrix: np.ndarray) -> list[dict[str, float]]:
+def class_report(matrix: np.ndarray) -> list[dict[str, Any]]:
     """Precision, recall, F1 and support of each class of a confusion matrix; 0 where nothing can be divided."""
     hits = np.diag(matrix).astype(float)
     support, predicted = matrix.sum(1), matrix.sum(0)

@@ -25,7 +25,6 @@ from fmexplore.runs import Run, RunStore
 from fmexplore.settings import Settings
 from fmexplore.speed import read_speed
 from fmexplore.status import (
-    ACTIVE,
     FILE,
     LOCAL_OWNER,
     RESUMABLE,
@@ -39,7 +38,6 @@ from fmexplore.status import (
 LANES = {"train": "training", "measure": "analysis", "fetch": "analysis"}
 TICK_SECONDS = 0.3
 SMALL_MEMORY = 4e9  # below it the lanes take turns
-STARTING_SECONDS = 60  # within which a new worker writes its pid
 KEEP_JOBS_SECONDS = 3600
 
 
@@ -50,18 +48,17 @@ class JobQueue:
         self.settings, self.store = settings, RunStore(settings)
         self.jobs = settings.cache / "jobs"
         self._workers: dict[Path, subprocess.Popen] = {}
-        self._known: dict[Path, tuple[int, Status]] = {}
-        self._lock, self._dispatcher = (
-            FileLock(settings.home / "jobs.lock"),
-            FileLock(settings.home / "dispatcher.lock"),
-        )
+        self._known: dict[Path, tuple[tuple[int, int], Status]] = {}
+        self._lock = FileLock(settings.home / "jobs.lock")
+        # The thread takes it, `close` gives it back.
+        self._dispatcher = FileLock(settings.home / "dispatcher.lock", thread_local=False)
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
 
     # --- what people do --------------------------------------------------------------------------------------------
 
     def submit_run(self, config: RunConfig, owner: str = LOCAL_OWNER) -> Run:
-        """Queue a training. Raises NotAllowed when a limit of this server would be broken, ConfigError, StorageError."""
+        """Queue a training. Raises NotAllowed when a limit of this server is reached, ConfigError, StorageError."""
         with self._lock:
             self._check_limits(owner)
             return self.store.create(config, owner)
@@ -102,6 +99,13 @@ class JobQueue:
         with self._lock:
             jobs = self._scan()
         return self._fair_order(jobs, "training")
+
+    def running(self) -> list[Path]:
+        """Trainings under way, the longest first."""
+        with self._lock:
+            jobs = self._scan()
+        found = [(status.started or 0, folder) for folder, status in jobs if status.state == "running"]
+        return [folder for _, folder in sorted(found) if folder.parent == self.store.folder]
 
     def _ask(self, run: Run, owner: str, what, state) -> None:
         self.store.require_owner(run, owner)
@@ -201,21 +205,17 @@ class JobQueue:
 
     def _watch(self, folder: Path, status: Status) -> None:
         worker = self._workers.get(folder)
-        if worker is not None:
-            code = worker.poll()
-            if code is None:
-                return
-            del self._workers[folder]
-            status = read_status(folder)  # it may have written its end after the scan
-            if status.state == "running":
-                write_status(folder, status.replace(state="failed", ended=time.time(), pid=None, error=_reason(code)))
-        elif status.pid is None and time.time() - (status.started or 0) < STARTING_SECONDS:
+        if status.alive if worker is None else worker.poll() is None:
             return
-        elif not status.alive:
-            error = (
-                "The server or the machine stopped during this run: press Resume to go on from its last saved state."
-            )
-            write_status(folder, status.replace(state="interrupted", ended=time.time(), pid=None, error=error))
+        self._workers.pop(folder, None)
+        status = read_status(folder)  # it may have written its end after the scan
+        if status.state != "running":
+            return
+        state, error = "interrupted", "The server or the machine stopped during this run"
+        if worker is not None:
+            state, error = "failed", f"The worker ended unexpectedly ({_reason(worker.returncode)})"
+        error += ": press Resume to go on from its last saved state."
+        write_status(folder, status.replace(state=state, ended=time.time(), pid=None, error=error))
 
     def _fair_order(self, jobs: list[tuple[Path, Status]], lane: str) -> list[Path]:
         """Queued jobs of a lane: owners take turns, who has waited longest since a start first; each one's by age."""
@@ -244,10 +244,12 @@ class JobQueue:
         found = []
         for path in self._status_files():
             try:
-                changed = path.stat().st_mtime_ns
-                if self._known.get(path, (0,))[0] != changed:
+                stat = path.stat()
+                changed = stat.st_mtime_ns, stat.st_ino  # clocks are coarse: two writes can have the same time
+                if path not in self._known or self._known[path][0] != changed:
                     self._known[path] = changed, read_status(path.parent)
-                found.append((path.parent, self._known[path][1]))
+                if self._known[path][1].task in LANES:
+                    found.append((path.parent, self._known[path][1]))
             except (OSError, FMExploreError):
                 self._known.pop(path, None)
         return found
@@ -283,9 +285,7 @@ class JobQueue:
 
 def _reason(code: int) -> str:
     if code == -signal.SIGTERM or os.name == "nt":
-        how = "it was ended from outside"
-    elif code < 0:
-        how = f"it was killed by signal {-code}" + (", perhaps for lack of memory" if code == -9 else "")
-    else:
-        how = f"it ended with code {code}; see worker.log in the run's folder"
-    return f"The worker ended unexpectedly ({how}): press Resume to go on from its last saved state."
+        return "it was ended from outside"
+    if code < 0:
+        return f"it was killed by signal {-code}" + (", perhaps for lack of memory" if code == -9 else "")
+    return f"it ended with code {code}; see worker.log in the run's folder"

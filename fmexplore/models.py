@@ -1,7 +1,6 @@
 """The layer table: what a network is made of, as JSON, with the shape, parameters and FLOPs of every layer.
 
 Knows no torch, so that the app can show every edit at once; `networks.py` builds the `nn.Module`.
-Shapes are (channels, height, width) for maps and (values,) after flatten or a global pool.
 FLOPs are 2 x multiply-adds of convolutions and dense layers for one image, forward only.
 """
 
@@ -16,16 +15,16 @@ from pydantic import Field
 
 from fmexplore.errors import ConfigError
 from fmexplore.schema import Schema
+from fmexplore.shapes import Padding, Refused, Shape, need_map, pixels, slide, text
 
 IMAGE_SHAPE = (1, 28, 28)
 CLASSES = 10
 MAX_PARAMETERS = 50_000_000
 MAX_LAYERS = 300
+MAX_DEPTH = 4  # blocks in blocks
 
-Shape = tuple[int, ...]
 Count = Annotated[int, Field(ge=1, le=4096)]
 Window = Annotated[int, Field(ge=1, le=28)]
-Padding = Literal["same", "valid"] | Annotated[int, Field(ge=0, le=14)]
 
 
 @dataclass(frozen=True)
@@ -42,13 +41,9 @@ class LayerInfo:
     children: tuple[LayerInfo, ...] = ()
 
 
-class _Refused(Exception):
-    """A layer that does not fit where it stands; the summary adds its number."""
-
-
 class _Layer(Schema):
     def output(self, shape: Shape) -> Shape:
-        """The shape it makes of `shape`; raises _Refused where that is impossible."""
+        """The shape it makes of `shape`; raises Refused where that is impossible."""
         return shape
 
     def tensors(self, shape: Shape) -> dict[str, Shape]:
@@ -67,30 +62,9 @@ class _Layer(Schema):
         return ()
 
 
-def _need_map(shape: Shape) -> None:
-    if len(shape) != 3:
-        raise _Refused(f"it needs a map, but gets {shape[0]} values: move it before the flatten or the global pool")
-
-
-def _slide(shape: Shape, kernel: int, stride: int, padding: int, what: str) -> tuple[int, int]:
-    """Height and width after a window of `kernel` has moved over a map."""
-    _need_map(shape)
-    height, width = shape[1:]
-    if kernel > min(height, width) + 2 * padding:
-        room = f" with {padding} of padding" if padding else ""
-        raise _Refused(
-            f"its {kernel}x{kernel} {what} is larger than the {height}x{width} map it gets{room}: "
-            f"use a smaller {what}, 'same' padding or fewer pools before it"
-        )
-    return (height + 2 * padding - kernel) // stride + 1, (width + 2 * padding - kernel) // stride + 1
-
-
-def _pixels(padding: Padding, kernel: int) -> int:
-    if padding == "same":
-        if kernel % 2 == 0:
-            raise _Refused(f"'same' padding needs an odd kernel, not {kernel}: use {kernel + 1} or padding 'valid'")
-        return kernel // 2
-    return 0 if padding == "valid" else padding
+def _weights(bias: bool, outputs: int, *inputs: int) -> dict[str, Shape]:
+    weight: dict[str, Shape] = {"weight": (outputs, *inputs)}
+    return weight | {"bias": (outputs,)} if bias else weight
 
 
 class Conv(_Layer):
@@ -101,19 +75,18 @@ class Conv(_Layer):
     padding: Padding = "same"
     bias: bool = True
 
-    def output(self, shape):
-        return (self.filters, *_slide(shape, self.kernel, self.stride, self.pixels, "kernel"))
+    def output(self, shape: Shape) -> Shape:
+        return (self.filters, *slide(shape, self.kernel, self.stride, self.pixels, "kernel"))
 
     @property
     def pixels(self) -> int:
         """Padding in pixels on each side."""
-        return _pixels(self.padding, self.kernel)
+        return pixels(self.padding, self.kernel)
 
-    def tensors(self, shape):
-        weight = {"weight": (self.filters, shape[0], self.kernel, self.kernel)}
-        return {**weight, "bias": (self.filters,)} if self.bias else weight
+    def tensors(self, shape: Shape) -> dict[str, Shape]:
+        return _weights(self.bias, self.filters, shape[0], self.kernel, self.kernel)
 
-    def flops(self, shape, output):
+    def flops(self, shape: Shape, output: Shape) -> int:
         return 2 * self.kernel**2 * shape[0] * math.prod(output)
 
 
@@ -125,11 +98,11 @@ class BatchNorm(_Layer):
     momentum: float = Field(0.1, gt=0, le=1)
     epsilon: float = Field(1e-5, gt=0, le=0.1)
 
-    def tensors(self, shape):
+    def tensors(self, shape: Shape) -> dict[str, Shape]:
         per_channel = ("weight", "bias", "running_mean", "running_var")
-        return {**dict.fromkeys(per_channel, (shape[0],)), "num_batches_tracked": ()}
+        return {**dict.fromkeys(per_channel, shape[:1]), "num_batches_tracked": ()}
 
-    def frozen(self):
+    def frozen(self) -> tuple[str, ...]:
         statistics = ("running_mean", "running_var", "num_batches_tracked")
         return statistics if self.learn_weight else ("weight", *statistics)
 
@@ -144,10 +117,10 @@ class _Pool(_Layer):
     stride: Window | None = None  # None: the same as size
     padding: Annotated[int, Field(ge=0, le=14)] = 0
 
-    def output(self, shape):
+    def output(self, shape: Shape) -> Shape:
         if self.padding > self.size // 2:
-            raise _Refused(f"its padding of {self.padding} is more than half of its size {self.size}")
-        return (shape[0], *_slide(shape, self.size, self.stride or self.size, self.padding, "window"))
+            raise Refused(f"its padding of {self.padding} is more than half of its size {self.size}")
+        return (shape[0], *slide(shape, self.size, self.stride or self.size, self.padding, "window"))
 
 
 class MaxPool(_Pool):
@@ -159,8 +132,8 @@ class AvgPool(_Pool):
 
 
 class _GlobalPool(_Layer):
-    def output(self, shape):
-        _need_map(shape)
+    def output(self, shape: Shape) -> Shape:
+        need_map(shape)
         return shape[:1]
 
 
@@ -178,10 +151,10 @@ class PixelUnshuffle(_Layer):
     kind: Literal["pixel_unshuffle"] = "pixel_unshuffle"
     factor: Annotated[int, Field(ge=2, le=14)] = 2
 
-    def output(self, shape):
-        _need_map(shape)
+    def output(self, shape: Shape) -> Shape:
+        need_map(shape)
         if shape[1] % self.factor or shape[2] % self.factor:
-            raise _Refused(f"a {shape[1]}x{shape[2]} map cannot be cut into squares of {self.factor}")
+            raise Refused(f"a {shape[1]}x{shape[2]} map cannot be cut into squares of {self.factor}")
         return shape[0] * self.factor**2, shape[1] // self.factor, shape[2] // self.factor
 
 
@@ -193,7 +166,7 @@ class Dropout(_Layer):
 class Flatten(_Layer):
     kind: Literal["flatten"] = "flatten"
 
-    def output(self, shape):
+    def output(self, shape: Shape) -> Shape:
         return (math.prod(shape),)
 
 
@@ -202,17 +175,16 @@ class Dense(_Layer):
     units: Count = 128
     bias: bool = True
 
-    def output(self, shape):
+    def output(self, shape: Shape) -> Shape:
         if len(shape) != 1:
-            raise _Refused(f"it gets a {'x'.join(map(str, shape))} map: put a flatten or a global pool before it")
+            raise Refused(f"it gets a {text(shape)} map: put a flatten or a global pool before it")
         return (self.units,)
 
-    def tensors(self, shape):
-        weight = {"weight": (self.units, shape[0])}
-        return {**weight, "bias": (self.units,)} if self.bias else weight
+    def tensors(self, shape: Shape) -> dict[str, Shape]:
+        return _weights(self.bias, self.units, shape[0])
 
-    def flops(self, shape, output):
-        return 2 * shape[0] * self.units
+    def flops(self, shape: Shape, output: Shape) -> int:
+        return 2 * shape[0] * output[0]
 
 
 class LogitScale(_Layer):
@@ -227,14 +199,14 @@ class Residual(_Layer):
     layers: tuple[Layer, ...] = Field(min_length=1, max_length=32)
     shortcut: tuple[Layer, ...] = Field((), max_length=8)
 
-    def branches(self):
+    def branches(self) -> tuple[tuple[str, tuple[Layer, ...]], ...]:
         return ("layers", self.layers), ("shortcut", self.shortcut)
 
-    def join(self, shape: Shape, outputs: list[Shape]) -> Shape:
+    def join(self, outputs: list[Shape]) -> Shape:
         inner, shortcut = outputs
         if inner != shortcut:
-            raise _Refused(
-                f"its layers give {_text(inner)} but its shortcut gives {_text(shortcut)}, and the two are added: "
+            raise Refused(
+                f"its layers give {text(inner)} but its shortcut gives {text(shortcut)}, and the two are added: "
                 "make them equal, for instance with a 1x1 convolution in the shortcut"
             )
         return inner
@@ -246,13 +218,13 @@ class Inception(_Layer):
     kind: Literal["inception"] = "inception"
     paths: tuple[tuple[Layer, ...], ...] = Field(min_length=1, max_length=8)
 
-    def branches(self):
+    def branches(self) -> tuple[tuple[str, tuple[Layer, ...]], ...]:
         return tuple((f"paths.{index}", path) for index, path in enumerate(self.paths))
 
-    def join(self, shape: Shape, outputs: list[Shape]) -> Shape:
+    def join(self, outputs: list[Shape]) -> Shape:
         if len({output[1:] for output in outputs}) > 1 or any(len(output) != 3 for output in outputs):
-            sizes = ", ".join(map(_text, outputs))
-            raise _Refused(f"its branches give {sizes}, and only maps of one height and width can be joined")
+            sizes = ", ".join(map(text, outputs))
+            raise Refused(f"its branches give {sizes}, and only maps of one height and width can be joined")
         return (sum(output[0] for output in outputs), *outputs[0][1:])
 
 
@@ -263,28 +235,21 @@ class DenseBlock(_Layer):
     repeat: Annotated[int, Field(ge=1, le=32)] = 4
     layers: tuple[Layer, ...] = Field(min_length=1, max_length=16)
 
-    def branches(self):
+    def branches(self) -> tuple[tuple[str, tuple[Layer, ...]], ...]:
         return tuple((f"repeats.{index}", self.layers) for index in range(self.repeat))
 
 
-Layer = Annotated[
-    Conv
-    | BatchNorm
-    | Activation
-    | MaxPool
-    | AvgPool
-    | GlobalMaxPool
-    | GlobalAvgPool
-    | PixelUnshuffle
-    | Residual
-    | Inception
-    | DenseBlock
-    | Dropout
-    | Flatten
-    | Dense
-    | LogitScale,
-    Field(discriminator="kind"),
-]
+Block = Residual | Inception | DenseBlock
+_Pools = MaxPool | AvgPool | GlobalMaxPool | GlobalAvgPool
+_Plain = Conv | BatchNorm | Activation | _Pools | PixelUnshuffle | Dropout | Flatten | Dense | LogitScale
+Layer = Annotated[_Plain | Block, Field(discriminator="kind")]
+LAYER_KINDS: dict[str, type[_Layer]] = {
+    kind.model_fields["kind"].default: kind
+    for kind in (
+        *(Conv, BatchNorm, Activation, MaxPool, AvgPool, GlobalMaxPool, GlobalAvgPool, PixelUnshuffle),
+        *(Residual, Inception, DenseBlock, Dropout, Flatten, Dense, LogitScale),
+    )
+}
 for _block in (Residual, Inception, DenseBlock):
     _block.model_rebuild()
 
@@ -302,17 +267,30 @@ def summarize(model: Model) -> list[LayerInfo]:
 
     Raises ConfigError with the layer's number and the reason when the table cannot be built.
     """
-    rows = _trace(model.layers, IMAGE_SHAPE, "", "layers.")
+    rows = _trace_table(model.layers)
     if rows[-1].output != (CLASSES,):
         raise ConfigError(
-            f"Layer {rows[-1].number} ({describe(model.layers[-1])}) is the last and gives {_text(rows[-1].output)}, "
+            f"Layer {rows[-1].number} ({describe(model.layers[-1])}) is the last and gives {text(rows[-1].output)}, "
             f"but the ten classes need {CLASSES} values: end the table with a dense layer of {CLASSES} units."
         )
-    if sum(1 for _ in walk(rows)) > MAX_LAYERS:
-        raise ConfigError(f"The table has more than {MAX_LAYERS} layers, counting those inside blocks: remove some.")
+    if not parameters(rows):
+        raise ConfigError("The table has nothing to train: add a convolution or a dense layer.")
     if (total := parameters(rows)) > MAX_PARAMETERS:
         raise ConfigError(f"The table has {total:,} parameters, more than {MAX_PARAMETERS:,}: use fewer units.")
     return rows
+
+
+def examine(model: Model) -> tuple[list[LayerInfo], ConfigError | None]:
+    """As `summarize`, but the rows up to the first layer that does not fit, and the error, for a table being edited."""
+    try:
+        return summarize(model), None
+    except ConfigError as error:
+        for count in range(len(model.layers), 0, -1):
+            try:
+                return _trace_table(model.layers[:count]), error
+            except ConfigError:
+                continue
+        return [], error
 
 
 def walk(rows: list[LayerInfo] | tuple[LayerInfo, ...]) -> Iterator[LayerInfo]:
@@ -358,22 +336,26 @@ def describe(layer: Layer) -> str:
             return layer.kind
 
 
-def _trace(layers: tuple[Layer, ...], shape: Shape, number: str, name: str) -> list[LayerInfo]:
-    rows = []
+def _trace_table(layers: tuple[Layer, ...]) -> list[LayerInfo]:
+    return _trace(layers, IMAGE_SHAPE, "", "layers.", iter(range(MAX_LAYERS)))
+
+
+def _trace(layers: tuple[Layer, ...], shape: Shape, number: str, name: str, budget: Iterator[int]) -> list[LayerInfo]:
+    rows: list[LayerInfo] = []
     for index, layer in enumerate(layers):
+        if next(budget, None) is None:  # at once, as repeats in repeats would take forever
+            raise ConfigError(f"The table has more than {MAX_LAYERS} layers, with those inside blocks: remove some.")
         try:
-            rows.append(_trace_layer(layer, shape, f"{number}{index + 1}", f"{name}{index}."))
-        except _Refused as refused:
+            rows.append(_trace_layer(layer, shape, f"{number}{index + 1}", f"{name}{index}.", budget))
+        except Refused as refused:
             raise ConfigError(f"Layer {number}{index + 1} ({describe(layer)}) does not fit: {refused}.") from None
         shape = rows[-1].output
-        if min(shape) < 1:
-            raise ConfigError(f"Layer {number}{index + 1} ({describe(layer)}) leaves nothing over: {_text(shape)}.")
     return rows
 
 
-def _trace_layer(layer: Layer, shape: Shape, number: str, name: str) -> LayerInfo:
-    if branches := layer.branches():
-        return _trace_block(layer, branches, shape, number, name)
+def _trace_layer(layer: Layer, shape: Shape, number: str, name: str, budget: Iterator[int]) -> LayerInfo:
+    if isinstance(layer, Block):
+        return _trace_block(layer, shape, number, name, budget)
     output = layer.output(shape)
     tensors = layer.tensors(shape)
     return LayerInfo(
@@ -387,23 +369,25 @@ def _trace_layer(layer: Layer, shape: Shape, number: str, name: str) -> LayerInf
     )
 
 
-def _trace_block(layer, branches, shape: Shape, number: str, name: str) -> LayerInfo:
+def _trace_block(layer: Block, shape: Shape, number: str, name: str, budget: Iterator[int]) -> LayerInfo:
+    if number.count(".") >= 2 * MAX_DEPTH:
+        raise Refused(f"it is inside {MAX_DEPTH} other blocks: move it out of some")
     children: list[LayerInfo] = []
     outputs: list[Shape] = []
     current = shape
-    for position, (key, chain) in enumerate(branches, start=1):
-        rows = _trace(chain, current, f"{number}.{position}.", f"{name}{key}.")
+    for position, (key, chain) in enumerate(layer.branches(), start=1):
+        rows = _trace(chain, current, f"{number}.{position}.", f"{name}{key}.", budget)
         children += rows
         outputs.append(rows[-1].output if rows else current)
         if isinstance(layer, DenseBlock):
-            _need_map(shape)
+            need_map(shape)
             if outputs[-1][1:] != shape[1:]:
-                raise _Refused(
-                    f"its layers turn {_text(current)} into {_text(outputs[-1])}, and only maps of one height and "
+                raise Refused(
+                    f"its layers turn {text(current)} into {text(outputs[-1])}, and only maps of one height and "
                     "width can be joined: keep stride 1 and 'same' padding inside"
                 )
             current = (current[0] + outputs[-1][0], *shape[1:])
-    output = current if isinstance(layer, DenseBlock) else layer.join(shape, outputs)
+    output = current if isinstance(layer, DenseBlock) else layer.join(outputs)
     return LayerInfo(
         number,
         layer,
@@ -413,7 +397,3 @@ def _trace_block(layer, branches, shape: Shape, number: str, name: str) -> Layer
         activations=sum(row.activations for row in children) + math.prod(output),
         children=tuple(children),
     )
-
-
-def _text(shape: Shape) -> str:
-    return "x".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} values"

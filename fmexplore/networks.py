@@ -32,10 +32,12 @@ class Network(nn.Module):
         self.order = _execution_order(model.layers)
         dense = [index for index, layer in enumerate(model.layers) if layer.kind == "dense"]
         self.last_dense = dense[-1] if dense else None
+        shapes = [models.IMAGE_SHAPE, *(row.output for row in rows)]
+        self.flatten = next(
+            (i for i, layer in enumerate(model.layers) if layer.kind == "flatten" and len(shapes[i]) == 3), None
+        )
         self.averages_features = (
-            len(dense) == 1
-            and any(layer.kind == "flatten" for layer in model.layers[: dense[0]])
-            and math.prod(([models.IMAGE_SHAPE] + [row.output for row in rows])[dense[0]]) > WIDEST_FEATURES
+            len(dense) == 1 and self.flatten is not None and math.prod(shapes[dense[0]]) > WIDEST_FEATURES
         )
         self.dropouts = [module for module in self.modules() if isinstance(module, ByteDropout)]
 
@@ -56,7 +58,7 @@ class Network(nn.Module):
             layer = self.layers[index]
             if index == self.last_dense:
                 features = maps.mean((2, 3)) if self.averages_features else x
-            elif isinstance(layer, nn.Flatten):
+            elif index == self.flatten:
                 maps = x
             x = layer(x)
         return x, x if features is None else features
@@ -88,7 +90,7 @@ class ByteDropout(nn.Module):
 
     def __init__(self, rate: float, number: int) -> None:
         super().__init__()
-        self.threshold, self.number = round(rate * 256), number
+        self.threshold, self.number = min(round(rate * 256), 255), number
         self.generator = np.random.Generator(np.random.SFC64(number))
 
     def seed(self, *entropy: int) -> None:
@@ -105,15 +107,15 @@ class ByteDropout(nn.Module):
 
 class _Drop(torch.autograd.Function):
     @staticmethod
-    def forward(context, x, keep, scale):
-        context.save_for_backward(keep)
-        context.scale = scale
+    def forward(ctx, x, keep, scale):
+        ctx.save_for_backward(keep)
+        ctx.scale = scale
         return (x * keep).mul_(scale)
 
     @staticmethod
-    def backward(context, gradient):
-        (keep,) = context.saved_tensors
-        return (gradient * keep).mul_(context.scale), None, None
+    def backward(ctx, *grad_outputs):
+        (keep,) = ctx.saved_tensors
+        return (grad_outputs[0] * keep).mul_(ctx.scale), None, None
 
 
 class _LogitScale(nn.Module):
@@ -139,18 +141,16 @@ class _PixelUnshuffle(nn.PixelUnshuffle):
         return super().forward(input).contiguous(memory_format=torch.channels_last)
 
 
-class _Chain(nn.Module):
+class _Chain(nn.ModuleList):
     """Layers in the order in which they run, with the table's numbers as names."""
 
     def __init__(self, layers: nn.ModuleList, order: list[int]) -> None:
-        super().__init__()
-        for index, layer in enumerate(layers):
-            self.add_module(str(index), layer)
+        super().__init__(layers)
         self.order = order
 
     def forward(self, x: Tensor) -> Tensor:
         for index in self.order:
-            x = self._modules[str(index)](x)
+            x = self[index](x)
         return x
 
 

@@ -18,8 +18,9 @@ class Optimizer:
         self.filters = [p for p in self.weights if p.ndim == 4] if config.optimizer == "muon" else []
         chosen = {id(p) for p in self.filters}
         rest = [p for p in self.weights if id(p) not in chosen]
-        # torch's Muon takes matrices: views that share the filters' storage, whatever their memory format.
-        self.matrices = [nn.Parameter(_matrix(p.detach())) for p in self.filters]
+        # torch's Muon takes matrices: views of the filters, which `networks.build` lays out as channels_last. A column
+        # order of their own is fine: orthogonalisation does not depend on it.
+        self.matrices = [nn.Parameter(p.detach().permute(0, 2, 3, 1).view(len(p), -1)) for p in self.filters]
         self.parts: list[torch.optim.Optimizer] = []
         if self.filters:
             self.parts.append(
@@ -43,7 +44,8 @@ class Optimizer:
                 if weight.ndim > 1 and weight.grad is not None:
                     weight.grad.add_(weight.detach().sign(), alpha=self.config.l1)
         for matrix, filters in zip(self.matrices, self.filters, strict=True):
-            matrix.grad = _matrix(filters.grad)
+            assert filters.grad is not None  # every layer of a table takes part
+            matrix.grad = filters.grad.permute(0, 2, 3, 1).flatten(1)
             # As in airbench: each layer's filters keep the norm sqrt(count) (Jordan, arXiv 2404.00498).
             matrix.data.mul_(len(matrix) ** 0.5 / (matrix.data.norm() + 1e-7))
         for part, rates in zip(self.parts, self.base_rates, strict=True):
@@ -68,19 +70,18 @@ class Optimizer:
         """Take back what `tensors` gave."""
         for number, part in enumerate(self.parts):
             state: dict[int, dict[str, Any]] = {}
+            weights = [weight for group in part.param_groups for weight in group["params"]]
             for name, value in tensors.items():
                 owner, index, key = name.split(".", 2)
                 if int(owner) == number:
+                    weight = weights[int(index)]
+                    # Fused steps walk through memory: moments must lie in it as their weights do.
+                    value = torch.empty_like(weight).copy_(value) if value.shape == weight.shape else value
                     state.setdefault(int(index), {})[key] = value
             part.load_state_dict({"state": state, "param_groups": part.state_dict()["param_groups"]})
 
 
-def _matrix(filters: Tensor) -> Tensor:
-    # A column order of its own is fine: orthogonalisation does not depend on it.
-    return filters.permute(0, 2, 3, 1).flatten(1)
-
-
-def _plain(weights: list[Tensor], config: TrainConfig) -> torch.optim.Optimizer:
+def _plain(weights: list[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
     decayed = [p for p in weights if p.ndim > 1]
     groups = [
         {"params": decayed, "weight_decay": config.weight_decay},

@@ -28,9 +28,10 @@ from fmexplore.status import LOCAL_OWNER, Status, read_status, write_status
 from fmexplore.storage import read_json, storage_error, write_bytes, write_json
 
 if TYPE_CHECKING:
-    from fmexplore.training import Snapshot
+    from fmexplore.progress import Snapshot
 
 TRASH_SECONDS = 24 * 3600  # how long a deletion can be undone
+SHIPPED_FILES = ("config.json", "metrics.jsonl", "model.safetensors")
 Arrays = dict[str, np.ndarray]
 
 
@@ -107,7 +108,10 @@ class Run:
         if not path.exists():
             return None
         arrays, metadata = _unpack(path)
-        return arrays, json.loads(metadata["scalars"])
+        try:
+            return arrays, json.loads(metadata["scalars"])
+        except (KeyError, ValueError, RecursionError) as error:
+            raise RunBroken(f"{path} is not a saved state ({error}): delete the run, or this file.") from None
 
     def forget_resume(self) -> None:
         shutil.rmtree(self.path / "resume", ignore_errors=True)
@@ -119,7 +123,8 @@ class Run:
 
     def snapshot_steps(self) -> list[int]:
         """The steps at which there are snapshots, ascending."""
-        return sorted(int(path.stem) for path in (self.path / "snapshots").glob("*.safetensors"))
+        paths = (self.path / "snapshots").glob("*.safetensors")
+        return sorted(int(path.stem) for path in paths if path.stem.isdecimal())
 
     def read_snapshot(self, step: int) -> tuple[Arrays, dict[str, str]]:
         """Validation `logits (n, 10)`, `labels (n,)` and, in own runs, `features`; and epoch and digest as text."""
@@ -152,7 +157,7 @@ class Run:
         def stays(line: dict) -> bool:
             if line["step"] != step:
                 return line["step"] < step
-            return due == "" or (due == "evaluation" and line["kind"] == "report")
+            return line["kind"] == "report" if due == "evaluation" else due == "" and line["kind"] != "end"
 
         lines = [json.dumps(line) + "\n" for line in self.read_metrics() if stays(line)]
         write_bytes(self.metrics_path, "".join(lines).encode())
@@ -167,15 +172,14 @@ class MetricsReader:
     def refresh(self) -> list[dict]:
         """All reports so far."""
         try:
-            file = open(self.run.metrics_path, "rb")
+            with open(self.run.metrics_path, "rb") as file:
+                stat = os.fstat(file.fileno())
+                if stat.st_ino != self._inode or stat.st_size < self._offset:  # rewritten by a resume
+                    self.lines, self._offset, self._inode = [], 0, stat.st_ino
+                file.seek(self._offset)
+                new = file.read()
         except FileNotFoundError:
             return self.lines
-        with file:
-            stat = os.fstat(file.fileno())
-            if stat.st_ino != self._inode or stat.st_size < self._offset:  # rewritten by a resume
-                self.lines, self._offset, self._inode = [], 0, stat.st_ino
-            file.seek(self._offset)
-            new = file.read()
         complete = new[: new.rfind(b"\n") + 1]
         try:
             self.lines += [json.loads(line) for line in complete.splitlines()]
@@ -214,7 +218,7 @@ class RunStore:
         raise RunNotFound(f"There is no run {text[:80]!r}: {hint}")
 
     def create(self, config: RunConfig, owner: str = LOCAL_OWNER, **status: object) -> Run:
-        """A new run folder, queued unless `status` says otherwise. Raises ConfigError for a table that cannot be built."""
+        """A new run folder, queued unless `status` says otherwise. Raises ConfigError for an impossible network."""
         models.summarize(config.model)
         run = Run(self.new_folder(config.preset))
         try:
@@ -288,27 +292,31 @@ class RunStore:
     def ship(self, run: Run, name: str) -> Path:
         """Copy a finished run to the shipped ones, its snapshots with predictions but without features.
 
-        Raises RunBroken when it is not finished, ConfigError for a name that is no plain word.
+        Raises RunBroken when it is not finished or damaged, ConfigError for a name that is no plain word.
         """
         status = run.status
         if status.state != "finished":
             raise RunBroken(f"{run.id} is {status.state}: only a finished run can be shipped.")
         if not _is_id(name):
             raise ConfigError(f"The name is {name!r}: use lower-case letters, digits and hyphens.")
+        run.read_weights(), run.read_metrics()  # whole?
         target = Run(self.shipped / name, shipped=True)
-        shutil.rmtree(target.path, ignore_errors=True)
-        for file in ("config.json", "metrics.jsonl", "model.safetensors"):
-            write_bytes(target.path / file, (run.path / file).read_bytes())
+        content = {
+            target.path / file.name: file.read_bytes() for file in run.path.iterdir() if file.name in SHIPPED_FILES
+        }
         for step in run.snapshot_steps():
             arrays, metadata = run.read_snapshot(step)
             arrays.pop("features", None)
-            write_bytes(target._snapshot_path(step), pack(arrays, metadata))
+            content[target._snapshot_path(step)] = pack(arrays, metadata)
+        shutil.rmtree(target.path, ignore_errors=True)  # not before: it may be the same run
+        for path, raw in content.items():
+            write_bytes(path, raw)
         write_status(target.path, status)
         return target.path
 
     def disk_mb(self) -> float:
         """Size of all own runs, the trash included."""
-        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file()) / 1e6
+        return sum(map(_size, self.folder.rglob("*"))) / 1e6
 
     def owned_by(self, owner: str) -> Iterator[Run]:
         return (run for run in self.own_runs() if _owner(run) == owner)
@@ -334,8 +342,15 @@ def _run_folders(folder: Path) -> list[Path]:
         raise StorageError(f"{folder} cannot be read ({error.strerror}): check its permissions.") from None
 
 
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:  # a temporary file that has its name now
+        return 0
+
+
 def _is_id(text: str) -> bool:
-    return re.fullmatch(r"[a-z0-9][a-z0-9-]*", text) is not None
+    return re.fullmatch(r"[a-z0-9][a-z0-9-]{0,99}", text) is not None
 
 
 def _owner(run: Run) -> str:
@@ -351,5 +366,5 @@ def _unpack(path: Path) -> tuple[Arrays, dict[str, str]]:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except FileNotFoundError:
         raise RunBroken(f"{path} is missing: it cannot be shown.") from None
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, TypeError) as error:  # TypeError: bfloat16, which numpy lacks
         raise RunBroken(f"{path} is damaged ({error}): delete the run, or bring the file back.") from None

@@ -1,5 +1,8 @@
-"""The base of every configuration object: frozen, validated, JSON in and out. Knows no field of any of them."""
+"""The base of every configuration object: frozen, validated, JSON in and out. Of their fields it
+knows only how layers nest."""
 
+import re
+import reprlib
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -31,17 +34,37 @@ class Schema(BaseModel):
 
 
 def _explain(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    path = list(first["loc"])
-    where = ""
-    if path and path[0] == "model":
-        path.pop(0)
-    if len(path) > 1 and path[0] == "layers" and isinstance(path[1], int):
-        where, path = f"Layer {path[1] + 1}, ", path[2:]
+    first, *others = error.errors(include_url=False)
+    where, path = _place(list(first["loc"]))
+    if first["type"] == "value_error":
+        return str(first["ctx"]["error"])
+    if first["type"].startswith("union_tag"):
+        path, kind = [*path, "kind"], first["ctx"].get("tag")
+        if kind is not None:
+            return f"{where}kind is {kind!r}: it should be one of {first['ctx']['expected_tags']}."
+    reasons = [_reason(first["msg"])]
+    if path and str(path[-1]).startswith("literal["):  # a choice of words or a number: say both
+        path.pop()
+        reasons += [_reason(other["msg"]) for other in others if other["loc"][:-1] == first["loc"][:-1]]
     field = ".".join(str(part) for part in path) or "the value"
-    reason = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    if first["type"] == "missing":
+    if first["type"] in ("missing", "union_tag_not_found"):
         return f"{where}{field} is missing: give it a value."
     if first["type"] == "extra_forbidden":
         return f"{where}{field} is not a setting that exists: remove it or check its spelling."
-    return f"{where}{field} is {first['input']!r}: it {reason}."
+    return f"{where}{field} is {reprlib.repr(first['input'])}: it {', or it '.join(reasons)}."
+
+
+def _place(path: list[int | str]) -> tuple[str, list[int | str]]:
+    """ "Layer 3.2.1, " and ["kernel"], of model.layers.2.residual.shortcut.0.conv.kernel."""
+    if len(path) > 1 and path[0] == "model":
+        path = path[1:]
+    numbers: list[int] = []
+    while match := re.match(r"(layers|shortcut|paths\.\d+)\.(\d+)(\.|$)", ".".join(map(str, path))):
+        branch = {"layers": 1, "shortcut": 2}.get(match[1]) or int(match[1].partition(".")[2]) + 1
+        numbers += [branch, int(match[2]) + 1] if numbers else [int(match[2]) + 1]
+        path = path[match[0].rstrip(".").count(".") + 2 :]  # also past the kind that follows
+    return (f"Layer {'.'.join(map(str, numbers))}, " if numbers else ""), path
+
+
+def _reason(message: str) -> str:
+    return re.sub(r"^(Input|String|Tuple|List) | after validation", "", message)

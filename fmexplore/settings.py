@@ -1,5 +1,6 @@
 """Where things are kept and which limits hold, from the environment. A laptop has none; a hosted server has all."""
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ def read_settings(environment: dict[str, str] | os._Environ = os.environ) -> Set
                 values[field] = float(text)
             except ValueError:
                 values[field] = 0
-            if not values[field] > 0:
+            if not 0 < values[field] < math.inf:
                 raise ConfigError(f"{name} is {text!r}: give a number above 0, or leave it out.")
     values["trainings"] = int(values.get("trainings", 1)) or 1
     home = Path(environment.get("FMEXPLORE_HOME") or PROJECT).expanduser().resolve()

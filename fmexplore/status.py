@@ -20,6 +20,7 @@ ACTIVE = ("queued", "running")
 RESUMABLE = ("paused", "stopped", "interrupted", "failed")
 LOCAL_OWNER = "local"
 FILE = "status.json"
+STARTING_SECONDS = 60  # within which a new worker writes its pid
 
 
 class Result(Schema):
@@ -59,9 +60,9 @@ class Status(Schema):
 
     @property
     def alive(self) -> bool:
-        """Whether the process that wrote this still runs."""
+        """Whether the process that works on it still runs, or is just starting."""
         if self.pid is None:
-            return False
+            return self.state == "running" and time.time() - (self.started or 0) < STARTING_SECONDS
         try:
             return abs(psutil.Process(self.pid).create_time() - (self.process_started or 0)) < 2
         except psutil.Error:
@@ -69,7 +70,7 @@ class Status(Schema):
 
 
 def read_status(folder: Path) -> Status:
-    """The status of the work in `folder`. Raises RunBroken when the file is missing or damaged, ConfigError if foreign."""
+    """The status of the work in `folder`. Raises RunBroken for a missing or damaged file, ConfigError if foreign."""
     return Status.parse(read_json(folder / FILE))
 
 

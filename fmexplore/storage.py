@@ -1,5 +1,6 @@
 """Small files that are never half written: a temporary name, flushed, then renamed. Knows nothing of their content."""
 
+import contextlib
 import errno
 import json
 import os
@@ -21,7 +22,8 @@ def write_bytes(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise storage_error(path, error) from None
 
 
@@ -36,7 +38,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         raise RunBroken(f"{path} is missing: the run cannot be used; delete it or put the file back.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunBroken(f"{path} cannot be read ({error}): the run cannot be used; delete it.") from None
 
 

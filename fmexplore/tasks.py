@@ -17,7 +17,8 @@ from fmexplore.status import Result, State
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from fmexplore.training import Progress, train
+    from fmexplore.progress import Progress
+    from fmexplore.training import train
     from fmexplore.worker import Job
 
 SAVE_SECONDS = 60
@@ -28,7 +29,7 @@ FIGURES = (
 )
 
 
-def train_run(job: "Job", listen: Callable[["Progress"], None] = lambda progress: None) -> State:
+def train_run(job: "Job", listen: Callable[["Progress"], None] = lambda _: None) -> State:
     """Train the run in the job's folder, from its saved state if it has one, and keep all that it yields."""
     job.update(message="Starting: loading torch and the data set")
     from fmexplore.training import choose_execution, train
@@ -46,8 +47,7 @@ def train_run(job: "Job", listen: Callable[["Progress"], None] = lambda progress
                 update_speed(job.settings, executions={key: chosen.model_dump()})
         job.update(execution=chosen)
     trainer = train(config.model, config.training, images, job.status.execution, resume)
-    if resume:
-        run.keep_metrics(resume[1]["step"], resume[1]["due"])
+    run.keep_metrics(trainer.state.scalars["step"], trainer.state.scalars["due"])
     job.update(message="")
     try:
         return _follow(job, run, trainer, listen)

@@ -28,6 +28,7 @@ from fmexplore.evaluation import Predictions, predict, predict_batches
 from fmexplore.models import Model, flops, summarize
 from fmexplore.networks import Network, build, to_input
 from fmexplore.optimizers import Optimizer, rate_factor
+from fmexplore.progress import Progress, Snapshot
 
 FEATURE_IMAGES = 2000  # of the validation images, at each snapshot
 PROBE_IMAGES, PROBE_EVERY = 256, 2560  # validation within an epoch, for about 3 % of the time
@@ -35,46 +36,9 @@ REPORT_FLOPS = 15e9  # half a second of a slow laptop: at least two reports a se
 REPORT_IMAGES = 2500  # at most, between two reports
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """The network at one point of a run: predictions for the validation images and features of the first of them."""
-
-    step: int
-    epoch: float
-    digest: str  # SHA-256 of the weights
-    logits: np.ndarray  # (n, 10) float16
-    labels: np.ndarray  # (n,) uint8
-    features: np.ndarray  # (min(n, 2000), width) float16
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What has happened since the last one.
-
-    `step`: one batch or part of an evaluation, without figures. `report`: figures since the last report, and often
-    of a few validation images. `epoch`: running means of the epoch and all validation images. `snapshot`: all
-    validation images at another point. `end`: the returned weights, with the test set, once.
-    """
-
-    kind: Literal["step", "report", "epoch", "snapshot", "end"]
-    step: int
-    steps: int
-    epoch: float
-    seconds: float
-    images_per_second: float | None = None
-    train_loss: float | None = None
-    train_accuracy: float | None = None
-    validation_loss: float | None = None
-    validation_accuracy: float | None = None
-    test_loss: float | None = None
-    test_accuracy: float | None = None
-    predictions: Predictions | None = None  # of the validation images; at the end, of the test images
-    snapshot: Snapshot | None = None
-
-
 @dataclass
 class TrainState:
-    """All that a run needs to go on: weights, optimiser, counters. Live while `train` runs; save it between two steps."""
+    """All that a run needs to go on: weights, optimiser, counters. Live while `train` runs; save it between steps."""
 
     network: Network
     optimizer: Optimizer
@@ -83,25 +47,28 @@ class TrainState:
     good: dict[str, Tensor] = field(default_factory=dict)  # the last finite ones
 
     def result(self) -> dict[str, Tensor]:
-        """The weights to keep if the run ended now: the best with early stopping, else the present ones."""
-        return self.best or self.network.state_dict()
+        """The weights to keep if the run ended now: the best with early stopping, else the last finite ones."""
+        weights = self.network.state_dict()
+        return self.best or (weights if _finite(weights) else self.good)
 
     def save(self) -> tuple[dict[str, Tensor], dict]:
         """Tensors by name and scalars for JSON."""
         tensors = {f"weights.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"optimizer.{k}": v for k, v in self.optimizer.tensors().items()}
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        if not _finite(self.network.state_dict()):  # it is about to be noticed
+            tensors |= {f"good.{k}": v for k, v in self.good.items()}
         return tensors, copy.deepcopy(self.scalars)
 
     def load(self, tensors: dict[str, Tensor], scalars: dict) -> None:
         """Take back what `save` gave."""
-        parts: dict[str, dict[str, Tensor]] = {"weights": {}, "optimizer": {}, "best": {}}
+        parts: dict[str, dict[str, Tensor]] = {"weights": {}, "optimizer": {}, "best": {}, "good": {}}
         for name, value in tensors.items():
             part, key = name.split(".", 1)
             parts[part][key] = value
         self.network.load_state_dict(parts["weights"])
         self.optimizer.load(parts["optimizer"])
-        self.best = parts["best"]
+        self.best, self.good = parts["best"], parts["good"]
         self.scalars = copy.deepcopy(scalars)
 
 
@@ -134,7 +101,7 @@ class train(Iterator[Progress]):
         self.snapshot_steps = _log_spaced(config.snapshots, self.steps)
         forward = flops(summarize(model))
         images = min(REPORT_IMAGES, REPORT_FLOPS / (3 * forward))
-        self.report_every = max(1, round(images / config.batch_size))
+        self.report_every = max(1, int(images / config.batch_size))
         self.probe_every = max(self.report_every, round(PROBE_EVERY / config.batch_size))
         if resume:
             self.state.load(*resume)
@@ -157,8 +124,8 @@ class train(Iterator[Progress]):
         """End the run where it stands."""
         self._events.close()
 
-    def _run(self) -> Iterator[Progress]:
-        """Steps, with what is due after each; `scalars["due"]` lets a run saved in between resume at that very place."""
+    def _run(self) -> Generator[Progress, None, None]:
+        """Steps, with what is due after each; `scalars["due"]` lets a run saved in between resume at that place."""
         scalars = self.state.scalars
         self._clock = time.perf_counter() - scalars["seconds"]
         self._keep_good()
@@ -211,9 +178,8 @@ class train(Iterator[Progress]):
     def _report(self, probe: bool) -> Progress:
         scalars = self.state.scalars
         window, scalars["window"] = scalars["window"], _empty_window()
-        if not math.isfinite(window["loss"]):
+        if not (math.isfinite(window["loss"]) and self._keep_good()):
             self._diverged()
-        self._keep_good()
         for key in ("loss", "right", "seen"):
             scalars[key] += window[key]
         figures = {
@@ -285,14 +251,18 @@ class train(Iterator[Progress]):
 
     def _progress(self, kind, **figures) -> Progress:
         scalars = self.state.scalars
+        if not all(math.isfinite(value) for value in figures.values() if isinstance(value, float)):
+            self._diverged()
         scalars["seconds"] = time.perf_counter() - self._clock
         step = scalars["step"]
         return Progress(kind, step, self.steps, step / self.steps_per_epoch, scalars["seconds"], **figures)
 
-    def _keep_good(self) -> None:
-        weights = self.state.network.state_dict()
-        if all(bool(value.isfinite().all()) for value in weights.values()):
-            self.state.good = {name: value.clone() for name, value in weights.items()}
+    def _keep_good(self) -> bool:
+        """Copy the weights if they are finite, and say whether they are."""
+        finite = _finite(self.state.network.state_dict())
+        if finite:
+            self.state.good = _clone(self.state.network)
+        return finite
 
     def _diverged(self) -> None:
         self.state.network.load_state_dict(self.state.good)
@@ -302,6 +272,10 @@ class train(Iterator[Progress]):
             f"last good weights are kept. The learning rate of {self.config.learning_rate:g} is probably too high: "
             "try a tenth of it."
         )
+
+
+def _finite(weights: dict[str, Tensor]) -> bool:
+    return all(bool(value.isfinite().all()) for value in weights.values())
 
 
 def _empty_window() -> dict:
@@ -334,7 +308,7 @@ def _time(model: Model, config: TrainConfig, precision: str, threads: int) -> Ex
     rng = np.random.default_rng(0)
     count = config.batch_size * 2
     drawn = Split(rng.integers(0, 256, (count, 28, 28), np.uint8), rng.integers(0, 10, count, np.uint8))
-    execution = Execution(device="cpu", precision=precision, threads=threads)
+    execution = Execution.parse({"device": "cpu", "precision": precision, "threads": threads})
     run = train(
         model, config.replace(validation="none", early_stopping=None, epochs=1000), DataSet(drawn, drawn), execution
     )

@@ -3,6 +3,7 @@
 The folder's status.json names the task; the worker is its only writer until it ends.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -35,7 +36,7 @@ class Job:
         self.status = self._write(self.status, **changes)
 
     def end(self, state: str, **changes: object) -> None:
-        """Write the last status; on a full disk, leave it to the queue to see that the worker is gone."""
+        """Write the last status. Raises StorageError."""
         forget_wishes(self.folder)
         self.update(state=state, ended=time.time(), pid=None, **changes)
 
@@ -91,12 +92,10 @@ def run_job(job: Job, **extra: object) -> None:
 
 
 def _end_in_vain(job: Job, reason: str) -> None:
-    """After a full disk even this may fail; the queue then reads the reason from the log."""
+    """After a full disk even this may fail; the queue then sees that the worker is gone and points to the log."""
     print(reason, file=sys.stderr)
-    try:
+    with contextlib.suppress(StorageError):
         job.end("failed", error=reason)
-    except StorageError:
-        pass
 
 
 def main(folder: Path) -> None:

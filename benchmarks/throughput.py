@@ -1,0 +1,270 @@
+"""Training images per second of `codered-final`: fmexplore, a plain PyTorch loop and Keras, side by side.
+
+    .venv/bin/python benchmarks/throughput.py                 # fmexplore and PyTorch, about 5 minutes
+    python3 -m venv .venv-peers
+    .venv-peers/bin/pip install -r benchmarks/requirements-peers.txt
+    .venv/bin/python benchmarks/throughput.py --keras-python .venv-peers/bin/python
+    .venv/bin/python benchmarks/throughput.py --quick         # a smoke run, half a minute
+
+Same layer table, Adam, batch and images for all. In each round everyone trains one epoch after a warm-up, in turn,
+each in a process of its own. fmexplore prepares its process as its worker does; the peers run with their defaults.
+Read the ratios: times depend on what else the machine does.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PRESET = "codered-final"
+WARM_UP = 30  # steps
+NAMES = {
+    "auto": "fmexplore, precision and threads chosen",
+    "fp32": "fmexplore, fp32",
+    "pytorch": "plain PyTorch loop",
+    "keras": "Keras fit",
+}
+
+
+def train_ours(folder: Path, precision: str) -> dict:
+    """Our `train()` as the worker drives it, in the second of the preset's epochs: 400 steps, reports with probes of
+    the validation images, one snapshot and the closing evaluation."""
+    sys.path.insert(0, str(ROOT))
+    from fmexplore.worker import prepare_process
+
+    prepare_process()
+    import torch
+
+    from fmexplore.config import RunConfig
+    from fmexplore.data import DataSet, Split
+    from fmexplore.training import train
+
+    images, labels, table = read(folder)
+    config = RunConfig.parse(table)
+    training = config.training.replace(precision=precision)
+    data = DataSet(Split(images, labels), Split(images[:10_000], labels[:10_000]))
+    fresh = train(config.model, training, data)
+    tensors, scalars = fresh.state.save()
+    scalars["step"] = fresh.steps_per_epoch - WARM_UP
+    run = train(config.model, training, data, fresh.execution, (tensors, scalars))
+
+    step_seconds, steps, step = 0.0, 0, scalars["step"]
+    while True:
+        before = time.perf_counter()
+        progress = next(run)
+        now = time.perf_counter()
+        if steps and progress.kind == "epoch":
+            break
+        if progress.kind == "epoch":  # the warm-up's
+            started, steps = now, run.steps_per_epoch
+        elif steps and progress.step > step:
+            step_seconds += now - before
+        step = progress.step
+    return {
+        "images_per_second": len(labels) / (now - started),
+        "steps_only": len(labels) / step_seconds,
+        "parameters": sum(p.numel() for p in run.state.network.parameters()),
+        "versions": f"torch {torch.__version__}, {run.execution.precision}, {run.execution.threads} threads",
+    }
+
+
+def train_pytorch(folder: Path) -> dict:
+    """As a tutorial writes it."""
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader, Dataset, Subset
+
+    images, labels, table = read(folder)
+    training = table["training"]
+
+    class Clothes(Dataset):
+        def __len__(self) -> int:
+            return len(labels)
+
+        def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+            return torch.from_numpy(images[index]).unsqueeze(0).float().div(255), int(labels[index])
+
+    layers: list[nn.Module] = []
+    for layer in table["model"]["layers"]:
+        match layer["kind"]:
+            case "conv":
+                layers.append(nn.LazyConv2d(layer["filters"], layer["kernel"]))
+            case "activation":
+                layers.append(nn.ReLU())
+            case "max_pool":
+                layers.append(nn.MaxPool2d(layer["size"]))
+            case "dropout":
+                layers.append(nn.Dropout(layer["rate"]))
+            case "flatten":
+                layers.append(nn.Flatten())
+            case "dense":
+                layers.append(nn.LazyLinear(layer["units"]))
+    model = nn.Sequential(*layers)
+    model(torch.zeros(1, 1, 28, 28))
+    optimizer = torch.optim.Adam(model.parameters(), training["learning_rate"], eps=training["epsilon"])
+    criterion = nn.CrossEntropyLoss()
+
+    def train_epoch(dataset: Dataset) -> None:
+        model.train()
+        running_loss = 0.0
+        for inputs, targets in DataLoader(dataset, training["batch_size"], shuffle=True):
+            optimizer.zero_grad()
+            loss = criterion(model(inputs), targets)
+            loss.backward()
+            optimizer.step()
+            running_loss += loss.item()
+
+    train_epoch(Subset(Clothes(), range(WARM_UP * training["batch_size"])))
+    started = time.perf_counter()
+    train_epoch(Clothes())
+    return {
+        "images_per_second": len(labels) / (time.perf_counter() - started),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "versions": f"torch {torch.__version__}, fp32, {torch.get_num_threads()} threads",
+    }
+
+
+def train_keras(folder: Path) -> dict:
+    """`fit` on a float32 array; runs in the interpreter of --keras-python."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+    import tensorflow
+
+    images, labels, table = read(folder)
+    training = table["training"]
+    layers: list = [keras.Input((28, 28, 1))]
+    for layer in table["model"]["layers"]:
+        match layer["kind"]:
+            case "conv":
+                layers.append(keras.layers.Conv2D(layer["filters"], layer["kernel"]))
+            case "activation":
+                layers.append(keras.layers.ReLU())
+            case "max_pool":
+                layers.append(keras.layers.MaxPooling2D(layer["size"]))
+            case "dropout":
+                layers.append(keras.layers.Dropout(layer["rate"]))
+            case "flatten":
+                layers.append(keras.layers.Flatten())
+            case "dense":
+                layers.append(keras.layers.Dense(layer["units"]))
+    model = keras.Sequential(layers)
+    model.compile(
+        optimizer=keras.optimizers.Adam(training["learning_rate"], epsilon=training["epsilon"]),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    inputs, batch = images[..., None].astype("float32") / 255, training["batch_size"]
+    model.fit(inputs[: WARM_UP * batch], labels[: WARM_UP * batch], batch_size=batch, verbose=0)
+    started = time.perf_counter()
+    model.fit(inputs, labels, batch_size=batch, verbose=0)
+    return {
+        "images_per_second": len(labels) / (time.perf_counter() - started),
+        "parameters": model.count_params(),
+        "versions": f"Keras {keras.__version__}, TensorFlow {tensorflow.__version__}, fp32",
+    }
+
+
+def read(folder: Path) -> tuple:
+    import numpy as np
+
+    return np.load(folder / "images.npy"), np.load(folder / "labels.npy"), json.loads((folder / "run.json").read_text())
+
+
+def write(folder: Path, count: int) -> None:
+    """The first `count` training images and the preset, for the processes of a round to read."""
+    sys.path.insert(0, str(ROOT))
+    import numpy as np
+
+    from fmexplore.data import load
+    from fmexplore.presets import find_preset
+
+    split = load().train
+    np.save(folder / "images.npy", split.images[:count])
+    np.save(folder / "labels.npy", split.labels[:count])
+    (folder / "run.json").write_text(find_preset(PRESET).config.model_dump_json())
+
+
+def run_apart(name: str, folder: Path, python: str) -> dict:
+    command = [python, __file__, "--one", name, "--folder", str(folder)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"{NAMES[name]} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def print_table(found: dict[str, list[dict]], rounds: int, images: int) -> None:
+    def median(name: str, key: str = "images_per_second") -> float:
+        return statistics.median(one[key] for one in found[name])
+
+    def ratio(value: float, peer: str) -> str:
+        return f"{value / median(peer):9.2f}" if peer in found else f"{'-':>9}"
+
+    rows = []
+    for name, results in found.items():
+        for label, key in ((NAMES[name], "images_per_second"), ("  its steps alone", "steps_only")):
+            if key in results[0]:
+                rows.append((label, median(name, key), [one[key] for one in results]))
+    print(f"\n{PRESET}, {images:,} images per round; images/s, medians of {rounds} rounds; {date.today()}")
+    print(f"{cpu()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print(f"{'':42}{'images/s':>9}{'/ PyTorch':>10}{'/ Keras':>9}  rounds")
+    for label, value, each in rows:
+        print(
+            f"{label:42}{value:9,.0f}{ratio(value, 'pytorch'):>10}{ratio(value, 'keras')}  {[round(v) for v in each]}"
+        )
+    print()
+    for name, results in found.items():
+        print(f"{NAMES[name]}: {', '.join(sorted({one['versions'] for one in results}))}")
+
+
+def cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="one round of few images, to see that it runs")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--keras-python", metavar="PATH", help="interpreter with requirements-peers.txt")
+    parser.add_argument("--one", choices=NAMES, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        trainers = {"pytorch": train_pytorch, "keras": train_keras}
+        ours = options.one in ("auto", "fp32")
+        result = train_ours(options.folder, options.one) if ours else trainers[options.one](options.folder)
+        print(json.dumps(result))
+        return
+
+    rounds, images = (1, 6_000) if options.quick else (options.rounds, 60_000)
+    names = [name for name in NAMES if name != "keras" or options.keras_python]
+    if not options.keras_python:
+        print("Keras is left out: give --keras-python PATH, an interpreter with benchmarks/requirements-peers.txt.")
+    found: dict[str, list[dict]] = {name: [] for name in names}
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder), images)
+        for number in range(rounds):
+            for name in names if number % 2 == 0 else reversed(names):
+                python = options.keras_python if name == "keras" else sys.executable
+                found[name].append(run_apart(name, Path(folder), python))
+                print(
+                    f"round {number + 1}: {NAMES[name]}: {found[name][-1]['images_per_second']:,.0f} images/s",
+                    flush=True,
+                )
+    assert len({one["parameters"] for results in found.values() for one in results}) == 1, "not the same network"
+    print_table(found, rounds, images)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""What stands around every page: the run picker in the sidebar, and what the server does once."""
+
+import streamlit as st
+
+from fmexplore.errors import DataError, RunNotFound
+from fmexplore.ui import cache, state, widgets
+
+# On a phone the columns of a page become rows; where a page asks for it, the figure comes before its controls.
+STYLE = """<style>
+@media (max-width: 640px) {
+  .st-key-figure_first [data-testid="stHorizontalBlock"]:first-of-type { flex-direction: column-reverse; }
+  .st-key-figure_first [data-testid="stHorizontalBlock"] [data-testid="stHorizontalBlock"] { flex-direction: row; }
+}
+</style>"""
+
+
+def show(page) -> None:
+    """Draw the sidebar of `page`, and see that this machine's speed gets measured."""
+    st.html(STYLE)
+    with widgets.boundary():
+        _measure_once()
+        with st.sidebar:
+            _run_picker(page)
+
+
+def _measure_once() -> None:
+    if cache.queue().needs_measuring() and not st.session_state.get("asked_to_measure"):
+        try:
+            cache.dataset()
+        except DataError:
+            return
+        st.session_state.asked_to_measure = True
+        cache.queue().submit("measure")
+
+
+def _run_picker(page) -> None:
+    owner = state.owner()
+    runs = {run.id: run for run in [*cache.store().owned_by(owner), *cache.store().shipped_runs()]}
+    try:
+        chosen = state.run_in_link()
+    except RunNotFound:
+        chosen = None
+    if chosen:
+        runs.setdefault(chosen.id, chosen)
+    if not runs:
+        return
+    ids = list(runs)
+    st.session_state["picked_run"] = chosen.id if chosen else None
+    st.selectbox(
+        "Run",
+        ids,
+        index=None,
+        key="picked_run",
+        format_func=lambda run_id: widgets.run_text(runs[run_id]),
+        placeholder="Choose a run",
+        on_change=lambda: state.select_run(st.session_state.picked_run),
+    )
+    if chosen and page.title == "Home":
+        st.switch_page(state.TRAIN_PAGE, query_params={"run": chosen.id})

@@ -1,0 +1,125 @@
+"""Session keys and query parameters: all that a page remembers, typed and checked, in one place."""
+
+import hashlib
+import re
+
+import streamlit as st
+
+from fmexplore.config import RunConfig
+from fmexplore.errors import FMExploreError
+from fmexplore.presets import find_preset
+from fmexplore.runs import Run
+from fmexplore.status import LOCAL_OWNER
+from fmexplore.ui import cache
+from fmexplore.ui.components.owner import COOKIE, make_owner_key
+
+HOME_PAGE, TRAIN_PAGE = "screens/start/home.py", "screens/train/train.py"
+
+
+def owner() -> str:
+    """Who uses this browser: everyone alike on a laptop, a hash of the browser's key on a hosted server.
+
+    The hash, because statuses can be read by others and a key must not be. Empty until the key has arrived.
+    """
+    if not cache.settings().hosted:
+        return LOCAL_OWNER
+    key = st.context.cookies.get(COOKIE) or st.session_state.get("owner_key")
+    if not re.fullmatch("[0-9a-f]{32}", key or ""):
+        key = make_owner_key()
+        if not re.fullmatch("[0-9a-f]{32}", key or ""):
+            return ""
+        st.session_state.owner_key = key
+    return hashlib.sha256(str(key).encode()).hexdigest()[:16]
+
+
+# --- the run in the link ---------------------------------------------------------------------------------------------
+
+
+def run_in_link() -> Run | None:
+    """The run that the link names. Raises RunNotFound for one that is not there."""
+    name = st.query_params.get("run")
+    return cache.store().find(name) if name else None
+
+
+def select_run(run_id: str | None) -> None:
+    """Put a run into the link, or none."""
+    if run_id:
+        st.query_params["run"] = run_id
+    else:
+        st.query_params.pop("run", None)
+
+
+def shown_run() -> Run | None:
+    """The run in the link, else the owner's active or newest one, else the first shipped one."""
+    if chosen := run_in_link():
+        return chosen
+    own = list(cache.store().owned_by(owner()))
+    for run in own:
+        try:
+            if run.status.active:
+                return run
+        except FMExploreError:
+            continue
+    return next(iter([*own, *cache.store().shipped_runs()]), None)
+
+
+# --- the configuration being edited ----------------------------------------------------------------------------------
+
+
+def draft() -> RunConfig:
+    """What *Start training* would train. A link with `preset` starts from that one."""
+    if "draft" not in st.session_state:
+        asked = st.query_params.get("preset", "quick")
+        try:
+            config = find_preset(asked).config
+        except FMExploreError:
+            config = find_preset("quick").config
+        set_draft(config)
+    return RunConfig.parse(st.session_state.draft)
+
+
+def set_draft(config: RunConfig) -> None:
+    """Replace it; the widgets of the form show its values from the next run of the page on."""
+    st.session_state.draft = config.model_dump(mode="json")
+    for key in [key for key in st.session_state if str(key).startswith("field:")]:
+        del st.session_state[key]
+
+
+def change_draft(path: str, value: object) -> None:
+    """Change one setting of the training, as in "augmentation.flip". Raises ConfigError and leaves it as it was."""
+    values = draft().training.model_dump(mode="json")
+    *outer, last = path.split(".")
+    inner = values
+    for key in outer:
+        inner[key] = dict(inner[key] or {})
+        inner = inner[key]
+    inner[last] = value
+    st.session_state.draft = draft().replace(training=values).model_dump(mode="json")
+
+
+def change_model(**changes: object) -> None:
+    """Change the network: its layers (as JSON), initialisation or input scale. Raises ConfigError, changing nothing."""
+    config = draft()
+    model = {**config.model.model_dump(mode="json"), **changes}
+    st.session_state.draft = config.replace(model=model, preset=_custom(config.preset)).model_dump(mode="json")
+
+
+def _custom(preset: str) -> str:
+    return preset if preset.startswith("custom") else f"custom-{preset}"[:40]
+
+
+# --- what a page tells after an action -------------------------------------------------------------------------------
+
+
+def tell(message: str, undo: str | None = None, wrong: bool = False) -> None:
+    """Show `message` above the page from the next run on; `undo` is the id of a run that was just deleted."""
+    st.session_state.told = {"message": message, "undo": undo, "wrong": wrong}
+
+
+def told() -> dict | None:
+    """The message to show, until it is dismissed."""
+    return st.session_state.get("told")
+
+
+def dismiss() -> None:
+    st.session_state.pop("told", None)

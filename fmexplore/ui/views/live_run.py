@@ -1,0 +1,235 @@
+"""The right side of the Train page: one run's curves, progress and controls, live while it trains."""
+
+import numpy as np
+import streamlit as st
+
+from fmexplore import models
+from fmexplore.data import CLASS_NAMES
+from fmexplore.errors import RunNotFound
+from fmexplore.evaluation import find_overfitting
+from fmexplore.figures import learning_curves
+from fmexplore.runs import Run
+from fmexplore.status import RESUMABLE, Status
+from fmexplore.ui import cache, state, widgets
+from fmexplore.ui.components.layer_table import layer_table
+from fmexplore.ui.components.matrix import matrix
+from fmexplore.ui.views.run_list import run_list
+from fmexplore.ui.views.training_form import peeks_badge
+
+POLL_SECONDS = 0.7
+CHART_HEIGHT = 430
+SMOOTHING = 0.6
+CONFUSION, LAYERS, EARLIER = "Confusion so far", "Layers", "Earlier runs"
+
+
+def live_run() -> Run | None:
+    """Show the run in the link, or the one that comes nearest to what people want to see, and return it."""
+    try:
+        run = state.shown_run()
+    except RunNotFound as error:
+        st.error(f"{error} The link may be old, or the run was deleted.")
+        return None
+    if run is None:
+        st.info("Nothing has been trained yet. Choose a preset and press *Start training*.")
+        return None
+    with widgets.boundary():
+        status = run.status
+        _header(run, status)
+        st.fragment(_curves, run_every=POLL_SECONDS if status.active else None)(run, status.state)
+        _controls(run, status)
+        return run
+    return None
+
+
+def run_details(run: Run | None) -> None:
+    """What is shown below the chart: one view at a time, and only the chosen one is computed."""
+    views = [CONFUSION, LAYERS, EARLIER] if run else [LAYERS, EARLIER]
+    view = st.segmented_control("Details", views, default=views[0], key="details", label_visibility="collapsed")
+    with widgets.boundary():
+        if view == LAYERS:
+            _layers()
+        elif view == EARLIER:
+            run_list(key="earlier")
+        elif view == CONFUSION and run:
+            st.fragment(_confusion, run_every=2 * POLL_SECONDS if run.status.active else None)(run)
+
+
+def _header(run: Run, status: Status) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{_plain(run.title)}**", width="content")
+        widgets.state_badge(run, status)
+        if run.config.training.peeks:
+            peeks_badge()
+
+
+def _curves(run: Run, shown_state: str) -> None:
+    with widgets.boundary():
+        status, lines = run.status, cache.metrics(run)
+        if status.state != shown_state:
+            st.rerun()  # the whole page: its buttons and its polling depend on the state
+        st.subheader(_finding(status, lines), anchor=False)
+        overfit = _overfit_epoch(lines)
+        smoothing = st.session_state.get("smoothing", SMOOTHING)
+        options = learning_curves(lines, _overlay(run), smoothing, overfit, run.config.training.epochs)
+        st.echarts_chart(options, height=CHART_HEIGHT, key=f"curves_{run.id}", alt=_finding(status, lines))
+        if overfit is not None:
+            st.markdown(
+                f"From epoch {overfit:.0f} on, validation loss rises while training loss still falls: the network "
+                "learns its training images by heart. Fewer epochs, dropout, augmentation or early stopping help.",
+                width=720,
+            )
+        _progress(run, status, lines)
+
+
+def _finding(status: Status, lines: list[dict]) -> str:
+    """The title of the chart: what it shows, in a sentence."""
+    full = [line for line in lines if "validation_accuracy" in line and line["kind"] != "report"]
+    if status.state == "finished" and status.result.test_accuracy is not None:
+        return (
+            f"{widgets.percent(status.result.test_accuracy)} of the test images are right after "
+            f"{status.result.epoch:.3g} epochs in {widgets.duration(status.result.seconds)}"
+        )
+    if full:
+        accuracy = widgets.percent(full[-1]["validation_accuracy"])
+        return f"{accuracy} of the validation images are right after {full[-1]['epoch']:.2f} epochs"
+    if status.state == "queued":
+        return "Waiting for its turn"
+    return "Nothing learnt yet"
+
+
+def _overfit_epoch(lines: list[dict]) -> float | None:
+    epochs = [line for line in lines if line["kind"] == "epoch" and "validation_loss" in line]
+    found = find_overfitting([line["train_loss"] for line in epochs], [line["validation_loss"] for line in epochs])
+    return None if found is None else epochs[found]["epoch"]
+
+
+def _overlay(run: Run) -> list[tuple[str, list[dict]]]:
+    """Names and metrics of the runs that were chosen to lie beneath."""
+    chosen = {other.id: other for other in _other_runs(run) if other.id in st.session_state.get("overlay_runs", ())}
+    return [(other.title, cache.metrics(other)) for other in chosen.values()]
+
+
+def _other_runs(run: Run) -> list[Run]:
+    return [other for other in [*cache.store().owned_by(state.owner()), *cache.store().shipped_runs()] if other != run]
+
+
+def _progress(run: Run, status: Status, lines: list[dict]) -> None:
+    if status.error:
+        st.error(status.error)
+    if status.state == "queued":
+        _place_in_queue(run)
+        return
+    last = lines[-1] if lines else None
+    if last is None:
+        if status.active:
+            st.progress(0.0, status.message or "Starting")
+        return
+    share = last["step"] / last["steps"]
+    parts = [f"epoch {last['epoch']:.2f} of {run.config.training.epochs:g}"]
+    if rate := next((line["images_per_second"] for line in reversed(lines) if "images_per_second" in line), None):
+        parts.append(f"{rate:,.0f} images/s")
+    if status.state == "running" and share > 0:
+        left = last["seconds"] * (1 - share) / share
+        parts.append(f"{widgets.duration(left)} left" if share < 1 else "measuring the final accuracy")
+    else:
+        parts.append(f"{widgets.duration(last['seconds'])} of training")
+        if status.execution:
+            threads = f"{status.execution.threads} thread" + "s" * (status.execution.threads > 1)
+            parts.append(f"{status.execution.precision}, {threads}")
+    if status.message:
+        parts.append(status.message)
+    st.progress(min(share, 1.0), " · ".join(parts))
+
+
+def _place_in_queue(run: Run) -> None:
+    queue, owner = cache.queue(), state.owner()
+    waiting = queue.waiting()
+    place = waiting.index(run.path) if run.path in waiting else 0
+    ahead = [Run(path) for path in [*queue.running(), *waiting[:place]]]
+    names = [_plain(other.title) if other.status.owner == owner else "someone else's run" for other in ahead]
+    st.progress(0.0, f"Waiting, with {len(ahead)} before it" if ahead else "Starting in a moment")
+    if names:
+        st.caption(f"Before it: {', '.join(names)}. Owners take turns.")
+
+
+def _controls(run: Run, status: Status) -> None:
+    owner, queue = state.owner(), cache.queue()
+    mine = not run.shipped and (not cache.settings().hosted or status.owner == owner)
+    with st.container(horizontal=True):
+        if mine and status.active:
+            if status.state == "running":
+                st.button("Pause", on_click=widgets.act, args=(lambda: queue.pause(run, owner),))
+            st.button("Stop training", on_click=widgets.act, args=(lambda: queue.stop(run, owner),))
+        elif mine and status.state in RESUMABLE:
+            st.button("Resume", type="primary", on_click=widgets.act, args=(lambda: queue.resume(run, owner),))
+        st.button("Use as a new configuration", key="reuse", on_click=state.set_draft, args=(run.config,))
+        with st.popover("Chart", type="tertiary"):
+            others = {other.id: other.title for other in _other_runs(run)}
+            st.multiselect(
+                "Lay earlier runs beneath",
+                list(others),
+                format_func=lambda run_id: others.get(run_id, run_id),
+                key="overlay_runs",
+                max_selections=4,
+            )
+            st.slider("Smoothing within an epoch", 0.0, 0.95, SMOOTHING, 0.05, key="smoothing")
+
+
+def _confusion(run: Run) -> None:
+    with widgets.boundary():
+        last = next((line for line in reversed(cache.metrics(run)) if "confusion" in line), None)
+        if last is None:
+            st.caption("It appears with the first snapshot of a run that has validation images.")
+            return
+        counts = np.array(last["confusion"])
+        errors = counts - np.diag(np.diag(counts))
+        true, said = np.unravel_index(errors.argmax(), errors.shape)
+        st.markdown(
+            f"**Most often, {CLASS_NAMES[true]} is taken for {CLASS_NAMES[said]}: "
+            f"{errors[true, said]} of {counts[true].sum():,} times**"
+        )
+        caption = f"epoch {last['epoch']:.2f}, validation images; rows are true classes, columns what the network says"
+        matrix([(caption, last["confusion"])], "confusion")
+
+
+def _layers() -> None:
+    config = state.draft()
+    rows, error = models.examine(config.model)
+    st.caption("The layer table of the next training. Every edit shows at once in shapes, parameters and cost.")
+    start, scale, _ = st.columns([1, 1, 2])
+    with start:
+        _model_choice(
+            "initialization", "Weights start as", ("torch", "glorot", "he", "dirac"), config.model.initialization
+        )
+    with scale:
+        _model_choice("input_scale", "Pixels are scaled to", ("unit", "standardized"), config.model.input_scale)
+    layer_table(
+        config.model,
+        rows,
+        str(error or ""),
+        "layer_table",
+        on_edit=lambda layers: widgets.act(lambda: state.change_model(layers=layers)),
+    )
+    if error:
+        st.error(str(error))
+
+
+def _model_choice(name: str, label: str, choices: tuple[str, ...], value: str) -> None:
+    key = f"field:{name}"
+    st.session_state.setdefault(key, value)
+    st.selectbox(
+        label,
+        choices,
+        key=key,
+        help={
+            "initialization": "How weights are drawn before training: torch's default, Glorot (as Keras), He, or dirac "
+            "(convolutions pass their input on at first).",
+            "input_scale": "Unit: 0 to 1. Standardized: mean 0 and deviation 1 over the training images.",
+        }[name],
+        on_change=lambda: widgets.act(lambda: state.change_model(**{name: st.session_state[key]})),
+    )
+
+
+def _plain(text: str) -> str:
+    """Text that a person has typed, so that markdown shows it as it is."""
+    return "".join(f"\\{c}" if c in r"\`*_{}[]<>()#+-.!|$:~" else c for c in text)

@@ -1,0 +1,150 @@
+"""The list of runs: one table, and for the chosen row what can be done with it."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from fmexplore import models
+from fmexplore.archive import pack_run, unpack_run
+from fmexplore.errors import FMExploreError
+from fmexplore.runs import Run
+from fmexplore.settings import MAX_ZIP_MB
+from fmexplore.ui import cache, state, widgets
+
+
+def run_list(key: str) -> None:
+    """All runs that this owner may see: own ones first, then shipped ones."""
+    runs = [*cache.store().owned_by(state.owner()), *cache.store().shipped_runs()]
+    if runs:
+        chosen = _table(runs, key)
+        if chosen:
+            _actions(chosen, key)
+        else:
+            st.caption("Choose a row to open, rename, star, download or delete it.")
+    else:
+        st.info("No runs yet. Train one: it stays here until you delete it.")
+    _upload(key)
+
+
+def _table(runs: Sequence[Run], key: str) -> Run | None:
+    rows = pd.DataFrame([_row(run) for run in runs])
+    event = st.dataframe(
+        rows,
+        key=f"runs_{key}",
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={
+            "name": st.column_config.TextColumn("Name", width="medium"),
+            "preset": st.column_config.TextColumn("Preset"),
+            "parameters": st.column_config.NumberColumn("Parameters", format="localized"),
+            "accuracy": st.column_config.NumberColumn("Validation", format="percent", help="Validation accuracy"),
+            "minutes": st.column_config.NumberColumn("Minutes", format="%.1f"),
+            "state": st.column_config.TextColumn("State"),
+        },
+    )
+    selected = event["selection"]["rows"]
+    return runs[selected[0]] if selected and selected[0] < len(runs) else None
+
+
+def _row(run: Run) -> dict:
+    label = run.label
+    row = {"name": f"★ {run.title}" if label.starred else run.title}
+    try:
+        status, config = run.status, run.config
+        return row | {
+            "preset": config.preset + (" (peeks)" if config.training.peeks else ""),
+            "parameters": models.parameters(models.summarize(config.model)),
+            "accuracy": status.result.validation_accuracy,
+            "minutes": status.result.seconds / 60,
+            "state": "shipped" if run.shipped else ", ".join(filter(None, [status.state, widgets.days_left(status)])),
+        }
+    except FMExploreError:
+        return row | {"state": "broken"}
+
+
+def _actions(run: Run, key: str) -> None:
+    owner, store = state.owner(), cache.store()
+    broken = widgets.run_state(run) == "broken"
+    if broken:
+        with widgets.boundary():
+            _ = (run.config, run.status)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if not broken:
+            if st.button("Open", key=f"open_{key}", type="primary"):
+                st.switch_page(state.TRAIN_PAGE, query_params={"run": run.id})
+            if st.button("Use as a new configuration", key=f"use_{key}"):
+                state.set_draft(run.config)
+                st.switch_page(state.TRAIN_PAGE)
+        if not run.shipped:
+            label = run.label
+            with st.popover("Rename", disabled=broken):
+                st.text_input(
+                    "New name",
+                    label.name,
+                    max_chars=80,
+                    key=f"name_{key}_{run.id}",
+                    on_change=lambda: widgets.act(
+                        lambda: store.relabel(run, owner, name=st.session_state[f"name_{key}_{run.id}"].strip())
+                    ),
+                )
+            st.button(
+                "Remove star" if label.starred else "Star",
+                key=f"star_{key}",
+                on_click=widgets.act,
+                args=(lambda: store.relabel(run, owner, starred=not label.starred),),
+            )
+        if not broken:
+            _download(run, key)
+        if not run.shipped:
+            st.button("Delete", key=f"delete_{key}", on_click=lambda: st.session_state.update(deleting=run.id))
+    if st.session_state.get("deleting") == run.id:
+        _confirm(run)
+
+
+def _download(run: Run, key: str) -> None:
+    st.download_button(
+        "Download",
+        lambda: pack_run(run),
+        f"{run.id}.zip",
+        "application/zip",
+        key=f"download_{key}",
+        on_click="ignore",
+        help="Configuration, metrics and weights as one zip.",
+        disabled=not (run.path / "model.safetensors").exists(),
+    )
+
+
+@st.dialog("Delete this run?")
+def _confirm(run: Run) -> None:
+    st.write(f"{run.title} and its curves, snapshots and weights are removed. For a day it can be undone.")
+    with st.container(horizontal=True):
+        if st.button("Delete", key="confirm_delete", type="primary"):
+            st.session_state.pop("deleting", None)
+            widgets.act(lambda: _delete(run), undo=run.id)
+            if st.query_params.get("run") == run.id:
+                state.select_run(None)
+            st.rerun()
+        if st.button("Keep it", key="keep_run"):
+            st.session_state.pop("deleting", None)
+            st.rerun()
+
+
+def _delete(run: Run) -> str:
+    title = run.title
+    cache.store().delete(run, state.owner())
+    return f"{title} was deleted."
+
+
+def _upload(key: str) -> None:
+    with st.popover("Load a run from a zip", type="tertiary"):
+        file = st.file_uploader(
+            f"A zip that *Download* made, at most {MAX_ZIP_MB} MB",
+            ["zip"],
+            key=f"zip_{key}",
+            max_upload_size=MAX_ZIP_MB,
+        )
+        if file and st.button("Load it", key=f"load_{key}"):
+            widgets.act(lambda: f"{unpack_run(cache.store(), file.getvalue(), state.owner()).title} was loaded.")
+            st.rerun()

@@ -1,0 +1,265 @@
+"""The left column of the Train page: preset, settings, what it will cost, *Start training*."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from fmexplore import models
+from fmexplore.config import RunConfig
+from fmexplore.errors import ConfigError
+from fmexplore.presets import find_preset, presets
+from fmexplore.speed import estimate, read_speed
+from fmexplore.ui import cache, state, widgets
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting of a training and how it is asked for. `path` reaches into TrainConfig, as in "augmentation.flip"."""
+
+    path: str
+    label: str
+    help: str
+    choices: Sequence[Any] = ()
+    low: float = 0
+    high: float = 1
+    step: float = 1
+    format: str | None = None
+
+
+MAIN = (
+    Field(
+        "epochs", "Epochs", "How often each training image is seen. Fractions are allowed.", (), 0.01, 1000, 0.5, "%g"
+    ),
+    Field("batch_size", "Batch size", "Images per step: the weights move once for each batch.", (), 2, 4096, 1),
+    Field(
+        "optimizer",
+        "Optimiser",
+        "The rule that turns gradients into steps. Muon takes the convolutions, with AdamW for the rest.",
+        ("sgd", "adam", "adamw", "rmsprop", "muon"),
+    ),
+    Field(
+        "learning_rate",
+        "Learning rate",
+        "The size of a step. Too high, and the loss explodes.",
+        (),
+        1e-9,
+        1e9,
+        0.001,
+        "%g",
+    ),
+)
+GROUPS: dict[str, tuple[Field, ...]] = {
+    "Optimiser": (
+        Field(
+            "schedule",
+            "Schedule",
+            "How the learning rate changes over the run.",
+            ("constant", "step", "cosine", "one-cycle", "warmup-linear"),
+        ),
+        Field(
+            "warmup",
+            "Warm-up",
+            "Share of the run in which the rate rises; one-cycle and warmup-linear.",
+            (),
+            0,
+            0.99,
+            0.05,
+        ),
+        Field("momentum", "Momentum", "How much of the last step is kept; SGD and Muon.", (), 0, 0.999, 0.05),
+        Field("nesterov", "Nesterov momentum", "Looks ahead before it steps; SGD.", (False, True)),
+        Field(
+            "rest_learning_rate",
+            "AdamW rate beside Muon",
+            "For all that Muon does not take.",
+            (),
+            1e-9,
+            1e9,
+            0.001,
+            "%g",
+        ),
+    ),
+    "Against overfitting": (
+        Field("weight_decay", "Weight decay (L2)", "Pulls weights towards zero.", (), 0, 10, 0.0001, "%g"),
+        Field("l1", "L1", "Pulls small weights to exactly zero.", (), 0, 10, 0.00001, "%g"),
+        Field("label_smoothing", "Label smoothing", "Asks for less than full certainty.", (), 0, 0.99, 0.05),
+        Field(
+            "early_stopping.monitor",
+            "Stop early on",
+            "Ends when validation no longer improves, and goes back to the best weights.",
+            ("never", "loss", "accuracy"),
+        ),
+        Field("early_stopping.patience", "Patience", "Epochs to wait for an improvement.", (), 1, 1000, 1),
+    ),
+    "Augmentation": (
+        Field("augmentation.flip", "Mirror", "Alternating: every other epoch.", ("none", "random", "alternating")),
+        Field("augmentation.shift", "Shift", "Pixels, each way.", (), 0, 14, 1),
+        Field("augmentation.rotation", "Rotation", "Degrees, each way.", (), 0.0, 180.0, 5.0),
+        Field("augmentation.scale", "Zoom", "0.1: between 0.9 and 1.1 times.", (), 0, 0.9, 0.05),
+        Field("augmentation.brightness", "Brightness", "Added, each way.", (), 0, 1, 0.05),
+        Field("augmentation.contrast", "Contrast", "0.2: between 0.8 and 1.2 times.", (), 0, 1, 0.05),
+        Field("augmentation.erasing", "Random erasing", "Probability that a rectangle is blacked out.", (), 0, 1, 0.1),
+    ),
+    "Validation and seed": (
+        Field(
+            "validation",
+            "Validate on",
+            "A share of the training images. 'test' and 'none' exist because papers did so; 'test' peeks.",
+            ("share", "none", "test"),
+        ),
+        Field("validation_share", "Share held out", "Of the 60,000 training images.", (), 0.01, 0.5, 0.05),
+        Field("seed", "Seed", "The same seed gives the same run on the same machine.", (), 0, 2**31 - 1, 1),
+        Field("snapshots", "Snapshots", "Moments of the run to look back at, most of them early.", (), 0, 100, 1),
+    ),
+    "Machine": (
+        Field("precision", "Precision", "Auto times a few steps and takes the faster.", ("auto", "fp32", "bf16")),
+        Field("threads", "Threads", "0: chosen by timing.", (), 0, 64, 1),
+        Field("device", "Device", "Auto takes a GPU where there is one.", ("auto", "cpu", "cuda", "mps")),
+    ),
+}
+
+
+def training_form() -> None:
+    """Everything to set up and start a training."""
+    config = state.draft()
+    _preset_picker(config)
+    left, right = st.columns(2)
+    for position, field in enumerate(MAIN):
+        with (left, right)[position % 2]:
+            _widget(field, config)
+    _more(config)
+    error = _cost(config)
+    hosted_owner_missing = not state.owner()
+    st.button(
+        "Start training",
+        type="primary",
+        width="stretch",
+        disabled=error is not None or hosted_owner_missing,
+        on_click=_start,
+    )
+
+
+def _preset_picker(config: RunConfig) -> None:
+    names = list(presets())
+    custom = config.preset not in names
+    options = [config.preset, *names] if custom else names
+    st.session_state["field:preset"] = config.preset
+    st.selectbox(
+        "Preset",
+        options,
+        key="field:preset",
+        help="A network with its training: our fastest, the papers' eleven systems, and the architectures they cite.",
+        on_change=lambda: state.set_draft(find_preset(st.session_state["field:preset"]).config),
+    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if custom:
+            st.caption("Your own layer table.")
+        else:
+            preset = presets()[config.preset]
+            st.caption(preset.about + ".", help=f"Source: {preset.source}")
+        if config.training.peeks:
+            peeks_badge()
+
+
+def peeks_badge() -> None:
+    """For runs that are guided by the test set."""
+    st.badge(
+        "as published: peeks",
+        color="orange",
+        help="It validates on the test set, as the paper did. Its figures are therefore a little too good.",
+    )
+
+
+def _more(config: RunConfig) -> None:
+    group = st.pills("More settings", list(GROUPS), key="more_settings", wrap=True)
+    if not group:
+        return
+    with st.container(border=True):
+        left, right = st.columns(2)
+        for position, field in enumerate(GROUPS[group]):
+            with (left, right)[position % 2]:
+                _widget(field, config)
+
+
+def _widget(field: Field, config: RunConfig) -> None:
+    key = f"field:{field.path}"
+    value = _read(field, config)
+    st.session_state.setdefault(key, value)
+    arguments: dict[str, Any] = {
+        "key": key,
+        "help": field.help,
+        "on_change": _changed,
+        "args": (field,),
+        "disabled": field.path == "early_stopping.patience" and config.training.early_stopping is None,
+    }
+    if field.choices == (False, True):
+        st.checkbox(field.label, **arguments)
+    elif field.choices:
+        st.selectbox(field.label, field.choices, **arguments)
+    else:
+        number = type(value)
+        st.number_input(
+            field.label,
+            number(field.low),
+            number(field.high),
+            step=number(field.step),
+            format=field.format,
+            **arguments,
+        )
+
+
+def _read(field: Field, config: RunConfig) -> Any:
+    if field.path.startswith("early_stopping"):
+        stopping = config.training.early_stopping
+        if field.path.endswith("monitor"):
+            return stopping.monitor if stopping else "never"
+        return stopping.patience if stopping else 3
+    value: Any = config.training
+    for name in field.path.split("."):
+        value = getattr(value, name)
+    # A number input keeps to the type of its first value: 0 and 0.0 differ.
+    return float(value) if isinstance(value, int | float) and isinstance(field.step, float) else value
+
+
+def _changed(field: Field) -> None:
+    value = st.session_state[f"field:{field.path}"]
+    if field.path == "early_stopping.monitor":
+        stopping = None if value == "never" else {"monitor": value, "patience": 3}
+        widgets.act(lambda: state.change_draft("early_stopping", stopping))
+        return
+    widgets.act(lambda: state.change_draft(field.path, value))
+
+
+def _cost(config: RunConfig) -> ConfigError | None:
+    """What the training will take; the error that forbids it, if one does."""
+    rows, error = models.examine(config.model)
+    if error:
+        st.error(f"{error}")
+        return error
+    st.markdown(f"**{models.parameters(rows):,}** parameters · **{models.flops(rows) / 1e6:.1f}** MFLOPs an image")
+    speed = read_speed(cache.settings())
+    if speed is None:
+        st.caption("The time it takes is not known yet: this machine's speed is being measured.")
+        return None
+    cost = estimate(config, speed)
+    st.markdown(
+        f"About **{widgets.duration(cost.seconds)}** and **{cost.memory_mb / 1000:.1f} GB**",
+        help=f"Estimated {cost.basis}.",
+    )
+    limit = cache.settings().max_minutes
+    if limit and cost.seconds > 60 * limit:
+        st.warning(f"This server stops a run after {limit:g} minutes, with what it has learnt by then.")
+    elif limit:
+        st.caption(
+            f"This server stops a run after {limit:g} minutes and keeps {cache.settings().max_runs:g} runs for you."
+        )
+    return None
+
+
+def _start() -> None:
+    def start() -> None:
+        run = cache.queue().submit_run(state.draft(), state.owner())
+        state.select_run(run.id)
+
+    widgets.act(start)

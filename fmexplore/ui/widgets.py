@@ -1,0 +1,162 @@
+"""Small parts that several pages use: error boundary, data gate, run picker, texts of figures."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+from streamlit.logger import get_logger
+
+from fmexplore import data
+from fmexplore.errors import DataError, FMExploreError, RunBroken
+from fmexplore.runs import Run
+from fmexplore.status import Status, read_status
+from fmexplore.ui import cache, state
+
+
+@contextmanager
+def boundary() -> Iterator[None]:
+    """Show an error inside as its message; never a traceback."""
+    try:
+        yield
+    except FMExploreError as error:
+        st.error(str(error))
+    except Exception:
+        get_logger(__name__).exception("page failed")
+        st.error("Something went wrong on this page. Reload it; the server's log has the details.")
+
+
+def act(action: Callable[[], str | None], undo: str | None = None) -> None:
+    """Run an action in a callback and tell how it went: its returned message, or its error."""
+    try:
+        if message := action():
+            state.tell(message, undo)
+        elif (shown := state.told()) and shown["wrong"]:
+            state.dismiss()
+    except FMExploreError as error:
+        state.tell(str(error), wrong=True)
+
+
+def show_told() -> None:
+    """The message of the last action, with *Undo* after a deletion."""
+    told = state.told()
+    if not told:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        (st.error if told["wrong"] else st.info)(told["message"])
+        if told["undo"]:
+            st.button("Undo", on_click=act, args=(lambda: _restore(told["undo"]),))
+        st.button("Dismiss", key="dismiss_told", on_click=state.dismiss, type="tertiary")
+
+
+def _restore(run_id: str) -> str:
+    run = cache.store().restore(run_id, state.owner())
+    return f"{run.title} is back."
+
+
+def data_gate() -> bool:
+    """Whether the data set is there; if not, say so and offer to get it."""
+    try:
+        cache.dataset()
+        return True
+    except DataError as error:
+        problem = str(error)
+    missing = _is_missing()
+    with st.container(border=True):
+        st.subheader("First, the data set" if missing else "The data set is damaged")
+        if missing:
+            st.write("fmexplore needs Fashion-MNIST: 70,000 small pictures of clothes, a download of 31 MB.")
+        else:
+            st.error(problem)
+        _fetch_panel(missing)
+    return False
+
+
+def _is_missing() -> bool:
+    try:
+        data.find_folder()
+        return False
+    except DataError:
+        return True
+
+
+def _fetch_panel(missing: bool) -> None:
+    folder = st.session_state.get("fetch_job")
+    status = _fetch_status(folder)
+    if status is None or not status.active:
+        if status and status.error:
+            st.error(status.error)
+        if missing:
+            st.button("Get the data", type="primary", on_click=_start_fetch)
+        return
+    st.fragment(_follow_fetch, run_every=0.5)(folder)
+
+
+def _start_fetch() -> None:
+    st.session_state.fetch_job = cache.queue().submit("fetch", state.owner())
+
+
+def _fetch_status(folder) -> Status | None:
+    try:
+        return read_status(folder) if folder else None
+    except RunBroken:
+        return None
+
+
+def _follow_fetch(folder) -> None:
+    status = _fetch_status(folder)
+    if status is None or not status.active:
+        st.rerun()
+        return
+    st.progress(status.progress or 0.0, status.message or "Starting")
+
+
+def state_badge(run: Run, status: Status) -> None:
+    """The state of a run as a coloured word."""
+    if run.shipped or status.state == "finished":
+        st.badge("shipped" if run.shipped else "finished", color="green")
+    elif status.state == "running":
+        st.badge(status.state, color="primary")
+    elif status.state == "failed":
+        st.badge(status.state, color="red")
+    else:
+        st.badge(status.state, color="orange")
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share as text, as in "91.9 %"."""
+    return "–" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that people would use."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def run_state(run: Run) -> str:
+    """Its state as one word, `broken` for a folder that cannot be read."""
+    try:
+        _ = run.config
+        return run.status.state
+    except FMExploreError:
+        return "broken"
+
+
+def run_text(run: Run) -> str:
+    """Name, accuracy and state, as the run picker shows them."""
+    try:
+        accuracy = run.status.result.validation_accuracy
+        figure = f" · {percent(accuracy)}" if accuracy is not None else ""
+        return f"{run.title}{figure} · {'shipped' if run.shipped else run.status.state}"
+    except RunBroken:
+        return f"{run.title} · broken"
+
+
+def days_left(status: Status) -> str:
+    """How long a hosted server keeps a run, in words; empty where it keeps it for good."""
+    days = cache.settings().max_age_days
+    if not days:
+        return ""
+    return time.strftime("kept until %d %b", time.localtime((status.ended or status.created) + days * 86400))

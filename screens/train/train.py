@@ -1,0 +1,17 @@
+"""Configure, start, watch, pause, stop and resume one training."""
+
+import streamlit as st
+
+from fmexplore.ui import widgets
+from fmexplore.ui.views.live_run import live_run, run_details
+from fmexplore.ui.views.training_form import training_form
+
+widgets.show_told()
+if widgets.data_gate():
+    with st.container(key="figure_first"):
+        left, right = st.columns([32, 68], gap="large")
+    with left, widgets.boundary():
+        training_form()
+    with right:
+        run = live_run()
+    run_details(run)

@@ -1,0 +1,229 @@
+"""A run as a zip: there and back, and what is refused without a trace."""
+
+import io
+import json
+import random
+import zipfile
+
+import numpy as np
+import pytest
+
+from fmexplore import archive, models
+from fmexplore.archive import pack_run, unpack_run
+from fmexplore.errors import RunBroken, StorageError
+from fmexplore.runs import RunStore
+from fmexplore.settings import MAX_ZIP_MB, Settings
+
+LINE = {"kind": "epoch", "step": 4, "steps": 8, "epoch": 0.5, "train_loss": 1.5}
+
+
+@pytest.fixture
+def store(home, tmp_path):
+    return RunStore(Settings(home=home), tmp_path / "shipped")
+
+
+@pytest.fixture
+def run(store, tiny):
+    rng = np.random.default_rng(0)
+    run = store.create(tiny, "ann", state="finished", result={"test_accuracy": 0.5, "epoch": 2})
+    shapes = models.tensor_shapes(models.summarize(tiny.model))
+    run.write_weights({name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()})
+    run.append_metrics(LINE)
+    return run
+
+
+@pytest.fixture
+def parts(run) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(pack_run(run))) as whole:
+        return {name: whole.read(name) for name in whole.namelist()}
+
+
+def zip_of(parts: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as made:
+        for name, content in parts.items():
+            made.writestr(name, content)
+    return buffer.getvalue()
+
+
+def files_in(store) -> dict:
+    return {path: path.is_file() and path.read_bytes() for path in store.folder.rglob("*")}
+
+
+def refuse(store, content: bytes, reason: str) -> None:
+    before = files_in(store)
+    with pytest.raises(RunBroken, match=reason):
+        unpack_run(store, content, "bob")
+    assert files_in(store) == before
+
+
+def change(parts: dict[str, bytes], file: str, path: str, value: object) -> dict[str, bytes]:
+    """The parts with one value of a JSON file replaced."""
+    values = json.loads(parts[file])
+    *outer, last = path.split(".")
+    inner = values
+    for key in outer:
+        inner = inner[key]
+    inner[last] = value
+    return {**parts, file: json.dumps(values).encode()}
+
+
+def test_a_run_comes_back_from_its_zip(store, run):
+    copy = unpack_run(store, pack_run(run), "bob")
+    assert copy.id != run.id
+    assert copy.config == run.config
+    assert copy.read_metrics() == [LINE]
+    assert all(np.array_equal(value, copy.read_weights()[name]) for name, value in run.read_weights().items())
+    assert (copy.status.state, copy.status.owner, copy.status.result) == ("finished", "bob", run.status.result)
+    assert {found.id for found in store.own_runs()} == {run.id, copy.id}
+    assert not [path for path in store.folder.iterdir() if path.name.startswith(".")]
+    assert pack_run(copy)
+
+
+def test_a_run_without_weights_has_no_zip(store, tiny):
+    with pytest.raises(RunBroken, match="does not exist yet"):
+        pack_run(store.create(tiny))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04" + b"\0" * 100])
+def test_what_is_no_zip_is_refused(store, run, content):
+    refuse(store, content, "not a whole zip")
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
+def test_a_cut_off_zip_is_refused(store, run, share):
+    content = pack_run(run)
+    refuse(store, content[: int(share * len(content))], "not a whole zip")
+
+
+def test_a_zip_that_is_too_big_is_refused(store, run):
+    refuse(store, b"\0" * (MAX_ZIP_MB * 10**6 + 1), f"at most {MAX_ZIP_MB} MB")
+
+
+@pytest.mark.parametrize("name", ["../../x", "/tmp/x", "..\\x", "status.json", "sub/config.json", "sub/", "a\nb"])
+def test_foreign_names_and_names_that_climb_are_refused(store, run, parts, tmp_path, name):
+    refuse(store, zip_of({**parts, name: b"x"}), "climbs" if name == "../../x" else "no part of a run")
+    assert not list(tmp_path.parent.glob("x"))
+
+
+@pytest.mark.parametrize("name", archive.FILES)
+def test_a_zip_with_a_missing_file_is_refused(store, run, parts, name):
+    refuse(store, zip_of({key: value for key, value in parts.items() if key != name}), f"has no {name}")
+
+
+@pytest.mark.parametrize("name", archive.FILES)
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(store, run, parts, name):
+    bomb = zip_of({**parts, name: b"\0" * 101_000_000})
+    assert len(bomb) < 1_000_000
+    refuse(store, bomb, "unpacks to more than 100 MB")
+
+
+def test_a_zip_that_lies_about_its_sizes_is_refused(store, run, parts):
+    bomb = bytearray(zip_of({**parts, "metrics.jsonl": b"\0" * 101_000_000}))
+    for place in range(len(bomb) - 4):
+        if bomb[place : place + 4] == (101_000_000).to_bytes(4, "little"):
+            bomb[place : place + 4] = (1000).to_bytes(4, "little")
+    refuse(store, bytes(bomb), "zip")
+
+
+@pytest.mark.parametrize("name", ["config.json", "result.json", "metrics.jsonl"])
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"[" * 100_000, b"3", b"null", b"[]", b'"x"', b"{}\n\n{}"])
+def test_broken_json_is_refused(store, run, parts, name, content):
+    refuse(store, zip_of({**parts, name: content}), "The zip")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("training.epochs", float("nan")),
+        ("training.learning_rate", -1),
+        ("training.learning_rate", float("inf")),
+        ("training.batch_size", -5),
+        ("training.batch_size", 10**9),
+        ("model.layers.0", {"kind": "conv", "filters": -3}),
+        ("model.layers", [{"kind": "flatten"}, {"kind": "dense", "units": 7}]),
+        ("model.layers", []),
+        ("preset", "../../x"),
+        ("format", 2),
+        ("owner", "ann"),
+    ],
+)
+def test_impossible_configurations_are_refused(store, run, parts, path, value):
+    if path == "model.layers.0":
+        layers = json.loads(parts["config.json"])["model"]["layers"]
+        path, value = "model.layers", [value, *layers[1:]]
+    refuse(store, zip_of(change(parts, "config.json", path, value)), "The zip is not a run that can be used")
+
+
+def test_a_table_nested_too_deeply_is_refused(store, run, parts):
+    layer: dict = {"kind": "conv", "filters": 1}
+    for _ in range(150):
+        layer = {"kind": "residual", "layers": [layer]}
+    layers = [layer, {"kind": "global_avg_pool"}, {"kind": "dense", "units": 10}]
+    refuse(store, zip_of(change(parts, "config.json", "model.layers", layers)), r"The zip|does not fit")
+    text = '{"kind":"residual","layers":[' * 5000 + "{}" + "]}" * 5000
+    content = f'{{"model": {{"layers": [{text}]}}}}'.encode()
+    refuse(store, zip_of({**parts, "config.json": content}), "The zip")
+
+
+@pytest.mark.parametrize(("path", "value"), [("test_accuracy", float("nan")), ("test_accuracy", "x"), ("colour", 1)])
+def test_an_impossible_result_is_refused(store, run, parts, path, value):
+    refuse(store, zip_of(change(parts, "result.json", path, value)), "The zip")
+
+
+def test_weights_of_another_network_are_refused(store, run, parts, tiny):
+    layers = [layer.model_dump(mode="json") for layer in tiny.model.layers]
+    layers[0]["filters"] = 9
+    other = change(parts, "config.json", "model.layers", layers)
+    refuse(store, zip_of(other), "does not fit its layer table")
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 100, b"\x08" + b"\0" * 7 + b"{}      "])
+def test_broken_weights_are_refused(store, run, parts, content):
+    refuse(store, zip_of({**parts, "model.safetensors": content}), r"model\.safetensors")
+
+
+def test_weights_in_bfloat16_are_refused(store, run, parts):
+    header = json.dumps({"a": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}).encode()
+    content = len(header).to_bytes(8, "little") + header + b"\0" * 4
+    refuse(store, zip_of({**parts, "model.safetensors": content}), r"model\.safetensors")
+
+
+def test_an_encrypted_zip_is_refused(store, run, parts):
+    content = bytearray(zip_of(parts))
+    for marker, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = content.find(marker)
+        while place >= 0:
+            content[place + offset] |= 1
+            place = content.find(marker, place + 4)
+    refuse(store, bytes(content), "not a whole zip")
+
+
+def test_no_damage_to_a_zip_gives_anything_but_a_run_or_a_reason(store, run):
+    whole, draw = pack_run(run), random.Random(0)
+    refused = 0
+    for _ in range(400):
+        content = bytearray(whole)
+        for _ in range(draw.choice((1, 1, 3))):
+            content[draw.randrange(len(content))] = draw.randrange(256)
+        before = len(store.own_runs())
+        try:
+            unpack_run(store, bytes(content), "bob")
+        except RunBroken:
+            refused += 1
+            assert len(store.own_runs()) == before
+    assert refused > 200
+    assert not [path for path in store.folder.iterdir() if path.name.startswith(".")]
+
+
+def test_a_full_disk_while_unpacking_leaves_no_run(store, run, monkeypatch):
+    content, before = pack_run(run), files_in(store)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(StorageError, match="disk is full"):
+        unpack_run(store, content, "bob")
+    monkeypatch.undo()
+    assert files_in(store) == before

@@ -1,0 +1,180 @@
+"""Augmentation: a draw of its own for each image, repeatable, within its limits."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from fmexplore import augment as module
+from fmexplore.augment import augment
+from fmexplore.config import Augmentation
+from fmexplore.networks import to_input
+
+COUNT = 400
+KINDS = {
+    "flip": Augmentation(flip="random"),
+    "alternating": Augmentation(flip="alternating"),
+    "shift": Augmentation(shift=3),
+    "rotation": Augmentation(rotation=20),
+    "scale": Augmentation(scale=0.2),
+    "brightness": Augmentation(brightness=0.3),
+    "contrast": Augmentation(contrast=0.3),
+    "erasing": Augmentation(erasing=0.5),
+}
+
+
+@pytest.fixture(scope="module")
+def same() -> Tensor:
+    """One image many times: what differs afterwards was drawn."""
+    rng = np.random.default_rng(0)
+    return torch.tensor(rng.integers(1, 256, (1, 28, 28), np.uint8)).repeat(COUNT, 1, 1)
+
+
+def run(images: Tensor, how: Augmentation, seed: int = 0, epoch: int = 0) -> Tensor:
+    return augment(images, torch.arange(len(images)), epoch, how, torch.Generator().manual_seed(seed))
+
+
+def test_without_settings_the_images_are_only_made_input(same):
+    assert torch.equal(run(same, Augmentation()), to_input(same))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_images_of_one_batch_are_changed_differently(same, kind):
+    different = len(torch.unique(run(same, KINDS[kind]).flatten(1), dim=0))
+    # a flip has two outcomes, a shift by up to 3 has 49, half of the images are erased
+    assert different >= {"flip": 2, "alternating": 2, "shift": 40, "erasing": COUNT // 3}.get(kind, COUNT - 2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_seed_gives_the_same_images(same, kind):
+    assert torch.equal(run(same, KINDS[kind], 1), run(same, KINDS[kind], 1))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "alternating"])
+def test_another_seed_gives_other_images(same, kind):
+    assert not torch.equal(run(same, KINDS[kind], 1), run(same, KINDS[kind], 2))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pixels_stay_between_black_and_white(same, kind):
+    x = run(same, KINDS[kind])
+    assert x.shape == (COUNT, 1, 28, 28)
+    assert 0 <= x.min() <= x.max() <= 1
+
+
+def test_everything_at_once_stays_between_black_and_white(same):
+    how = Augmentation(flip="random", shift=14, rotation=180, scale=0.9, brightness=1, contrast=1, erasing=1)
+    x = run(same, how)
+    assert x.isfinite().all()
+    assert 0 <= x.min() <= x.max() <= 1
+
+
+def test_the_global_random_state_decides_nothing_and_the_images_stay_as_they_are(same):
+    kept = same.clone()
+    how = Augmentation(flip="random", shift=2, rotation=10, scale=0.1, brightness=0.1, contrast=0.1, erasing=0.5)
+    torch.manual_seed(1)
+    first = run(same, how)
+    torch.manual_seed(2)
+    assert torch.equal(run(same, how), first)
+    assert torch.equal(same, kept)
+
+
+def test_a_random_flip_mirrors_about_half_of_the_images(same):
+    x = run(same, KINDS["flip"])
+    plain, mirrored = to_input(same), to_input(same).flip(3)
+    flipped = (x == mirrored).all((1, 2, 3))
+    assert ((x == plain).all((1, 2, 3)) | flipped).all()
+    assert 0.4 < flipped.float().mean() < 0.6
+
+
+def test_an_alternating_flip_turns_every_image_over_from_epoch_to_epoch(same):
+    epochs = [run(same, KINDS["alternating"], epoch=epoch) for epoch in range(3)]
+    assert torch.equal(epochs[0], epochs[1].flip(3))
+    assert torch.equal(epochs[0], epochs[2])
+    mirrored = (epochs[0] == to_input(same).flip(3)).all((1, 2, 3)).float().mean()
+    assert 0.4 < mirrored < 0.6
+
+
+def test_an_alternating_flip_depends_on_the_image_and_not_on_its_place_in_the_batch(same):
+    index, generator = torch.arange(COUNT), torch.Generator()
+    order = torch.randperm(COUNT)
+    straight = augment(same, index, 0, KINDS["alternating"], generator)
+    assert torch.equal(augment(same, index[order], 0, KINDS["alternating"], generator), straight[order])
+
+
+@pytest.mark.parametrize("most", [1, 4, 14])
+def test_a_shift_moves_by_at_most_its_pixels_and_by_each_of_them(most):
+    images = torch.zeros(COUNT, 28, 28, dtype=torch.uint8)
+    images[:, 14, 14] = 255
+    x = run(images, Augmentation(shift=most))[:, 0]
+    for axis in (1, 2):
+        lines = x.amax(3 - axis)
+        moved = lines.argmax(1)[lines.amax(1) > 0] - 14
+        assert set(moved.tolist()) == set(range(-min(most, 14), min(most, 13) + 1))
+
+
+def test_shifted_images_are_filled_with_black(same):
+    x = run(same, Augmentation(shift=5))
+    assert ((x == 0).sum((1, 2, 3)) > 0).float().mean() > 0.9  # the images themselves have no black
+
+
+def test_a_rotation_by_nothing_leaves_the_image():
+    x = torch.rand(5, 1, 28, 28)
+    assert torch.allclose(module._rotate_and_scale(x, torch.zeros(5), torch.ones(5)), x, atol=1e-5)
+
+
+def test_a_quarter_turn_is_a_quarter_turn():
+    x = torch.rand(1, 1, 28, 28)
+    turned = module._rotate_and_scale(x, torch.tensor([math.pi / 2]), torch.ones(1))
+    quarter = [torch.rot90(x, turns, (2, 3)) for turns in (1, 3)]
+    assert any(torch.allclose(turned, wanted, atol=1e-4) for wanted in quarter)
+
+
+def test_a_scale_of_two_doubles_what_is_seen():
+    x = torch.zeros(1, 1, 28, 28)
+    x[..., 10:18, 10:18] = 1
+    doubled = module._rotate_and_scale(x, torch.zeros(1), torch.full((1,), 2.0))
+    assert doubled.sum() == pytest.approx(4 * x.sum().item(), rel=0.02)
+
+
+def test_brightness_adds_the_same_to_every_pixel_within_its_limit():
+    images = torch.full((COUNT, 28, 28), 128, dtype=torch.uint8)
+    added = run(images, Augmentation(brightness=0.3)) - 128 / 255
+    assert added.std((1, 2, 3)).max() < 1e-6
+    assert -0.3 <= added.min() < -0.28
+    assert 0.28 < added.max() <= 0.3 + 1e-6
+
+
+def test_contrast_stretches_about_the_middle_within_its_limit():
+    images = torch.full((COUNT, 28, 28), 204, dtype=torch.uint8)  # 0.8
+    factor = (run(images, Augmentation(contrast=0.2)) - 0.5) / (204 / 255 - 0.5)
+    assert 0.8 - 1e-5 <= factor.min() < 0.82
+    assert 1.18 < factor.max() <= 1.2 + 1e-5
+
+
+def holes(images: Tensor, rate: float) -> Tensor:
+    return run(images, Augmentation(erasing=rate))[:, 0] == 0
+
+
+def test_erasing_takes_its_share_of_the_images(same):
+    assert 0.4 < holes(same, 0.5).any(2).any(1).float().mean() < 0.6
+
+
+def test_an_erased_part_is_one_rectangle_of_2_to_33_per_cent(same):
+    found = holes(same, 1)
+    rows, columns = found.any(2), found.any(1)
+    area = found.sum((1, 2))
+    assert torch.equal(area, rows.sum(1) * columns.sum(1))
+    for line in (rows, columns):  # without gaps
+        assert ((line[:, 1:] != line[:, :-1]).sum(1) <= 2).all()
+    share = area / 28**2
+    assert 0.015 < share.min() < 0.04  # sides are whole pixels
+    assert 0.3 < share.max() < 0.36
+
+
+def test_erased_rectangles_reach_every_border_and_corner(same):
+    found = holes(same, 1)
+    for edge in (found[:, 0], found[:, -1], found[:, :, 0], found[:, :, -1]):
+        assert edge.any()

@@ -1,0 +1,358 @@
+"""The command line: what it prints, its exit codes, its errors."""
+
+import functools
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import psutil
+import pytest
+
+from fmexplore import cli
+from fmexplore.data import PROJECT
+from fmexplore.models import Conv, Dense, GlobalAvgPool, Model
+from fmexplore.presets import presets
+from fmexplore.runs import RunStore
+from fmexplore.settings import Settings
+from fmexplore.status import own_process, wish, write_status
+
+
+@pytest.fixture
+def store(home, tmp_path, monkeypatch):
+    """This home's runs, with shipped runs of its own."""
+    shipped = tmp_path / "shipped"
+    monkeypatch.setattr(cli, "RunStore", functools.partial(RunStore, shipped=shipped))
+    return RunStore(Settings(home=home), shipped)
+
+
+@pytest.fixture
+def call(store, capsys, monkeypatch):
+    """Runs one command in this process and gives exit code, stdout and stderr."""
+    for name in ("OMP_WAIT_POLICY", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+    before = signal.getsignal(signal.SIGINT)
+
+    def run(*arguments: object, answer: str = "") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["fmexplore", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code), *capsys.readouterr()
+
+    yield run
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def config_file(tiny, tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(tiny.model_dump_json())
+    return path
+
+
+@pytest.fixture
+def trained(call, config_file, drawn_folder, store):
+    """A run made by `train`."""
+    code, _, error = call("train", "--config", config_file)
+    assert (code, error) == (0, "")
+    [run] = store.own_runs()
+    return run
+
+
+def test_data_says_where_it_is(call, drawn_folder):
+    code, out, _ = call("data", "--json")
+    assert code == 0
+    assert json.loads(out) == {"folder": str(drawn_folder), "train": 640, "test": 160}
+    code, out, _ = call("data")
+    assert (code, "640 training and 160 test images" in out) == (0, True)
+
+
+def test_broken_data_is_one_line_with_the_remedy(call, drawn_folder):
+    (drawn_folder / "train-labels-idx1-ubyte.gz").write_bytes(b"x")
+    code, out, error = call("data")
+    assert (code, out) == (2, "")
+    assert error.count("\n") == 1
+    assert "train-labels-idx1-ubyte.gz is broken" in error
+
+
+def test_models_lists_the_presets(call):
+    code, out, _ = call("models", "--json")
+    rows = json.loads(out)
+    assert code == 0
+    assert [row["id"] for row in rows] == list(presets())
+    assert all(set(row) == {"id", "parameters", "flops", "source"} for row in rows)
+    assert all(row["parameters"] > 0 and row["flops"] > 0 and row["source"] for row in rows)
+    code, out, _ = call("models")
+    assert code == 0
+    assert out.count("\n") == len(rows)
+
+
+def test_train_prints_its_reports_and_then_the_result(call, config_file, drawn_folder, store):
+    code, out, error = call("train", "--config", config_file, "--epochs", "1.5", "--seed", 3, "--json")
+    *reports, last = map(json.loads, out.splitlines())
+    [run] = store.own_runs()
+    assert (code, error) == (0, "")
+    assert reports == run.read_metrics()
+    assert {"report", "epoch", "snapshot"} <= {line["kind"] for line in reports}
+    assert reports[-1]["kind"] == "end"
+    assert set(last) == {"run", "validation_accuracy", "test_accuracy", "seconds"}
+    assert last["run"] == run.id
+    assert last["test_accuracy"] == pytest.approx(reports[-1]["test_accuracy"], abs=1e-5)
+    assert last["seconds"] > 0
+    assert (run.config.training.epochs, run.config.training.seed) == (1.5, 3)
+
+
+def test_train_takes_a_preset_and_any_setting(call, drawn_folder, store):
+    code, out, _ = call(
+        *("train", "--preset", "team4-ann", "--epochs", 0.2, "--batch-size", 16, "--learning-rate", 0.01),
+        *("--set", "optimizer=sgd", "--set", "augmentation.shift=2", "--set", "early-stopping.patience=2"),
+        *("--set", "threads=1", "--set", "precision=fp32"),
+    )
+    [run] = store.own_runs()
+    training = run.config.training
+    assert code == 0
+    assert f"{run.id} finished" in out
+    assert (training.optimizer, training.augmentation.shift, training.early_stopping.patience) == ("sgd", 2, 2)
+    assert (training.batch_size, training.learning_rate, run.config.preset) == (16, 0.01, "team4-ann")
+
+
+def test_a_training_that_fails_says_why_and_ends_with_one(call, config_file, drawn_folder, store):
+    arguments = ("train", "--config", config_file, "--set", "optimizer=sgd", "--learning-rate", 1e6)
+    code, out, error = call(*arguments, "--json")
+    assert code == 1
+    assert error.count("\n") == 1
+    assert "learning rate of 1e+06" in error
+    assert json.loads(out.splitlines()[-1])["run"] == store.own_runs()[0].id
+
+
+def test_a_stopped_training_ends_with_one_and_goes_on_when_resumed(call, config_file, drawn_folder, store, monkeypatch):
+    monkeypatch.setattr("fmexplore.worker.LOOK_SECONDS", 0)
+    real = cli.own_process
+    monkeypatch.setenv("FMEXPLORE_MAX_MINUTES", "0.00001")
+    code, _, error = call("train", "--config", config_file)
+    [run] = store.own_runs()
+    assert code == 1
+    assert error == f"Go on with: python -m fmexplore train --resume {run.id}\n"
+    assert run.status.state == "stopped"
+    monkeypatch.delenv("FMEXPLORE_MAX_MINUTES")
+    wish(run.path, "STOP")  # as a killed process may have left it
+    code, out, error = call("train", "--resume", run.id, "--json")
+    assert (code, error) == (0, "")
+    assert json.loads(out.splitlines()[-1])["test_accuracy"] == run.status.result.test_accuracy
+    assert [line["kind"] for line in run.read_metrics()].count("end") == 1
+    assert real is cli.own_process
+
+
+def test_only_an_unfinished_run_is_resumed(call, trained):
+    for state in ("finished", "queued"):
+        write_status(trained.path, trained.status.replace(state=state))
+        code, _, error = call("train", "--resume", trained.id)
+        assert code == 2
+        assert f"is {state}: only a run that was not finished" in error
+    write_status(trained.path, trained.status.replace(state="running", **own_process()))
+    assert call("train", "--resume", trained.id)[0] == 2
+
+
+def test_a_run_whose_process_was_killed_can_be_resumed(call, config_file, drawn_folder, store, tiny):
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    fields = {"pid": process.pid, "process_started": psutil.Process(process.pid).create_time()}
+    process.wait()
+    run = store.create(tiny, state="running", **fields)
+    assert call("train", "--resume", run.id)[0] == 0
+    assert run.status.state == "finished"
+
+
+def test_runs_lists_all_also_broken_ones(call, trained, store, tiny):
+    store.ship(trained, "quick")
+    broken, odd = store.create(tiny), store.create(tiny)
+    (broken.path / "status.json").write_text("{")
+    values = tiny.model_dump(mode="json")
+    values["model"]["layers"] = [{"kind": "flatten"}]
+    (odd.path / "config.json").write_text(json.dumps(values))
+    code, out, _ = call("runs", "--json")
+    rows = {row["run"]: row for row in json.loads(out)}
+    assert code == 0
+    assert set(rows) == {trained.id, broken.id, odd.id, "quick"}
+    assert rows[trained.id]["state"] == "finished"
+    assert rows[trained.id]["test_accuracy"] == trained.status.result.test_accuracy
+    assert (rows["quick"]["shipped"], rows[trained.id]["shipped"]) == (True, False)
+    for run, word in ((broken, "status.json"), (odd, "Layer 1")):
+        assert rows[run.id]["state"] == "broken"
+        assert word in rows[run.id]["error"]
+    code, out, _ = call("runs")
+    assert (code, out.count("\n")) == (0, 4)
+
+
+def test_no_runs_say_how_to_make_one(call):
+    assert call("runs") == (0, "No runs yet: python -m fmexplore train\n", "")
+    assert json.loads(call("runs", "--json")[1]) == []
+
+
+def test_show_gives_settings_result_and_table(call, trained):
+    code, out, _ = call("show", trained.id, "--json")
+    values = json.loads(out)
+    assert code == 0
+    assert values["config"] == trained.config.model_dump(mode="json")
+    assert (values["run"], values["state"]) == (trained.id, "finished")
+    code, out, _ = call("show", trained.id)
+    assert code == 0
+    assert "conv 8 3x3 same" in out
+    assert "batch_size = 32  *" in out
+    assert "seed = 0\n" in out
+
+
+@pytest.mark.parametrize(("split", "count"), [("test", 160), ("validation", 64)])
+def test_evaluate_measures_what_the_training_measured(call, trained, split, count):
+    code, out, _ = call("evaluate", trained.id, "--split", split, "--json")
+    values = json.loads(out)
+    assert code == 0
+    assert set(values) == {"run", "split", "accuracy", "interval", "confusion_matrix", "report"}
+    matrix = np.array(values["confusion_matrix"])
+    assert (values["run"], values["split"], matrix.shape, matrix.sum()) == (trained.id, split, (10, 10), count)
+    assert values["accuracy"] == getattr(trained.status.result, f"{split}_accuracy")
+    assert values["accuracy"] == pytest.approx(matrix.trace() / count)
+    low, high = values["interval"]
+    assert 0 <= low < values["accuracy"] < high <= 1
+    assert [row["support"] for row in values["report"]] == matrix.sum(1).tolist()
+    code, out, _ = call("evaluate", trained.id, "--split", split)
+    assert (code, f"right of {count} {split} images" in out) == (0, True)
+
+
+def test_evaluate_refuses_what_it_cannot_do(call, trained, store, tiny):
+    code, _, error = call("evaluate", trained.id, "--split", "training")
+    assert (code, error) == (2, "--split is 'training': choose test or validation.\n")
+    without = store.create(tiny.replace(training={"validation": "none"}))
+    without.write_weights(trained.read_weights())
+    code, _, error = call("evaluate", without.id, "--split", "validation")
+    assert (code, "without validation images" in error) == (2, True)
+    code, _, error = call("evaluate", store.create(tiny).id)
+    assert (code, "does not exist yet" in error) == (2, True)
+
+
+def test_evaluate_refuses_weights_of_another_network(call, trained, tiny):
+    other = tiny.replace(model=Model(layers=(Conv(filters=4), GlobalAvgPool(), Dense(units=10))))
+    (trained.path / "config.json").write_text(other.model_dump_json())
+    code, out, error = call("evaluate", trained.id)
+    assert (code, out) == (2, "")
+    assert "does not fit its layer table" in error
+
+
+def test_delete_asks_unless_told_not_to(call, trained, store):
+    for answer in ("n\n", "\n", ""):
+        code, out, _ = call("delete", trained.id, answer=answer)
+        assert code == 1
+        assert f"Delete {trained.id}?" in out
+        assert trained.path.is_dir()
+    assert call("delete", trained.id, answer="y\n")[0] == 0
+    assert not trained.path.exists()
+    store.restore(trained.id, "local")
+    code, out, _ = call("delete", trained.id, "--yes")
+    assert (code, f"Deleted {trained.id}" in out, trained.path.exists()) == (0, True, False)
+
+
+def test_ship_copies_and_a_shipped_run_is_not_deleted(call, trained, store):
+    code, out, _ = call("ship", trained.id, "quick")
+    assert (code, str(store.shipped / "quick") in out) == (0, True)
+    code, out, error = call("delete", "quick", "--yes")
+    assert (code, out) == (2, "")
+    assert "shipped" in error
+    assert (store.shipped / "quick").is_dir()
+    assert call("evaluate", "quick", "--json")[0] == 0
+    assert call("ship", trained.id, "../x")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("train", "--epochs", "0"), "epochs"),
+        (("train", "--epochs", "-1"), "epochs"),
+        (("train", "--epochs", "nan"), "epochs"),
+        (("train", "--epochs", "inf"), "epochs"),
+        (("train", "--epochs", "x"), "epochs"),
+        (("train", "--batch-size", "0"), "batch_size"),
+        (("train", "--batch-size", "-3"), "batch_size"),
+        (("train", "--batch-size", "1.5"), "batch-size"),
+        (("train", "--learning-rate", "0"), "learning_rate"),
+        (("train", "--learning-rate", "-0.1"), "learning_rate"),
+        (("train", "--seed", "-1"), "seed"),
+        (("train", "--seed", "1.5"), "seed"),
+        (("train", "--seed", "99999999999999999999"), "seed"),
+        (("train", "--preset", "nothing"), "nothing"),
+        (("train", "--set", "epochs"), "name=value"),
+        (("train", "--set", "colour=blue"), "colour"),
+        (("train", "--set", "epochs.x=1"), "epochs"),
+        (("train", "--set", "optimizer.x=1"), "optimizer"),
+        (("train", "--set", "augmentation.shift=99"), "augmentation.shift"),
+        (("train", "--set", "epochs=" + "[" * 100_000), "epochs"),
+        (("train", "--set", "device=tpu"), "device"),
+        (("train", "--config", "no-such-file.json"), "no-such-file.json"),
+        (("train", "--config", "."), "--config"),
+        (("train", "--colour", "blue"), "--colour"),
+        (("train", "--resume", "nothing"), "nothing"),
+        (("paint",), "paint"),
+        (("show",), "RUN"),
+        *(((command, name), "There is no run") for command in ("show", "evaluate", "delete") for name in ("x", "../x")),
+        (("ship", "x", "y"), "There is no run"),
+    ],
+    ids=lambda value: " ".join(value)[:50] if isinstance(value, tuple) else "",
+)
+def test_bad_input_is_one_line_and_ends_with_two(call, store, drawn_folder, arguments, word):
+    code, out, error = call(*arguments)
+    assert (code, out) == (2, "")
+    assert error.count("\n") == 1
+    assert word in error
+    assert store.own_runs() == []
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "[" * 100_000, '{"model": {"layers": [{"kind": "flatten"}]}}'])
+def test_a_config_file_that_cannot_be_used_is_one_line(call, store, tmp_path, content):
+    path = tmp_path / "bad.json"
+    path.write_text(content)
+    code, out, error = call("train", "--config", path)
+    assert (code, out, error.count("\n")) == (2, "", 1)
+    assert store.own_runs() == []
+
+
+def test_a_bad_environment_is_one_line(call, monkeypatch):
+    monkeypatch.setenv("FMEXPLORE_MAX_RUNS", "many")
+    code, _, error = call("runs")
+    assert (code, error.count("\n")) == (2, 1)
+    assert "FMEXPLORE_MAX_RUNS is 'many'" in error
+
+
+def test_no_command_shows_the_help(call):
+    code, out, _ = call()
+    assert code == 2
+    assert "evaluate" in out
+    assert call("--help")[0] == 0
+
+
+@pytest.mark.real
+def test_ctrl_c_saves_the_run_and_resume_finishes_it(real, home):
+    command = [sys.executable, "-m", "fmexplore", "train", "--json"]
+    settings = ["threads=1", "precision=fp32", "snapshots=3", "early_stopping=null"]
+    arguments = ["--preset", "team4-ann", "--epochs", "1", *(part for text in settings for part in ("--set", text))]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": PROJECT}
+    process = subprocess.Popen([*command, *arguments], **pipes)
+    first = [json.loads(process.stdout.readline()) for _ in range(4)]
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    *rest, last = map(json.loads, out.splitlines())
+    [run] = RunStore(Settings(home=home)).own_runs()
+    assert process.returncode == 1
+    assert run.status.state == "interrupted"
+    assert error == f"Go on with: python -m fmexplore train --resume {run.id}\n"
+    assert (last["run"], last["test_accuracy"]) == (run.id, None)
+    assert first + rest == run.read_metrics()
+
+    done = subprocess.run([*command, "--resume", run.id], capture_output=True, text=True, cwd=PROJECT, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    *more, last = map(json.loads, done.stdout.splitlines())
+    assert run.status.state == "finished"
+    assert last["test_accuracy"] > 0.5
+    assert run.read_metrics() == first + rest + more

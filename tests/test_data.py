@@ -1,0 +1,317 @@
+"""Finding, checking, fetching and dividing the data set, on a small drawn one."""
+
+import gzip
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fmexplore import data
+from fmexplore.errors import DataError
+
+NAMES = list(data.FILES)
+TEST_LABELS = "t10k-labels-idx1-ubyte"
+TRAIN_LABELS = "train-labels-idx1-ubyte"
+
+
+def load_error(folder: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        data.load(folder)
+    return str(caught.value)
+
+
+def check_error(folder: Path, name: str, what: str) -> None:
+    error = load_error(folder)
+    assert error.startswith(str(folder / f"{name}.gz"))
+    assert what in error
+    assert "python -m fmexplore data" in error
+
+
+def rewrite(folder: Path, name: str, change) -> None:
+    path = folder / f"{name}.gz"
+    path.write_bytes(gzip.compress(change(bytearray(gzip.decompress(path.read_bytes())))))
+
+
+def with_byte(position: int, value: int):
+    def change(raw: bytearray) -> bytearray:
+        raw[position] = value
+        return raw
+
+    return change
+
+
+@pytest.fixture
+def places(drawn_folder, tmp_path, monkeypatch):
+    """A project folder and Debian's folder without files, and no FMEXPLORE_DATA."""
+    monkeypatch.delenv("FMEXPLORE_DATA")
+    monkeypatch.setattr(data, "PROJECT", tmp_path / "project")
+    monkeypatch.setattr(data, "DEBIAN_FOLDER", tmp_path / "debian")
+    return tmp_path
+
+
+# Finding.
+
+
+def test_the_chosen_folder_is_the_only_one_looked_at(drawn_folder, places, monkeypatch):
+    shutil.copytree(drawn_folder, places / "project" / "data")
+    monkeypatch.setenv("FMEXPLORE_DATA", str(drawn_folder))
+    assert data.find_folder() == drawn_folder
+    monkeypatch.setenv("FMEXPLORE_DATA", str(places / "elsewhere"))
+    with pytest.raises(DataError, match=r"is not in .*elsewhere: run `python -m fmexplore data`"):
+        data.find_folder()
+
+
+def test_the_projects_folder_comes_before_debians(drawn_folder, places):
+    shutil.copytree(drawn_folder, places / "debian")
+    assert data.find_folder() == places / "debian"
+    shutil.copytree(drawn_folder, places / "project" / "data")
+    assert data.find_folder() == places / "project" / "data"
+
+
+def test_where_nothing_is_found_all_places_are_named(places):
+    with pytest.raises(DataError) as caught:
+        data.find_folder()
+    assert f"not in {places / 'project' / 'data'} nor in {places / 'debian'}: " in str(caught.value)
+
+
+# Loading.
+
+
+def test_what_was_written_is_loaded(drawn_folder, drawn):
+    found = data.load()
+    assert np.array_equal(found.train.images, drawn.train.images)
+    assert np.array_equal(found.test.labels, drawn.test.labels)
+
+
+def test_unpacked_files_are_accepted(drawn_folder, drawn):
+    for name in NAMES:
+        packed = drawn_folder / f"{name}.gz"
+        (drawn_folder / name).write_bytes(gzip.decompress(packed.read_bytes()))
+        packed.unlink()
+    assert np.array_equal(data.load().train.images, drawn.train.images)
+
+
+def test_loaded_arrays_cannot_be_written(drawn_folder):
+    found = data.load()
+    for values in (found.train.images, found.train.labels, found.test.images, found.test.labels):
+        with pytest.raises(ValueError, match="read-only"):
+            values[0] = 1
+
+
+def test_taken_images_are_a_read_only_copy(drawn):
+    few = drawn.train.take(np.array([3, 5]))
+    assert len(few) == 2
+    assert not np.shares_memory(few.images, drawn.train.images)
+    with pytest.raises(ValueError, match="read-only"):
+        few.labels[0] = 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_file_is_named(drawn_folder, name):
+    (drawn_folder / f"{name}.gz").unlink()
+    check_error(drawn_folder, name, "is missing")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kept", [0.0, 0.001, 0.5, 0.999])
+def test_a_cut_off_gz_is_named(drawn_folder, name, kept):
+    path = drawn_folder / f"{name}.gz"
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    check_error(drawn_folder, name, "delete it, then")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cut_off_content_is_named_with_the_number_of_values(drawn_folder, name):
+    rewrite(drawn_folder, name, lambda raw: raw[:-10])
+    size = int(np.prod(data.FILES[name].shape))
+    check_error(drawn_folder, name, f"holds {size - 10:,} values instead of {size:,}")
+
+
+def test_images_in_place_of_labels_are_named(drawn_folder):
+    shutil.copy(drawn_folder / "t10k-images-idx3-ubyte.gz", drawn_folder / f"{TEST_LABELS}.gz")
+    check_error(drawn_folder, TEST_LABELS, "its header differs; swapped files?")
+
+
+def test_training_labels_in_place_of_test_labels_are_named(drawn_folder):
+    shutil.copy(drawn_folder / f"{TRAIN_LABELS}.gz", drawn_folder / f"{TEST_LABELS}.gz")
+    check_error(drawn_folder, TEST_LABELS, "its header differs; swapped files?")
+
+
+def test_labels_of_another_data_set_are_named(drawn_folder):
+    rewrite(drawn_folder, TRAIN_LABELS, with_byte(100, 46))
+    check_error(drawn_folder, TRAIN_LABELS, "has the label 46, and labels go from 0 to 9")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_changed_byte_of_content_is_found(drawn_folder, name):
+    rewrite(drawn_folder, name, lambda raw: with_byte(60, (raw[60] + 1) % 10)(raw))
+    check_error(drawn_folder, name, "its SHA-256 differs")
+
+
+def test_one_changed_byte_of_a_gz_never_gives_other_images(drawn_folder):
+    path = drawn_folder / f"{TEST_LABELS}.gz"
+    whole, wanted = path.read_bytes(), data.load().test.labels
+    refused = 0
+    for position in range(len(whole)):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 0x15]) + whole[position + 1 :])
+        try:
+            assert np.array_equal(data.load().test.labels, wanted)  # as in the time stamp of the gz header
+        except DataError as error:
+            refused += 1
+            assert str(path) in str(error)
+    assert refused >= len(whole) - 8
+
+
+def test_a_text_in_place_of_a_gz_is_named(drawn_folder):
+    (drawn_folder / f"{TEST_LABELS}.gz").write_text("<html>404</html>")
+    check_error(drawn_folder, TEST_LABELS, "is broken or cut off")
+
+
+@pytest.mark.real
+def test_the_real_data_set_loads(real):
+    assert real.train.images.shape == (60000, 28, 28)
+    assert real.test.images.shape == (10000, 28, 28)
+    assert np.bincount(real.train.labels).tolist() == [6000] * 10
+    assert np.bincount(real.test.labels).tolist() == [1000] * 10
+    assert real.train.images.max() == 255
+
+
+@pytest.mark.real
+def test_the_scaling_of_networks_is_that_of_the_real_pixels(real):
+    from fmexplore.networks import DEVIATION, MEAN
+
+    pixels = real.train.images / 255
+    assert pixels.mean() == pytest.approx(MEAN, abs=5e-5)
+    assert pixels.std() == pytest.approx(DEVIATION, abs=5e-5)
+
+
+# Dividing.
+
+
+def test_a_share_is_held_out_and_nothing_is_in_both_parts(drawn):
+    numbered = np.arange(640, dtype=np.uint16).view(np.uint8).reshape(640, 2)
+    images = np.zeros((640, 28, 28), np.uint8)
+    images[:, 0, :2] = numbered
+    train, validation = data.DataSet(data.Split(images, drawn.train.labels.copy()), drawn.test).divide("share", 0.25)
+    assert validation is not None
+    assert (len(train), len(validation)) == (480, 160)
+    seen = [tuple(image[0, :2]) for part in (train, validation) for image in part.images]
+    assert len(set(seen)) == 640
+
+
+def test_the_same_images_are_held_out_whatever_the_random_state(drawn):
+    before = drawn.divide("share", 0.1)[1]
+    np.random.default_rng().random()
+    np.random.seed(7)
+    after = drawn.divide("share", 0.1)[1]
+    assert np.array_equal(before.images, after.images)
+    assert np.array_equal(before.labels, after.labels)
+
+
+def test_held_out_images_are_not_just_the_first_or_last(drawn):
+    validation = drawn.divide("share", 0.25)[1]
+    assert not np.array_equal(validation.images, drawn.train.images[:160])
+    assert not np.array_equal(validation.images, drawn.train.images[-160:])
+    assert set(validation.labels) == set(range(10))
+
+
+def test_without_validation_all_images_are_trained_on(drawn):
+    assert drawn.divide("none", 0.25) == (drawn.train, None)
+
+
+def test_validation_on_the_test_set_is_the_test_set(drawn):
+    assert drawn.divide("test", 0.25) == (drawn.train, drawn.test)
+
+
+# Fetching: the two sources are the outside world, and replaced.
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "target"
+
+
+def source(monkeypatch, name: str, bring) -> None:
+    monkeypatch.setattr(data, name, bring)
+
+
+def copy_of(folder: Path):
+    return lambda temporary: Path(shutil.copytree(folder, temporary / "found"))
+
+
+def fail(error: Exception):
+    def bring(_folder: Path) -> Path:
+        raise error
+
+    return bring
+
+
+def test_the_first_source_that_works_is_used(drawn_folder, target, monkeypatch):
+    source(monkeypatch, "_download", copy_of(drawn_folder))
+    source(monkeypatch, "_unpack_debian", fail(AssertionError("must not be asked")))
+    reports: list[tuple[float, str]] = []
+    assert data.fetch(target, lambda share, text: reports.append((share, text))) == target
+    assert sorted(path.name for path in target.iterdir()) == sorted(f"{name}.gz" for name in NAMES)
+    data.load(target)
+    assert reports[-1] == (1.0, "Checking the files")
+
+
+def test_when_the_download_fails_debians_package_is_used(drawn_folder, target, monkeypatch):
+    source(monkeypatch, "_download", fail(OSError("no network")))
+    source(monkeypatch, "_unpack_debian", copy_of(drawn_folder))
+    assert data.fetch(target) == target
+    data.load(target)
+
+
+def test_when_both_sources_fail_both_reasons_are_named_and_nothing_is_left(drawn_folder, target, monkeypatch):
+    def half_a_download(temporary: Path) -> Path:
+        (temporary / "train-images-idx3-ubyte.gz").write_bytes(b"half")
+        raise OSError("connection lost")
+
+    source(monkeypatch, "_download", half_a_download)
+    source(monkeypatch, "_unpack_debian", fail(DataError("only on Debian and Ubuntu")))
+    with pytest.raises(DataError) as caught:
+        data.fetch(target)
+    assert "torchvision's download: connection lost; the Debian package: only on Debian" in str(caught.value)
+    assert "zalandoresearch" in str(caught.value)
+    assert list(target.iterdir()) == []
+
+
+def test_a_fetched_file_that_is_broken_is_not_put_in_place(drawn_folder, target, monkeypatch):
+    broken = target.parent / "broken"
+    shutil.copytree(drawn_folder, broken)
+    rewrite(broken, TRAIN_LABELS, with_byte(100, 46))
+    source(monkeypatch, "_download", copy_of(broken))
+    source(monkeypatch, "_unpack_debian", fail(DataError("only on Debian and Ubuntu")))
+    with pytest.raises(DataError, match="has the label 46"):
+        data.fetch(target)
+    assert list(target.iterdir()) == []
+    source(monkeypatch, "_unpack_debian", copy_of(drawn_folder))
+    data.load(data.fetch(target))
+
+
+def test_a_fetch_replaces_a_broken_file(drawn_folder, target, monkeypatch):
+    target.mkdir()
+    (target / f"{TRAIN_LABELS}.gz").write_bytes(b"half")
+    source(monkeypatch, "_download", copy_of(drawn_folder))
+    data.load(data.fetch(target))
+
+
+def test_a_download_without_its_package_falls_back_with_a_reason(drawn_folder, target, monkeypatch):
+    source(monkeypatch, "_download", fail(OSError("no network")))
+    source(monkeypatch, "_unpack_debian", lambda temporary: temporary)
+    with pytest.raises(DataError, match=r"the Debian package: .*is missing"):
+        data.fetch(target)
+
+
+def test_a_fetch_goes_to_the_chosen_folder(drawn_folder, target, monkeypatch):
+    source(monkeypatch, "_download", copy_of(drawn_folder))
+    monkeypatch.setenv("FMEXPLORE_DATA", str(target))
+    assert data.fetch() == target
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"file.sub cannot be written \(Not a directory\)"):
+        data.fetch(tmp_path / "file" / "sub")

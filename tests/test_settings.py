@@ -1,0 +1,64 @@
+"""Settings from the environment: none on a laptop, all limits on a hosted server."""
+
+from pathlib import Path
+
+import pytest
+
+from fmexplore.errors import ConfigError
+from fmexplore.settings import HOSTED_LIMITS, NAMES, PROJECT, Settings, read_settings
+
+
+def test_a_laptop_has_no_limits():
+    settings = read_settings({})
+    assert settings == Settings(home=PROJECT)
+    assert not settings.hosted
+    assert all(getattr(settings, name) is None for name in NAMES if name != "trainings")
+
+
+def test_a_hosted_server_has_every_limit():
+    settings = read_settings({"FMEXPLORE_HOSTED": "1"})
+    assert settings.hosted
+    assert {name: getattr(settings, name) for name in HOSTED_LIMITS} == HOSTED_LIMITS
+    assert set(NAMES) == {*HOSTED_LIMITS, "trainings"}
+
+
+@pytest.mark.parametrize("value", ["", "0"])
+def test_hosted_can_be_switched_off(value):
+    assert read_settings({"FMEXPLORE_HOSTED": value}) == read_settings({})
+
+
+@pytest.mark.parametrize(("field", "name"), NAMES.items())
+def test_every_limit_has_its_variable_and_it_beats_the_hosted_one(field, name):
+    assert getattr(read_settings({name: "3"}), field) == 3
+    assert getattr(read_settings({"FMEXPLORE_HOSTED": "1", name: "3"}), field) == 3
+
+
+def test_limits_may_be_fractions_but_trainings_are_whole_and_at_least_one():
+    assert read_settings({"FMEXPLORE_MAX_MINUTES": "0.5"}).max_minutes == 0.5
+    assert read_settings({"FMEXPLORE_TRAININGS": "2.9"}).trainings == 2
+    assert read_settings({"FMEXPLORE_TRAININGS": "0.5"}).trainings == 1
+
+
+@pytest.mark.parametrize("name", NAMES.values())
+@pytest.mark.parametrize("value", ["0", "-1", "many", "nan", "inf"])
+def test_a_limit_that_is_no_number_above_zero_is_refused_by_name(name, value):
+    with pytest.raises(ConfigError, match=f"^{name} is '{value}': give a number above 0"):
+        read_settings({name: value})
+
+
+def test_an_empty_limit_is_left_out():
+    assert read_settings({"FMEXPLORE_MAX_RUNS": ""}).max_runs is None
+
+
+def test_home_may_be_relative_or_start_with_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for value in ("here", "~/here"):
+        settings = read_settings({"FMEXPLORE_HOME": value})
+        assert settings.home == tmp_path.resolve() / "here"
+        assert settings.runs == settings.home / "runs"
+        assert settings.cache == settings.home / "cache"
+
+
+def test_the_environment_of_the_process_is_read_by_default(home):
+    assert read_settings().home == Path(home).resolve()

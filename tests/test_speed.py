@@ -1,0 +1,104 @@
+"""Estimates of time and memory, from rates and from runs that have finished."""
+
+import pytest
+
+from fmexplore.config import Execution
+from fmexplore.models import Activation, Conv, Dense, Flatten, GlobalAvgPool, Model
+from fmexplore.settings import Settings
+from fmexplore.speed import RATIOS_KEPT, estimate, execution_key, learn_from_run, read_speed, update_speed
+
+RATES = {"flops_per_second": 1e10, "step_seconds": 0.002, "worker_mb": 400}
+
+
+@pytest.fixture
+def settings(home):
+    return Settings(home=home)
+
+
+@pytest.fixture
+def speed(settings):
+    return update_speed(settings, **RATES)
+
+
+def wider(config, filters: int):
+    layers = (Conv(filters=filters), Activation(), Conv(filters=filters), GlobalAvgPool(), Dense(units=10))
+    return config.replace(model=Model(layers=layers))
+
+
+def test_estimates_grow_with_flops_and_epochs(speed, tiny):
+    seconds = [estimate(wider(tiny, filters), speed).seconds for filters in (4, 8, 16, 32)]
+    memory = [estimate(wider(tiny, filters), speed).memory_mb for filters in (4, 8, 16, 32)]
+    assert seconds == sorted(set(seconds))
+    assert memory == sorted(set(memory))
+    longer = [estimate(tiny.replace(training=tiny.training.replace(epochs=n)), speed).seconds for n in (0.5, 1, 2, 4)]
+    assert longer == sorted(set(longer))
+
+
+def test_without_overhead_and_evaluations_time_is_three_forward_passes(settings, tiny):
+    dense = tiny.replace(
+        model=Model(layers=(Flatten(), Dense(units=10))), training={"epochs": 2, "validation": "none", "snapshots": 0}
+    )
+    speed = update_speed(settings, flops_per_second=1e6, step_seconds=0, worker_mb=0)
+    assert estimate(dense, speed).seconds == pytest.approx(2 * 60_000 * 3 * 2 * 784 * 10 / 1e6)
+
+
+def test_a_finished_run_makes_the_estimate_of_its_network_exact(settings, speed, tiny):
+    learn_from_run(settings, tiny, seconds=30, epochs=2)
+    five = tiny.replace(training=tiny.training.replace(epochs=5))
+    found = estimate(five, read_speed(settings))
+    assert found.seconds == pytest.approx(75)
+    assert "last run" in found.basis
+
+
+def test_finished_runs_correct_the_estimates_of_others_by_their_median(settings, speed, tiny):
+    other = wider(tiny, 16)
+    before = estimate(other, speed)
+    for filters, factor in ((2, 1.2), (4, 1.5), (6, 100.0)):
+        config = wider(tiny, filters)
+        expected = estimate(config, speed).seconds  # `speed` knows no run yet
+        learn_from_run(settings, config, factor * expected, config.training.epochs)
+    after = estimate(other, read_speed(settings))
+    assert after.seconds == pytest.approx(1.5 * before.seconds, rel=1e-3)
+    assert "3 finished runs" in after.basis
+    assert after.memory_mb == before.memory_mb
+
+
+def test_only_the_last_runs_count(settings, speed, tiny):
+    for _ in range(RATIOS_KEPT + 5):
+        learn_from_run(settings, tiny, 30, 2)
+    assert len(read_speed(settings).ratios) == RATIOS_KEPT
+
+
+def test_nothing_is_learnt_from_a_tenth_of_an_epoch_or_before_measuring(home, settings, tiny):
+    learn_from_run(settings, tiny, 30, 2)
+    assert read_speed(settings) is None
+    update_speed(settings, **RATES)
+    learn_from_run(settings, tiny, 30, 0.05)
+    assert read_speed(settings).ratios == ()
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"flops_per_second": 0}', '{"flops_per_second": NaN}', "[" * 100_000]
+)
+def test_a_broken_file_counts_as_unknown_and_is_measured_again(settings, speed, content):
+    path = settings.cache / "speed.json"
+    path.write_text(content)
+    assert read_speed(settings) is None
+    assert update_speed(settings, **RATES) == speed
+    assert read_speed(settings) == speed
+
+
+def test_chosen_executions_are_added_to_those_known(settings, speed):
+    one, two = Execution(threads=1).model_dump(), Execution(threads=2).model_dump()
+    update_speed(settings, executions={"a": one})
+    update_speed(settings, executions={"b": two})
+    assert {name: found.threads for name, found in read_speed(settings).executions.items()} == {"a": 1, "b": 2}
+
+
+def test_trainings_that_run_at_the_same_speed_share_a_key(tiny):
+    def key(**changes):
+        return execution_key(tiny.replace(training=tiny.training.replace(**changes)))
+
+    assert key() == key(epochs=9) == key(seed=5) == key(learning_rate=0.5)
+    others = [key(batch_size=8), key(optimizer="sgd"), key(threads=2), key(precision="bf16")]
+    assert len({key(), *others, execution_key(wider(tiny, 4))}) == 6

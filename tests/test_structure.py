@@ -1,0 +1,133 @@
+"""Which module may import which, and what pages may be: read from the source, without running it."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fmexplore
+from fmexplore import errors
+
+ROOT = Path(fmexplore.__file__).resolve().parent.parent
+LIBRARY = sorted(path for path in (ROOT / "fmexplore").glob("*.py") if path.stem != "__init__")
+ALL_MODULES = sorted((ROOT / "fmexplore").rglob("*.py"))
+SCREEN = [path for path in (ROOT / "streamlit_app.py", *sorted((ROOT / "screens").rglob("*.py"))) if path.is_file()]
+
+# Each module imports only from modules before it, when it is imported; the torch modules stand together.
+LAYERS = (
+    *("errors", "schema", "shapes", "storage", "settings", "models", "config", "papers", "presets", "data"),
+    *("figures", "evaluation", "progress"),
+    *("networks", "augment", "optimizers", "training"),
+    *("status", "runs", "archive", "speed", "jobs", "tasks", "worker", "cli", "__main__"),
+)
+WITHOUT_TORCH = ("jobs", "runs", "archive", "presets", "speed", "data", "evaluation", "progress", "status", "cli")
+
+
+def imports(tree: ast.AST, at_import_only: bool = False) -> set[str]:
+    """Full names of all that is imported; at import only: not inside functions, nor for type checking."""
+    found: set[str] = set()
+    for node in ast.iter_child_nodes(tree):
+        if at_import_only and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            continue
+        if at_import_only and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        found |= imports(node, at_import_only)
+    return found
+
+
+def read(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def own(names: set[str]) -> set[str]:
+    """Modules of fmexplore among imported names: "models" of fmexplore.models.Conv."""
+    return {name.split(".")[1] for name in names if name.startswith("fmexplore.")}
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_every_module_has_its_layer():
+    assert {path.stem for path in LIBRARY} == set(LAYERS)
+    assert len(set(LAYERS)) == len(LAYERS)
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=name)
+def test_a_module_imports_only_from_layers_before_it(path):
+    earlier = LAYERS[: LAYERS.index(path.stem)]
+    assert own(imports(read(path), at_import_only=True)) - {"__version__"} <= set(earlier)
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=name)
+def test_nothing_outside_the_screen_imports_streamlit_or_the_screen(path):
+    found = imports(read(path))
+    assert not {each for each in found if each.split(".")[0] == "streamlit"}
+    assert "ui" not in own(found)
+
+
+def test_only_the_torch_modules_import_torch_when_imported():
+    importing = {
+        path.stem
+        for path in LIBRARY
+        if {"torch", "torchvision"} & {each.split(".")[0] for each in imports(read(path), at_import_only=True)}
+    }
+    assert importing == {"networks", "augment", "optimizers", "training"}
+
+
+@pytest.mark.parametrize("module", WITHOUT_TORCH)
+def test_importing_a_module_of_the_app_does_not_import_torch(module):
+    code = f"import sys, fmexplore.{module}; sys.exit('torch' in sys.modules or 'streamlit' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize("path", SCREEN, ids=name)
+def test_pages_import_only_the_screen_from_fmexplore(path):
+    assert own(imports(read(path))) <= {"ui", "errors"}
+
+
+def test_there_is_no_folder_named_pages():
+    """Where one stands beside streamlit_app.py, a server's first session that opens a deep link is told "Page not
+    found": Streamlit 1.67 first looks the page up there, before st.navigation has said which pages there are."""
+    assert not (ROOT / "pages").exists()
+
+
+def test_no_two_pages_have_the_same_file_name():
+    """Streamlit makes the address of a page from its file name alone, whatever its folder."""
+    stems = [path.stem for path in (ROOT / "screens").rglob("*.py")]
+    assert len(set(stems)) == len(stems)
+
+
+@pytest.mark.parametrize("path", SCREEN, ids=name)
+def test_a_page_has_at_most_120_lines(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 120
+
+
+@pytest.mark.parametrize("path", ALL_MODULES, ids=name)
+def test_a_module_has_at_most_400_lines(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", [*ALL_MODULES, *SCREEN], ids=name)
+def test_every_module_says_what_it_is(path):
+    assert ast.get_docstring(read(path)) or not read(path).body
+
+
+def test_every_error_is_in_the_tree_that_the_docstring_draws():
+    found = {each: kind for each, kind in vars(errors).items() if isinstance(kind, type)}
+    assert all(issubclass(kind, errors.FMExploreError) and kind.__doc__ for kind in found.values())
+    drawn = {
+        line.split()[0] for line in (errors.__doc__ or "").replace("├─", "").replace("└─", "").splitlines() if line
+    }
+    assert set(found) <= drawn
+
+
+def test_the_message_of_an_error_is_all_that_it_shows():
+    assert str(errors.RunNotFound("No run is called 'x'.")) == "No run is called 'x'."

@@ -1,0 +1,403 @@
+"""The training generator: it learns, repeats, resumes from anywhere, and ends as it should."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from fmexplore import training
+from fmexplore.config import Augmentation, EarlyStopping, Execution
+from fmexplore.data import DataSet, Split
+from fmexplore.errors import ConfigError, TrainingDiverged
+from fmexplore.evaluation import predict
+from fmexplore.models import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool, Model
+from fmexplore.training import REPORT_IMAGES, choose_execution, train
+
+ONE_THREAD = Execution(threads=1)
+# Dropout, batch norm and a map of several channels, so that memory formats matter.
+SMALL = Model(
+    layers=(
+        *(MaxPool(size=4), Conv(filters=6), BatchNorm(), Activation(), Conv(filters=8), Activation()),
+        *(Flatten(), Dropout(rate=0.3), Dense(units=10)),
+    )
+)
+PLAIN = Model(layers=(MaxPool(size=2), Flatten(), Dense(units=10)))
+AUGMENTED = Augmentation(flip="alternating", shift=1, rotation=5, erasing=0.3)
+TIMES = {"seconds", "images_per_second"}
+
+
+def few(drawn: DataSet, train_images: int = 220, test_images: int = 40) -> DataSet:
+    return DataSet(drawn.train.take(np.arange(train_images)), drawn.test.take(np.arange(test_images)))
+
+
+def figures(progress) -> dict:
+    """All that a progress says but times; arrays as lists."""
+    found = {name: value for name, value in vars(progress).items() if name not in TIMES and value is not None}
+    if progress.predictions:
+        found["predictions"] = progress.predictions.logits.tolist()
+    if progress.snapshot:
+        found["snapshot"] = (progress.snapshot.step, progress.snapshot.digest, progress.snapshot.features.tolist())
+    return found
+
+
+def story(run) -> list[dict]:
+    return [figures(progress) for progress in run if progress.kind != "step"]
+
+
+def digest(run) -> str:
+    return training._digest(run.state.network)
+
+
+def through_files(state) -> tuple[dict, dict]:
+    """What is left of a saved state after a way through arrays in C order, as files keep it."""
+    tensors, scalars = state.save()
+    return {k: torch.from_numpy(v.detach().numpy().copy(order="C")) for k, v in tensors.items()}, scalars
+
+
+def weights_of(run) -> dict:
+    return {name: value.clone() for name, value in run.state.network.state_dict().items()}
+
+
+def test_it_learns_the_drawn_data(drawn, tiny):
+    *_, end = train(tiny.model, tiny.training.replace(epochs=6), drawn, ONE_THREAD)
+    assert end.kind == "end"
+    assert end.test_accuracy > 0.3  # it averages over the map, where only parity and edges tell classes apart
+    assert end.validation_accuracy > 0.3
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_network_that_sees_positions_gets_nearly_all_right(drawn, tiny, precision):
+    *_, end = train(PLAIN, tiny.training.replace(epochs=3), drawn, Execution(precision=precision))
+    assert end.test_accuracy > 0.95
+
+
+def test_the_same_seed_gives_the_same_story_and_weights_and_another_seed_does_not(drawn, tiny):
+    runs = [train(tiny.model, tiny.training.replace(seed=seed), drawn, ONE_THREAD) for seed in (3, 3, 4)]
+    first, again, other = (story(run) for run in runs)
+    assert first == again
+    assert digest(runs[0]) == digest(runs[1])
+    assert digest(runs[0]) != digest(runs[2])
+    assert first != other
+
+
+def test_the_global_random_generators_play_no_part(drawn, tiny):
+    config = tiny.training.replace(augmentation=AUGMENTED, batch_size=64)
+    found = set()
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        run = train(SMALL, config, few(drawn), ONE_THREAD)
+        before = torch.get_rng_state()
+        story(run)
+        assert torch.equal(before, torch.get_rng_state())
+        found.add(digest(run))
+    assert len(found) == 1
+
+
+def test_dropout_and_augmentation_differ_between_seeds(drawn, tiny):
+    """Same first weights, other seed for the draws: only dropout, augmentation and order can differ."""
+    ends = []
+    for seed in (1, 2):
+        run = train(SMALL, tiny.training.replace(seed=seed, augmentation=AUGMENTED), few(drawn), ONE_THREAD)
+        run.state.network.load_state_dict(training.build(SMALL, 0).state_dict())
+        story(run)
+        ends.append(digest(run))
+    assert ends[0] != ends[1]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "sgd", "nesterov": True, "learning_rate": 0.05},
+        {"optimizer": "adam", "early_stopping": EarlyStopping(monitor="accuracy", patience=5)},
+        {"optimizer": "adamw", "weight_decay": 0.01, "schedule": "one-cycle"},
+        {"optimizer": "rmsprop", "label_smoothing": 0.1, "l1": 1e-5},
+        {"optimizer": "muon", "learning_rate": 0.1, "schedule": "warmup-linear"},
+    ],
+    ids=lambda changes: changes["optimizer"],
+)
+def test_a_run_saved_at_any_place_ends_as_if_it_had_not_been(drawn, tiny, changes, monkeypatch):
+    monkeypatch.setattr(training, "REPORT_IMAGES", 100)  # windows of three steps
+    monkeypatch.setattr(training, "PROBE_EVERY", 100)
+    monkeypatch.setattr("fmexplore.evaluation.BATCH", 20)  # evaluations of several batches
+    config = tiny.training.replace(augmentation=AUGMENTED, epochs=1.6, snapshots=4, **changes)
+    images = few(drawn)
+    whole = train(SMALL, config, images, ONE_THREAD)
+    told, saved = [], []
+    for progress in whole:
+        told += [] if progress.kind == "step" else [figures(progress)]
+        saved.append((through_files(whole.state), len(told), progress.kind, whole.state.scalars["due"]))
+    places = {(kind, due) for _, _, kind, due in saved}
+    assert places >= {
+        *(("step", "report"), ("step", "evaluation"), ("report", ""), ("report", "evaluation")),
+        *(("epoch", ""), ("snapshot", ""), ("step", ""), ("end", "")),
+    }
+    for state, count, kind, _ in saved:
+        if kind == "end":
+            continue
+        resumed = train(SMALL, config, images, ONE_THREAD, state)
+        assert story(resumed) == told[count:]
+        assert digest(resumed) == digest(whole)
+
+
+def test_a_saved_state_does_not_change_while_the_run_goes_on(drawn, tiny):
+    run = train(tiny.model, tiny.training, few(drawn), ONE_THREAD)
+    next(run)
+    _, scalars = run.state.save()
+    story(run)
+    assert scalars["step"] == 1
+
+
+@pytest.mark.parametrize("monitor", ["loss", "accuracy"])
+def test_early_stopping_stops_and_returns_to_the_best_weights(drawn, tiny, monitor):
+    config = tiny.training.replace(
+        epochs=40, learning_rate=0.2, early_stopping=EarlyStopping(monitor=monitor, patience=2), snapshots=0
+    )
+    images = few(drawn)
+    run = train(tiny.model, config, images, ONE_THREAD)
+    epochs, weights, end = [], [], None
+    for progress in run:
+        if progress.kind == "epoch":
+            epochs.append(progress)
+            weights.append(weights_of(run))
+        end = progress
+    values = [p.validation_loss if monitor == "loss" else -p.validation_accuracy for p in epochs]
+    best = values.index(min(values))
+    assert run.stopped_early
+    assert len(epochs) == best + 3
+    assert end.step == epochs[-1].step < run.steps
+    assert all(torch.equal(value, run.state.network.state_dict()[name]) for name, value in weights[best].items())
+    assert all(torch.equal(value, run.state.result()[name]) for name, value in weights[best].items())
+    figure = end.validation_loss if monitor == "loss" else -end.validation_accuracy
+    assert figure == pytest.approx(min(values), abs=1e-6)
+
+
+def test_early_stopping_returns_to_the_best_weights_even_when_all_epochs_are_done(drawn, tiny):
+    config = tiny.training.replace(epochs=5, learning_rate=0.2, early_stopping=EarlyStopping(patience=100))
+    run = train(tiny.model, config, few(drawn), ONE_THREAD)
+    told = list(run)
+    assert not run.stopped_early
+    best = min(p.validation_loss for p in told if p.kind == "epoch")
+    assert told[-1].validation_loss == pytest.approx(best, abs=1e-6)
+
+
+@pytest.mark.parametrize(("validation", "held_out", "steps"), [("share", 64, 18), ("none", 0, 20), ("test", 160, 20)])
+def test_validation_images_are_a_share_or_none_or_the_test_images(drawn, tiny, validation, held_out, steps):
+    run = train(tiny.model, tiny.training.replace(validation=validation, epochs=1, snapshots=3), drawn, ONE_THREAD)
+    told = list(run)
+    assert run.steps == steps
+    epoch, end = next(p for p in told if p.kind == "epoch"), told[-1]
+    snapshots = [p.snapshot for p in told if p.snapshot]
+    if validation == "none":
+        assert epoch.validation_loss is None
+        assert end.validation_accuracy is None
+        assert snapshots == []
+        assert epoch.train_loss > 0
+    else:
+        assert len(epoch.predictions.labels) == held_out
+        assert len(snapshots) == 3
+        assert all(len(snapshot.labels) == held_out for snapshot in snapshots)
+    if validation == "test":
+        assert end.validation_accuracy == end.test_accuracy
+    assert len(end.predictions.labels) == 160
+
+
+def test_validation_images_are_never_trained_on(drawn, tiny):
+    run = train(tiny.model, tiny.training, drawn, ONE_THREAD)
+    held_out = {image.tobytes() for image in run.validation.images}
+    assert len(held_out) == 64
+    assert not held_out & {image.tobytes() for image in run.images.numpy()}
+    assert len(run.images) == 640 - 64
+
+
+def test_epochs_can_be_fractions(drawn, tiny):
+    run = train(tiny.model, tiny.training.replace(epochs=1.5), drawn, ONE_THREAD)
+    told = list(run)
+    assert run.steps == 27
+    assert [p.step for p in told if p.kind == "epoch"] == [18, 27]
+    assert told[-1].epoch == 1.5
+    least = train(tiny.model, tiny.training.replace(epochs=1e-6), drawn, ONE_THREAD)
+    assert [p.step for p in least][-1] == 1
+
+
+def test_a_last_batch_of_one_image_is_left_out(drawn, tiny):
+    config = tiny.training.replace(validation="none", epochs=1)
+    assert train(SMALL, config, few(drawn, 65), ONE_THREAD).steps == 2
+    assert train(SMALL, config, few(drawn, 66), ONE_THREAD).steps == 3
+    *_, end = train(SMALL, config, few(drawn, 65), ONE_THREAD)  # batch norm would refuse one image
+    assert end.epoch == 1
+
+
+def test_each_image_of_an_epoch_is_seen_once_and_in_another_order_in_the_next(drawn, tiny):
+    run = train(tiny.model, tiny.training.replace(validation="none", epochs=2), drawn, ONE_THREAD)
+    orders = []
+    for progress in run:
+        if progress.kind == "epoch":
+            orders.append(run._order.clone())
+    assert all(torch.equal(order.sort().values, torch.arange(640)) for order in orders)
+    assert not torch.equal(*orders)
+
+
+def test_snapshots_are_spread_in_the_logarithm_of_the_steps(drawn, tiny):
+    run = train(tiny.model, tiny.training.replace(epochs=10, snapshots=5), drawn, ONE_THREAD)
+    assert run.steps == 180
+    steps = [p.snapshot.step for p in run if p.snapshot]
+    assert steps == [1, 4, 13, 49, 180]
+    ratios = np.diff(np.log(steps))
+    assert ratios.max() < 1.25 * ratios.min()
+
+
+@pytest.mark.parametrize(("points", "expected"), [(0, []), (1, [4]), (2, [1, 4]), (100, [1, 2, 3, 4])])
+def test_there_are_as_many_snapshots_as_asked_for_and_steps_to_take_them_at(drawn, tiny, points, expected):
+    run = train(tiny.model, tiny.training.replace(epochs=4 / 18, snapshots=points), drawn, ONE_THREAD)
+    assert [p.snapshot.step for p in run if p.snapshot] == expected
+
+
+def test_a_snapshot_holds_the_network_of_its_moment(drawn, tiny):
+    run = train(tiny.model, tiny.training.replace(snapshots=4), drawn, ONE_THREAD)
+    digests = set()
+    for progress in run:
+        if snapshot := progress.snapshot:
+            assert snapshot.digest == digest(run)
+            assert snapshot.epoch == progress.epoch
+            found = predict(run.state.network, run.validation)
+            assert np.array_equal(snapshot.logits, found.logits.astype(np.float16))
+            assert (snapshot.logits.shape, snapshot.logits.dtype) == ((64, 10), np.float16)
+            assert (snapshot.labels.shape, snapshot.labels.dtype) == ((64,), np.uint8)
+            assert (snapshot.features.shape, snapshot.features.dtype) == ((64, 16), np.float16)
+            digests.add(snapshot.digest)
+    assert len(digests) == 4
+
+
+def test_a_snapshot_has_features_of_at_most_2000_images(drawn, tiny):
+    many = DataSet(drawn.train, drawn.train.take(np.arange(2300) % 640))
+    config = tiny.training.replace(validation="test", epochs=1 / 20, snapshots=1)
+    [snapshot] = [p.snapshot for p in train(tiny.model, config, many, ONE_THREAD) if p.snapshot]
+    assert snapshot.features.shape == (2000, 16)
+    assert snapshot.logits.shape == (2300, 10)
+
+
+@pytest.mark.parametrize("batch_size", [128, 250, 700, 1500, 3000])
+def test_reports_come_at_least_every_2500_images(drawn, tiny, batch_size):
+    many = DataSet(drawn.train.take(np.arange(7000) % 640), few(drawn).test)
+    config = tiny.training.replace(batch_size=batch_size, validation="none", epochs=1)
+    since, reports = 0, 0
+    for progress in train(PLAIN, config, many, ONE_THREAD):
+        if progress.kind == "report":
+            since, reports = 0, reports + 1
+        elif progress.kind == "step" and progress.step:
+            since += batch_size if since >= 0 else 0
+        if progress.kind == "epoch":
+            break
+        assert since <= max(REPORT_IMAGES, batch_size)
+    assert reports >= 7000 // max(REPORT_IMAGES, batch_size)
+
+
+def test_figures_of_an_epoch_are_the_means_of_its_reports(drawn, tiny, monkeypatch):
+    monkeypatch.setattr(training, "REPORT_IMAGES", 96)  # 18 steps of 32 images: six equal windows
+    run = train(tiny.model, tiny.training.replace(epochs=1, snapshots=0), drawn, ONE_THREAD)
+    told = list(run)
+    reports = [p for p in told if p.kind == "report"]
+    [epoch] = [p for p in told if p.kind == "epoch"]
+    assert len(reports) == 6
+    assert epoch.train_loss == pytest.approx(np.mean([p.train_loss for p in reports]))
+    assert epoch.train_accuracy == pytest.approx(np.mean([p.train_accuracy for p in reports]))
+    assert all(p.images_per_second > 0 for p in reports)
+
+
+def test_a_learning_rate_of_a_million_ends_with_an_explanation_and_finite_weights(drawn, tiny):
+    run = train(tiny.model, tiny.training.replace(optimizer="sgd", learning_rate=1e6), drawn, ONE_THREAD)
+    with pytest.raises(TrainingDiverged, match=r"at step \d+ .* learning rate of 1e\+06 .* try a tenth"):
+        list(run)
+    assert all(value.isfinite().all() for value in run.state.network.state_dict().values())
+
+
+def test_no_figure_is_ever_infinite_or_not_a_number(drawn, tiny):
+    """Weights can leave the numbers in the last step before an evaluation, after a finite loss."""
+    for seed in range(3):
+        for rate in (1e2, 1e4, 1e5, 1e6, 1e9):
+            config = tiny.training.replace(optimizer="sgd", learning_rate=rate, seed=seed, epochs=2 / 18)
+            run = train(tiny.model, config, few(drawn), ONE_THREAD)
+            try:
+                for progress in run:
+                    numbers = [value for value in vars(progress).values() if isinstance(value, float)]
+                    assert all(map(math.isfinite, numbers))
+            except TrainingDiverged:
+                pass
+            assert all(value.isfinite().all() for value in run.state.network.state_dict().values())
+
+
+def test_a_run_saved_between_divergence_and_its_discovery_still_explains_itself(drawn, tiny):
+    config = tiny.training.replace(optimizer="sgd", learning_rate=1e9, snapshots=0)
+    run = train(tiny.model, config, drawn, ONE_THREAD)
+    for progress in run:
+        if not all(value.isfinite().all() for value in run.state.network.state_dict().values()):
+            break
+    assert progress.kind == "step"
+    assert all(value.isfinite().all() for value in run.state.result().values())
+    resumed = train(tiny.model, config, drawn, ONE_THREAD, through_files(run.state))
+    with pytest.raises(TrainingDiverged):
+        list(resumed)
+    assert all(value.isfinite().all() for value in resumed.state.network.state_dict().values())
+
+
+def test_the_test_images_are_looked_at_once_at_the_end(drawn, tiny):
+    class Watched(np.ndarray):
+        looks = 0
+
+        def __getitem__(self, key):
+            Watched.looks += 1
+            return super().__getitem__(key)
+
+    images = DataSet(drawn.train, Split(drawn.test.images.view(Watched), drawn.test.labels))
+    kinds_before = []
+    for progress in train(tiny.model, tiny.training, images, ONE_THREAD):
+        if not Watched.looks:
+            kinds_before.append(progress.kind)
+        assert progress.test_accuracy is None or progress.kind == "end"
+    assert kinds_before.count("epoch") == 2
+    assert Watched.looks == 1  # 160 images are one batch
+
+
+def test_the_end_measures_the_weights_that_are_kept(drawn, tiny):
+    run = train(tiny.model, tiny.training, drawn, ONE_THREAD)
+    *_, end = run
+    assert end.test_accuracy == predict(run.state.network, drawn.test).accuracy
+    assert end.validation_accuracy == predict(run.state.network, run.validation).accuracy
+
+
+def test_closing_a_run_gives_back_the_threads(drawn, tiny):
+    before = torch.get_num_threads()
+    run = train(tiny.model, tiny.training, drawn, Execution(threads=before + 1))
+    next(run)
+    assert torch.get_num_threads() == before + 1
+    run.close()
+    assert torch.get_num_threads() == before
+    assert list(run) == []
+
+
+def test_choosing_an_execution_respects_what_is_fixed_and_reports_a_rate(tiny):
+    for precision, threads in (("fp32", 1), ("bf16", 2)):
+        chosen = choose_execution(tiny.model, tiny.training.replace(precision=precision, threads=threads))
+        assert (chosen.device, chosen.precision, chosen.threads) == ("cpu", precision, threads)
+        assert chosen.images_per_second > 0
+
+
+def test_choosing_an_execution_leaves_threads_and_random_numbers_as_they_were(tiny):
+    threads, numbers = torch.get_num_threads(), torch.get_rng_state()
+    chosen = choose_execution(tiny.model, tiny.training.replace(precision="auto", threads=0))
+    assert 1 <= chosen.threads <= training._cores()
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.get_rng_state(), numbers)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_device_that_is_not_there_is_refused(tiny):
+    with pytest.raises(ConfigError, match="'cuda'.*choose 'auto' or 'cpu'"):
+        choose_execution(tiny.model, tiny.training.replace(device="cuda"))
+
+
+def test_a_table_that_cannot_be_built_is_refused(drawn, tiny):
+    with pytest.raises(ConfigError, match="Layer 1"):
+        train(Model(layers=(Dense(units=10),)), tiny.training, drawn, ONE_THREAD)
