@@ -132,7 +132,6 @@ def test_a_training_that_fails_says_why_and_ends_with_one(call, config_file, dra
 
 def test_a_stopped_training_ends_with_one_and_goes_on_when_resumed(call, config_file, drawn_folder, store, monkeypatch):
     monkeypatch.setattr("fmexplore.worker.LOOK_SECONDS", 0)
-    real = cli.own_process
     monkeypatch.setenv("FMEXPLORE_MAX_MINUTES", "0.00001")
     code, _, error = call("train", "--config", config_file)
     [run] = store.own_runs()
@@ -145,7 +144,6 @@ def test_a_stopped_training_ends_with_one_and_goes_on_when_resumed(call, config_
     assert (code, error) == (0, "")
     assert json.loads(out.splitlines()[-1])["test_accuracy"] == run.status.result.test_accuracy
     assert [line["kind"] for line in run.read_metrics()].count("end") == 1
-    assert real is cli.own_process
 
 
 def test_only_an_unfinished_run_is_resumed(call, trained):
@@ -309,7 +307,9 @@ def test_bad_input_is_one_line_and_ends_with_two(call, store, drawn_folder, argu
     assert store.own_runs() == []
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "[" * 100_000, '{"model": {"layers": [{"kind": "flatten"}]}}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", "[" * 100_000, '{"model": {"layers": [{"kind": "flatten"}]}}']
+)
 def test_a_config_file_that_cannot_be_used_is_one_line(call, store, tmp_path, content):
     path = tmp_path / "bad.json"
     path.write_text(content)
@@ -336,7 +336,7 @@ def test_no_command_shows_the_help(call):
 def test_ctrl_c_saves_the_run_and_resume_finishes_it(real, home):
     command = [sys.executable, "-m", "fmexplore", "train", "--json"]
     settings = ["threads=1", "precision=fp32", "snapshots=3", "early_stopping=null"]
-    arguments = ["--preset", "team4-ann", "--epochs", "1", *(part for text in settings for part in ("--set", text))]
+    arguments = ["--preset", "team4-ann", "--epochs", "0.5", *(part for text in settings for part in ("--set", text))]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": PROJECT}
     process = subprocess.Popen([*command, *arguments], **pipes)
     first = [json.loads(process.stdout.readline()) for _ in range(4)]

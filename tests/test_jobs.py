@@ -49,12 +49,14 @@ def dead_process() -> dict:
     return fields
 
 
-# --- without workers ---------------------------------------------------------------------------------------------------
+# --- without workers ---
 
 
 def test_owners_take_turns_and_each_ones_runs_start_by_age(queue, tiny):
-    submitted = {name: [queue.submit_run(tiny, name).path for _ in range(count)] for name, count in
-                 (("ann", 3), ("bob", 2), ("cleo", 1))}
+    submitted = {
+        name: [queue.submit_run(tiny, name).path for _ in range(count)]
+        for name, count in (("ann", 3), ("bob", 2), ("cleo", 1))
+    }
     ann, bob, cleo = submitted["ann"], submitted["bob"], submitted["cleo"]
     assert queue.waiting() == [ann[0], bob[0], cleo[0], ann[1], bob[1], ann[2]]
 
@@ -211,7 +213,7 @@ def test_damaged_and_foreign_statuses_do_not_hold_up_the_queue(queue, tiny):
     queue.tick()
 
 
-# --- limits and owners -------------------------------------------------------------------------------------------------
+# --- limits and owners ---
 
 
 def test_each_owner_has_a_limit_of_waiting_runs(hosted, tiny):
@@ -302,7 +304,7 @@ def test_on_a_laptop_any_page_can_do_anything(queue, tiny):
     assert queue.store.own_runs() == []
 
 
-# --- real workers ------------------------------------------------------------------------------------------------------
+# --- real workers ---
 
 
 def config_of(epochs: float) -> RunConfig:
@@ -456,7 +458,6 @@ def test_only_one_of_two_dispatchers_starts_workers_and_the_other_follows_when_i
             second.close()
             assert one.status.state == "interrupted"
             other = second.submit_run(config_of(SHORT))
-            wait_for_state(other, "running")
-            assert list(first._workers) == [other.path]
+            wait_for(lambda: list(first._workers) == [other.path])
             wait_for_state(other, "finished")
     assert (other.path / "worker.log").read_text() == ""

@@ -299,7 +299,7 @@ tables = st.builds(lambda body, end: table(*body, *end), st.lists(simple | block
 
 
 @given(tables)
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 def test_a_random_table_is_refused_or_built_as_promised(model):
     try:
         summarize(model)

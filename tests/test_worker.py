@@ -189,9 +189,7 @@ def test_a_run_that_was_killed_before_it_saved_anything_starts_afresh(store, con
     assert lines(run) == lines(whole)
 
 
-def test_a_full_disk_while_saving_fails_with_the_reason_and_leaves_the_earlier_state(
-    store, config, whole, monkeypatch
-):
+def test_a_full_disk_while_saving_fails_with_the_reason_and_leaves_the_earlier_state(store, config, whole, monkeypatch):
     run = make(store, config)
     is_full(monkeypatch, "state.safetensors", after=2)
     status = work(run, store.settings)
