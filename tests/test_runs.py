@@ -418,8 +418,13 @@ def test_shipping_drops_features_and_keeps_the_rest(store, run):
 def test_shipping_again_replaces_also_by_itself(store, run):
     store.ship(run, "quick")
     (store.shipped / "quick" / "snapshots" / "0000001.safetensors").write_bytes(b"old")
-    before = files_of(store.ship(run, "quick"))
-    assert files_of(store.ship(store.find("quick"), "quick")) == before
+    for source in (run, store.find("quick")):
+        store.ship(source, "quick")
+        shipped = store.find("quick")
+        assert shipped.snapshot_steps() == [7]
+        assert shipped.read_snapshot(7)[1] == {"epoch": "0.5", "digest": "abc"}
+        assert shipped.read_metrics() == run.read_metrics()
+        assert all((value == run.read_weights()[name]).all() for name, value in shipped.read_weights().items())
 
 
 @pytest.mark.parametrize("name", ["../x", "/tmp/x", "", "A", "a b", ".x", "-x", "a/b", "a\n"])
@@ -453,12 +458,14 @@ def test_the_disk_is_counted_with_the_trash(store, run, tiny):
 
 
 def test_the_disk_can_be_counted_while_files_come_and_go(store, run):
-    done = threading.Event()
+    done, temporary = threading.Event(), [run.path / f"{number}.tmp" for number in range(20)]
 
     def write():
         while not done.is_set():
-            (run.path / "temporary").touch()
-            (run.path / "temporary").unlink()
+            for path in temporary:
+                path.touch()
+            for path in temporary:
+                path.unlink()
 
     writer = threading.Thread(target=write)
     writer.start()

@@ -3,6 +3,7 @@
 import gc
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 import streamlit as st
 
@@ -38,13 +39,15 @@ def dataset() -> DataSet:
 
 
 @st.cache_resource(max_entries=64)
-def _metrics_reader(path: str) -> MetricsReader:
-    return MetricsReader(Run(Path(path)))
+def _metrics_reader(path: str) -> tuple[MetricsReader, Lock]:
+    return MetricsReader(Run(Path(path))), Lock()
 
 
 def metrics(run: Run) -> list[dict]:
     """A run's reports so far; only what is new is read."""
-    return _metrics_reader(str(run.path)).refresh()
+    reader, lock = _metrics_reader(str(run.path))
+    with lock:  # two tabs that show one run are two threads
+        return list(reader.refresh())
 
 
 @st.cache_resource(max_entries=1)

@@ -18,6 +18,7 @@ def show(page) -> None:
     """Draw the sidebar of `page`, and see that this machine's speed gets measured."""
     st.html(STYLE)
     with widgets.boundary():
+        state.ask_owner()
         _measure_once()
         with st.sidebar:
             _run_picker(page)

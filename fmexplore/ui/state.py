@@ -23,13 +23,21 @@ def owner() -> str:
     """
     if not cache.settings().hosted:
         return LOCAL_OWNER
-    key = st.context.cookies.get(COOKIE) or st.session_state.get("owner_key")
-    if not re.fullmatch("[0-9a-f]{32}", key or ""):
-        key = make_owner_key()
-        if not re.fullmatch("[0-9a-f]{32}", key or ""):
-            return ""
-        st.session_state.owner_key = key
-    return hashlib.sha256(str(key).encode()).hexdigest()[:16]
+    key = _owner_key()
+    return hashlib.sha256(key.encode()).hexdigest()[:16] if key else ""
+
+
+def ask_owner() -> None:
+    """Have a browser without a key make one. Once per run of the script: it mounts a component."""
+    if cache.settings().hosted and not _owner_key():
+        st.session_state.owner_key = make_owner_key()
+
+
+def _owner_key() -> str:
+    for key in (st.context.cookies.get(COOKIE), st.session_state.get("owner_key")):
+        if re.fullmatch("[0-9a-f]{32}", key or ""):
+            return str(key)
+    return ""
 
 
 # --- the run in the link ---------------------------------------------------------------------------------------------

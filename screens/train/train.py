@@ -12,6 +12,7 @@ if widgets.data_gate():
         left, right = st.columns([32, 68], gap="large")
     with left, widgets.boundary():
         training_form()
-    with right:
+    run = None
+    with right, widgets.boundary():
         run = live_run()
     run_details(run)

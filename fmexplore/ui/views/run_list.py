@@ -116,7 +116,7 @@ def _download(run: Run, key: str) -> None:
     )
 
 
-@st.dialog("Delete this run?")
+@st.dialog("Delete this run?", on_dismiss=lambda: st.session_state.pop("deleting", None))
 def _confirm(run: Run) -> None:
     st.write(f"{run.title} and its curves, snapshots and weights are removed. For a day it can be undone.")
     with st.container(horizontal=True):

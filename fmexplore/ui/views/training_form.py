@@ -223,12 +223,13 @@ def _read(field: Field, config: RunConfig) -> Any:
 
 
 def _changed(field: Field) -> None:
-    value = st.session_state[f"field:{field.path}"]
-    if field.path == "early_stopping.monitor":
-        stopping = None if value == "never" else {"monitor": value, "patience": 3}
-        widgets.act(lambda: state.change_draft("early_stopping", stopping))
-        return
-    widgets.act(lambda: state.change_draft(field.path, value))
+    path, value = field.path, st.session_state[f"field:{field.path}"]
+    if path == "early_stopping.monitor":
+        path, value = "early_stopping", None if value == "never" else {"monitor": value, "patience": 3}
+    before = st.session_state.draft
+    widgets.act(lambda: state.change_draft(path, value))
+    if st.session_state.draft == before:  # refused: show what still holds
+        del st.session_state[f"field:{field.path}"]
 
 
 def _cost(config: RunConfig) -> ConfigError | None:

@@ -1,0 +1,157 @@
+"""How fast the pages answer, idle and while a network trains, and what server and worker weigh.
+
+    python benchmarks/pages.py [--reruns 60] [--preset codered-final]
+
+Needs requirements-dev.txt, the data set and Chromium. Starts a server of its own on a free port with an empty home.
+Reruns are sent over the raw websocket, as a browser sends them; *Start training* and *Stop training* are pressed in
+Chromium, and timed until the page shows the first point of the chart and the word "stopped".
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import websockets
+from playwright.sync_api import sync_playwright
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))
+
+from fmexplore.presets import find_preset  # noqa: E402
+
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@contextmanager
+def serve(home: str):
+    """A server on a free port, and its process."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
+    command += ["--server.address", "127.0.0.1", "--server.fileWatcherType", "none"]
+    server = subprocess.Popen(
+        command, cwd=PROJECT, env={**os.environ, "FMEXPLORE_HOME": home}, stdout=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield port, psutil.Process(server.pid)
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+async def rerun_times(port: int, page: str, count: int) -> list[float]:
+    """Milliseconds from asking for a rerun to its end, `count` times, a sixth of a second apart."""
+    address = f"ws://127.0.0.1:{port}/_stcore/stream"
+    times, page_hash = [], ""
+    async with websockets.connect(
+        address, subprotocols=["streamlit"], max_size=None, ping_interval=None, origin=f"http://127.0.0.1:{port}"
+    ) as connection:
+        for _ in range(count + 3):
+            message = BackMsg()
+            message.rerun_script.page_name = page
+            message.rerun_script.page_script_hash = page_hash
+            started = time.perf_counter()
+            await connection.send(message.SerializeToString())
+            while True:
+                answer = ForwardMsg.FromString(await asyncio.wait_for(connection.recv(), 60))
+                if answer.WhichOneof("type") == "new_session":
+                    page_hash = answer.new_session.page_script_hash
+                if answer.WhichOneof("type") == "script_finished":
+                    break
+            times.append(1000 * (time.perf_counter() - started))
+            await asyncio.sleep(1 / 6)
+    return times[3:]
+
+
+def press(port: int, preset: str, epochs: float, while_training) -> tuple[float, float, object]:
+    """Seconds from *Start training* to the first point and from *Stop training* to "stopped", in Chromium."""
+    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.goto(f"http://127.0.0.1:{port}/train?preset={preset}")
+        page.get_by_role("button", name="Start training").wait_for()
+        page.wait_for_timeout(2000)
+        page.get_by_role("button", name="Start training").click()
+        started = time.perf_counter()
+        # The line of this run's progress, and not of the run that was shown before.
+        page.get_by_text(re.compile(rf"epoch [\d.]+ of {epochs:g} · .*images/s")).first.wait_for(timeout=60_000)
+        first_point = time.perf_counter() - started
+        page.wait_for_timeout(5000)
+        found = while_training()
+        page.get_by_role("button", name="Stop training").click()
+        stopped = time.perf_counter()
+        page.get_by_role("button", name="Resume").wait_for(timeout=60_000)
+        stop = time.perf_counter() - stopped
+        browser.close()
+    return first_point, stop, found
+
+
+def weigh(server: psutil.Process) -> tuple[float, float]:
+    """Resident MB of the server and of its workers."""
+    workers = sum(child.memory_info().rss for child in server.children(recursive=True))
+    return server.memory_info().rss / 1e6, workers / 1e6
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--reruns", type=int, default=60)
+    parser.add_argument("--preset", default="codered-final")
+    arguments = parser.parse_args()
+
+    def measure(port: int, when: str) -> list[tuple[str, list[float]]]:
+        # playwright's loop runs in this thread, so the websocket gets a process of its own
+        rows = []
+        for name, page in (("Home", ""), ("Train", "train")):
+            code = (
+                f"import asyncio, sys; sys.path.insert(0, {str(PROJECT / 'benchmarks')!r}); import pages; "
+                f"print(asyncio.run(pages.rerun_times({port}, {page!r}, {arguments.reruns})))"
+            )
+            output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+            rows.append((f"rerun of {name}, {when}", [float(t) for t in output.strip("[]\n").split(",")]))
+        return rows
+
+    with tempfile.TemporaryDirectory() as home, serve(home) as (port, server):
+        asyncio.run(rerun_times(port, "", 3))
+        while not (Path(home) / "cache" / "speed.json").exists():  # it measures the machine first
+            time.sleep(0.5)
+        time.sleep(2)
+        rows = measure(port, "idle")
+
+        def under_load():
+            return measure(port, f"{arguments.preset} training"), weigh(server)
+
+        first_point, stop, (loaded, weight) = press(
+            port, arguments.preset, find_preset(arguments.preset).training.epochs, under_load
+        )
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}")
+    for name, times in rows + loaded:
+        tail = sorted(times)[int(0.95 * len(times))]
+        print(f"{name:<44} median {statistics.median(times):6.1f} ms   95th {tail:6.1f} ms   n={len(times)}")
+    print(f"{'Start training to the first point':<44} {first_point:6.1f} s")
+    print(f"{'Stop training to stopped':<44} {stop:6.1f} s")
+    print(f"{'server / workers / together, training':<44} {weight[0]:.0f} / {weight[1]:.0f} / {sum(weight):.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
