@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -25,7 +26,6 @@ from fmexplore.runs import Run, RunStore
 from fmexplore.settings import Settings
 from fmexplore.speed import read_speed
 from fmexplore.status import (
-    FILE,
     LOCAL_OWNER,
     RESUMABLE,
     Status,
@@ -48,7 +48,6 @@ class JobQueue:
         self.settings, self.store = settings, RunStore(settings)
         self.jobs = settings.cache / "jobs"
         self._workers: dict[Path, subprocess.Popen] = {}
-        self._known: dict[Path, tuple[tuple[int, int], Status]] = {}
         self._lock = FileLock(settings.home / "jobs.lock")
         # The thread takes it, `close` gives it back.
         self._dispatcher = FileLock(settings.home / "dispatcher.lock", thread_local=False)
@@ -240,25 +239,19 @@ class JobQueue:
         return order
 
     def _scan(self) -> list[tuple[Path, Status]]:
-        """Every job whose status can be read, from memory where the file has not changed."""
+        """Every job whose status can be read."""
         found = []
-        for path in self._status_files():
-            try:
-                stat = path.stat()
-                changed = stat.st_mtime_ns, stat.st_ino  # clocks are coarse: two writes can have the same time
-                if path not in self._known or self._known[path][0] != changed:
-                    self._known[path] = changed, read_status(path.parent)
-                if self._known[path][1].task in LANES:
-                    found.append((path.parent, self._known[path][1]))
-            except (OSError, FMExploreError):
-                self._known.pop(path, None)
+        for folder in self._folders():
+            with suppress(FMExploreError):
+                status = read_status(folder)
+                if status.task in LANES:
+                    found.append((folder, status))
         return found
 
-    def _status_files(self) -> Iterator[Path]:
-        for run in self.store.own_runs():
-            yield run.path / FILE
+    def _folders(self) -> Iterator[Path]:
+        yield from (run.path for run in self.store.own_runs())
         if self.jobs.is_dir():
-            yield from (folder / FILE for folder in sorted(self.jobs.iterdir()))
+            yield from sorted(self.jobs.iterdir())
 
     def _clean(self) -> None:
         """Remove finished side jobs, old trash, and in hosted mode runs that are over age."""

@@ -10,7 +10,6 @@ import string
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,7 @@ from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken,
 from fmexplore.schema import Schema
 from fmexplore.settings import SHIPPED, Settings
 from fmexplore.status import LOCAL_OWNER, Status, read_status, write_status
-from fmexplore.storage import read_json, storage_error, write_bytes, write_json
+from fmexplore.storage import read_cached, read_json, storage_error, write_bytes, write_json
 
 if TYPE_CHECKING:
     from fmexplore.progress import Snapshot
@@ -53,13 +52,9 @@ class Run:
     def id(self) -> str:
         return self.path.name
 
-    @cached_property
+    @property
     def config(self) -> RunConfig:
-        path = self.path / "config.json"
-        try:
-            return RunConfig.parse(read_json(path))
-        except ConfigError as error:
-            raise RunBroken(f"{path} is not a run's configuration: {error}") from None
+        return read_cached(self.path / "config.json", _parse_config)
 
     @property
     def status(self) -> Status:
@@ -319,7 +314,8 @@ class RunStore:
         return sum(map(_size, self.folder.rglob("*"))) / 1e6
 
     def owned_by(self, owner: str) -> Iterator[Run]:
-        return (run for run in self.own_runs() if _owner(run) == owner)
+        """The owner's runs, newest first; on a laptop there is one owner, and all runs are theirs."""
+        return (run for run in self.own_runs() if not self.settings.hosted or _owner(run) == owner)
 
 
 def check_weights(config: RunConfig, weights: Arrays, where: str) -> None:
@@ -331,6 +327,13 @@ def check_weights(config: RunConfig, weights: Arrays, where: str) -> None:
             raise RunBroken(
                 f"{where} does not fit its layer table: {name} should be {wanted.get(name)} and is {found.get(name)}."
             )
+
+
+def _parse_config(path: Path) -> RunConfig:
+    try:
+        return RunConfig.parse(read_json(path))
+    except ConfigError as error:
+        raise RunBroken(f"{path} is not a run's configuration: {error}") from None
 
 
 def _run_folders(folder: Path) -> list[Path]:

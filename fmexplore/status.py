@@ -13,7 +13,7 @@ from pydantic import Field
 
 from fmexplore.config import Execution
 from fmexplore.schema import Schema
-from fmexplore.storage import read_json, write_bytes, write_json
+from fmexplore.storage import read_cached, read_json, write_bytes, write_json
 
 State = Literal["queued", "running", "paused", "stopped", "finished", "failed", "interrupted"]
 ACTIVE = ("queued", "running")
@@ -70,8 +70,12 @@ class Status(Schema):
 
 
 def read_status(folder: Path) -> Status:
-    """The status of the work in `folder`. Raises RunBroken for a missing or damaged file, ConfigError if foreign."""
-    return Status.parse(read_json(folder / FILE))
+    """The status of the work in `folder`. Raises RunBroken when the file is missing or damaged, ConfigError if foreign."""
+    return read_cached(folder / FILE, _parse)
+
+
+def _parse(path: Path) -> Status:
+    return Status.parse(read_json(path))
 
 
 def write_status(folder: Path, status: Status) -> Status:

@@ -6,9 +6,14 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from fmexplore.errors import RunBroken, StorageError
+
+Value = TypeVar("Value")
+MOST_KNOWN = 2000
+_known: dict[tuple[Path, Callable], tuple[tuple[int, int, int], Any]] = {}
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -40,6 +45,21 @@ def read_json(path: Path) -> Any:
         raise RunBroken(f"{path} is missing: the run cannot be used; delete it or put the file back.") from None
     except (OSError, ValueError, RecursionError) as error:
         raise RunBroken(f"{path} cannot be read ({error}): the run cannot be used; delete it.") from None
+
+
+def read_cached(path: Path, read: Callable[[Path], Value]) -> Value:
+    """What `read(path)` gives, from memory while the file has not been replaced. For values that nobody changes."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return read(path)  # whose error says it better
+    version = stat.st_ino, stat.st_mtime_ns, stat.st_size
+    known = _known.get((path, read))
+    if known is None or known[0] != version:
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        known = _known[path, read] = version, read(path)
+    return known[1]
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:

@@ -11,6 +11,7 @@ STYLE = """<style>
   .st-key-figure_first [data-testid="stHorizontalBlock"]:first-of-type { flex-direction: column-reverse; }
   .st-key-figure_first [data-testid="stHorizontalBlock"] [data-testid="stHorizontalBlock"] { flex-direction: row; }
 }
+.st-key-owner_component { position: absolute; }
 </style>"""
 
 

@@ -1,5 +1,6 @@
 """Small parts that several pages use: error boundary, data gate, run picker, texts of figures."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,10 +21,20 @@ def boundary() -> Iterator[None]:
     try:
         yield
     except FMExploreError as error:
-        st.error(str(error))
+        st.error(unlinked(str(error)))
     except Exception:
         get_logger(__name__).exception("page failed")
         st.error("Something went wrong on this page. Reload it; the server's log has the details.")
+
+
+def plain(text: str) -> str:
+    """Text that a person has typed, so that markdown shows it as it is."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+.!|$:~-])", r"\\\1", text)
+
+
+def unlinked(message: str) -> str:
+    """A message whose `code` stays code, while a link or picture in what it quotes stays text."""
+    return re.sub(r"([\[\]<>$])", r"\\\1", message)
 
 
 def act(action: Callable[[], str | None], undo: str | None = None) -> None:
@@ -43,7 +54,7 @@ def show_told() -> None:
     if not told:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        (st.error if told["wrong"] else st.info)(told["message"])
+        (st.error if told["wrong"] else st.info)(unlinked(told["message"]))
         if told["undo"]:
             st.button("Undo", on_click=act, args=(lambda: _restore(told["undo"]),))
         st.button("Dismiss", key="dismiss_told", on_click=state.dismiss, type="tertiary")
@@ -67,7 +78,7 @@ def data_gate() -> bool:
         if missing:
             st.write("fmexplore needs Fashion-MNIST: 70,000 small pictures of clothes, a download of 31 MB.")
         else:
-            st.error(problem)
+            st.error(unlinked(problem))
         _fetch_panel(missing)
     return False
 
@@ -85,7 +96,7 @@ def _fetch_panel(missing: bool) -> None:
     status = _fetch_status(folder)
     if status is None or not status.active:
         if status and status.error:
-            st.error(status.error)
+            st.error(unlinked(status.error))
         if missing:
             st.button("Get the data", type="primary", on_click=_start_fetch)
         return

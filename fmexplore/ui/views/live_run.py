@@ -27,7 +27,7 @@ def live_run() -> Run | None:
     try:
         run = state.shown_run()
     except RunNotFound as error:
-        st.error(f"{error} The link may be old, or the run was deleted.")
+        st.error(widgets.unlinked(f"{error} The link may be old, or the run was deleted."))
         return None
     if run is None:
         st.info("Nothing has been trained yet. Choose a preset and press *Start training*.")
@@ -56,7 +56,7 @@ def run_details(run: Run | None) -> None:
 
 def _header(run: Run, status: Status) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{_plain(run.title)}**", width="content")
+        st.markdown(f"**{widgets.plain(run.title)}**", width="content")
         widgets.state_badge(run, status)
         if run.config.training.peeks:
             peeks_badge()
@@ -115,7 +115,7 @@ def _other_runs(run: Run) -> list[Run]:
 
 def _progress(run: Run, status: Status, lines: list[dict]) -> None:
     if status.error:
-        st.error(status.error)
+        st.error(widgets.unlinked(status.error))
     if status.state == "queued":
         _place_in_queue(run)
         return
@@ -146,7 +146,7 @@ def _place_in_queue(run: Run) -> None:
     waiting = queue.waiting()
     place = waiting.index(run.path) if run.path in waiting else 0
     ahead = [Run(path) for path in [*queue.running(), *waiting[:place]]]
-    names = [_plain(other.title) if other.status.owner == owner else "someone else's run" for other in ahead]
+    names = [widgets.plain(other.title) if other.status.owner == owner else "someone else's run" for other in ahead]
     st.progress(0.0, f"Waiting, with {len(ahead)} before it" if ahead else "Starting in a moment")
     if names:
         st.caption(f"Before it: {', '.join(names)}. Owners take turns.")
@@ -228,8 +228,3 @@ def _model_choice(name: str, label: str, choices: tuple[str, ...], value: str) -
         }[name],
         on_change=lambda: widgets.act(lambda: state.change_model(**{name: st.session_state[key]})),
     )
-
-
-def _plain(text: str) -> str:
-    """Text that a person has typed, so that markdown shows it as it is."""
-    return "".join(f"\\{c}" if c in r"\`*_{}[]<>()#+-.!|$:~" else c for c in text)

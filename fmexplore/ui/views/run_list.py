@@ -31,7 +31,7 @@ def _table(runs: Sequence[Run], key: str) -> Run | None:
     rows = pd.DataFrame([_row(run) for run in runs])
     event = st.dataframe(
         rows,
-        key=f"runs_{key}",
+        key=f"runs_{key}_{len(runs)}_{runs[0].id}",  # a row's number means another run when the list changes
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
@@ -118,7 +118,9 @@ def _download(run: Run, key: str) -> None:
 
 @st.dialog("Delete this run?", on_dismiss=lambda: st.session_state.pop("deleting", None))
 def _confirm(run: Run) -> None:
-    st.write(f"{run.title} and its curves, snapshots and weights are removed. For a day it can be undone.")
+    st.write(
+        f"{widgets.plain(run.title)} and its curves, snapshots and weights are removed. For a day it can be undone."
+    )
     with st.container(horizontal=True):
         if st.button("Delete", key="confirm_delete", type="primary"):
             st.session_state.pop("deleting", None)
