@@ -13,7 +13,7 @@ from safetensors.numpy import save as pack
 from fmexplore import models
 from fmexplore.config import RunConfig
 from fmexplore.errors import FMExploreError, RunBroken
-from fmexplore.runs import Run, RunStore
+from fmexplore.runs import Report, Run, RunStore
 from fmexplore.settings import MAX_ZIP_MB
 from fmexplore.status import Result, Status, write_status
 from fmexplore.storage import storage_error
@@ -43,8 +43,7 @@ def unpack_run(store: RunStore, content: bytes, owner: str) -> Run:
         config = RunConfig.parse(json.loads(files["config.json"]))
         result = Result.parse(json.loads(files["result.json"]))
         for line in files["metrics.jsonl"].splitlines():
-            if not {"kind", "step", "epoch"} <= set(json.loads(line)):
-                raise RunBroken("The zip's metrics.jsonl has a line that is not a report: it is not a run's.")
+            Report.parse(json.loads(line))
         models.summarize(config.model)
     except (ValueError, TypeError, RecursionError) as error:
         raise RunBroken(f"The zip is not a run's: a file in it is not JSON ({error}).") from None

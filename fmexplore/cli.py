@@ -101,7 +101,11 @@ def train(
     prepare_process()
     settings = read_settings()
     store = RunStore(settings)
+    fields = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "learning_rate": learning_rate}
+    changes = [f"{name}={value}" for name, value in fields.items() if value is not None] + (set_ or [])
     if resume:
+        if changes or config:
+            raise ConfigError("--resume goes on as the run was started: leave the other settings out.")
         run = store.find(resume)
         store.require_owner(run, LOCAL_OWNER)
         status = run.status
@@ -111,8 +115,6 @@ def train(
         write_status(run.path, status.replace(state="running", **own_process()))
     else:
         chosen = RunConfig.parse(_read_json(config)) if config else find_preset(preset).config
-        fields = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "learning_rate": learning_rate}
-        changes = [f"{name}={value}" for name, value in fields.items() if value is not None] + (set_ or [])
         run = store.create(_change(chosen, changes), state="running", **own_process())
     job = Job(run.path, settings)
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
+from fmexplore.archive import unpack_run
 from fmexplore.config import RunConfig
 from fmexplore.data import PROJECT
 from fmexplore.errors import FMExploreError, NotAllowed, RunBroken
@@ -62,6 +63,12 @@ class JobQueue:
             self._check_limits(owner)
             return self.store.create(config, owner)
 
+    def load_zip(self, content: bytes, owner: str = LOCAL_OWNER) -> Run:
+        """A run from a zip that was downloaded here or elsewhere. Raises NotAllowed, RunBroken, StorageError."""
+        with self._lock:
+            self._check_limits(owner)
+            return unpack_run(self.store, content, owner)
+
     def submit(self, task: str, owner: str = LOCAL_OWNER, **arguments: object) -> Path:
         """Queue other work and return its folder; if the same task waits or runs already, that one's."""
         with self._lock:
@@ -88,6 +95,11 @@ class JobQueue:
             status = run.status
             if status.state in RESUMABLE:
                 self._check_limits(owner, new=False)
+                if self.settings.max_minutes and status.result.seconds > 60 * self.settings.max_minutes:
+                    raise NotAllowed(
+                        f"{run.title} has had its {self.settings.max_minutes:g} minutes on this server: "
+                        "use it as a new configuration with fewer epochs."
+                    )
                 forget_wishes(run.path)
                 write_status(
                     run.path, status.replace(state="queued", queued=time.time(), pid=None, error="", message="")
@@ -194,7 +206,7 @@ class JobQueue:
         write_status(folder, read_status(folder).replace(state="running", started=time.time(), message="Starting"))
         with open(folder / "worker.log", "ab") as log:
             self._workers[folder] = subprocess.Popen(
-                [sys.executable, "-m", "fmexplore.worker", str(folder)],
+                [sys.executable, "-m", "fmexplore.worker", str(folder), str(os.getpid())],
                 cwd=PROJECT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -39,6 +39,30 @@ class Label(Schema):
 
     name: str = Field("", max_length=80)
     starred: bool = False
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Report(Schema):
+    """One line of metrics.jsonl, as `tasks.metrics_line` writes it; checked where it comes from outside."""
+
+    kind: Literal["report", "epoch", "snapshot", "end"]
+    step: int = Field(ge=0)
+    steps: int = Field(ge=1)
+    epoch: float = Field(ge=0)
+    seconds: float = Field(ge=0)
+    images_per_second: float | None = None
+    train_loss: float | None = None
+    train_accuracy: Share | None = None
+    validation_loss: float | None = None
+    validation_accuracy: Share | None = None
+    test_loss: float | None = None
+    test_accuracy: Share | None = None
+    confusion: (
+        Annotated[list[Annotated[list[int], Field(min_length=10, max_length=10)]], Field(min_length=10, max_length=10)]
+        | None
+    ) = None
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class Status(Schema):
 
 
 def read_status(folder: Path) -> Status:
-    """The status of the work in `folder`. Raises RunBroken when the file is missing or damaged, ConfigError if foreign."""
+    """The status of the work in `folder`. Raises RunBroken for a missing or damaged file, ConfigError if foreign."""
     return read_cached(folder / FILE, _parse)
 
 

@@ -5,8 +5,8 @@ import errno
 import json
 import os
 import time
-from pathlib import Path
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from fmexplore.errors import RunBroken, StorageError

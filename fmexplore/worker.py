@@ -84,9 +84,10 @@ def run_job(job: Job, **extra: object) -> None:
         _end_in_vain(job, str(error))
     except FMExploreError as error:
         job.end("failed", error=str(error))
-    except MemoryError:
-        job.end("failed", error="There was not enough memory: use a smaller batch or a smaller network.")
     except Exception as error:
+        if isinstance(error, MemoryError) or "allocate memory" in str(error):  # torch raises a RuntimeError
+            job.end("failed", error="There was not enough memory: use a smaller batch or a smaller network.")
+            return
         traceback.print_exc()
         job.end("failed", error=f"Something went wrong inside ({type(error).__name__}: {error}); see worker.log.")
 
@@ -98,9 +99,8 @@ def _end_in_vain(job: Job, reason: str) -> None:
         job.end("failed", error=reason)
 
 
-def main(folder: Path) -> None:
-    """Work on `folder` as a child of the server."""
-    parent = os.getppid() if hasattr(os, "getppid") else None
+def main(folder: Path, parent: int) -> None:
+    """Work on `folder` as a child of the server, whose process id is `parent`."""
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     prepare_process()
@@ -114,4 +114,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -14,7 +14,7 @@ from fmexplore.errors import RunBroken, StorageError
 from fmexplore.runs import RunStore
 from fmexplore.settings import MAX_ZIP_MB, Settings
 
-LINE = {"kind": "epoch", "step": 4, "steps": 8, "epoch": 0.5, "train_loss": 1.5}
+LINE = {"kind": "epoch", "step": 4, "steps": 8, "epoch": 0.5, "seconds": 2.0, "train_loss": 1.5}
 
 
 @pytest.fixture

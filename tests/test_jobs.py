@@ -9,9 +9,12 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
+from fmexplore import models
+from fmexplore.archive import pack_run
 from fmexplore.config import RunConfig
 from fmexplore.data import PROJECT
 from fmexplore.errors import ConfigError, NotAllowed
@@ -461,3 +464,22 @@ def test_only_one_of_two_dispatchers_starts_workers_and_the_other_follows_when_i
             wait_for(lambda: list(first._workers) == [other.path])
             wait_for_state(other, "finished")
     assert (other.path / "worker.log").read_text() == ""
+
+
+def test_a_zip_is_loaded_within_the_limits_of_the_server(home, tiny):
+    queue = JobQueue(Settings(home=home, hosted=True, max_runs=1))
+    run = queue.store.create(tiny, "a", state="finished")
+    shapes = models.tensor_shapes(models.summarize(tiny.model))
+    run.write_weights({name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+    content = pack_run(run)
+    assert queue.load_zip(content, "b").config == tiny
+    with pytest.raises(NotAllowed, match="keeps 1 for each"):
+        queue.load_zip(content, "a")
+
+
+def test_a_run_that_has_used_its_minutes_is_not_resumed(home, tiny):
+    queue = JobQueue(Settings(home=home, hosted=True, max_minutes=1))
+    run = queue.store.create(tiny, "a", state="stopped", result={"seconds": 61})
+    with pytest.raises(NotAllowed, match="has had its 1 minutes"):
+        queue.resume(run, "a")
+    assert run.status.state == "stopped"

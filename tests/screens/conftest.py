@@ -14,20 +14,19 @@ from fmexplore.settings import read_settings
 from fmexplore.status import write_status
 from fmexplore.ui import cache
 
-HOME, TRAIN = "screens/start/home.py", "screens/train/train.py"
-
 
 class Page:
     """One browser tab: what it shows as texts, and what people do there."""
 
     def __init__(self) -> None:
         self.at = AppTest.from_file(PROJECT / "streamlit_app.py", default_timeout=60)
+        self.opened = False
 
     def open(self, page: str, **query: str) -> "Page":
         """Follow a link; the session goes on."""
-        if not self.at.session_state.filtered_state.get("opened"):
+        if not self.opened:
             self.at.run()  # registers the pages
-            self.at.session_state["opened"] = True
+            self.opened = True
         self.at.query_params.clear()
         for name, value in query.items():
             self.at.query_params[name] = value
@@ -68,17 +67,10 @@ class Page:
         return self.whole()
 
     def edit_layers(self, layers: list[dict]) -> "Page":
-        """What the layer table sends after an edit."""
-        from fmexplore.ui import state
-
-        # The component's trigger cannot be fired without a browser; its callback does just this.
-        draft = self.at.session_state["draft"]
-        self.at.session_state["draft"] = {
-            **draft,
-            "model": {**draft["model"], "layers": layers},
-            "preset": state._custom(draft["preset"]),
-        }
-        return self.run()
+        """Send what the layer table sends after an edit; needs the `layer_editor`."""
+        self.set("details", "Layers")
+        self.at.session_state["edited_layers"] = layers
+        return self.click("Send the edit")
 
     def choose_row(self, row: int) -> "Page":
         self.at.session_state[self.at.dataframe[0].key] = {"selection": {"rows": [row], "columns": []}}
@@ -123,6 +115,16 @@ def hosted(app, monkeypatch):
         return made
 
     return page
+
+
+@pytest.fixture
+def layer_editor(monkeypatch):
+    """A button in place of the layer table: AppTest runs no script of a component."""
+
+    def table(model, rows, error, key, on_edit):
+        st.button("Send the edit", on_click=lambda: on_edit(st.session_state["edited_layers"]))
+
+    monkeypatch.setattr("fmexplore.ui.views.live_run.layer_table", table)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from fmexplore import models
-from fmexplore.archive import pack_run, unpack_run
+from fmexplore.archive import pack_run
 from fmexplore.errors import FMExploreError
 from fmexplore.runs import Run
 from fmexplore.settings import MAX_ZIP_MB
@@ -148,5 +148,5 @@ def _upload(key: str) -> None:
             max_upload_size=MAX_ZIP_MB,
         )
         if file and st.button("Load it", key=f"load_{key}"):
-            widgets.act(lambda: f"{unpack_run(cache.store(), file.getvalue(), state.owner()).title} was loaded.")
+            widgets.act(lambda: f"{cache.queue().load_zip(file.getvalue(), state.owner()).title} was loaded.")
             st.rerun()

@@ -1,0 +1,286 @@
+"""The Home page: what it is, the first training, and the list of runs with all that can be done there."""
+
+import io
+import zipfile
+
+import pytest
+
+from fmexplore import jobs
+from fmexplore.archive import pack_run
+from fmexplore.data import FILES
+from fmexplore.errors import NotAllowed
+from fmexplore.runs import Run, RunStore
+from fmexplore.settings import SHIPPED
+from fmexplore.status import write_status
+from fmexplore.ui import cache
+from fmexplore.ui.state import HOME_PAGE as HOME
+from fmexplore.ui.state import TRAIN_PAGE as TRAIN
+
+
+def test_it_says_what_it_is_and_what_to_do_first(app):
+    page = app().open(HOME)
+    assert page.at.title[0].value == "Watch a network learn to tell clothes apart"
+    assert not page.buttons["Train one now"].disabled
+    assert "No runs yet" in page.text
+
+
+def test_train_one_now_queues_the_quick_preset_and_shows_it(app, store):
+    page = app().open(HOME).click("Train one now")
+    (run,) = store.own_runs()
+    assert run.config.preset == "quick"
+    assert run.status.state == "queued"
+    assert page.link == run.id
+    assert "Start training" in page.buttons
+
+
+def test_the_shipped_run_is_shown_growing(app, monkeypatch):
+    monkeypatch.setattr(RunStore, "shipped_runs", lambda self: [Run(SHIPPED / "quick", shipped=True)])
+    page = app().open(HOME)
+    assert "classes come apart" in page.text
+    assert page.at.get_by_key("strip")
+    assert page.names == ["quick"]
+    page.choose_row(0)
+    assert {"Open", "Use as a new configuration"} <= page.buttons.keys()
+    assert not {"Delete", "Star"} & page.buttons.keys()
+
+
+def test_a_link_with_a_run_leads_to_its_page(app, make_run):
+    run = make_run(name="mine")
+    page = app().open(HOME, run=run.id)
+    assert page.link == run.id
+    assert "**mine**" in page.text
+
+
+# --- the data set ---
+
+
+@pytest.fixture
+def no_data(tmp_path, monkeypatch):
+    folder = tmp_path / "nothing"
+    folder.mkdir()
+    monkeypatch.setenv("FMEXPLORE_DATA", str(folder))
+
+
+@pytest.mark.parametrize("screen", [HOME, TRAIN])
+def test_without_the_data_set_it_is_offered(app, no_data, screen):
+    page = app().open(screen)
+    assert page.at.subheader[0].value == "First, the data set"
+    assert "31 MB" in page.text
+    page.click("Get the data")
+    (folder,) = (folder for folder in cache.queue().jobs.iterdir() if "fetch" in folder.name)
+    assert "Starting" in page.text
+    assert "Get the data" not in page.buttons
+    page.open(screen)
+    assert "Starting" in page.text, "a second visit shows the same fetch"
+    write_status(folder, jobs.read_status(folder).replace(state="failed", error="The network is down: try again."))
+    page.run()
+    assert page.errors == ["The network is down: try again."]
+    assert "Get the data" in page.buttons
+
+
+@pytest.mark.parametrize("screen", [HOME, TRAIN])
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"])
+def test_a_damaged_file_is_named(app, drawn_folder, screen, name):
+    assert name in FILES
+    file = drawn_folder / f"{name}.gz"
+    file.write_bytes(file.read_bytes()[:100])
+    page = app().open(screen)
+    assert page.at.subheader[0].value == "The data set is damaged"
+    assert name in page.errors[0]
+
+
+# --- the list of runs ---
+
+
+def test_runs_are_listed_newest_first_with_their_figures(app, make_run, tiny):
+    make_run(name="older")
+    make_run("stopped", name="newer", config=tiny.replace(training={"validation": "test", "epochs": 1}))
+    page = app().open(HOME)
+    rows = page.at.dataframe[0].value
+    assert sorted(rows["name"]) == ["newer", "older"]
+    newer = rows[rows["name"] == "newer"].iloc[0]
+    assert (newer["preset"], newer["accuracy"], newer["state"]) == ("tiny (peeks)", 0.8, "stopped")
+
+
+def test_a_run_is_renamed(app, make_run):
+    run = make_run()
+    page = app().open(HOME).choose_row(0)
+    page.set(f"name_home_{run.id}", "  my *first* run ")
+    assert page.names == ["my *first* run"]
+    assert run.label.name == "my *first* run"
+
+
+def test_a_run_is_starred_and_the_star_removed(app, make_run):
+    run = make_run(name="mine")
+    page = app().open(HOME).choose_row(0).click("Star")
+    assert run.label.starred
+    assert page.names == ["★ mine"]
+    page.click("Remove star")
+    assert not run.label.starred
+    assert page.names == ["mine"]
+
+
+def test_a_run_is_opened(app, make_run):
+    run = make_run()
+    page = app().open(HOME).choose_row(0).click("Open")
+    assert page.link == run.id
+    assert "79.0 % of the test images are right" in page.text
+
+
+def test_a_run_becomes_the_next_configuration(app, make_run, tiny):
+    config = tiny.replace(training={"epochs": 7.5})
+    make_run(config=config)
+    page = app().open(HOME).choose_row(0).click("Use as a new configuration")
+    assert page.at.session_state["draft"] == config.model_dump(mode="json")
+    assert page.at.get_by_key("field:epochs").value == 7.5
+
+
+def test_deleting_asks_first_and_can_be_undone(app, make_run, store):
+    run = make_run(name="precious [run](x)")
+    page = app().open(HOME).choose_row(0).click("Delete")
+    assert r"precious \[run\]\(x\) and its curves" in page.text
+    assert store.own_runs()
+    page.click("Keep it")
+    assert store.own_runs()
+    assert "Keep it" not in page.buttons
+    page.click("Delete")
+    page.at.get_by_key("confirm_delete").click().run()
+    page.whole()
+    assert not store.own_runs()
+    assert page.names == []
+    assert r"precious \[run\](x) was deleted" in page.text
+    page.click("Undo")
+    assert page.names == ["precious [run](x)"]
+    assert store.find(run.id).status.state == "finished"
+    assert "is back" in page.text
+    page.click("Dismiss")
+    assert "is back" not in page.text
+
+
+def test_the_run_in_the_link_goes_with_its_deletion(app, make_run):
+    run = make_run()
+    page = app().open(TRAIN, run=run.id).set("details", "Earlier runs").choose_row(0).click("Delete")
+    page.at.get_by_key("confirm_delete").click().run()
+    page.whole()
+    assert page.link is None
+    assert "Undo" in page.buttons
+
+
+def test_a_chosen_row_does_not_become_another_run_when_the_list_grows(app, make_run):
+    make_run(name="mine")
+    page = app().open(HOME).choose_row(0)
+    assert "Delete" in page.buttons
+    make_run(name="of another tab")
+    page.run()
+    assert "Delete" not in page.buttons
+
+
+def test_a_run_that_trains_is_not_deleted(app, make_run, store):
+    make_run("running", started=4e9, ended=None)  # has just been started
+    page = app().open(HOME).choose_row(0).click("Delete")
+    page.at.get_by_key("confirm_delete").click().run()
+    assert "stop it first" in page.whole().errors[0]
+    assert store.own_runs()
+
+
+@pytest.mark.parametrize("file", ["config.json", "status.json", "metrics.jsonl"])
+@pytest.mark.parametrize("content", ["{", '{"format": 7}', "[" * 100_000])
+def test_a_broken_run_is_listed_and_the_pages_stay_usable(app, make_run, file, content):
+    broken = make_run(name="broken one")
+    make_run(name="whole one")
+    (broken.path / file).write_text(content + "\n")
+    page = app().open(HOME)
+    assert sorted(page.names) == ["broken one", "whole one"]
+    states = dict(zip(page.names, page.at.dataframe[0].value["state"], strict=True))
+    assert states["broken one"] == ("finished" if file == "metrics.jsonl" else "broken")
+    page.choose_row(page.names.index("broken one"))
+    assert "Delete" in page.buttons
+    if states["broken one"] == "broken":
+        assert "Open" not in page.buttons
+        assert file in page.errors[0]
+    page.open(TRAIN, run=broken.id)
+    assert any(file in error for error in page.errors) or (file, content[:2]) == ("metrics.jsonl", '{"')
+    assert not page.buttons["Start training"].disabled
+
+
+def zip_of(files: dict[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def load(page, content: bytes) -> None:
+    page.at.get_by_key("zip_home").set_value(("run.zip", content, "application/zip")).run()
+    page.click("Load it")
+
+
+def test_a_run_is_loaded_from_its_zip(app, make_run, store):
+    run = make_run()
+    page = app().open(HOME)
+    load(page, pack_run(run))
+    assert "was loaded" in page.text
+    assert len(page.names) == 2
+    assert [other.config for other in store.own_runs()] == [run.config] * 2
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"PK", "not a whole zip"), (zip_of({"../x": ""}), "climbs out"), (zip_of({"a [b](c).txt": ""}), r"\[b\](c)")],
+)
+def test_a_foreign_zip_is_refused_with_its_reason(app, make_run, store, content, reason):
+    make_run()
+    page = app().open(HOME)
+    load(page, content)
+    assert reason in page.errors[0]
+    assert len(store.own_runs()) == 1
+
+
+# --- a hosted server ---
+
+
+def test_owners_do_not_see_each_others_runs(hosted, store):
+    ann, bob = hosted("a").open(HOME), hosted("b").open(HOME)
+    ann.click("Train one now")
+    assert len(ann.open(HOME).names) == 1
+    assert bob.run().names == []
+    (run,) = store.own_runs()
+    assert run.status.owner not in ("a" * 32, "local"), "the key itself is kept secret"
+    assert bob.at.get_by_key("picked_run") is None
+
+
+def test_a_browser_without_a_key_is_no_owner_yet(app, monkeypatch):
+    monkeypatch.setenv("FMEXPLORE_HOSTED", "1")
+    page = app().open(HOME)
+    assert page.buttons["Train one now"].disabled
+    assert page.open(TRAIN).buttons["Start training"].disabled
+
+
+@pytest.mark.parametrize("key", ["", "short", "../../etc", "g" * 32, "A" * 32])
+def test_a_cookie_that_is_no_key_makes_no_owner(app, monkeypatch, key):
+    monkeypatch.setenv("FMEXPLORE_HOSTED", "1")
+    monkeypatch.setattr("streamlit.runtime.context.ContextProxy.cookies", {"fmexplore_owner": key})
+    assert app().open(HOME).buttons["Train one now"].disabled
+
+
+def test_the_cookie_makes_the_owner_of_the_next_visit(app, hosted, monkeypatch, store):
+    hosted("a").open(HOME).click("Train one now")
+    monkeypatch.setattr("streamlit.runtime.context.ContextProxy.cookies", {"fmexplore_owner": "a" * 32})
+    assert len(app().open(HOME).names) == 1
+
+
+def test_how_long_a_run_is_kept_is_said(hosted, store):
+    page = hosted("a").open(HOME).click("Train one now").open(HOME)
+    assert "kept until" in page.at.dataframe[0].value["state"][0]
+
+
+def test_another_owners_run_is_not_deleted_by_its_id(hosted, store):
+    hosted("a").open(HOME).click("Train one now")
+    (run,) = store.own_runs()
+    bob = hosted("b").open(HOME)
+    bob.at.session_state["deleting"] = run.id
+    bob.run()
+    assert "Keep it" not in bob.buttons
+    with pytest.raises(NotAllowed):
+        cache.store().delete(run, "b" * 16)
