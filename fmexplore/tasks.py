@@ -32,7 +32,8 @@ FIGURES = (
 def train_run(job: "Job", listen: Callable[["Progress"], None] = lambda _: None) -> State:
     """Train the run in the job's folder, from its saved state if it has one, and keep all that it yields."""
     job.update(message="Starting: loading torch and the data set")
-    from fmexplore.training import choose_execution, train
+    from fmexplore.execution import choose_execution
+    from fmexplore.training import train
 
     run = Run(job.folder)
     config, images = run.config, data.load()
@@ -93,8 +94,8 @@ def _follow(job: "Job", run: Run, trainer: "train", listen: Callable[["Progress"
 def measure_speed(job: "Job") -> State:
     """Time a few steps of a network that computes and of one that mostly starts steps, for estimates."""
     job.update(message="Measuring this machine")
+    from fmexplore.execution import choose_execution
     from fmexplore.presets import find_preset
-    from fmexplore.training import choose_execution
 
     images = data.load()
     worker_mb = psutil.Process().memory_info().rss / 1e6

@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import math
-import os
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from torch import Tensor
 from fmexplore.augment import augment
 from fmexplore.config import Augmentation, Execution, TrainConfig
 from fmexplore.data import DataSet, Split
-from fmexplore.errors import ConfigError, TrainingDiverged
+from fmexplore.errors import TrainingDiverged
 from fmexplore.evaluation import Predictions, predict, predict_batches
 from fmexplore.models import Model, flops, summarize
 from fmexplore.networks import Network, build, to_input
@@ -33,6 +32,7 @@ from fmexplore.progress import Progress, Snapshot
 FEATURE_IMAGES = 2000  # of the validation images, at each snapshot
 PROBE_IMAGES, PROBE_EVERY = 256, 2560  # validation within an epoch, for about 3 % of the time
 REPORT_FLOPS = 15e9  # half a second of a slow laptop: at least two reports a second
+CPU = Execution()  # one thread in fp32, the only way that gives the same bits anywhere
 REPORT_IMAGES = 2500  # at most, between two reports
 
 
@@ -76,7 +76,7 @@ class train(Iterator[Progress]):
     """Train `model` on `data` as `config` says, yielding Progress at least once a step.
 
     Close it, or just stop asking, to stop or pause; `state` can be saved between two steps and given to a later call
-    as `resume`. `execution` fixes device, precision and threads (default: `choose_execution`).
+    as `resume`. `execution` fixes device, precision and threads; `execution.choose_execution` finds the fastest.
     Raises ConfigError for a table that cannot be built, TrainingDiverged when the loss is no longer finite; the
     network then holds the last finite weights.
     """
@@ -86,11 +86,11 @@ class train(Iterator[Progress]):
         model: Model,
         config: TrainConfig,
         data: DataSet,
-        execution: Execution | None = None,
+        execution: Execution = CPU,
         resume: tuple[dict[str, Tensor], dict] | None = None,
     ) -> None:
         self.config, self.data = config, data
-        self.execution = execution or choose_execution(model, config)
+        self.execution = execution
         self.device = torch.device(self.execution.device)
         network = build(model, config.seed).to(self.device)
         self.state = TrainState(network, Optimizer(network, config))
@@ -129,7 +129,7 @@ class train(Iterator[Progress]):
         scalars = self.state.scalars
         self._clock = time.perf_counter() - scalars["seconds"]
         self._keep_good()
-        with _threads(self.execution):
+        with use_threads(self.execution):
             self.state.network.train()
             while True:
                 step = scalars["step"]
@@ -143,14 +143,15 @@ class train(Iterator[Progress]):
                     yield from self._evaluate("epoch" if full else "snapshot")
                 if step >= self.steps or scalars["stopped"]:
                     break
-                self._step(step)
+                self.take_step(step)
                 scalars |= {"step": step + 1, "due": "report"}
                 yield self._progress("step")
             if self.state.best:
                 self.state.network.load_state_dict(self.state.best)
             yield from self._finish()
 
-    def _step(self, step: int) -> None:
+    def take_step(self, step: int) -> None:
+        """Learn from one batch; nothing else that may be due at `step`."""
         config, window = self.config, self.state.scalars["window"]
         epoch, position = divmod(step, self.steps_per_epoch)
         started = time.perf_counter()
@@ -283,74 +284,9 @@ def _empty_window() -> dict:
     return {"loss": 0.0, "right": 0, "seen": 0, "seconds": 0.0}
 
 
-def choose_execution(model: Model, config: TrainConfig) -> Execution:
-    """Device, precision and threads for this network, the free ones chosen by a few timed steps on drawn images.
-
-    Takes about a second. bf16, where the CPU has it, and all cores are kept unless the other is a tenth faster.
-    """
-    device = _find_device(config.device)
-    if device != "cpu":
-        precision = config.precision if config.precision != "auto" else ("bf16" if device == "cuda" else "fp32")
-        return Execution(device=device, precision=precision, threads=config.threads or _cores())
-    most = config.threads or _cores()
-    if config.precision == "auto":
-        bf16, fp32 = (Execution(precision=precision, threads=most) for precision in ("bf16", "fp32"))
-        best = _race(model, config, *((bf16, fp32) if _has_bf16() else (fp32,)))
-    else:
-        best = _race(model, config, Execution(precision=config.precision, threads=most))
-    return best if config.threads or most == 1 else _race(model, config, best, best.replace(threads=1))
-
-
-def _race(model: Model, config: TrainConfig, *candidates: Execution) -> Execution:
-    """Time a few steps of each in turn; the first wins unless another is a tenth faster. With its images per second.
-
-    The shortest step counts, as what else the machine does can only make a step longer.
-    """
-    rng = np.random.default_rng(0)
-    count = config.batch_size * 2
-    drawn = Split(rng.integers(0, 256, (count, 28, 28), np.uint8), rng.integers(0, 10, count, np.uint8))
-    config = config.replace(validation="none", early_stopping=None, epochs=1000)
-    runs = [train(model, config, DataSet(drawn, drawn), candidate) for candidate in candidates]
-    best = [math.inf] * len(runs)
-    started = time.perf_counter()
-    for round_ in range(8):
-        if round_ >= 2 and time.perf_counter() - started > 0.3 * len(runs):
-            break
-        for position, run in enumerate(runs):
-            with _threads(candidates[position]):
-                run.state.network.train()
-                before = run.state.scalars["window"]["seconds"]
-                run._step(round_)
-                best[position] = min(best[position], run.state.scalars["window"]["seconds"] - before)
-    rates = [config.batch_size / seconds for seconds in best]
-    fastest = max(range(len(rates)), key=rates.__getitem__)
-    winner = fastest if rates[fastest] > 1.1 * rates[0] else 0
-    return candidates[winner].replace(images_per_second=rates[winner])
-
-
-def _find_device(wanted: str) -> str:
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if wanted == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if available[name])
-    if not available[wanted]:
-        raise ConfigError(f"device is {wanted!r}, which this machine does not have: choose 'auto' or 'cpu'.")
-    return wanted
-
-
-def _has_bf16() -> bool:
-    """Whether the CPU multiplies bf16 in hardware; elsewhere it is slower than fp32."""
-    return any(getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-
-
-def _cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS and Windows
-        return os.cpu_count() or 1
-
-
 @contextmanager
-def _threads(execution: Execution) -> Iterator[None]:
+def use_threads(execution: Execution) -> Iterator[None]:
+    """Let torch use the threads of `execution` inside, and as many as before afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(execution.threads)
     try:

@@ -19,7 +19,7 @@ SCREEN = [path for path in (ROOT / "streamlit_app.py", *sorted((ROOT / "screens"
 LAYERS = (
     *("errors", "schema", "shapes", "storage", "settings", "models", "config", "papers", "presets", "data"),
     *("figures", "evaluation", "progress"),
-    *("networks", "augment", "optimizers", "training"),
+    *("networks", "augment", "optimizers", "training", "execution"),
     *("status", "runs", "archive", "speed", "jobs", "tasks", "worker", "cli", "__main__"),
 )
 WITHOUT_TORCH = ("jobs", "runs", "archive", "presets", "speed", "data", "evaluation", "progress", "status", "cli")

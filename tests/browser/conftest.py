@@ -1,0 +1,214 @@
+"""The whole app on the real data set, in Chromium: a server of its own for each test file."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from fmexplore.data import PROJECT
+from fmexplore.runs import Run, RunStore
+from fmexplore.settings import Settings
+
+PATIENCE = 90  # seconds, for anything: the machine may be busy
+READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+ARGUMENTS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
+    *("--disable-sync", "--no-first-run"),
+)
+
+
+def find_chromium() -> str:
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    if os.environ.get("CI"):
+        pytest.fail("There is no Chromium, and CI is set.")
+    pytest.skip("There is no Chromium: `apt-get install chromium` (or `make chromium`) enables the browser tests.")
+
+
+@pytest.fixture(scope="session")
+def chromium(real) -> Iterator[Browser]:
+    path = find_chromium()
+    expect.set_options(timeout=PATIENCE * 1000)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+class Server:
+    """One `streamlit run` with a home of its own; `start` after `kill` is a restart."""
+
+    def __init__(self, home: Path, **environment: str) -> None:
+        self.home, self.port = home, _free_port()
+        self.environment = {**os.environ, "FMEXPLORE_HOME": str(home), **environment}
+        if "FMEXPLORE_HOSTED" not in environment:
+            self.environment.pop("FMEXPLORE_HOSTED", None)
+        self.store = RunStore(Settings(home=home))
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = home / "server.log"
+        self._process: subprocess.Popen | None = None
+        self.start()
+
+    def start(self) -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
+        options = {"address": "127.0.0.1", "port": str(self.port), "headless": "true", "fileWatcherType": "none"}
+        with open(self.log, "ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
+                + [part for name, value in options.items() for part in (f"--server.{name}", value)],
+                cwd=PROJECT,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=5) as answer:
+                    if answer.status == 200:
+                        return
+            except OSError:
+                assert self._process.poll() is None, self.log.read_text()
+                time.sleep(0.1)
+        pytest.fail(f"The server did not start: {self.log.read_text()}")
+
+    def kill(self) -> None:
+        """As the out-of-memory killer would; its workers live on for a moment."""
+        assert self._process
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def workers(self) -> list[psutil.Process]:
+        return [
+            process
+            for process in psutil.process_iter(["cmdline"])
+            if any(str(self.home) in part for part in process.info["cmdline"] or [])
+        ]
+
+    def close(self) -> None:
+        """Leave no process behind."""
+        workers = self.workers()
+        self.kill()
+        for worker in {*workers, *self.workers()}:
+            try:
+                worker.kill()
+                worker.wait(30)
+            except psutil.Error:
+                continue
+
+    def runs(self) -> list[Run]:
+        return self.store.own_runs()
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def server(chromium, tmp_path_factory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("home"))
+    yield made
+    made.close()
+
+
+class Tab:
+    """A browser tab, with what people do in it."""
+
+    def __init__(self, page: Page, server: Server) -> None:
+        self.page, self.server = page, server
+
+    @property
+    def main(self) -> Locator:
+        return self.page.get_by_test_id("stMain")
+
+    def open(self, path: str = "/train") -> "Tab":
+        self.page.goto(self.server.url + path)
+        return self.settle()
+
+    def settle(self) -> "Tab":
+        self.page.wait_for_selector(READY, timeout=PATIENCE * 1000)
+        return self
+
+    def sees(self, text: str | re.Pattern) -> "Tab":
+        expect(self.main.get_by_text(text).first).to_be_visible()
+        return self
+
+    def button(self, name: str) -> Locator:
+        return self.main.get_by_role("button", name=name, exact=True)
+
+    def press(self, name: str) -> "Tab":
+        self.button(name).click()
+        return self
+
+    def state(self, name: str) -> "Tab":
+        """Wait for the badge of the run."""
+        expect(self.main.get_by_test_id("stMarkdownContainer").get_by_text(name, exact=True).first).to_be_visible()
+        return self
+
+    def enter(self, label: str, value: object) -> "Tab":
+        field = self.main.get_by_label(label, exact=True).locator("visible=true").first
+        field.fill(str(value))
+        field.press("Enter")
+        return self.settle()
+
+    def choose_preset(self, name: str) -> "Tab":
+        box = self.main.get_by_role("combobox", name=re.compile("Preset"))
+        box.fill(name)
+        box.press("Enter")
+        return self.settle()
+
+    def view(self, name: str) -> "Tab":
+        """Choose what is shown below the chart."""
+        self.main.get_by_role("radio", name=name).or_(self.button(name)).first.click()
+        return self.settle()
+
+    def start(self, epochs: float) -> Run:
+        """Train the shown network for a fraction of an epoch."""
+        before = {run.id for run in self.server.runs()}
+        self.enter("Epochs", epochs)
+        self.press("Start training")
+        eventually(lambda: {run.id for run in self.server.runs()} - before)
+        (run,) = (run for run in self.server.runs() if run.id not in before)
+        expect(self.page).to_have_url(re.compile(f"run={run.id}"))
+        return run
+
+    @property
+    def chart(self) -> Locator:
+        return self.main.locator("canvas").first
+
+
+def eventually(found: Callable[[], object], seconds: float = PATIENCE) -> None:
+    deadline = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def tab(chromium, server) -> Iterator[Callable[..., Tab]]:
+    """Makes tabs, each with cookies of its own; options as for a new browser context."""
+    contexts = []
+
+    def make(**options) -> Tab:
+        context = chromium.new_context(**{"viewport": {"width": 1400, "height": 900}, **options})
+        context.set_default_timeout(PATIENCE * 1000)
+        contexts.append(context)
+        return Tab(context.new_page(), server)
+
+    yield make
+    for context in contexts:
+        context.close()
