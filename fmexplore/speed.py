@@ -16,7 +16,7 @@ from fmexplore.config import Execution, RunConfig
 from fmexplore.errors import FMExploreError
 from fmexplore.schema import Schema
 from fmexplore.settings import Settings
-from fmexplore.storage import read_json, write_json
+from fmexplore.storage import read_cached, read_json, write_json
 
 TRAINING_IMAGES = 60_000
 RATIOS_KEPT = 20
@@ -31,7 +31,6 @@ class Speed(Schema):
     flops_per_second: float = Field(gt=0)
     step_seconds: float = Field(ge=0)
     worker_mb: float = Field(ge=0)  # a worker with torch and the data set, before it trains
-    executions: dict[str, Execution] = Field(default_factory=dict)  # chosen once for a network and batch size
     seconds_per_epoch: dict[str, float] = Field(default_factory=dict)  # of finished runs, evaluations included
     ratios: tuple[float, ...] = ()  # measured / estimated, of the last finished runs
 
@@ -45,29 +44,54 @@ class Estimate:
     basis: str
 
 
-def _path(settings: Settings) -> Path:
-    return settings.cache / "speed.json"
-
-
 def read_speed(settings: Settings) -> Speed | None:
     """What is known of this machine, or None before it was measured."""
     try:
-        return Speed.parse(read_json(_path(settings)))
+        return read_cached(settings.cache / "speed.json", _parse)
     except FMExploreError:  # absent or broken: it is measured again
         return None
 
 
+def _parse(path: Path) -> Speed:
+    return Speed.parse(read_json(path))
+
+
 def update_speed(settings: Settings, **changes: object) -> Speed:
     """Add to what is known; dicts are merged. The first call must give all fields without a default."""
-    settings.cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(settings.cache / "speed.lock"):
+    with _lock(settings):
         known = read_speed(settings)
         values = known.model_dump(mode="json") if known else {}
         for name, value in changes.items():
             values[name] = {**values.get(name, {}), **value} if isinstance(value, dict) else value
         speed = Speed.parse(values)
-        write_json(_path(settings), speed.model_dump(mode="json"))
+        write_json(settings.cache / "speed.json", speed.model_dump(mode="json"))
     return speed
+
+
+def known_execution(settings: Settings, config: RunConfig) -> Execution | None:
+    """What was chosen when such a training first ran here; choosing again could change its curve."""
+    return _read_executions(settings).get(execution_key(config))
+
+
+def keep_execution(settings: Settings, config: RunConfig, chosen: Execution) -> None:
+    """Remember a choice for later trainings of the kind."""
+    with _lock(settings):
+        known = _read_executions(settings) | {execution_key(config): chosen}
+        values = {key: execution.model_dump(mode="json") for key, execution in known.items()}
+        write_json(settings.cache / "executions.json", values)
+
+
+def _read_executions(settings: Settings) -> dict[str, Execution]:
+    try:
+        values = read_json(settings.cache / "executions.json")
+        return {key: Execution.parse(value) for key, value in values.items()}
+    except (FMExploreError, AttributeError):  # absent or broken: they are chosen again
+        return {}
+
+
+def _lock(settings: Settings) -> FileLock:
+    settings.cache.mkdir(parents=True, exist_ok=True)
+    return FileLock(settings.cache / "speed.lock")
 
 
 def execution_key(config: RunConfig) -> str:

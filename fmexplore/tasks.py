@@ -11,7 +11,7 @@ from fmexplore.config import RunConfig
 from fmexplore.errors import TrainingDiverged
 from fmexplore.evaluation import confusion_matrix
 from fmexplore.runs import Arrays, Run
-from fmexplore.speed import execution_key, learn_from_run, read_speed, update_speed
+from fmexplore.speed import keep_execution, known_execution, learn_from_run, update_speed
 from fmexplore.status import Result, State
 
 if TYPE_CHECKING:
@@ -38,16 +38,13 @@ def train_run(job: "Job", listen: Callable[["Progress"], None] = lambda _: None)
     run = Run(job.folder)
     config, images = run.config, data.load()
     resume = _read_resume(run)
-    if job.status.execution is None:
+    execution = job.status.execution or known_execution(job.settings, config)
+    if execution is None:
         job.update(message="Starting: choosing precision and threads")
-        key, speed = execution_key(config), read_speed(job.settings)
-        chosen = speed.executions.get(key) if speed else None
-        if chosen is None:
-            chosen = choose_execution(config.model, config.training)
-            if speed:
-                update_speed(job.settings, executions={key: chosen.model_dump()})
-        job.update(execution=chosen)
-    trainer = train(config.model, config.training, images, job.status.execution, resume)
+        execution = choose_execution(config.model, config.training)
+        keep_execution(job.settings, config, execution)
+    job.update(execution=execution)
+    trainer = train(config.model, config.training, images, execution, resume)
     run.keep_metrics(trainer.state.scalars["step"], trainer.state.scalars["due"])
     job.update(message="")
     try:
@@ -99,11 +96,11 @@ def measure_speed(job: "Job") -> State:
 
     images = data.load()
     worker_mb = psutil.Process().memory_info().rss / 1e6
-    seconds, work, known = [], [], {}
+    seconds, work = [], []
     for name in ("team4-ann", "codered-final"):
         config = find_preset(name).config
         chosen = choose_execution(config.model, config.training)
-        known[execution_key(config)] = chosen.model_dump()
+        keep_execution(job.settings, config, chosen)
         batch = config.training.batch_size
         seconds.append(batch / chosen.images_per_second)
         work.append(3 * _flops(config) * batch)
@@ -111,7 +108,7 @@ def measure_speed(job: "Job") -> State:
     # Two steps, two unknowns; a machine so fast that overhead is all still gets a positive rate.
     rate = (work[1] - work[0]) / max(seconds[1] - seconds[0], 1e-4)
     overhead = max(seconds[0] - work[0] / rate, 0.0)
-    update_speed(job.settings, flops_per_second=rate, step_seconds=overhead, worker_mb=worker_mb, executions=known)
+    update_speed(job.settings, flops_per_second=rate, step_seconds=overhead, worker_mb=worker_mb)
     return "finished"
 
 

@@ -5,7 +5,16 @@ import pytest
 from fmexplore.config import Execution
 from fmexplore.models import Activation, Conv, Dense, Flatten, GlobalAvgPool, Model
 from fmexplore.settings import Settings
-from fmexplore.speed import RATIOS_KEPT, estimate, execution_key, learn_from_run, read_speed, update_speed
+from fmexplore.speed import (
+    RATIOS_KEPT,
+    estimate,
+    execution_key,
+    keep_execution,
+    known_execution,
+    learn_from_run,
+    read_speed,
+    update_speed,
+)
 
 RATES = {"flops_per_second": 1e10, "step_seconds": 0.002, "worker_mb": 400}
 
@@ -88,11 +97,15 @@ def test_a_broken_file_counts_as_unknown_and_is_measured_again(settings, speed, 
     assert read_speed(settings) == speed
 
 
-def test_chosen_executions_are_added_to_those_known(settings, speed):
-    one, two = Execution(threads=1).model_dump(), Execution(threads=2).model_dump()
-    update_speed(settings, executions={"a": one})
-    update_speed(settings, executions={"b": two})
-    assert {name: found.threads for name, found in read_speed(settings).executions.items()} == {"a": 1, "b": 2}
+def test_a_chosen_execution_is_remembered_for_trainings_of_the_kind(settings, tiny):
+    other = tiny.replace(training=tiny.training.replace(batch_size=64))
+    keep_execution(settings, tiny, Execution(threads=1))
+    keep_execution(settings, other, Execution(threads=2))
+    same_kind = tiny.replace(training=tiny.training.replace(seed=9, epochs=1))
+    assert known_execution(settings, same_kind) == Execution(threads=1)
+    assert known_execution(settings, other) == Execution(threads=2)
+    (settings.cache / "executions.json").write_text("{broken")
+    assert known_execution(settings, tiny) is None
 
 
 def test_trainings_that_run_at_the_same_speed_share_a_key(tiny):

@@ -79,7 +79,7 @@ def test_only_the_torch_modules_import_torch_when_imported():
         for path in LIBRARY
         if {"torch", "torchvision"} & {each.split(".")[0] for each in imports(read(path), at_import_only=True)}
     }
-    assert importing == {"networks", "augment", "optimizers", "training"}
+    assert importing == {"networks", "augment", "optimizers", "training", "execution"}
 
 
 @pytest.mark.parametrize("module", WITHOUT_TORCH)
