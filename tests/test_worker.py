@@ -112,6 +112,7 @@ def test_while_it_runs_the_status_says_so_and_names_this_process(store, config):
 
 def test_a_run_chooses_its_execution_once_and_remembers_it_for_its_like(store, config):
     run = store.create(config)
+    update_speed(store.settings, flops_per_second=1e9, step_seconds=0.001, worker_mb=300)
     chosen = work(run, store.settings).execution
     assert (chosen.precision, chosen.threads, chosen.device) == ("fp32", 1, "cpu")
     assert known_execution(store.settings, config) == chosen
