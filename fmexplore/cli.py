@@ -17,6 +17,7 @@ from fmexplore import data as dataset
 from fmexplore import models as tables
 from fmexplore.config import RunConfig
 from fmexplore.errors import ConfigError, FMExploreError
+from fmexplore.layers import describe
 from fmexplore.presets import find_preset, presets
 from fmexplore.runs import Run, RunStore
 from fmexplore.settings import read_settings
@@ -173,7 +174,7 @@ def show(run: RunName, as_json: AsJson = False) -> None:
     for row in tables.walk(summary):
         indent = "  " * row.number.count(".")
         shape = "x".join(map(str, row.output))
-        print(f"{indent}{row.number:<4} {tables.describe(row.layer):<32} {shape:>12} {row.parameters:>10,}")
+        print(f"{indent}{row.number:<4} {describe(row.layer):<32} {shape:>12} {row.parameters:>10,}")
     print(f"{tables.parameters(summary):,} parameters, {tables.flops(summary) / 1e6:.1f} MFLOPs an image")
     defaults = type(found.config.training)()
     for name, value in found.config.training:

@@ -1,4 +1,4 @@
-"""The layer table: what a network is made of, as JSON, with the shape, parameters and FLOPs of every layer.
+"""A network as a table of layers, in JSON, and the shape, parameters and FLOPs of every row.
 
 Knows no torch, so that the app can show every edit at once; `networks.py` builds the `nn.Module`.
 FLOPs are 2 x multiply-adds of convolutions and dense layers for one image, forward only.
@@ -9,22 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from fmexplore.errors import ConfigError
+from fmexplore.layers import Block, DenseBlock, Layer, describe
 from fmexplore.schema import Schema
-from fmexplore.shapes import Padding, Refused, Shape, need_map, pixels, slide, text
+from fmexplore.shapes import Refused, Shape, need_map, text
 
 IMAGE_SHAPE = (1, 28, 28)
 CLASSES = 10
 MAX_PARAMETERS = 50_000_000
 MAX_LAYERS = 300
 MAX_DEPTH = 4  # blocks in blocks
-
-Count = Annotated[int, Field(ge=1, le=4096)]
-Window = Annotated[int, Field(ge=1, le=28)]
 
 
 @dataclass(frozen=True)
@@ -39,219 +37,6 @@ class LayerInfo:
     flops: int = 0
     activations: int = 0  # values kept for the backward pass, per image
     children: tuple[LayerInfo, ...] = ()
-
-
-class _Layer(Schema):
-    def output(self, shape: Shape) -> Shape:
-        """The shape it makes of `shape`; raises Refused where that is impossible."""
-        return shape
-
-    def tensors(self, shape: Shape) -> dict[str, Shape]:
-        """Names and shapes of its state."""
-        return {}
-
-    def frozen(self) -> tuple[str, ...]:
-        """Names in `tensors` that are not trained."""
-        return ()
-
-    def flops(self, shape: Shape, output: Shape) -> int:
-        return 0
-
-    def branches(self) -> tuple[tuple[str, tuple[Layer, ...]], ...]:
-        """Inner chains and the name of each in the module's state; empty for a plain layer."""
-        return ()
-
-
-def _weights(bias: bool, outputs: int, *inputs: int) -> dict[str, Shape]:
-    weight: dict[str, Shape] = {"weight": (outputs, *inputs)}
-    return weight | {"bias": (outputs,)} if bias else weight
-
-
-class Conv(_Layer):
-    kind: Literal["conv"] = "conv"
-    filters: Count = 32
-    kernel: Window = 3
-    stride: Window = 1
-    padding: Padding = "same"
-    bias: bool = True
-
-    def output(self, shape: Shape) -> Shape:
-        return (self.filters, *slide(shape, self.kernel, self.stride, self.pixels, "kernel"))
-
-    @property
-    def pixels(self) -> int:
-        """Padding in pixels on each side."""
-        return pixels(self.padding, self.kernel)
-
-    def tensors(self, shape: Shape) -> dict[str, Shape]:
-        return _weights(self.bias, self.filters, shape[0], self.kernel, self.kernel)
-
-    def flops(self, shape: Shape, output: Shape) -> int:
-        return 2 * self.kernel**2 * shape[0] * math.prod(output)
-
-
-class BatchNorm(_Layer):
-    """Batch normalisation; `learn_weight=False` keeps its weight at 1. Momentum is the share of the new batch."""
-
-    kind: Literal["batch_norm"] = "batch_norm"
-    learn_weight: bool = True
-    momentum: float = Field(0.1, gt=0, le=1)
-    epsilon: float = Field(1e-5, gt=0, le=0.1)
-
-    def tensors(self, shape: Shape) -> dict[str, Shape]:
-        per_channel = ("weight", "bias", "running_mean", "running_var")
-        return {**dict.fromkeys(per_channel, shape[:1]), "num_batches_tracked": ()}
-
-    def frozen(self) -> tuple[str, ...]:
-        statistics = ("running_mean", "running_var", "num_batches_tracked")
-        return statistics if self.learn_weight else ("weight", *statistics)
-
-
-class Activation(_Layer):
-    kind: Literal["activation"] = "activation"
-    function: Literal["relu", "gelu", "tanh", "leaky_relu", "elu"] = "relu"
-
-
-class _Pool(_Layer):
-    size: Window = 2
-    stride: Window | None = None  # None: the same as size
-    padding: Annotated[int, Field(ge=0, le=14)] = 0
-
-    def output(self, shape: Shape) -> Shape:
-        if self.padding > self.size // 2:
-            raise Refused(f"its padding of {self.padding} is more than half of its size {self.size}")
-        return (shape[0], *slide(shape, self.size, self.stride or self.size, self.padding, "window"))
-
-
-class MaxPool(_Pool):
-    kind: Literal["max_pool"] = "max_pool"
-
-
-class AvgPool(_Pool):
-    kind: Literal["avg_pool"] = "avg_pool"
-
-
-class _GlobalPool(_Layer):
-    def output(self, shape: Shape) -> Shape:
-        need_map(shape)
-        return shape[:1]
-
-
-class GlobalMaxPool(_GlobalPool):
-    kind: Literal["global_max_pool"] = "global_max_pool"
-
-
-class GlobalAvgPool(_GlobalPool):
-    kind: Literal["global_avg_pool"] = "global_avg_pool"
-
-
-class PixelUnshuffle(_Layer):
-    """Folds each factor x factor square of pixels into channels."""
-
-    kind: Literal["pixel_unshuffle"] = "pixel_unshuffle"
-    factor: Annotated[int, Field(ge=2, le=14)] = 2
-
-    def output(self, shape: Shape) -> Shape:
-        need_map(shape)
-        if shape[1] % self.factor or shape[2] % self.factor:
-            raise Refused(f"a {shape[1]}x{shape[2]} map cannot be cut into squares of {self.factor}")
-        return shape[0] * self.factor**2, shape[1] // self.factor, shape[2] // self.factor
-
-
-class Dropout(_Layer):
-    kind: Literal["dropout"] = "dropout"
-    rate: float = Field(0.25, ge=0, lt=1)
-
-
-class Flatten(_Layer):
-    kind: Literal["flatten"] = "flatten"
-
-    def output(self, shape: Shape) -> Shape:
-        return (math.prod(shape),)
-
-
-class Dense(_Layer):
-    kind: Literal["dense"] = "dense"
-    units: Count = 128
-    bias: bool = True
-
-    def output(self, shape: Shape) -> Shape:
-        if len(shape) != 1:
-            raise Refused(f"it gets a {text(shape)} map: put a flatten or a global pool before it")
-        return (self.units,)
-
-    def tensors(self, shape: Shape) -> dict[str, Shape]:
-        return _weights(self.bias, self.units, shape[0])
-
-    def flops(self, shape: Shape, output: Shape) -> int:
-        return 2 * shape[0] * output[0]
-
-
-class LogitScale(_Layer):
-    kind: Literal["logit_scale"] = "logit_scale"
-    factor: float = Field(0.125, gt=0, le=100)
-
-
-class Residual(_Layer):
-    """Adds the output of `layers` to the output of `shortcut` (empty: the input itself)."""
-
-    kind: Literal["residual"] = "residual"
-    layers: tuple[Layer, ...] = Field(min_length=1, max_length=32)
-    shortcut: tuple[Layer, ...] = Field((), max_length=8)
-
-    def branches(self) -> tuple[tuple[str, tuple[Layer, ...]], ...]:
-        return ("layers", self.layers), ("shortcut", self.shortcut)
-
-    def join(self, outputs: list[Shape]) -> Shape:
-        inner, shortcut = outputs
-        if inner != shortcut:
-            raise Refused(
-                f"its layers give {text(inner)} but its shortcut gives {text(shortcut)}, and the two are added: "
-                "make them equal, for instance with a 1x1 convolution in the shortcut"
-            )
-        return inner
-
-
-class Inception(_Layer):
-    """Runs `paths` side by side on the same input and joins their channels."""
-
-    kind: Literal["inception"] = "inception"
-    paths: tuple[tuple[Layer, ...], ...] = Field(min_length=1, max_length=8)
-
-    def branches(self) -> tuple[tuple[str, tuple[Layer, ...]], ...]:
-        return tuple((f"paths.{index}", path) for index, path in enumerate(self.paths))
-
-    def join(self, outputs: list[Shape]) -> Shape:
-        if len({output[1:] for output in outputs}) > 1 or any(len(output) != 3 for output in outputs):
-            sizes = ", ".join(map(text, outputs))
-            raise Refused(f"its branches give {sizes}, and only maps of one height and width can be joined")
-        return (sum(output[0] for output in outputs), *outputs[0][1:])
-
-
-class DenseBlock(_Layer):
-    """Repeats `layers`; each repetition sees the channels of all before it and adds its own."""
-
-    kind: Literal["dense_block"] = "dense_block"
-    repeat: Annotated[int, Field(ge=1, le=32)] = 4
-    layers: tuple[Layer, ...] = Field(min_length=1, max_length=16)
-
-    def branches(self) -> tuple[tuple[str, tuple[Layer, ...]], ...]:
-        return tuple((f"repeats.{index}", self.layers) for index in range(self.repeat))
-
-
-Block = Residual | Inception | DenseBlock
-_Pools = MaxPool | AvgPool | GlobalMaxPool | GlobalAvgPool
-_Plain = Conv | BatchNorm | Activation | _Pools | PixelUnshuffle | Dropout | Flatten | Dense | LogitScale
-Layer = Annotated[_Plain | Block, Field(discriminator="kind")]
-LAYER_KINDS: dict[str, type[_Layer]] = {
-    kind.model_fields["kind"].default: kind
-    for kind in (
-        *(Conv, BatchNorm, Activation, MaxPool, AvgPool, GlobalMaxPool, GlobalAvgPool, PixelUnshuffle),
-        *(Residual, Inception, DenseBlock, Dropout, Flatten, Dense, LogitScale),
-    )
-}
-for _block in (Residual, Inception, DenseBlock):
-    _block.model_rebuild()
 
 
 class Model(Schema):
@@ -313,27 +98,6 @@ def flops(rows: list[LayerInfo]) -> int:
 def tensor_shapes(rows: list[LayerInfo]) -> dict[str, Shape]:
     """Name and shape of every tensor in the state of the network that the summary describes."""
     return {name: shape for row in walk(rows) for name, shape in row.tensors.items()}
-
-
-def describe(layer: Layer) -> str:
-    """The layer in a few words, as in "conv 32 3x3 same"."""
-    match layer:
-        case Conv():
-            stride = f" stride {layer.stride}" if layer.stride > 1 else ""
-            padding = layer.padding if isinstance(layer.padding, str) else f"padding {layer.padding}"
-            return f"conv {layer.filters} {layer.kernel}x{layer.kernel}{stride} {padding}"
-        case Activation():
-            return layer.function
-        case MaxPool() | AvgPool():
-            return f"{layer.kind} {layer.size}"
-        case Dropout():
-            return f"dropout {layer.rate:g}"
-        case Dense():
-            return f"dense {layer.units}"
-        case PixelUnshuffle() | LogitScale():
-            return f"{layer.kind} {layer.factor:g}"
-        case _:
-            return layer.kind
 
 
 def _trace_table(layers: tuple[Layer, ...]) -> list[LayerInfo]:

@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fmexplore import layers as kinds
 from fmexplore import models
-from fmexplore.models import Layer, Model
+from fmexplore.layers import Layer
+from fmexplore.models import Model
 
 MEAN, DEVIATION = 0.2860, 0.3530  # of the training pixels / 255
 _MONOTONE = ("relu", "leaky_relu", "elu", "tanh")
@@ -214,14 +216,14 @@ def _block_chains(layer: Layer, shape, row: models.LayerInfo, numbers) -> list[_
 
 def _module(layer: Layer, shape, row: models.LayerInfo, numbers) -> nn.Module:
     match layer:
-        case models.Conv():
+        case kinds.Conv():
             return nn.Conv2d(shape[0], layer.filters, layer.kernel, layer.stride, layer.pixels, bias=layer.bias)
-        case models.BatchNorm():
+        case kinds.BatchNorm():
             kind = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
             norm = kind(shape[0], eps=layer.epsilon, momentum=layer.momentum)
             norm.weight.requires_grad_(layer.learn_weight)
             return norm
-        case models.Activation():
+        case kinds.Activation():
             return {
                 "relu": nn.ReLU,
                 "gelu": nn.GELU,
@@ -229,27 +231,27 @@ def _module(layer: Layer, shape, row: models.LayerInfo, numbers) -> nn.Module:
                 "leaky_relu": nn.LeakyReLU,
                 "elu": nn.ELU,
             }[layer.function]()
-        case models.MaxPool():
+        case kinds.MaxPool():
             return nn.MaxPool2d(layer.size, layer.stride, layer.padding)
-        case models.AvgPool():
+        case kinds.AvgPool():
             return nn.AvgPool2d(layer.size, layer.stride, layer.padding)
-        case models.GlobalMaxPool() | models.GlobalAvgPool():
+        case kinds.GlobalMaxPool() | kinds.GlobalAvgPool():
             return _GlobalPool(layer.kind == "global_max_pool")
-        case models.PixelUnshuffle():
+        case kinds.PixelUnshuffle():
             return _PixelUnshuffle(layer.factor)
-        case models.Dropout():
+        case kinds.Dropout():
             return ByteDropout(layer.rate, next(numbers))
-        case models.Flatten():
+        case kinds.Flatten():
             return nn.Flatten()
-        case models.Dense():
+        case kinds.Dense():
             return nn.Linear(shape[0], layer.units, bias=layer.bias)
-        case models.LogitScale():
+        case kinds.LogitScale():
             return _LogitScale(layer.factor)
-        case models.Residual():
+        case kinds.Residual():
             return _Residual(*_block_chains(layer, shape, row, numbers))
-        case models.Inception():
+        case kinds.Inception():
             return _Inception(_block_chains(layer, shape, row, numbers))
-        case models.DenseBlock():
+        case kinds.DenseBlock():
             return _DenseBlock(_block_chains(layer, shape, row, numbers))
     raise AssertionError(layer.kind)
 

@@ -6,7 +6,8 @@ Softmax and log-softmax at the end are part of the loss here, so every table end
 from dataclasses import dataclass
 
 from fmexplore.config import Augmentation, EarlyStopping, TrainConfig
-from fmexplore.models import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool, Model
+from fmexplore.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool
+from fmexplore.models import Model
 
 CODERED = "Conquering Fashion MNIST with CNNs using Computer Vision (Team CodeRed, Jenat Cici Anil, 2023)"
 TEAM4 = (

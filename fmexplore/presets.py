@@ -6,7 +6,7 @@ from functools import cache
 from fmexplore import papers
 from fmexplore.config import Augmentation, RunConfig, TrainConfig
 from fmexplore.errors import ConfigError
-from fmexplore.models import (
+from fmexplore.layers import (
     Activation,
     AvgPool,
     BatchNorm,
@@ -20,10 +20,10 @@ from fmexplore.models import (
     Inception,
     LogitScale,
     MaxPool,
-    Model,
     PixelUnshuffle,
     Residual,
 )
+from fmexplore.models import Model
 
 
 @dataclass(frozen=True)

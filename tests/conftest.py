@@ -11,7 +11,8 @@ from fmexplore import data
 from fmexplore.config import RunConfig, TrainConfig
 from fmexplore.data import DataSet, IdxFile, Split
 from fmexplore.errors import DataError
-from fmexplore.models import Activation, Conv, Dense, GlobalAvgPool, MaxPool, Model
+from fmexplore.layers import Activation, Conv, Dense, GlobalAvgPool, MaxPool
+from fmexplore.models import Model
 
 
 def draw_split(count: int, seed: int) -> Split:

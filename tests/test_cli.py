@@ -14,7 +14,8 @@ import pytest
 
 from fmexplore import cli
 from fmexplore.data import PROJECT
-from fmexplore.models import Conv, Dense, GlobalAvgPool, Model
+from fmexplore.layers import Conv, Dense, GlobalAvgPool
+from fmexplore.models import Model
 from fmexplore.presets import presets
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fmexplore import models
 from fmexplore.errors import ConfigError
-from fmexplore.models import (
+from fmexplore.layers import (
     Activation,
     AvgPool,
     BatchNorm,
@@ -25,11 +25,11 @@ from fmexplore.models import (
     Layer,
     LogitScale,
     MaxPool,
-    Model,
     PixelUnshuffle,
     Residual,
-    summarize,
+    describe,
 )
+from fmexplore.models import Model, summarize
 from fmexplore.networks import Network, build
 from fmexplore.presets import presets
 
@@ -152,7 +152,7 @@ def test_a_dense_layer_on_a_map_is_refused():
 @pytest.mark.parametrize("layer", [Conv(), MaxPool(), AvgPool(), GlobalAvgPool(), GlobalMaxPool(), PixelUnshuffle()])
 def test_a_layer_that_needs_a_map_is_refused_after_a_flatten(layer):
     assert refusal(Flatten(), layer, Dense(units=10)).startswith(
-        f"Layer 2 ({models.describe(layer)}) does not fit: it needs a map, but gets 784 values"
+        f"Layer 2 ({describe(layer)}) does not fit: it needs a map, but gets 784 values"
     )
 
 
@@ -174,9 +174,7 @@ def test_a_map_that_cannot_be_cut_into_squares_is_refused():
 @pytest.mark.parametrize("last", [Dense(units=11), Flatten(), Conv(filters=10)])
 def test_a_table_that_does_not_end_with_ten_values_is_refused(last):
     before = (Flatten(),) if last.kind == "dense" else ()
-    assert refusal(*before, last).startswith(
-        f"Layer {len(before) + 1} ({models.describe(last)}) is the last and gives "
-    )
+    assert refusal(*before, last).startswith(f"Layer {len(before) + 1} ({describe(last)}) is the last and gives ")
 
 
 def test_a_residual_whose_shortcut_does_not_fit_is_refused():
@@ -258,7 +256,7 @@ def test_examining_a_table_being_edited_gives_the_rows_before_the_fault():
 
 def test_descriptions_name_what_matters():
     described = [Conv(stride=2), Conv(kernel=5, padding=1), Dropout(rate=0.3), Dense(units=7), LogitScale(), Flatten()]
-    assert [models.describe(layer) for layer in described] == [
+    assert [describe(layer) for layer in described] == [
         *("conv 32 3x3 stride 2 same", "conv 32 5x5 padding 1", "dropout 0.3", "dense 7"),
         *("logit_scale 0.125", "flatten"),
     ]

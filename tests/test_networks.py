@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from fmexplore.errors import ConfigError
-from fmexplore.models import (
+from fmexplore.layers import (
     Activation,
     AvgPool,
     BatchNorm,
@@ -18,10 +18,9 @@ from fmexplore.models import (
     GlobalAvgPool,
     Inception,
     MaxPool,
-    Model,
     Residual,
-    summarize,
 )
+from fmexplore.models import Model, summarize
 from fmexplore.networks import DEVIATION, MEAN, WIDEST_FEATURES, ByteDropout, build, to_input
 from fmexplore.presets import presets
 

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from fmexplore.config import TrainConfig
-from fmexplore.models import BatchNorm, Conv, Dense, Flatten, MaxPool, Model
+from fmexplore.layers import BatchNorm, Conv, Dense, Flatten, MaxPool
+from fmexplore.models import Model
 from fmexplore.networks import Network, build
 from fmexplore.optimizers import Optimizer, rate_factor
 from fmexplore.presets import presets

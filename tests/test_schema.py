@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from fmexplore.config import RunConfig, TrainConfig
 from fmexplore.errors import ConfigError
-from fmexplore.models import Conv, Model
+from fmexplore.layers import Conv
+from fmexplore.models import Model
 
 
 def layer_error(*layers: object) -> str:

@@ -3,7 +3,8 @@
 import pytest
 
 from fmexplore.config import Execution
-from fmexplore.models import Activation, Conv, Dense, Flatten, GlobalAvgPool, Model
+from fmexplore.layers import Activation, Conv, Dense, Flatten, GlobalAvgPool
+from fmexplore.models import Model
 from fmexplore.settings import Settings
 from fmexplore.speed import (
     RATIOS_KEPT,

@@ -17,7 +17,7 @@ SCREEN = [path for path in (ROOT / "streamlit_app.py", *sorted((ROOT / "screens"
 
 # Each module imports only from modules before it, when it is imported; the torch modules stand together.
 LAYERS = (
-    *("errors", "schema", "shapes", "storage", "settings", "models", "config", "papers", "presets", "data"),
+    *("errors", "schema", "shapes", "layers", "storage", "settings", "models", "config", "papers", "presets", "data"),
     *("figures", "evaluation", "progress"),
     *("networks", "augment", "optimizers", "training", "execution"),
     *("status", "runs", "archive", "speed", "jobs", "tasks", "worker", "cli", "__main__"),
@@ -47,7 +47,7 @@ def read(path: Path) -> ast.Module:
 
 
 def own(names: set[str]) -> set[str]:
-    """Modules of fmexplore among imported names: "models" of fmexplore.models.Conv."""
+    """Modules of fmexplore among imported names: "models" of fmexplore.models.Model."""
     return {name.split(".")[1] for name in names if name.startswith("fmexplore.")}
 
 

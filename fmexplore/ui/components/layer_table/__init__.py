@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from fmexplore import models
+from fmexplore.layers import LAYER_KINDS
 from fmexplore.models import LayerInfo, Model
 from fmexplore.ui.components import register
 
@@ -53,7 +54,7 @@ def _kinds() -> dict[str, dict]:
         "dense_block": {"layers": [{"kind": "conv", "filters": 12}]},
     }
     kinds = {}
-    for kind, layer in models.LAYER_KINDS.items():
+    for kind, layer in LAYER_KINDS.items():
         properties = layer.model_json_schema()["properties"] if kind not in example else {}
         if kind == "dense_block":
             properties = {"repeat": {"type": "integer", "minimum": 1, "maximum": 32, "default": 4}}
