@@ -184,10 +184,11 @@ class JobQueue:
     def tick(self) -> None:
         """Notice ended workers, then fill every lane that has room."""
         with self._lock:
-            jobs = self._scan()
-            for folder, status in jobs:
-                if status.state == "running":
-                    self._watch(folder, status)
+            running = {folder: status for folder, status in self._scan() if status.state == "running"}
+            for folder, status in running.items():
+                self._watch(folder, status)
+            for folder in [f for f, worker in self._workers.items() if f not in running and worker.poll() is not None]:
+                del self._workers[folder]  # else it would stay as a zombie
             jobs = self._scan()
             busy = {
                 lane: [f for f, s in jobs if s.state == "running" and LANES[s.task] == lane] for lane in LANES.values()

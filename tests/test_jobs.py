@@ -355,6 +355,7 @@ def test_one_run_trains_while_the_other_waits_and_then_trains(real, queue):
         assert queue.waiting() == [second.path]
         wait_for_state(first, "finished")
         wait_for_state(second, "finished")
+        wait_for(lambda: not psutil.Process().children())  # none stays behind as a zombie
     assert first.status.result.test_accuracy > 0.1
     assert second.status.started >= first.status.ended
     assert first.read_weights()

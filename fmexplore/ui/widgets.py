@@ -11,6 +11,7 @@ from streamlit.logger import get_logger
 from fmexplore import data
 from fmexplore.errors import DataError, FMExploreError, RunBroken
 from fmexplore.runs import Run
+from fmexplore.speed import read_speed
 from fmexplore.status import Status, read_status
 from fmexplore.ui import cache, state
 
@@ -120,6 +121,17 @@ def _follow_fetch(folder) -> None:
         st.rerun()
         return
     st.progress(status.progress or 0.0, status.message or "Starting")
+
+
+def await_speed() -> None:
+    """Run the page again once this machine has been measured."""
+
+    def look() -> None:
+        if read_speed(cache.settings()):
+            st.rerun()
+
+    if read_speed(cache.settings()) is None:
+        st.fragment(look, run_every=1)()
 
 
 def state_badge(run: Run, status: Status) -> None:

@@ -242,6 +242,7 @@ def _cost(config: RunConfig) -> ConfigError | None:
     speed = read_speed(cache.settings())
     if speed is None:
         st.caption("The time it takes is not known yet: this machine's speed is being measured.")
+        widgets.await_speed()
         return None
     cost = estimate(config, speed)
     st.markdown(

@@ -32,6 +32,7 @@ def welcome() -> None:
         if st.button(_label(), type="primary", disabled=not state.owner()):
             _train_first()
         st.page_link(state.TRAIN_PAGE, label="Choose a network yourself")
+    widgets.await_speed()
     with widgets.boundary():
         _strip()
     st.subheader("Runs", anchor=False)
