@@ -20,9 +20,10 @@ from fmexplore.storage import read_cached, read_json, write_json
 
 TRAINING_IMAGES = 60_000
 RATIOS_KEPT = 20
-# A training copies each activation about this often: forward, backward, and buffers of the convolution library.
-COPIES = 4
-EVALUATION_BATCH = 500
+# Fitted to peaks of seven presets (benchmarks/memory.py): what starting to train takes, and how often the bytes of
+# activations (as float32) and of weights are held.
+STARTED_MB, WEIGHT_COPIES = 180, 12
+ACTIVATION_COPIES = {"fp32": 1.8, "bf16": 1.0}
 
 
 class Speed(Schema):
@@ -31,6 +32,7 @@ class Speed(Schema):
     flops_per_second: float = Field(gt=0)
     step_seconds: float = Field(ge=0)
     worker_mb: float = Field(ge=0)  # a worker with torch and the data set, before it trains
+    bf16: bool = False  # whether bf16 was the faster
     seconds_per_epoch: dict[str, float] = Field(default_factory=dict)  # of finished runs, evaluations included
     ratios: tuple[float, ...] = ()  # measured / estimated, of the last finished runs
 
@@ -152,8 +154,8 @@ def _raw_seconds(config: RunConfig, rows: list[models.LayerInfo] | None, speed: 
 
 
 def _memory_mb(config: RunConfig, rows: list[models.LayerInfo], speed: Speed) -> float:
-    kept = sum(row.activations for row in rows) * 4 / 1e6
-    largest = max(row.activations for row in rows) * 4 / 1e6
+    activations = sum(row.activations for row in rows) * config.training.batch_size * 4 / 1e6
     weights = models.parameters(rows) * 4 / 1e6
-    batch = max(kept * COPIES * config.training.batch_size, largest * 2 * EVALUATION_BATCH)
-    return speed.worker_mb + batch + weights * 6  # weights, gradients, two moments, copies to return to
+    wanted = config.training.precision
+    precision = ("bf16" if speed.bf16 else "fp32") if wanted == "auto" else wanted
+    return speed.worker_mb + STARTED_MB + ACTIVATION_COPIES[precision] * activations + WEIGHT_COPIES * weights

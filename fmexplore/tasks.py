@@ -96,10 +96,11 @@ def measure_speed(job: "Job") -> State:
 
     images = data.load()
     worker_mb = psutil.Process().memory_info().rss / 1e6
-    seconds, work = [], []
+    seconds, work, bf16 = [], [], False
     for name in ("team4-ann", "codered-final"):
         config = find_preset(name).config
         chosen = choose_execution(config.model, config.training)
+        bf16 = chosen.precision == "bf16"  # the last one counts: it computes
         keep_execution(job.settings, config, chosen)
         batch = config.training.batch_size
         seconds.append(batch / chosen.images_per_second)
@@ -108,7 +109,7 @@ def measure_speed(job: "Job") -> State:
     # Two steps, two unknowns; a machine so fast that overhead is all still gets a positive rate.
     rate = (work[1] - work[0]) / max(seconds[1] - seconds[0], 1e-4)
     overhead = max(seconds[0] - work[0] / rate, 0.0)
-    update_speed(job.settings, flops_per_second=rate, step_seconds=overhead, worker_mb=worker_mb)
+    update_speed(job.settings, flops_per_second=rate, step_seconds=overhead, worker_mb=worker_mb, bf16=bf16)
     return "finished"
 
 

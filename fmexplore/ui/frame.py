@@ -12,7 +12,7 @@ STYLE = """<style>
   .st-key-figure_first [data-testid="stHorizontalBlock"] [data-testid="stHorizontalBlock"] { flex-direction: row; }
 }
 /* The accent on its own tint is too faint to read in the dark. */
-[data-testid^="stBaseButton-"][aria-checked="true"] p { color: color-mix(in srgb, currentColor 40%, CanvasText); }
+[role="radio"][data-variant][aria-checked="true"] p { color: color-mix(in srgb, currentColor 40%, CanvasText); }
 .st-key-owner_component { position: absolute; }
 </style>"""
 

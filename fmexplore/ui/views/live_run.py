@@ -35,7 +35,9 @@ def live_run() -> Run | None:
     with widgets.boundary():
         status = run.status
         _header(run, status)
-        st.fragment(_curves, run_every=POLL_SECONDS if status.active else None)(run, status.state)
+        # A paused one may be resumed from another tab.
+        pause = POLL_SECONDS if status.active else 5 * POLL_SECONDS if status.state in RESUMABLE else None
+        st.fragment(_curves, run_every=pause)(run, status.state)
         _controls(run, status)
         return run
     return None
