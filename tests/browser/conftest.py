@@ -20,8 +20,10 @@ from fmexplore.data import PROJECT
 from fmexplore.runs import Run, RunStore
 from fmexplore.settings import Settings
 
-PATIENCE = 90  # seconds, for anything: the machine may be busy
+PATIENCE = 60  # seconds, for anything: the machine may be busy
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+# What is shown below the chart, and a text of it.
+VIEWS = {"Confusion so far": "Most often,", "Layers": "The layer table of the next", "Earlier runs": "Load a run from"}
 ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--no-first-run"),
@@ -119,8 +121,9 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def server(chromium, tmp_path_factory) -> Iterator[Server]:
-    made = Server(tmp_path_factory.mktemp("home"))
+def server(chromium, tmp_path_factory, request) -> Iterator[Server]:
+    """Its environment has what the test file sets in ENVIRONMENT."""
+    made = Server(tmp_path_factory.mktemp("home"), **getattr(request.module, "ENVIRONMENT", {}))
     yield made
     made.close()
 
@@ -173,7 +176,10 @@ class Tab:
 
     def view(self, name: str) -> "Tab":
         """Choose what is shown below the chart."""
-        self.main.get_by_role("radio", name=name).or_(self.button(name)).first.click()
+        self.main.get_by_role("radio", name=name).click()
+        self.sees(VIEWS[name])
+        for other in set(VIEWS.values()) - {VIEWS[name]}:
+            expect(self.main.get_by_text(other)).to_have_count(0)
         return self.settle()
 
     def start(self, epochs: float) -> Run:
@@ -181,7 +187,7 @@ class Tab:
         before = {run.id for run in self.server.runs()}
         self.enter("Epochs", epochs)
         self.press("Start training")
-        eventually(lambda: {run.id for run in self.server.runs()} - before)
+        wait_for(lambda: {run.id for run in self.server.runs()} - before)
         (run,) = (run for run in self.server.runs() if run.id not in before)
         expect(self.page).to_have_url(re.compile(f"run={run.id}"))
         return run
@@ -191,11 +197,17 @@ class Tab:
         return self.main.locator("canvas").first
 
 
-def eventually(found: Callable[[], object], seconds: float = PATIENCE) -> None:
-    deadline = time.monotonic() + seconds
+def wait_for(found: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
     while not found():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[[Callable[[], object]], None]:
+    """Waits for a condition."""
+    return wait_for
 
 
 @pytest.fixture

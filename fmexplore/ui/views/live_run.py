@@ -46,7 +46,9 @@ def live_run() -> Run | None:
 def run_details(run: Run | None) -> None:
     """What is shown below the chart: one view at a time, and only the chosen one is computed."""
     views = [CONFUSION, LAYERS, EARLIER] if run else [LAYERS, EARLIER]
-    view = st.segmented_control("Details", views, default=views[0], key="details", label_visibility="collapsed")
+    view = st.segmented_control(
+        "Details", views, default=views[0], key="details", label_visibility="collapsed", required=True
+    )
     with widgets.boundary():
         if view == LAYERS:
             _layers()

@@ -26,7 +26,7 @@ function draw(matrix, names, named) {
       cell.style.background = `color-mix(in srgb, ${color} ${share}%, var(--st-secondary-background-color))`;
       cell.title = `${names[row]} taken for ${names[column]}: ${count}`;
       if (named && count) cell.textContent = count;
-      if (share > 60) cell.style.color = "#101216";
+      if (share > 57) cell.style.color = "#000"; // where black and white are equally readable in the dark
     });
   });
   const caption = Object.assign(document.createElement("figcaption"), { textContent: matrix.title });

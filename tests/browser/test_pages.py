@@ -1,0 +1,114 @@
+"""What only a browser shows: keyboard, phone, themes, accessibility."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from fmexplore.presets import find_preset
+
+pytestmark = [pytest.mark.browser, pytest.mark.real]
+
+PHONE = {"width": 390, "height": 844}
+
+
+def parameters(opened) -> int:
+    text = opened.main.get_by_text(re.compile("parameters · ")).first.inner_text()
+    return int(text.split()[0].replace(",", ""))
+
+
+def test_layers_are_edited_by_keyboard_and_parameters_and_cost_follow(tab):
+    opened = tab().open("/train?preset=quick").view("Layers")
+    before = parameters(opened)
+    opened.main.get_by_text(re.compile("^About")).first.wait_for()  # this machine has been measured
+    field = opened.main.get_by_label("filters of layer 2")
+    field.focus()
+    opened.page.keyboard.press("ControlOrMeta+a")
+    opened.page.keyboard.type("64")
+    opened.page.keyboard.press("Enter")
+    opened.sees("Your own layer table.")
+    # 32 filters more in layer 2 of 4 channels, and 32 channels more into the 64 filters of layer 5; 32 biases of norm.
+    assert parameters(opened) == before + 32 * 4 * 9 + 32 * 64 * 9 + 32
+    expect(field).to_be_focused()  # it can go on from where it was
+
+
+def test_a_table_that_cannot_be_built_says_which_layer_and_cannot_be_started(tab):
+    layers = find_preset("codered-base").model.layers
+    place = next(number for number, layer in enumerate(layers, 1) if layer.kind == "flatten")
+    opened = tab().open("/train?preset=codered-base").view("Layers")
+    expect(opened.button("Start training")).to_be_enabled()
+    opened.main.get_by_role("button", name=f"Remove layer {place}", exact=True).focus()
+    opened.page.keyboard.press("Enter")
+    opened.sees(re.compile(rf"^Layer {place}\b.*flatten"))
+    expect(opened.button("Start training")).to_be_disabled()
+    opened.main.get_by_role("button", name=f"Add a layer after {place - 1}", exact=True).click()
+    opened.main.get_by_label(f"Kind of layer {place}", exact=True).select_option("flatten")
+    expect(opened.button("Start training")).to_be_enabled()
+
+
+def test_a_number_out_of_range_does_not_become_the_setting(tab):
+    opened = tab().open("/train?preset=quick")
+    field = opened.main.get_by_label("Epochs", exact=True)
+    field.fill("-3")
+    field.press("Enter")
+    opened.enter("Batch size", 128)
+    opened.view("Earlier runs")
+    expect(field).not_to_have_value("0")
+    expect(opened.main.get_by_label("Batch size", exact=True)).to_have_value("128")
+    opened.press("Start training")
+    expect(opened.page).to_have_url(re.compile("run="))
+    (run,) = opened.server.runs()
+    opened.press("Stop training").state("stopped")
+    assert run.config.training.epochs > 0
+    assert run.config.training.batch_size == 128
+
+
+@pytest.mark.parametrize("view", ["", "Confusion so far", "Layers", "Earlier runs"])
+def test_a_phone_does_not_scroll_sideways(tab, view):
+    opened = tab(viewport=PHONE).open("/train?run=quick" if view else "/")
+    if view:
+        opened.view(view)
+        expect(opened.chart).to_be_visible()
+    else:
+        opened.sees("classes come apart")
+    for element in ("document.scrollingElement", "document.querySelector('[data-testid=stMain]')"):
+        assert opened.page.evaluate(f"{element}.scrollWidth - {element}.clientWidth") <= 0
+
+
+def test_on_a_phone_the_figure_comes_before_its_controls(tab):
+    opened = tab(viewport=PHONE).open("/train?run=quick")
+    expect(opened.chart).to_be_visible()
+    chart, start = opened.chart.bounding_box(), opened.button("Start training").bounding_box()
+    assert chart["y"] + chart["height"] < start["y"]
+    assert chart["width"] > 300
+
+
+@pytest.mark.parametrize(("scheme", "ground"), [("light", "rgb(252, 252, 251)"), ("dark", "rgb(21, 23, 28)")])
+def test_both_themes_follow_the_system(tab, scheme, ground):
+    opened = tab(color_scheme=scheme).open("/train?run=quick")
+    expect(opened.chart).to_be_visible()
+    expect(opened.page.get_by_test_id("stApp")).to_have_css("background-color", ground)
+
+
+def violations(page) -> list[str]:
+    # Streamlit's navigation has a <div> between its <ul> and <li> (rules list, listitem).
+    found = Axe().run(page, {"exclude": [["[data-testid=stSidebarNavItems]"]]}).response["violations"]
+    return [
+        f"{violation['id']} ({violation['impact']}): {node['target']} {node['html'][:200]}"
+        for violation in found
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("view", ["", "Confusion so far", "Layers", "Earlier runs"])
+def test_axe_finds_nothing_serious(tab, scheme, view):
+    opened = tab(color_scheme=scheme).open("/train?run=quick" if view else "/")
+    if view:
+        opened.view(view)
+        expect(opened.chart).to_be_visible()
+    else:
+        opened.sees("classes come apart")
+    assert violations(opened.page) == []
