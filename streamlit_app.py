@@ -1,15 +1,21 @@
 """The frame of the app: pages, run picker, what all sessions share. Start with `streamlit run streamlit_app.py`."""
 
+import sys
+
 import streamlit as st
+
+if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    st.error(f"fmexplore needs Python 3.11, 3.12 or 3.13, and this is {sys.version.split()[0]}.")
+    st.stop()
 
 from fmexplore.ui import cache, frame
 
 st.set_page_config(page_title="fmexplore", page_icon="docs/icon.png", layout="wide")
 page = st.navigation(
-    {
-        "Start": [st.Page("screens/start/home.py", title="Home", default=True)],
-        "Train": [st.Page("screens/train/train.py", title="Train")],
-    }
+    [
+        st.Page("screens/start/home.py", title="Home", default=True),
+        st.Page("screens/train/train.py", title="Train"),
+    ]
 )
 cache.freeze_collector()
 frame.show(page)

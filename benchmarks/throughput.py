@@ -47,13 +47,14 @@ def train_ours(folder: Path, precision: str) -> dict:
 
     from fmexplore.config import RunConfig
     from fmexplore.data import DataSet, Split
+    from fmexplore.execution import choose_execution
     from fmexplore.training import train
 
     images, labels, table = read(folder)
     config = RunConfig.parse(table)
     training = config.training.replace(precision=precision)
     data = DataSet(Split(images, labels), Split(images[:10_000], labels[:10_000]))
-    fresh = train(config.model, training, data)
+    fresh = train(config.model, training, data, choose_execution(config.model, training))
     tensors, scalars = fresh.state.save()
     scalars["step"] = fresh.steps_per_epoch - WARM_UP
     run = train(config.model, training, data, fresh.execution, (tensors, scalars))

@@ -2,8 +2,10 @@
 
 import io
 import json
+import lzma
 import os
 import shutil
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -20,6 +22,11 @@ from fmexplore.storage import storage_error
 
 FILES = ("config.json", "metrics.jsonl", "model.safetensors", "result.json")
 MAX_UNPACKED_MB = 100
+# All that reading a damaged zip raises.
+BROKEN = (
+    *(zipfile.BadZipFile, lzma.LZMAError, zlib.error, struct.error),
+    *(EOFError, OSError, NotImplementedError, RuntimeError, ValueError),
+)
 
 
 def pack_run(run: Run) -> bytes:
@@ -85,5 +92,5 @@ def _read_zip(content: bytes) -> dict[str, bytes]:
                 if left < 0:
                     raise RunBroken(f"The zip unpacks to more than {MAX_UNPACKED_MB} MB: it is refused.")
             return files
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, zlib.error) as error:
+    except BROKEN as error:
         raise RunBroken(f"The file is not a whole zip ({error}): download the run again.") from None

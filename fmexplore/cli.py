@@ -57,9 +57,11 @@ def data(as_json: AsJson = False) -> None:
     """Check the data set, and fetch it where it is missing."""
     try:
         folder = dataset.find_folder()
-    except FMExploreError:
+        images = dataset.load(folder)
+    except FMExploreError as error:
+        print(f"{error} Fetching it.", file=sys.stderr)
         folder = dataset.fetch(report=_print_share)
-    images = dataset.load(folder)
+        images = dataset.load(folder)
     found = {"folder": str(folder), "train": len(images.train), "test": len(images.test)}
     _print(
         found, as_json, f"Fashion-MNIST is in {folder}: {found['train']:,} training and {found['test']:,} test images."
@@ -100,6 +102,8 @@ def train(
     from fmexplore.worker import Job, prepare_process, run_job
 
     prepare_process()
+    from fmexplore.execution import find_device
+
     settings = read_settings()
     store = RunStore(settings)
     fields = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "learning_rate": learning_rate}
@@ -116,7 +120,10 @@ def train(
         write_status(run.path, status.replace(state="running", **own_process()))
     else:
         chosen = RunConfig.parse(_read_json(config)) if config else find_preset(preset).config
-        run = store.create(_change(chosen, changes), state="running", **own_process())
+        wanted = _change(chosen, changes)
+        dataset.find_folder()  # better now than as a failed run
+        find_device(wanted.training.device)
+        run = store.create(wanted, state="running", **own_process())
     job = Job(run.path, settings)
 
     def interrupt(*_: object) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from fmexplore.errors import DataError
+from fmexplore.settings import PROJECT
 
 CLASS_NAMES = (
     "T-shirt/top",
@@ -29,7 +30,6 @@ CLASS_NAMES = (
     "Bag",
     "Ankle boot",
 )
-PROJECT = Path(__file__).resolve().parent.parent
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 DOWNLOAD_BYTES = 30_878_645  # the four compressed files together
@@ -113,8 +113,12 @@ def find_folder() -> Path:
     if chosen := os.environ.get("FMEXPLORE_DATA"):
         places = [Path(chosen)]
     for folder in places:
-        if any(_locate(folder, name) for name in FILES):
+        if all(_locate(folder, name) for name in FILES):
             return folder
+    for folder in places:
+        if any(_locate(folder, name) for name in FILES):
+            missing = next(name for name in FILES if not _locate(folder, name))
+            raise DataError(f"{folder / missing}.gz is missing: {REMEDY}.")
     where = " nor in ".join(map(str, places))
     raise DataError(f"Fashion-MNIST is not in {where}: {REMEDY}.")
 

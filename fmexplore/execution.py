@@ -19,7 +19,7 @@ def choose_execution(model: Model, config: TrainConfig) -> Execution:
 
     Takes about a second. bf16, where the CPU has it, and all cores are kept unless the other is a tenth faster.
     """
-    device = _find_device(config.device)
+    device = find_device(config.device)
     if device != "cpu":
         precision = config.precision if config.precision != "auto" else ("bf16" if device == "cuda" else "fp32")
         return Execution(device=device, precision=precision, threads=config.threads or _cores())
@@ -59,7 +59,8 @@ def _race(model: Model, config: TrainConfig, *candidates: Execution) -> Executio
     return candidates[winner].replace(images_per_second=rates[winner])
 
 
-def _find_device(wanted: str) -> str:
+def find_device(wanted: str) -> str:
+    """The device to use. Raises ConfigError for one that this machine does not have."""
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if wanted == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if available[name])

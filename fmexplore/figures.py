@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-TRAINING, VALIDATION, EARLIER = "#1098ad", "#e8590c", "#868e96"
+TRAINING, VALIDATION, PROBE, EARLIER = "#1098ad", "#e8590c", "#f0a875", "#868e96"
+EMPTY = {"text": "The curves appear here", "fill": EARLIER, "fontSize": 14}
 MOST_POINTS = 400  # of a line; more cannot be seen
 
 
@@ -26,7 +27,7 @@ def learning_curves(
         reports = _smooth(_points(lines, f"train_{figure}", ("report",)), smoothing)
         series.append(_line("training", reports, panel, TRAINING, width=1.5))
         probes = _smooth(_points(lines, f"validation_{figure}", ("report",)), smoothing)
-        series.append(_line("validation, 256 images", probes, panel, VALIDATION, width=1, faint=True))
+        series.append(_line("validation, 256 images", probes, panel, PROBE, width=1))
         full = _points(lines, f"validation_{figure}", ("epoch", "snapshot"))
         series.append(_line("validation", full, panel, VALIDATION, width=2.5, marks=True))
     if overfit_epoch is not None:
@@ -48,7 +49,7 @@ def learning_curves(
         "tooltip": {"trigger": "axis", "valueFormatter": "%.3f"},
         "axisPointer": {"link": [{"xAxisIndex": "all"}]},
         "grid": [
-            {"left": 56, "right": 16, "top": 34, "height": "40%"},
+            {"left": 56, "right": 16, "top": 40, "height": "39%"},
             {"left": 56, "right": 16, "top": "54%", "bottom": 40},
         ],
         "xAxis": [
@@ -60,6 +61,7 @@ def learning_curves(
             {**figure, "gridIndex": 1, "name": "accuracy", "max": 1},
         ],
         "series": series,
+        "graphic": [] if names else [{"type": "text", "left": "center", "top": "20%", "style": EMPTY}],
     }
 
 
@@ -80,7 +82,7 @@ def _smooth(points: list[list[float]], smoothing: float) -> list[list[float]]:
     return smoothed
 
 
-def _line(name, points, panel, color, width, dashed=False, faint=False, marks=False) -> dict:
+def _line(name, points, panel, color, width, dashed=False, marks=False) -> dict:
     return {
         "type": "line",
         "name": name,
@@ -91,7 +93,7 @@ def _line(name, points, panel, color, width, dashed=False, faint=False, marks=Fa
         "showSymbol": marks,
         "symbol": "circle",
         "symbolSize": 6,
-        "lineStyle": {"width": width, "type": "dashed" if dashed else "solid", "opacity": 0.45 if faint else 1},
+        "lineStyle": {"width": width, "type": "dashed" if dashed else "solid"},
     }
 
 
@@ -100,6 +102,6 @@ def _mark(epoch: float, text: str) -> dict:
         "symbol": "none",
         "silent": True,
         "lineStyle": {"color": VALIDATION, "type": "dotted", "width": 1.5},
-        "label": {"formatter": text, "position": "insideEndTop", "color": VALIDATION},
+        "label": {"formatter": text, "position": "end", "distance": 4, "color": VALIDATION},
         "data": [{"xAxis": epoch}],
     }

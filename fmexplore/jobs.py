@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,11 +22,10 @@ from filelock import FileLock, Timeout
 
 from fmexplore.archive import unpack_run
 from fmexplore.config import RunConfig
-from fmexplore.data import PROJECT
-from fmexplore.errors import FMExploreError, NotAllowed, RunBroken
+from fmexplore.errors import FMExploreError, NotAllowed
 from fmexplore.runs import Run, RunStore
-from fmexplore.settings import Settings
-from fmexplore.speed import read_speed
+from fmexplore.settings import PROJECT, Settings
+from fmexplore.speed import estimate, read_speed
 from fmexplore.status import (
     LOCAL_OWNER,
     RESUMABLE,
@@ -36,7 +36,8 @@ from fmexplore.status import (
     write_status,
 )
 
-LANES = {"train": "training", "measure": "analysis", "fetch": "analysis"}
+# Measuring beside a training would give wrong figures for both.
+LANES = {"train": "training", "measure": "training", "fetch": "analysis"}
 TICK_SECONDS = 0.3
 SMALL_MEMORY = 4e9  # below it the lanes take turns
 KEEP_JOBS_SECONDS = 3600
@@ -60,7 +61,8 @@ class JobQueue:
     def submit_run(self, config: RunConfig, owner: str = LOCAL_OWNER) -> Run:
         """Queue a training. Raises NotAllowed when a limit of this server is reached, ConfigError, StorageError."""
         with self._lock:
-            self._check_limits(owner)
+            self._check_limits(owner, queues=True)
+            self._check_memory(config)
             return self.store.create(config, owner)
 
     def load_zip(self, content: bytes, owner: str = LOCAL_OWNER) -> Run:
@@ -93,8 +95,10 @@ class JobQueue:
         self.store.require_owner(run, owner)
         with self._lock:
             status = run.status
+            if status.diverged:
+                raise NotAllowed(f"{run.title} would diverge again: start a new run with a lower learning rate.")
             if status.state in RESUMABLE:
-                self._check_limits(owner, new=False)
+                self._check_limits(owner, queues=True, new=False)
                 if self.settings.max_minutes and status.result.seconds > 60 * self.settings.max_minutes:
                     raise NotAllowed(
                         f"{run.title} has had its {self.settings.max_minutes:g} minutes on this server: "
@@ -109,7 +113,7 @@ class JobQueue:
         """Queued trainings in the order in which they will start."""
         with self._lock:
             jobs = self._scan()
-        return self._fair_order(jobs, "training")
+        return [folder for folder in self._fair_order(jobs, "training") if folder.parent == self.store.folder]
 
     def running(self) -> list[Path]:
         """Trainings under way, the longest first."""
@@ -127,9 +131,11 @@ class JobQueue:
             elif status.state == "running":
                 wish(run.path, what)
 
-    def _check_limits(self, owner: str, new: bool = True) -> None:
+    def _check_limits(self, owner: str, queues: bool = False, new: bool = True) -> None:
         limits = self.settings
-        if limits.max_queued:
+        if limits.hosted and not owner:
+            raise NotAllowed("This browser has no key yet: allow cookies for this page and reload it.")
+        if queues and limits.max_queued:
             queued = sum(s.owner == owner and s.state == "queued" and s.task == "train" for _, s in self._scan())
             if queued >= limits.max_queued:
                 raise NotAllowed(f"You have {queued} runs waiting, and this server allows {limits.max_queued:g}: wait.")
@@ -140,10 +146,20 @@ class JobQueue:
                     f"You keep {kept} runs, and this server keeps {limits.max_runs:g} for each of you: "
                     "download and delete one first."
                 )
+        if limits.max_disk_mb and self.store.disk_mb() >= limits.max_disk_mb:
+            self.store.empty_trash(older_than=0)
         if limits.max_disk_mb and (used := self.store.disk_mb()) >= limits.max_disk_mb:
             raise NotAllowed(
                 f"All runs here use {used:.0f} MB, and this server has room for {limits.max_disk_mb:g} MB: "
                 "delete runs of yours first."
+            )
+
+    def _check_memory(self, config: RunConfig) -> None:
+        speed, there = read_speed(self.settings), psutil.virtual_memory().total / 1e9
+        if speed and (needed := estimate(config, speed).memory_mb / 1000) > there:
+            raise NotAllowed(
+                f"This training needs about {needed:.0f} GB of memory, and this machine has {there:.0f} GB: "
+                "use a smaller batch or a smaller network."
             )
 
     # --- the dispatcher --------------------------------------------------------------------------------------------
@@ -178,8 +194,8 @@ class JobQueue:
                     self._clean()
             except Timeout:
                 continue  # another server on the same folder does it
-            except (FMExploreError, OSError) as error:
-                print(f"job queue: {error}", file=sys.stderr)
+            except Exception:  # whatever it was, the others in the queue must not wait for ever
+                traceback.print_exc()
 
     def tick(self) -> None:
         """Notice ended workers, then fill every lane that has room."""
@@ -209,11 +225,19 @@ class JobQueue:
             self._workers[folder] = subprocess.Popen(
                 [sys.executable, "-m", "fmexplore.worker", str(folder), str(os.getpid())],
                 cwd=PROJECT,
+                env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # a Ctrl-C in the server's terminal must not kill it before it has saved
             )
+
+    def _environment(self) -> dict[str, str]:
+        """The worker's: it runs in another folder, so places must not be relative."""
+        places = {"FMEXPLORE_HOME": str(self.settings.home)}
+        if folder := os.environ.get("FMEXPLORE_DATA"):
+            places["FMEXPLORE_DATA"] = str(Path(folder).resolve())
+        return {**os.environ, **places}
 
     def _watch(self, folder: Path, status: Status) -> None:
         worker = self._workers.get(folder)
@@ -281,7 +305,7 @@ class JobQueue:
                         old = time.time() - (status.ended or status.created) > days * 86400
                         if old and not status.active and not run.label.starred:
                             self.store.delete(run, status.owner)
-                    except RunBroken:
+                    except FMExploreError:
                         continue
 
     def needs_measuring(self) -> bool:

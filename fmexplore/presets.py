@@ -54,7 +54,7 @@ def _quick() -> Preset:
 
     return Preset(
         "quick",
-        "Over 91 % in seconds: small maps, Muon, a short schedule",
+        "Over 91 % in less than two epochs: small maps, Muon, a short schedule",
         "fmexplore; after airbench94 by Keller Jordan (arXiv 2404.00498)",
         Model(
             layers=(

@@ -23,7 +23,7 @@ from fmexplore.config import RunConfig
 from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken, RunNotFound, StorageError
 from fmexplore.schema import Schema
 from fmexplore.settings import SHIPPED, Settings
-from fmexplore.status import LOCAL_OWNER, Status, read_status, write_status
+from fmexplore.status import LOCAL_OWNER, Share, Status, read_status, write_status
 from fmexplore.storage import read_cached, read_json, storage_error, write_bytes, write_json
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Label(Schema):
     starred: bool = False
 
 
-Share = Annotated[float, Field(ge=0, le=1)]
+Counts = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=10, max_length=10)]
 
 
 class Report(Schema):
@@ -59,10 +59,7 @@ class Report(Schema):
     validation_accuracy: Share | None = None
     test_loss: float | None = None
     test_accuracy: Share | None = None
-    confusion: (
-        Annotated[list[Annotated[list[int], Field(min_length=10, max_length=10)]], Field(min_length=10, max_length=10)]
-        | None
-    ) = None
+    confusion: Annotated[list[Counts], Field(min_length=10, max_length=10)] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,8 +93,21 @@ class Run:
 
     @property
     def title(self) -> str:
-        """The name that was given to it, else its id."""
-        return self.label.name or self.id
+        """The name that was given to it, else preset and time, as in "quick, 22 Nov 14:05"; today without the day."""
+        made = re.fullmatch(r"(\d{8})-(\d{6})-(.+)-[a-z]{4}", self.id)
+        if self.label.name or not made:
+            return self.label.name or self.id
+        try:
+            moment = time.strptime(made[1] + made[2], "%Y%m%d%H%M%S")
+        except ValueError:
+            return self.id
+        today = made[1] == time.strftime("%Y%m%d")
+        return f"{made[3]}, {time.strftime('%H:%M' if today else '%d %b %H:%M', moment)}"
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether `read_weights` has something to read."""
+        return any((self.path / name).exists() for name in ("model.safetensors", "resume/state.safetensors"))
 
     # --- weights and snapshots -------------------------------------------------------------------------------------
 
@@ -107,11 +117,12 @@ class Run:
     def read_weights(self) -> Arrays:
         """The weights to use, by their names in the network's state."""
         path = self.path / "model.safetensors"
-        if path.exists():
-            weights, _ = _unpack(path)
-        elif saved := self.read_resume():
-            prefix = "best." if any(name.startswith("best.") for name in saved[0]) else "weights."
+        if saved := self.read_resume():  # newer than weights that an earlier stop has left
+            parts = {name.partition(".")[0] for name in saved[0]}
+            prefix = next(part for part in ("best", "good", "weights") if part in parts) + "."
             weights = {n.removeprefix(prefix): value for n, value in saved[0].items() if n.startswith(prefix)}
+        elif path.exists():
+            weights, _ = _unpack(path)
         else:
             raise RunBroken(f"{path} does not exist yet: let the run reach its first snapshot, then try again.")
         check_weights(self.config, weights, str(path))
@@ -231,10 +242,18 @@ class RunStore:
         if len(matches) == 1:
             return runs[matches[0]]
         if matches:
-            raise RunNotFound(f"{text!r} fits several runs: {', '.join(sorted(matches))}. Give more of its id.")
+            some = ", ".join(sorted(matches)[-5:])
+            raise RunNotFound(f"{text!r} fits {len(matches)} runs, among them {some}: give more of its id.")
         near = difflib.get_close_matches(text, runs, 3)
         hint = f"did you mean {' or '.join(near)}?" if near else "`python -m fmexplore runs` lists them."
         raise RunNotFound(f"There is no run {text[:80]!r}: {hint}")
+
+    def get(self, run_id: str) -> Run:
+        """The run with exactly that id, as in a link. Raises RunNotFound, naming no other run."""
+        for run in (Run(self.folder / run_id), Run(self.shipped / run_id, shipped=True)):
+            if _is_id(run_id) and run.path.is_dir():
+                return run
+        raise RunNotFound(f"There is no run {run_id[:80]!r}.")
 
     def create(self, config: RunConfig, owner: str = LOCAL_OWNER, **status: object) -> Run:
         """A new run folder, queued unless `status` says otherwise. Raises ConfigError for an impossible network."""
@@ -268,12 +287,21 @@ class RunStore:
             raise NotAllowed(
                 f"{run.id} is shipped with fmexplore and only read: use it as a new configuration instead."
             )
-        if self.settings.hosted and _owner(run) != owner:
+        if not self._may_change(run, owner):
             raise NotAllowed(f"{run.id} belongs to someone else: use it as a new configuration to train your own.")
+
+    def may_change(self, run: Run, owner: str) -> bool:
+        """Whether `owner` may stop, rename or delete the run."""
+        return not run.shipped and self._may_change(run, owner)
+
+    def _may_change(self, run: Run, owner: str) -> bool:
+        return not self.settings.hosted or (owner != "" and _owner(run) == owner)
 
     def relabel(self, run: Run, owner: str, **changes: object) -> None:
         """Rename (`name`) or star (`starred`) a run."""
         self.require_owner(run, owner)
+        if not run.path.is_dir():  # writing would make it again, empty
+            raise RunNotFound(f"{run.title} was deleted in the meantime: undo that first.")
         write_json(run.path / "label.json", run.label.replace(**changes).model_dump(mode="json"))
 
     def delete(self, run: Run, owner: str) -> None:
@@ -299,13 +327,16 @@ class RunStore:
         if not _is_id(run_id) or not run.path.is_dir():
             raise RunNotFound(f"{run_id[:80]!r} was deleted more than a day ago: it cannot be brought back.")
         self.require_owner(run, owner)
-        os.replace(run.path, self.folder / run_id)
+        try:
+            os.replace(run.path, self.folder / run_id)
+        except OSError as error:
+            raise storage_error(self.folder / run_id, error) from None
         return Run(self.folder / run_id)
 
-    def empty_trash(self) -> None:
-        """Remove for good what was deleted more than a day ago."""
+    def empty_trash(self, older_than: float = TRASH_SECONDS) -> None:
+        """Remove for good what was deleted more than a day ago, or as many seconds."""
         for path in self.trash.glob("*"):
-            if path.stat().st_mtime < time.time() - TRASH_SECONDS:
+            if path.stat().st_mtime <= time.time() - older_than:
                 shutil.rmtree(path, ignore_errors=True)
 
     def ship(self, run: Run, name: str) -> Path:
@@ -339,7 +370,7 @@ class RunStore:
 
     def owned_by(self, owner: str) -> Iterator[Run]:
         """The owner's runs, newest first; on a laptop there is one owner, and all runs are theirs."""
-        return (run for run in self.own_runs() if not self.settings.hosted or _owner(run) == owner)
+        return (run for run in self.own_runs() if self._may_change(run, owner))
 
 
 def check_weights(config: RunConfig, weights: Arrays, where: str) -> None:

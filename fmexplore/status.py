@@ -6,7 +6,7 @@ Written by the queue before a worker starts and after it has ended, and by the w
 import os
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import psutil
 from pydantic import Field
@@ -23,12 +23,15 @@ FILE = "status.json"
 STARTING_SECONDS = 60  # within which a new worker writes its pid
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
 class Result(Schema):
     """What a training has reached; accuracies are fractions."""
 
-    validation_accuracy: float | None = None
+    validation_accuracy: Share | None = None
     validation_loss: float | None = None
-    test_accuracy: float | None = None
+    test_accuracy: Share | None = None
     test_loss: float | None = None
     epoch: float = 0
     seconds: float = 0
@@ -51,12 +54,17 @@ class Status(Schema):
     progress: float | None = None  # 0 to 1
     message: str = ""  # what is happening, in words
     error: str = ""
+    diverged: bool = False  # it would do so again
     execution: Execution | None = None
     result: Result = Result()
 
     @property
     def active(self) -> bool:
         return self.state in ACTIVE
+
+    @property
+    def resumable(self) -> bool:
+        return self.state in RESUMABLE and not self.diverged
 
     @property
     def alive(self) -> bool:

@@ -51,6 +51,8 @@ def train_run(job: "Job", listen: Callable[["Progress"], None] = lambda _: None)
         return _follow(job, run, trainer, listen)
     except TrainingDiverged:
         run.write_weights(_arrays(trainer.state.network.state_dict()))
+        run.forget_resume()
+        job.update(diverged=True)
         raise
 
 
@@ -72,13 +74,13 @@ def _follow(job: "Job", run: Run, trainer: "train", listen: Callable[["Progress"
             tensors, scalars = trainer.state.save()
             run.write_resume(_arrays(tensors), scalars)
             saved = time.monotonic()
+            job.update(result=result, progress=progress.step / progress.steps)
         if wish:
             trainer.close()
             if wish == "STOP":
                 run.write_weights(_arrays(trainer.state.result()))
             if over:
                 job.update(message=f"Stopped at this server's limit of {job.settings.max_minutes:g} minutes per run.")
-            job.update(result=result, progress=progress.step / progress.steps)
             return WISHES[wish]
     run.write_weights(_arrays(trainer.state.result()))
     job.update(result=result, progress=1.0)

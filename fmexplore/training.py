@@ -32,7 +32,6 @@ from fmexplore.progress import Progress, Snapshot
 FEATURE_IMAGES = 2000  # of the validation images, at each snapshot
 PROBE_IMAGES, PROBE_EVERY = 256, 2560  # validation within an epoch, for about 3 % of the time
 REPORT_FLOPS = 15e9  # half a second of a slow laptop: at least two reports a second
-CPU = Execution()  # one thread in fp32, the only way that gives the same bits anywhere
 REPORT_IMAGES = 2500  # at most, between two reports
 
 
@@ -86,7 +85,7 @@ class train(Iterator[Progress]):
         model: Model,
         config: TrainConfig,
         data: DataSet,
-        execution: Execution = CPU,
+        execution: Execution,
         resume: tuple[dict[str, Tensor], dict] | None = None,
     ) -> None:
         self.config, self.data = config, data

@@ -14,12 +14,16 @@ STYLE = """<style>
 /* The accent on its own tint is too faint to read in the dark. */
 [role="radio"][data-variant][aria-checked="true"] p { color: color-mix(in srgb, currentColor 40%, CanvasText); }
 .st-key-owner_component { position: absolute; }
+.st-key-confirm_delete button { background: var(--st-red-color, #c92a2a); border-color: transparent; color: #fff; }
+.page-name { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); margin: 0; }
 </style>"""
 
 
 def show(page) -> None:
     """Draw the sidebar of `page`, and see that this machine's speed gets measured."""
-    st.html(STYLE)
+    # Where the title of a page is its finding, the page's name is still there for those who listen.
+    name = "" if page.title == "Home" else f"<h1 class='page-name'>{page.title}</h1>"
+    st.html(STYLE + name)
     with widgets.boundary():
         state.ask_owner()
         _measure_once()

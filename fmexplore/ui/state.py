@@ -14,6 +14,7 @@ from fmexplore.ui import cache
 from fmexplore.ui.components.owner import COOKIE, make_owner_key
 
 HOME_PAGE, TRAIN_PAGE = "screens/start/home.py", "screens/train/train.py"
+FIRST = "quick"  # the preset that everything starts from
 
 
 def owner() -> str:
@@ -46,7 +47,7 @@ def _owner_key() -> str:
 def run_in_link() -> Run | None:
     """The run that the link names. Raises RunNotFound for one that is not there."""
     name = st.query_params.get("run")
-    return cache.store().find(name) if name else None
+    return cache.store().get(name) if name else None
 
 
 def select_run(run_id: str | None) -> None:
@@ -77,11 +78,11 @@ def shown_run() -> Run | None:
 def draft() -> RunConfig:
     """What *Start training* would train. A link with `preset` starts from that one."""
     if "draft" not in st.session_state:
-        asked = st.query_params.get("preset", "quick")
         try:
-            config = find_preset(asked).config
-        except FMExploreError:
-            config = find_preset("quick").config
+            config = find_preset(st.query_params.get("preset", FIRST)).config
+        except FMExploreError as error:
+            tell(str(error), wrong=True)
+            config = find_preset(FIRST).config
         set_draft(config)
     return RunConfig.parse(st.session_state.draft)
 

@@ -35,7 +35,7 @@ def plain(text: str) -> str:
 
 def unlinked(message: str) -> str:
     """A message whose `code` stays code, while a link or picture in what it quotes stays text."""
-    return re.sub(r"([\[\]<>$])", r"\\\1", message)
+    return re.sub(r"([\[\]<>$:])", r"\\\1", message).replace("www.", "www\\.")
 
 
 def act(action: Callable[[], str | None], undo: str | None = None) -> None:
@@ -98,8 +98,7 @@ def _fetch_panel(missing: bool) -> None:
     if status is None or not status.active:
         if status and status.error:
             st.error(unlinked(status.error))
-        if missing:
-            st.button("Get the data", type="primary", on_click=_start_fetch)
+        st.button("Get the data" if missing else "Get the data again", type="primary", on_click=_start_fetch)
         return
     st.fragment(_follow_fetch, run_every=0.5)(folder)
 
@@ -177,9 +176,9 @@ def run_text(run: Run) -> str:
         return f"{run.title} · broken"
 
 
-def days_left(status: Status) -> str:
+def days_left(run: Run, status: Status) -> str:
     """How long a hosted server keeps a run, in words; empty where it keeps it for good."""
     days = cache.settings().max_age_days
-    if not days:
+    if not days or status.active or run.label.starred:
         return ""
     return time.strftime("kept until %d %b", time.localtime((status.ended or status.created) + days * 86400))

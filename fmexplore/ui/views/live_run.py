@@ -9,7 +9,7 @@ from fmexplore.errors import RunNotFound
 from fmexplore.evaluation import find_overfitting
 from fmexplore.figures import learning_curves
 from fmexplore.runs import Run
-from fmexplore.status import RESUMABLE, Status
+from fmexplore.status import Status
 from fmexplore.ui import cache, state, widgets
 from fmexplore.ui.components.layer_table import layer_table
 from fmexplore.ui.components.matrix import matrix
@@ -36,7 +36,7 @@ def live_run() -> Run | None:
         status = run.status
         _header(run, status)
         # A paused one may be resumed from another tab.
-        pause = POLL_SECONDS if status.active else 5 * POLL_SECONDS if status.state in RESUMABLE else None
+        pause = POLL_SECONDS if status.active else 5 * POLL_SECONDS if status.resumable else None
         st.fragment(_curves, run_every=pause)(run, status.state)
         _controls(run, status)
         return run
@@ -98,6 +98,9 @@ def _finding(status: Status, lines: list[dict]) -> str:
         return f"{accuracy} of the validation images are right after {full[-1]['epoch']:.2f} epochs"
     if status.state == "queued":
         return "Waiting for its turn"
+    if lines and "train_accuracy" in lines[-1]:
+        accuracy = widgets.percent(lines[-1]["train_accuracy"])
+        return f"{accuracy} of the latest training images are right after {lines[-1]['epoch']:.2f} epochs"
     return "Nothing learnt yet"
 
 
@@ -142,7 +145,10 @@ def _progress(run: Run, status: Status, lines: list[dict]) -> None:
             parts.append(f"{status.execution.precision}, {threads}")
     if status.message:
         parts.append(status.message)
-    st.progress(min(share, 1.0), " · ".join(parts))
+    if share < 1 or status.active:
+        st.progress(min(share, 1.0), " · ".join(parts))
+    else:
+        st.caption(" · ".join(parts))
 
 
 def _place_in_queue(run: Run) -> None:
@@ -153,18 +159,21 @@ def _place_in_queue(run: Run) -> None:
     names = [widgets.plain(other.title) if other.status.owner == owner else "someone else's run" for other in ahead]
     st.progress(0.0, f"Waiting, with {len(ahead)} before it" if ahead else "Starting in a moment")
     if names:
-        st.caption(f"Before it: {', '.join(names)}. Owners take turns.")
+        turns = " Everybody takes turns." if cache.settings().hosted else ""
+        st.caption(f"Before it: {', '.join(names)}.{turns}")
 
 
 def _controls(run: Run, status: Status) -> None:
     owner, queue = state.owner(), cache.queue()
-    mine = not run.shipped and (not cache.settings().hosted or status.owner == owner)
+    mine = cache.store().may_change(run, owner)
     with st.container(horizontal=True):
         if mine and status.active:
             if status.state == "running":
                 st.button("Pause", on_click=widgets.act, args=(lambda: queue.pause(run, owner),))
             st.button("Stop training", on_click=widgets.act, args=(lambda: queue.stop(run, owner),))
-        elif mine and status.state in RESUMABLE:
+        elif status.diverged:
+            st.button("Try a tenth of the learning rate", type="primary", on_click=_try_tenth, args=(run,))
+        elif mine and status.resumable:
             st.button("Resume", type="primary", on_click=widgets.act, args=(lambda: queue.resume(run, owner),))
         st.button("Use as a new configuration", key="reuse", on_click=state.set_draft, args=(run.config,))
         with st.popover("Chart", type="tertiary"):
@@ -177,6 +186,12 @@ def _controls(run: Run, status: Status) -> None:
                 max_selections=4,
             )
             st.slider("Smoothing within an epoch", 0.0, 0.95, SMOOTHING, 0.05, key="smoothing")
+
+
+def _try_tenth(run: Run) -> None:
+    training = run.config.training
+    rates = {"learning_rate": training.learning_rate / 10, "rest_learning_rate": training.rest_learning_rate / 10}
+    state.set_draft(run.config.replace(training=training.replace(**rates)))
 
 
 def _confusion(run: Run) -> None:
@@ -215,7 +230,7 @@ def _layers() -> None:
         on_edit=lambda layers: widgets.act(lambda: state.change_model(layers=layers)),
     )
     if error:
-        st.error(str(error))
+        st.error(widgets.unlinked(str(error)))
 
 
 def _model_choice(name: str, label: str, choices: tuple[str, ...], value: str) -> None:

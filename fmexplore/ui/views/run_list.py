@@ -33,13 +33,14 @@ def _table(runs: Sequence[Run], key: str) -> Run | None:
         rows,
         key=f"runs_{key}_{len(runs)}_{runs[0].id}",  # a row's number means another run when the list changes
         hide_index=True,
+        placeholder="–",
         on_select="rerun",
         selection_mode="single-row",
         column_config={
             "name": st.column_config.TextColumn("Name", width="medium"),
             "preset": st.column_config.TextColumn("Preset"),
             "parameters": st.column_config.NumberColumn("Parameters", format="localized"),
-            "accuracy": st.column_config.NumberColumn("Validation", format="percent", help="Validation accuracy"),
+            "accuracy": st.column_config.NumberColumn("Validation", format="%.1f %%", help="Validation accuracy"),
             "minutes": st.column_config.NumberColumn("Minutes", format="%.1f"),
             "state": st.column_config.TextColumn("State"),
         },
@@ -53,12 +54,15 @@ def _row(run: Run) -> dict:
     row = {"name": f"★ {run.title}" if label.starred else run.title}
     try:
         status, config = run.status, run.config
+        accuracy = status.result.validation_accuracy
         return row | {
             "preset": config.preset + (" (peeks)" if config.training.peeks else ""),
             "parameters": models.parameters(models.summarize(config.model)),
-            "accuracy": status.result.validation_accuracy,
+            "accuracy": None if accuracy is None else 100 * accuracy,
             "minutes": status.result.seconds / 60,
-            "state": "shipped" if run.shipped else ", ".join(filter(None, [status.state, widgets.days_left(status)])),
+            "state": "shipped"
+            if run.shipped
+            else ", ".join(filter(None, [status.state, widgets.days_left(run, status)])),
         }
     except FMExploreError:
         return row | {"state": "broken"}
@@ -112,7 +116,7 @@ def _download(run: Run, key: str) -> None:
         key=f"download_{key}",
         on_click="ignore",
         help="Configuration, metrics and weights as one zip.",
-        disabled=not (run.path / "model.safetensors").exists(),
+        disabled=not run.has_weights,
     )
 
 

@@ -120,6 +120,14 @@ GROUPS: dict[str, tuple[Field, ...]] = {
 }
 
 
+LABELS = {
+    **{"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "muon": "Muon"},
+    **{"step": "in steps", "one-cycle": "one cycle", "warmup-linear": "up, then straight down"},
+    **{"share": "some training images", "test": "the test set (peeks)"},
+    **{"fp32": "32 bits", "bf16": "16 bits (bf16)", "cpu": "CPU", "cuda": "NVIDIA GPU", "mps": "Apple GPU"},
+}
+
+
 def training_form() -> None:
     """Everything to set up and start a training."""
     config = state.draft()
@@ -142,8 +150,7 @@ def training_form() -> None:
 
 def _preset_picker(config: RunConfig) -> None:
     names = list(presets())
-    custom = config.preset not in names
-    options = [config.preset, *names] if custom else names
+    options = names if config.preset in names else [config.preset, *names]
     st.session_state["field:preset"] = config.preset
     st.selectbox(
         "Preset",
@@ -153,11 +160,13 @@ def _preset_picker(config: RunConfig) -> None:
         on_change=lambda: state.set_draft(find_preset(st.session_state["field:preset"]).config),
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if custom:
+        preset = presets().get(config.preset)
+        if preset is None:
             st.caption("Your own layer table.")
         else:
-            preset = presets()[config.preset]
             st.caption(preset.about + ".", help=f"Source: {preset.source}")
+            if config != preset.config:
+                st.button("Undo my changes", type="tertiary", on_click=state.set_draft, args=(preset.config,))
         if config.training.peeks:
             peeks_badge()
 
@@ -196,13 +205,13 @@ def _widget(field: Field, config: RunConfig) -> None:
     if field.choices == (False, True):
         st.checkbox(field.label, **arguments)
     elif field.choices:
-        st.selectbox(field.label, field.choices, **arguments)
+        st.selectbox(field.label, field.choices, format_func=lambda choice: LABELS.get(choice, choice), **arguments)
     else:
         number = type(value)
         st.number_input(
             field.label,
-            number(field.low),
-            number(field.high),
+            number(min(field.low, value)),  # a value from the command line may lie outside
+            number(max(field.high, value)),
             step=number(field.step),
             format=field.format,
             **arguments,
@@ -225,7 +234,8 @@ def _read(field: Field, config: RunConfig) -> Any:
 def _changed(field: Field) -> None:
     path, value = field.path, st.session_state[f"field:{field.path}"]
     if path == "early_stopping.monitor":
-        path, value = "early_stopping", None if value == "never" else {"monitor": value, "patience": 3}
+        patience = st.session_state.get("field:early_stopping.patience", 3)
+        path, value = "early_stopping", None if value == "never" else {"monitor": value, "patience": patience}
     before = st.session_state.draft
     widgets.act(lambda: state.change_draft(path, value))
     if st.session_state.draft == before:  # refused: show what still holds
@@ -236,9 +246,13 @@ def _cost(config: RunConfig) -> ConfigError | None:
     """What the training will take; the error that forbids it, if one does."""
     rows, error = models.examine(config.model)
     if error:
-        st.error(f"{error}")
+        st.error(widgets.unlinked(str(error)))
         return error
-    st.markdown(f"**{models.parameters(rows):,}** parameters · **{models.flops(rows) / 1e6:.1f}** MFLOPs an image")
+    st.markdown(
+        f"**{models.parameters(rows):,}** parameters · **{models.flops(rows) / 1e6:.1f}** MFLOPs an image",
+        help="Parameters are the numbers that training changes. A MFLOP is a million additions and multiplications.",
+    )
+    _limits()
     speed = read_speed(cache.settings())
     if speed is None:
         st.caption("The time it takes is not known yet: this machine's speed is being measured.")
@@ -246,17 +260,27 @@ def _cost(config: RunConfig) -> ConfigError | None:
         return None
     cost = estimate(config, speed)
     st.markdown(
-        f"About **{widgets.duration(cost.seconds)}** and **{cost.memory_mb / 1000:.1f} GB**",
+        f"About **{widgets.duration(cost.seconds)}** and **{cost.memory_mb / 1000:.1f} GB** of memory",
         help=f"Estimated {cost.basis}.",
     )
     limit = cache.settings().max_minutes
     if limit and cost.seconds > 60 * limit:
-        st.warning(f"This server stops a run after {limit:g} minutes, with what it has learnt by then.")
-    elif limit:
-        st.caption(
-            f"This server stops a run after {limit:g} minutes and keeps {cache.settings().max_runs:g} runs for you."
-        )
+        st.warning(f"It will be stopped after {limit:g} minutes, with what it has learnt by then.")
     return None
+
+
+def _limits() -> None:
+    """What this server allows, before it bites."""
+    limits = cache.settings()
+    parts = {
+        f"a run may take {limits.max_minutes or 0:g} minutes": limits.max_minutes,
+        f"{limits.max_queued or 0:g} runs of yours may wait": limits.max_queued,
+        f"{limits.max_runs or 0:g} are kept": limits.max_runs,
+        f"for {limits.max_age_days or 0:g} days unless starred": limits.max_age_days,
+        f"all runs together may use {(limits.max_disk_mb or 0) / 1000:g} GB": limits.max_disk_mb,
+    }
+    if told := [text for text, limit in parts.items() if limit]:
+        st.caption(f"On this server {', '.join(told)}.")
 
 
 def _start() -> None:

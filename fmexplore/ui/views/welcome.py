@@ -14,7 +14,6 @@ from fmexplore.ui import cache, state, widgets
 from fmexplore.ui.components.matrix import matrix
 from fmexplore.ui.views.run_list import run_list
 
-FIRST = "quick"
 MATRICES = 8
 
 
@@ -35,22 +34,22 @@ def welcome() -> None:
     widgets.await_speed()
     with widgets.boundary():
         _strip()
-    st.subheader("Runs", anchor=False)
+    st.header("Runs", anchor=False)
     with widgets.boundary():
         run_list(key="home")
 
 
 def _label() -> str:
     speed = read_speed(cache.settings())
-    about = f", about {widgets.duration(estimate(find_preset(FIRST).config, speed).seconds)}" if speed else ""
+    about = f", about {widgets.duration(estimate(find_preset(state.FIRST).config, speed).seconds)}" if speed else ""
     return f"Train one now{about}"
 
 
 def _train_first() -> None:
     try:
-        run = cache.queue().submit_run(find_preset(FIRST).config, state.owner())
+        run = cache.queue().submit_run(find_preset(state.FIRST).config, state.owner())
     except FMExploreError as error:
-        st.error(str(error))
+        st.error(widgets.unlinked(str(error)))
         return
     st.switch_page(state.TRAIN_PAGE, query_params={"run": run.id})
 
@@ -63,7 +62,7 @@ def _strip() -> None:
     frames = _matrices(str(run.path))
     if not frames:
         return
-    st.subheader("At first everything looks alike, then the classes come apart", anchor=False)
+    st.header("At first everything looks alike, then the classes come apart", anchor=False)
     matrix(frames, key="strip", named=False)
     st.caption(
         f"The confusion matrix of the shipped run {run.id} at {len(frames)} moments of its training, on images it "

@@ -12,6 +12,12 @@ function branches(layer) {
   return (INNER[layer.kind] ?? []).map((name) => [name === "layers" ? "inside" : name, layer[name]]);
 }
 
+function cost(name, text) {
+  const cell = element("td", { className: "number", textContent: text });
+  if (text) cell.dataset.label = name;
+  return cell;
+}
+
 function input(field, layer, number, changed) {
   const label = `${field.label} of layer ${number}`;
   if (field.type === "choice") {
@@ -91,7 +97,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       });
       line.append(place, kind, fields);
       ["output", "parameters", "flops"].forEach((name) =>
-        line.append(element("td", { className: "number", textContent: row[name] ?? "" })),
+        line.append(cost(name, row[name] ?? "")),
       );
       line.append(tools(chain, index, number));
       body.append(line);
