@@ -15,7 +15,8 @@ from safetensors.numpy import save as pack
 from fmexplore import models
 from fmexplore.config import RunConfig
 from fmexplore.errors import FMExploreError, RunBroken
-from fmexplore.runs import Report, Run, RunStore
+from fmexplore.run import Report, Run
+from fmexplore.runs import RunStore
 from fmexplore.settings import MAX_ZIP_MB
 from fmexplore.status import Result, Status, write_status
 from fmexplore.storage import storage_error

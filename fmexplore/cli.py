@@ -16,10 +16,11 @@ import typer
 from fmexplore import data as dataset
 from fmexplore import models as tables
 from fmexplore.config import RunConfig
-from fmexplore.errors import ConfigError, FMExploreError
+from fmexplore.errors import ConfigError, DataError, FMExploreError
 from fmexplore.layers import describe
 from fmexplore.presets import find_preset, presets
-from fmexplore.runs import Run, RunStore
+from fmexplore.run import Run
+from fmexplore.runs import RunStore
 from fmexplore.settings import read_settings
 from fmexplore.status import LOCAL_OWNER, RESUMABLE, forget_wishes, own_process, write_status
 
@@ -58,8 +59,7 @@ def data(as_json: AsJson = False) -> None:
     try:
         folder = dataset.find_folder()
         images = dataset.load(folder)
-    except FMExploreError as error:
-        print(f"{error} Fetching it.", file=sys.stderr)
+    except DataError:
         folder = dataset.fetch(report=_print_share)
         images = dataset.load(folder)
     found = {"folder": str(folder), "train": len(images.train), "test": len(images.test)}
@@ -195,7 +195,7 @@ def delete(run: RunName, yes: Annotated[bool, typer.Option("--yes", help="Do not
     store = RunStore(read_settings())
     found = store.find(run)
     store.require_owner(found, LOCAL_OWNER)
-    if not yes and not typer.confirm(f"Delete {found.title}?"):
+    if not yes and not typer.confirm(f"Delete {found.title} ({found.id})?"):
         raise typer.Exit(1)
     store.delete(found, LOCAL_OWNER)
     print(f"Deleted {found.id}; until tomorrow it is in {store.trash}.")

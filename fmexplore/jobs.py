@@ -23,7 +23,8 @@ from filelock import FileLock, Timeout
 from fmexplore.archive import unpack_run
 from fmexplore.config import RunConfig
 from fmexplore.errors import FMExploreError, NotAllowed
-from fmexplore.runs import Run, RunStore
+from fmexplore.run import Run
+from fmexplore.runs import RunStore
 from fmexplore.settings import PROJECT, Settings
 from fmexplore.speed import estimate, read_speed
 from fmexplore.status import (

@@ -10,7 +10,7 @@ from fmexplore import data
 from fmexplore.config import RunConfig
 from fmexplore.errors import TrainingDiverged
 from fmexplore.evaluation import confusion_matrix
-from fmexplore.runs import Arrays, Run
+from fmexplore.run import Arrays, Run
 from fmexplore.speed import keep_execution, known_execution, learn_from_run, update_speed
 from fmexplore.status import Result, State
 

@@ -4,6 +4,7 @@ import functools
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
-from fmexplore import cli
+from fmexplore import cli, data
 from fmexplore.data import PROJECT
 from fmexplore.layers import Conv, Dense, GlobalAvgPool
 from fmexplore.models import Model
@@ -73,12 +74,41 @@ def test_data_says_where_it_is(call, drawn_folder):
     assert (code, "640 training and 160 test images" in out) == (0, True)
 
 
-def test_broken_data_is_one_line_with_the_remedy(call, drawn_folder):
+def test_broken_data_is_replaced(call, drawn_folder, tmp_path, monkeypatch):
+    whole = shutil.copytree(drawn_folder, tmp_path / "elsewhere")
+    monkeypatch.setattr(data, "_download", lambda folder: shutil.copytree(whole, folder, dirs_exist_ok=True))
+    (drawn_folder / "train-labels-idx1-ubyte.gz").write_bytes(b"x")
+    code, out, error = call("data")
+    assert (code, error) == (0, "")
+    assert "640 training" in out
+
+
+def test_data_that_cannot_be_fetched_is_one_line_with_the_remedy(call, drawn_folder, monkeypatch):
+    def fail(folder):
+        raise OSError("no network")
+
+    monkeypatch.setattr(data, "_download", fail)
+    monkeypatch.setattr(data, "_unpack_debian", fail)
     (drawn_folder / "train-labels-idx1-ubyte.gz").write_bytes(b"x")
     code, out, error = call("data")
     assert (code, out) == (2, "")
     assert error.count("\n") == 1
-    assert "train-labels-idx1-ubyte.gz is broken" in error
+    assert "no network" in error
+    assert "put the four files" in error
+
+
+def test_training_without_data_is_refused_before_a_run_is_made(call, config_file, drawn_folder, store):
+    shutil.rmtree(drawn_folder)
+    code, _, error = call("train", "--config", config_file)
+    assert (code, store.own_runs()) == (2, [])
+    assert "python -m fmexplore data" in error
+
+
+def test_a_resumed_run_takes_no_other_settings(call, store, tiny):
+    run = store.create(tiny, state="paused")
+    code, _, error = call("train", "--resume", run.id, "--epochs", "3")
+    assert code == 2
+    assert "--resume goes on as the run was started" in error
 
 
 def test_models_lists_the_presets(call):
@@ -245,7 +275,7 @@ def test_delete_asks_unless_told_not_to(call, trained, store):
     for answer in ("n\n", "\n", ""):
         code, out, _ = call("delete", trained.id, answer=answer)
         assert code == 1
-        assert f"Delete {trained.id}?" in out
+        assert f"({trained.id})?" in out
         assert trained.path.is_dir()
     assert call("delete", trained.id, answer="y\n")[0] == 0
     assert not trained.path.exists()

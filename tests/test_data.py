@@ -315,3 +315,14 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"file.sub cannot be written \(Not a directory\)"):
         data.fetch(tmp_path / "file" / "sub")
+
+
+def test_a_folder_with_some_of_the_files_does_not_hide_a_whole_one(drawn_folder, places):
+    shutil.copytree(drawn_folder, places / "debian")
+    part = places / "project" / "data"
+    shutil.copytree(drawn_folder, part)
+    (part / "t10k-labels-idx1-ubyte.gz").unlink()
+    assert data.find_folder() == places / "debian"
+    shutil.rmtree(places / "debian")
+    with pytest.raises(DataError, match=r"data.t10k-labels-idx1-ubyte\.gz is missing"):
+        data.find_folder()

@@ -20,8 +20,9 @@ from fmexplore.data import PROJECT
 from fmexplore.errors import ConfigError, NotAllowed
 from fmexplore.jobs import JobQueue
 from fmexplore.presets import find_preset
-from fmexplore.runs import Run
+from fmexplore.run import Run
 from fmexplore.settings import Settings
+from fmexplore.speed import update_speed
 from fmexplore.status import Status, own_process, read_status, read_wish, write_status
 
 PATIENCE = 90  # seconds, for anything a worker does
@@ -484,3 +485,51 @@ def test_a_run_that_has_used_its_minutes_is_not_resumed(home, tiny):
     with pytest.raises(NotAllowed, match="has had its 1 minutes"):
         queue.resume(run, "a")
     assert run.status.state == "stopped"
+
+
+def test_a_run_that_diverged_is_not_resumed(queue, tiny):
+    run = queue.store.create(tiny, state="failed", diverged=True)
+    assert not run.status.resumable
+    with pytest.raises(NotAllowed, match="diverge again"):
+        queue.resume(run, "local")
+
+
+def test_a_training_that_needs_more_memory_than_there_is_is_refused(queue, tiny):
+    update_speed(queue.settings, flops_per_second=1e11, step_seconds=0.001, worker_mb=600)
+    queue.submit_run(tiny)
+    layers = [{"kind": "conv", "filters": 4096}, {"kind": "global_avg_pool"}, {"kind": "dense", "units": 10}]
+    giant = tiny.replace(model={"layers": layers}, training=tiny.training.replace(batch_size=4096))
+    with pytest.raises(NotAllowed, match=r"needs about \d+ GB of memory"):
+        queue.submit_run(giant)
+
+
+def test_a_hosted_browser_without_a_key_starts_nothing(home, tiny):
+    with pytest.raises(NotAllowed, match="no key yet"):
+        JobQueue(Settings(home=home, hosted=True)).submit_run(tiny, "")
+
+
+def test_a_full_server_empties_the_trash_before_it_refuses(home, tiny):
+    queue = JobQueue(Settings(home=home, hosted=True, max_disk_mb=0.1))
+    run = queue.submit_run(tiny, "ann")
+    (run.path / "large").write_bytes(bytes(200_000))
+    with pytest.raises(NotAllowed, match=r"room for 0\.1 MB"):
+        queue.submit_run(tiny, "ben")
+    queue.store.delete(run, "ann")
+    assert queue.submit_run(tiny, "ben").status.state == "queued"
+
+
+def test_measuring_and_training_take_turns(queue, tiny, monkeypatch):
+    started = []
+    monkeypatch.setattr(queue, "_launch", started.append)
+    job, run = queue.submit("measure"), queue.submit_run(tiny)
+    queue.tick()
+    assert started == [job]
+    assert queue.waiting() == [run.path]
+
+
+def test_workers_get_whole_places(home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FMEXPLORE_DATA", "here")
+    environment = JobQueue(Settings(home=home))._environment()
+    assert environment["FMEXPLORE_DATA"] == str(tmp_path / "here")
+    assert environment["FMEXPLORE_HOME"] == str(home)

@@ -11,7 +11,8 @@ from safetensors.numpy import load_file, save_file
 
 from fmexplore import models
 from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken, RunNotFound, StorageError
-from fmexplore.runs import MetricsReader, RunStore
+from fmexplore.run import MetricsReader
+from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
 from fmexplore.status import Status, own_process, write_status
 from fmexplore.training import Snapshot
@@ -54,7 +55,7 @@ def test_a_new_run_is_queued_and_reads_back(store, tiny):
     run = store.create(tiny, "ann")
     assert run.config == tiny
     assert (run.status.state, run.status.owner) == ("queued", "ann")
-    assert run.title == run.id
+    assert run.title.startswith("tiny, ")
     assert "-tiny-" in run.id
     assert [found.id for found in store.own_runs()] == [run.id]
 
@@ -138,7 +139,8 @@ def test_a_broken_description_is_named(store, run, file, what, content):
     ],
 )
 def test_broken_arrays_are_named(run, file, read, content):
-    run.write_resume(weights_for(run.config), {"step": 1})
+    if file.startswith("resume"):
+        run.write_resume(weights_for(run.config), {"step": 1})
     (run.path / file).write_bytes(content)
     with pytest.raises(RunBroken, match=file):
         read(run)
@@ -224,7 +226,7 @@ def test_a_damaged_label_is_no_label(store, run):
     store.relabel(run, "local", starred=False)
     assert (run.label.name, run.label.starred) == ("mine", False)
     (run.path / "label.json").write_text("{")
-    assert run.title == run.id
+    assert run.title.startswith("tiny, ")
     with pytest.raises(ConfigError, match="name"):
         store.relabel(run, "local", name="x" * 81)
 
@@ -487,3 +489,52 @@ def test_a_bfloat16_file_is_broken_not_a_crash(run):
 def test_weights_are_plain_safetensors(run, tmp_path):
     save_file(run.read_weights(), tmp_path / "copy.safetensors")
     assert load_file(run.path / "model.safetensors").keys() == load_file(tmp_path / "copy.safetensors").keys()
+
+
+def test_a_run_is_called_by_preset_and_time_until_it_gets_a_name(store, tiny):
+    old = store.folder / "20250203-140500-resnet-abcd"
+    os.replace(store.create(tiny).path, old)
+    found = store.find(old.name)
+    assert found.title == "resnet, 03 Feb 14:05"
+    store.relabel(found, "local", name="my first")
+    assert found.title == "my first"
+
+
+def test_a_link_finds_a_run_by_its_whole_id_and_names_no_other(store, run):
+    assert store.get(run.id) == run
+    for text in (run.id[:-1], "", "../" + run.id, run.id.upper()):
+        with pytest.raises(RunNotFound) as error:
+            store.get(text)
+        assert run.id not in str(error.value).replace(repr("../" + run.id), "")
+
+
+def test_weights_are_those_of_the_newest_state_and_never_those_that_are_not_finite(store, run, tiny):
+    newer = {name: value + 1 for name, value in weights_for(tiny).items()}
+    run.write_resume({f"weights.{name}": value for name, value in newer.items()}, {"step": 9})
+    assert all((value == newer[name]).all() for name, value in run.read_weights().items())
+    saved = {f"weights.{name}": value * np.nan for name, value in newer.items()}
+    run.write_resume(saved | {f"good.{name}": value for name, value in newer.items()}, {"step": 9})
+    assert all((value == newer[name]).all() for name, value in run.read_weights().items())
+
+
+def test_a_run_that_was_deleted_in_another_tab_is_not_made_again_by_a_star(store, run):
+    store.delete(run, "local")
+    with pytest.raises(RunNotFound, match="deleted in the meantime"):
+        store.relabel(run, "local", starred=True)
+    assert store.restore(run.id, "local").config
+
+
+def test_what_stands_in_the_way_of_an_undo_is_told(store, run):
+    store.delete(run, "local")
+    (run.path / "something").mkdir(parents=True)
+    with pytest.raises(StorageError, match=run.id):
+        store.restore(run.id, "local")
+
+
+def test_a_browser_without_a_key_owns_nothing(home, tmp_path, tiny):
+    hosted = RunStore(Settings(home=home, hosted=True), tmp_path / "shipped")
+    run = hosted.create(tiny, "ann")
+    (run.path / "status.json").write_text("{")
+    assert list(hosted.owned_by("")) == []
+    with pytest.raises(NotAllowed):
+        hosted.delete(run, "")

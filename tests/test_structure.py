@@ -20,7 +20,7 @@ LAYERS = (
     *("errors", "schema", "shapes", "layers", "storage", "settings", "models", "config", "papers", "presets", "data"),
     *("figures", "evaluation", "progress"),
     *("networks", "augment", "optimizers", "training", "execution"),
-    *("status", "runs", "archive", "speed", "jobs", "tasks", "worker", "cli", "__main__"),
+    *("status", "run", "runs", "archive", "speed", "jobs", "tasks", "worker", "cli", "__main__"),
 )
 WITHOUT_TORCH = ("jobs", "runs", "archive", "presets", "speed", "data", "evaluation", "progress", "status", "cli")
 

@@ -8,7 +8,8 @@ import pytest
 
 from fmexplore import worker
 from fmexplore.config import Execution
-from fmexplore.runs import Run, RunStore
+from fmexplore.run import Run
+from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
 from fmexplore.speed import known_execution, read_speed, update_speed
 from fmexplore.status import Status, read_status, wish, write_status
@@ -235,7 +236,7 @@ def test_a_limit_of_minutes_stops_a_run_with_its_weights_and_says_so(store, conf
 def test_a_diverged_run_fails_with_an_explanation_and_keeps_finite_weights(store, config):
     run = make(store, config.replace(training=config.training.replace(optimizer="sgd", learning_rate=1e6)))
     status = work(run, store.settings)
-    assert status.state == "failed"
+    assert (status.state, status.diverged, status.resumable) == ("failed", True, False)
     assert "learning rate of 1e+06" in status.error
     assert all(np.isfinite(value).all() for value in run.read_weights().values())
     run.read_metrics()
@@ -292,6 +293,12 @@ def test_a_worker_notices_that_its_server_is_gone(home, tmp_path):
     write_status(tmp_path, Status())
     assert Job(tmp_path, Settings(home=home), parent=os.getppid()).wish() is None
     assert Job(tmp_path, Settings(home=home), parent=os.getppid() + 1).wish() == "GONE"
+
+
+def test_while_it_runs_the_status_has_what_was_last_reached(store, config):
+    run, seen = make(store, config), []
+    work(run, store.settings, lambda _: seen.append(run.status.result.validation_accuracy))
+    assert len({accuracy for accuracy in seen if accuracy is not None}) > 2
 
 
 def test_a_run_is_saved_every_minute(store, config, monkeypatch):

@@ -11,7 +11,8 @@ from fmexplore import data
 from fmexplore.data import DataSet
 from fmexplore.errors import DataError
 from fmexplore.jobs import JobQueue
-from fmexplore.runs import MetricsReader, Run, RunStore
+from fmexplore.run import MetricsReader, Run
+from fmexplore.runs import RunStore
 from fmexplore.settings import Settings, read_settings
 
 

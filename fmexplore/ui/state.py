@@ -8,7 +8,7 @@ import streamlit as st
 from fmexplore.config import RunConfig
 from fmexplore.errors import FMExploreError
 from fmexplore.presets import find_preset
-from fmexplore.runs import Run
+from fmexplore.run import Run
 from fmexplore.status import LOCAL_OWNER
 from fmexplore.ui import cache
 from fmexplore.ui.components.owner import COOKIE, make_owner_key

@@ -10,7 +10,7 @@ from streamlit.logger import get_logger
 
 from fmexplore import data
 from fmexplore.errors import DataError, FMExploreError, RunBroken
-from fmexplore.runs import Run
+from fmexplore.run import Run
 from fmexplore.speed import read_speed
 from fmexplore.status import Status, read_status
 from fmexplore.ui import cache, state

@@ -17,13 +17,15 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from fmexplore.data import PROJECT
-from fmexplore.runs import Run, RunStore
+from fmexplore.run import Run
+from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
 
 PATIENCE = 60  # seconds, for anything: the machine may be busy
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 # What is shown below the chart, and a text of it.
 VIEWS = {"Confusion so far": "Most often,", "Layers": "The layer table of the next", "Earlier runs": "Load a run from"}
+MAC_APPS = [f"/Applications/{name}.app/Contents/MacOS/{name}" for name in ("Chromium", "Google Chrome")]
 ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--no-first-run"),
@@ -31,12 +33,13 @@ ARGUMENTS = (
 
 
 def find_chromium() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome"):
+    for name in ("chromium", "chromium-browser", "google-chrome", *MAC_APPS):
         if path := shutil.which(name):
             return path
     if os.environ.get("CI"):
         pytest.fail("There is no Chromium, and CI is set.")
-    pytest.skip("There is no Chromium: `apt-get install chromium` (or `make chromium`) enables the browser tests.")
+    install = "brew install --cask chromium" if sys.platform == "darwin" else "sudo apt-get install chromium"
+    pytest.skip(f"There is no Chromium: `{install}` enables the browser tests.")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@ from streamlit.testing.v1 import AppTest
 from fmexplore import models
 from fmexplore.data import PROJECT
 from fmexplore.jobs import JobQueue
-from fmexplore.runs import Run, RunStore
+from fmexplore.run import Run
+from fmexplore.runs import RunStore
 from fmexplore.settings import read_settings
 from fmexplore.status import write_status
 from fmexplore.ui import cache
@@ -48,7 +49,7 @@ class Page:
 
     @property
     def text(self) -> str:
-        kinds = ("title", "subheader", "markdown", "caption", "info", "error", "warning")
+        kinds = ("title", "header", "subheader", "markdown", "caption", "info", "error", "warning")
         texts = [element.value for kind in kinds for element in getattr(self.at, kind)]
         return "\n".join([*texts, *(bar.proto.text for bar in self.at.get("progress"))])
 

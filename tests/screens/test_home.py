@@ -9,7 +9,8 @@ from fmexplore import jobs
 from fmexplore.archive import pack_run
 from fmexplore.data import FILES
 from fmexplore.errors import NotAllowed
-from fmexplore.runs import Run, RunStore
+from fmexplore.run import Run
+from fmexplore.runs import RunStore
 from fmexplore.settings import SHIPPED
 from fmexplore.status import write_status
 from fmexplore.ui import cache
@@ -74,7 +75,7 @@ def test_without_the_data_set_it_is_offered(app, no_data, screen):
     assert "Starting" in page.text, "a second visit shows the same fetch"
     write_status(folder, jobs.read_status(folder).replace(state="failed", error="The network is down: try again."))
     page.run()
-    assert page.errors == ["The network is down: try again."]
+    assert page.errors == [r"The network is down\: try again."]
     assert "Get the data" in page.buttons
 
 
@@ -99,7 +100,7 @@ def test_runs_are_listed_newest_first_with_their_figures(app, make_run, tiny):
     rows = page.at.dataframe[0].value
     assert sorted(rows["name"]) == ["newer", "older"]
     newer = rows[rows["name"] == "newer"].iloc[0]
-    assert (newer["preset"], newer["accuracy"], newer["state"]) == ("tiny (peeks)", 0.8, "stopped")
+    assert (newer["preset"], newer["accuracy"], newer["state"]) == ("tiny (peeks)", 80.0, "stopped")
 
 
 def test_a_run_is_renamed(app, make_run):
@@ -284,7 +285,12 @@ def test_the_cookie_makes_the_owner_of_the_next_visit(app, hosted, monkeypatch, 
 
 def test_how_long_a_run_is_kept_is_said(hosted, store):
     page = hosted("a").open(HOME).click("Train one now").open(HOME)
-    assert "kept until" in page.at.dataframe[0].value["state"][0]
+    assert page.at.dataframe[0].value["state"][0] == "queued"
+    (run,) = store.own_runs()
+    write_status(run.path, run.status.replace(state="stopped"))
+    assert "stopped, kept until" in page.run().at.dataframe[0].value["state"][0]
+    store.relabel(run, run.status.owner, starred=True)
+    assert page.run().at.dataframe[0].value["state"][0] == "stopped"
 
 
 def test_another_owners_run_is_not_deleted_by_its_id(hosted, store):

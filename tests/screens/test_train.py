@@ -9,7 +9,8 @@ from fmexplore import models
 from fmexplore.config import RunConfig
 from fmexplore.errors import NotAllowed
 from fmexplore.presets import find_preset, presets
-from fmexplore.runs import Run, RunStore
+from fmexplore.run import Run
+from fmexplore.runs import RunStore
 from fmexplore.settings import SHIPPED, read_settings
 from fmexplore.speed import update_speed
 from fmexplore.status import read_wish
@@ -103,10 +104,18 @@ def test_a_run_that_does_not_overfit_is_not_accused(app, make_run):
 def test_why_a_run_failed_is_told_and_it_can_be_resumed(app, make_run):
     run = make_run("failed", error="The loss became infinite: try a tenth of [it](x).")
     page = app().open(TRAIN, run=run.id)
-    assert page.errors == [r"The loss became infinite: try a tenth of \[it\](x)."]
+    assert page.errors == [r"The loss became infinite\: try a tenth of \[it\](x)."]
     page.click("Resume")
     assert run.status.state == "queued"
     assert not page.errors
+
+
+def test_a_run_that_diverged_offers_a_lower_learning_rate_instead(app, make_run):
+    run = make_run("failed", error="The loss became infinite.", diverged=True)
+    page = app().open(TRAIN, run=run.id)
+    assert "Resume" not in page.buttons
+    page.click("Try a tenth of the learning rate")
+    assert draft(page).training.learning_rate == pytest.approx(run.config.training.learning_rate / 10)
 
 
 def test_a_typed_name_is_shown_as_it_is(app, make_run):
@@ -321,9 +330,9 @@ def test_limits_are_said_before_and_when_they_are_reached(hosted, store, monkeyp
     monkeypatch.setenv("FMEXPLORE_MAX_QUEUED", "1")
     page = hosted("a").open(TRAIN, preset="lenet-5")
     update_speed(read_settings(), flops_per_second=1e11, step_seconds=1e-4, worker_mb=500)
-    assert "stops a run after 10 minutes and keeps 12 runs for you" in page.run().text
+    assert "a run may take 10 minutes, 1 runs of yours may wait, 12 are kept" in page.run().text
     page.set("field:epochs", 1000.0)
-    assert "stops a run after 10 minutes, with what it has learnt by then" in page.text
+    assert "stopped after 10 minutes, with what it has learnt by then" in page.text
     page.click("Start training").click("Start training")
     assert "this server allows 1" in page.errors[0]
     assert len(store.own_runs()) == 1

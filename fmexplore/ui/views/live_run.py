@@ -8,7 +8,7 @@ from fmexplore.data import CLASS_NAMES
 from fmexplore.errors import RunNotFound
 from fmexplore.evaluation import find_overfitting
 from fmexplore.figures import learning_curves
-from fmexplore.runs import Run
+from fmexplore.run import Run
 from fmexplore.status import Status
 from fmexplore.ui import cache, state, widgets
 from fmexplore.ui.components.layer_table import layer_table

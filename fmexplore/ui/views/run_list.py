@@ -8,7 +8,7 @@ import streamlit as st
 from fmexplore import models
 from fmexplore.archive import pack_run
 from fmexplore.errors import FMExploreError
-from fmexplore.runs import Run
+from fmexplore.run import Run
 from fmexplore.settings import MAX_ZIP_MB
 from fmexplore.ui import cache, state, widgets
 

@@ -8,7 +8,7 @@ import streamlit as st
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation import confusion_matrix
 from fmexplore.presets import find_preset
-from fmexplore.runs import Run
+from fmexplore.run import Run
 from fmexplore.speed import estimate, read_speed
 from fmexplore.ui import cache, state, widgets
 from fmexplore.ui.components.matrix import matrix

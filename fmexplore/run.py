@@ -1,0 +1,241 @@
+"""One run folder: its only reader and writer. Knows files and arrays; nothing of torch, processes or screens."""
+
+import json
+import os
+import re
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as pack
+
+from fmexplore import models
+from fmexplore.config import RunConfig
+from fmexplore.errors import ConfigError, FMExploreError, RunBroken
+from fmexplore.schema import Schema
+from fmexplore.status import Share, Status, read_status
+from fmexplore.storage import read_cached, read_json, storage_error, write_bytes
+
+if TYPE_CHECKING:
+    from fmexplore.progress import Snapshot
+
+Arrays = dict[str, np.ndarray]
+
+
+class Label(Schema):
+    """What people say of a run: the only file besides control files that the app writes while a worker runs."""
+
+    name: str = Field("", max_length=80)
+    starred: bool = False
+
+
+Counts = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=10, max_length=10)]
+
+
+class Report(Schema):
+    """One line of metrics.jsonl, as `tasks.metrics_line` writes it; checked where it comes from outside."""
+
+    kind: Literal["report", "epoch", "snapshot", "end"]
+    step: int = Field(ge=0)
+    steps: int = Field(ge=1)
+    epoch: float = Field(ge=0)
+    seconds: float = Field(ge=0)
+    images_per_second: float | None = None
+    train_loss: float | None = None
+    train_accuracy: Share | None = None
+    validation_loss: float | None = None
+    validation_accuracy: Share | None = None
+    test_loss: float | None = None
+    test_accuracy: Share | None = None
+    confusion: Annotated[list[Counts], Field(min_length=10, max_length=10)] | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder. Every reading method raises RunBroken, naming the file, when it is damaged."""
+
+    path: Path
+    shipped: bool = False
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def config(self) -> RunConfig:
+        return read_cached(self.path / "config.json", _parse_config)
+
+    @property
+    def status(self) -> Status:
+        try:
+            return read_status(self.path)
+        except ConfigError as error:
+            raise RunBroken(f"{self.path / 'status.json'} is not a run's status: {error}") from None
+
+    @property
+    def label(self) -> Label:
+        try:
+            return Label.parse(read_json(self.path / "label.json"))
+        except FMExploreError:
+            return Label()
+
+    @property
+    def title(self) -> str:
+        """The name that was given to it, else preset and time, as in "quick, 22 Nov 14:05"; today without the day."""
+        made = re.fullmatch(r"(\d{8})-(\d{6})-(.+)-[a-z]{4}", self.id)
+        if self.label.name or not made:
+            return self.label.name or self.id
+        try:
+            moment = time.strptime(made[1] + made[2], "%Y%m%d%H%M%S")
+        except ValueError:
+            return self.id
+        today = made[1] == time.strftime("%Y%m%d")
+        return f"{made[3]}, {time.strftime('%H:%M' if today else '%d %b %H:%M', moment)}"
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether `read_weights` has something to read."""
+        return any((self.path / name).exists() for name in ("model.safetensors", "resume/state.safetensors"))
+
+    # --- weights and snapshots -------------------------------------------------------------------------------------
+
+    def write_weights(self, weights: Arrays) -> None:
+        write_bytes(self.path / "model.safetensors", pack(weights))
+
+    def read_weights(self) -> Arrays:
+        """The weights to use, by their names in the network's state."""
+        path = self.path / "model.safetensors"
+        if saved := self.read_resume():  # newer than weights that an earlier stop has left
+            parts = {name.partition(".")[0] for name in saved[0]}
+            prefix = "best." if "best" in parts else "good." if "good" in parts else "weights."
+            weights = {n.removeprefix(prefix): value for n, value in saved[0].items() if n.startswith(prefix)}
+        elif path.exists():
+            weights, _ = _unpack(path)
+        else:
+            raise RunBroken(f"{path} does not exist yet: let the run reach its first snapshot, then try again.")
+        check_weights(self.config, weights, str(path))
+        return weights
+
+    def write_resume(self, arrays: Arrays, scalars: dict) -> None:
+        """Keep what a resumed run needs, in one file, so that weights and counters always belong together."""
+        write_bytes(self.path / "resume" / "state.safetensors", pack(arrays, {"scalars": json.dumps(scalars)}))
+
+    def read_resume(self) -> tuple[Arrays, dict] | None:
+        """What `write_resume` kept, or None."""
+        path = self.path / "resume" / "state.safetensors"
+        if not path.exists():
+            return None
+        arrays, metadata = _unpack(path)
+        try:
+            return arrays, json.loads(metadata["scalars"])
+        except (KeyError, ValueError, RecursionError) as error:
+            raise RunBroken(f"{path} is not a saved state ({error}): delete the run, or this file.") from None
+
+    def forget_resume(self) -> None:
+        shutil.rmtree(self.path / "resume", ignore_errors=True)
+
+    def write_snapshot(self, snapshot: "Snapshot") -> None:
+        arrays = {"logits": snapshot.logits, "labels": snapshot.labels, "features": snapshot.features}
+        metadata = {"epoch": str(snapshot.epoch), "digest": snapshot.digest}
+        write_bytes(self.snapshot_path(snapshot.step), pack(arrays, metadata))
+
+    def snapshot_steps(self) -> list[int]:
+        """The steps at which there are snapshots, ascending."""
+        paths = (self.path / "snapshots").glob("*.safetensors")
+        return sorted(int(path.stem) for path in paths if path.stem.isdecimal())
+
+    def read_snapshot(self, step: int) -> tuple[Arrays, dict[str, str]]:
+        """Validation `logits (n, 10)`, `labels (n,)` and, in own runs, `features`; and epoch and digest as text."""
+        return _unpack(self.snapshot_path(step))
+
+    def snapshot_path(self, step: int) -> Path:
+        """Where the snapshot of that step lies."""
+        return self.path / "snapshots" / f"{step:07d}.safetensors"
+
+    # --- metrics ---------------------------------------------------------------------------------------------------
+
+    @property
+    def metrics_path(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    def read_metrics(self) -> list[dict]:
+        """One dict for each report, in the order of writing; a half-written last line is left out."""
+        return MetricsReader(self).refresh()
+
+    def append_metrics(self, line: dict) -> None:
+        """Add one report. Raises StorageError."""
+        try:
+            with open(self.metrics_path, "ab") as file:
+                file.write(json.dumps(line).encode() + b"\n")
+        except OSError as error:
+            raise storage_error(self.metrics_path, error) from None
+
+    def keep_metrics(self, step: int, due: str) -> None:
+        """Drop the reports that a run resumed at `step`, with `due` still to be done there, will make again."""
+
+        def stays(line: dict) -> bool:
+            if line["step"] != step:
+                return line["step"] < step
+            return line["kind"] == "report" if due == "evaluation" else due == "" and line["kind"] != "end"
+
+        lines = [json.dumps(line) + "\n" for line in self.read_metrics() if stays(line)]
+        write_bytes(self.metrics_path, "".join(lines).encode())
+
+
+class MetricsReader:
+    """Follows a growing metrics file, reading only what is new. Not for two threads at once."""
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.lines, self._offset, self._inode = run, [], 0, -1
+
+    def refresh(self) -> list[dict]:
+        """All reports so far."""
+        try:
+            with open(self.run.metrics_path, "rb") as file:
+                stat = os.fstat(file.fileno())
+                if stat.st_ino != self._inode or stat.st_size < self._offset:  # rewritten by a resume
+                    self.lines, self._offset, self._inode = [], 0, stat.st_ino
+                file.seek(self._offset)
+                new = file.read()
+        except FileNotFoundError:
+            return self.lines
+        complete = new[: new.rfind(b"\n") + 1]
+        try:
+            self.lines += [json.loads(line) for line in complete.splitlines()]
+        except ValueError as error:
+            raise RunBroken(f"{self.run.metrics_path} has a broken line ({error}): delete the run.") from None
+        self._offset += len(complete)
+        return self.lines
+
+
+def check_weights(config: RunConfig, weights: Arrays, where: str) -> None:
+    """Raises RunBroken when the weights are not those of the configuration's network."""
+    wanted = models.tensor_shapes(models.summarize(config.model))
+    found = {name: value.shape for name, value in weights.items()}
+    for name in wanted.keys() | found.keys():
+        if wanted.get(name) != found.get(name):
+            raise RunBroken(
+                f"{where} does not fit its layer table: {name} should be {wanted.get(name)} and is {found.get(name)}."
+            )
+
+
+def _parse_config(path: Path) -> RunConfig:
+    try:
+        return RunConfig.parse(read_json(path))
+    except ConfigError as error:
+        raise RunBroken(f"{path} is not a run's configuration: {error}") from None
+
+
+def _unpack(path: Path) -> tuple[Arrays, dict[str, str]]:
+    try:
+        with safe_open(path, "numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except FileNotFoundError:
+        raise RunBroken(f"{path} is missing: it cannot be shown.") from None
+    except (OSError, SafetensorError, ValueError, TypeError) as error:  # TypeError: bfloat16, which numpy lacks
+        raise RunBroken(f"{path} is damaged ({error}): delete the run, or bring the file back.") from None
