@@ -37,13 +37,13 @@ def test_two_browsers_are_two_owners_and_do_not_see_each_others_runs(tab, server
     assert owner_cookie(ann) not in run.status.model_dump_json()
 
     bob.open("/")
-    assert [text for text in listed(bob) if run.id in text] == []
+    assert [text for text in listed(bob) if run.title in text] == []
     bob.open(f"/train?run={run.id}").state("running")
     expect(bob.button("Stop training")).to_have_count(0)
     expect(bob.button("Use as a new configuration").first).to_be_visible()
 
     ann.open("/")  # the cookie makes the same owner again
-    assert any(run.id in text for text in listed(ann))
+    assert any(run.title in text for text in listed(ann))
     ann.open(f"/train?run={run.id}").press("Stop training").state("stopped")
     bob.state("stopped")
     expect(bob.page).to_have_url(re.compile(run.id))

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.real]
 
-LONG = 9  # epochs, for runs that a test ends itself
+LONG = 40  # epochs; longer than any test
 LEARNT = re.compile(r"of the validation images are right after")
 
 # Looks every 50 ms whether the chart is the same canvas, in the page, and has something on it.
@@ -120,7 +120,7 @@ def test_a_second_run_waits_for_the_first(tab, server):
     first = one.start(LONG)
     one.state("running")
     second = two.start(LONG)
-    two.state("queued").sees("Waiting, with 1 before it").sees(f"Before it: {first.id}")
+    two.state("queued").sees("Waiting, with 1 before it").sees(f"Before it: {first.title}")
     one.press("Stop training").state("stopped")
     two.state("running")
     assert second.status.state == "running"
