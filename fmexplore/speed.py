@@ -85,10 +85,13 @@ def keep_execution(settings: Settings, config: RunConfig, chosen: Execution) -> 
 
 def _read_executions(settings: Settings) -> dict[str, Execution]:
     try:
-        values = read_json(settings.cache / "executions.json")
-        return {key: Execution.parse(value) for key, value in values.items()}
+        return read_cached(settings.cache / "executions.json", _parse_executions)
     except (FMExploreError, AttributeError):  # absent or broken: they are chosen again
         return {}
+
+
+def _parse_executions(path: Path) -> dict[str, Execution]:
+    return {key: Execution.parse(value) for key, value in read_json(path).items()}
 
 
 def _lock(settings: Settings) -> FileLock:
@@ -109,12 +112,17 @@ def execution_key(config: RunConfig) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def estimate(config: RunConfig, speed: Speed) -> Estimate:
-    """Seconds and memory of a whole training. Raises ConfigError for a table that cannot be built."""
+def estimate(config: RunConfig, speed: Speed, timed: Execution | None = None) -> Estimate:
+    """Seconds and memory of a whole training, better where its steps have been `timed` (`known_execution`).
+
+    Raises ConfigError for a table that cannot be built.
+    """
     training, rows = config.training, models.summarize(config.model)
     memory = _memory_mb(config, rows, speed)
     if known := speed.seconds_per_epoch.get(_epoch_key(config)):
         return Estimate(training.epochs * known, memory, "from your last run of this network")
+    if timed and timed.images_per_second:
+        return Estimate(_raw_seconds(config, rows, speed, timed), memory, "from a few steps that were timed here")
     seconds = _raw_seconds(config, rows, speed)
     if speed.ratios:
         runs = f"{len(speed.ratios)} finished run" + "s" * (len(speed.ratios) > 1)
@@ -139,7 +147,9 @@ def _epoch_key(config: RunConfig) -> str:
     return f"{execution_key(config)}-{config.training.validation}-{config.training.validation_share:g}"
 
 
-def _raw_seconds(config: RunConfig, rows: list[models.LayerInfo] | None, speed: Speed) -> float:
+def _raw_seconds(
+    config: RunConfig, rows: list[models.LayerInfo] | None, speed: Speed, timed: Execution | None = None
+) -> float:
     training = config.training
     forward = models.flops(rows or models.summarize(config.model))
     share = training.validation_share if training.validation == "share" else 0
@@ -147,6 +157,8 @@ def _raw_seconds(config: RunConfig, rows: list[models.LayerInfo] | None, speed: 
     held_out = {"share": TRAINING_IMAGES * share, "test": 10_000, "none": 0}[training.validation]
     steps = training.epochs * images / training.batch_size
     evaluated = held_out * (training.snapshots + training.epochs)
+    if timed:  # an image takes a third of its training to evaluate
+        return (steps * training.batch_size + evaluated / 3) / timed.images_per_second
     return (
         steps * (speed.step_seconds + 3 * forward * training.batch_size / speed.flops_per_second)
         + evaluated * forward / speed.flops_per_second

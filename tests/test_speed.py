@@ -116,3 +116,13 @@ def test_trainings_that_run_at_the_same_speed_share_a_key(tiny):
     assert key() == key(epochs=9) == key(seed=5) == key(learning_rate=0.5)
     others = [key(batch_size=8), key(optimizer="sgd"), key(threads=2), key(precision="bf16")]
     assert len({key(), *others, execution_key(wider(tiny, 4))}) == 6
+
+
+def test_timed_steps_make_an_estimate_that_does_not_depend_on_flops(settings, speed, tiny):
+    timed = Execution(images_per_second=1000)
+    found = estimate(tiny, speed, timed)
+    images = 54_000 * tiny.training.epochs
+    evaluated = 6_000 * (tiny.training.snapshots + tiny.training.epochs)
+    assert found.seconds == pytest.approx((images + evaluated / 3) / 1000)
+    assert "timed" in found.basis
+    assert estimate(wider(tiny, 4), speed, timed).seconds == pytest.approx(found.seconds)

@@ -138,7 +138,7 @@ def state_badge(run: Run, status: Status) -> None:
     if run.shipped or status.state == "finished":
         st.badge("shipped" if run.shipped else "finished", color="green")
     elif status.state == "running":
-        st.badge(status.state, color="primary")
+        st.badge(status.state, color="blue")
     elif status.state == "failed":
         st.badge(status.state, color="red")
     else:

@@ -9,7 +9,7 @@ from fmexplore.errors import RunNotFound
 from fmexplore.evaluation import find_overfitting
 from fmexplore.figures import learning_curves
 from fmexplore.run import Run
-from fmexplore.status import Status
+from fmexplore.status import Status, read_wish
 from fmexplore.ui import cache, state, widgets
 from fmexplore.ui.components.layer_table import layer_table
 from fmexplore.ui.components.matrix import matrix
@@ -37,6 +37,8 @@ def live_run() -> Run | None:
         _header(run, status)
         # A paused one may be resumed from another tab.
         pause = POLL_SECONDS if status.active else 5 * POLL_SECONDS if status.resumable else None
+        if status.active and read_wish(run.path):
+            pause = POLL_SECONDS / 3
         st.fragment(_curves, run_every=pause)(run, status.state)
         _controls(run, status)
         return run
@@ -96,6 +98,8 @@ def _finding(status: Status, lines: list[dict]) -> str:
     if full:
         accuracy = widgets.percent(full[-1]["validation_accuracy"])
         return f"{accuracy} of the validation images are right after {full[-1]['epoch']:.2f} epochs"
+    if status.diverged:
+        return "The loss exploded"
     if status.state == "queued":
         return "Waiting for its turn"
     if lines and "train_accuracy" in lines[-1]:
@@ -143,6 +147,8 @@ def _progress(run: Run, status: Status, lines: list[dict]) -> None:
         if status.execution:
             threads = f"{status.execution.threads} thread" + "s" * (status.execution.threads > 1)
             parts.append(f"{status.execution.precision}, {threads}")
+    if status.active and (asked := read_wish(run.path)):
+        parts.append({"STOP": "stopping", "PAUSE": "pausing"}[asked])
     if status.message:
         parts.append(status.message)
     if share < 1 or status.active:

@@ -10,7 +10,7 @@ from fmexplore import models
 from fmexplore.config import RunConfig
 from fmexplore.errors import ConfigError
 from fmexplore.presets import find_preset, presets
-from fmexplore.speed import estimate, read_speed
+from fmexplore.speed import estimate, known_execution, read_speed
 from fmexplore.ui import cache, state, widgets
 
 
@@ -258,7 +258,7 @@ def _cost(config: RunConfig) -> ConfigError | None:
         st.caption("The time it takes is not known yet: this machine's speed is being measured.")
         widgets.await_speed()
         return None
-    cost = estimate(config, speed)
+    cost = estimate(config, speed, known_execution(cache.settings(), config))
     st.markdown(
         f"About **{widgets.duration(cost.seconds)}** and **{cost.memory_mb / 1000:.1f} GB** of memory",
         help=f"Estimated {cost.basis}.",

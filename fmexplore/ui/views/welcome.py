@@ -9,7 +9,7 @@ from fmexplore.errors import FMExploreError
 from fmexplore.evaluation import confusion_matrix
 from fmexplore.presets import find_preset
 from fmexplore.run import Run
-from fmexplore.speed import estimate, read_speed
+from fmexplore.speed import estimate, known_execution, read_speed
 from fmexplore.ui import cache, state, widgets
 from fmexplore.ui.components.matrix import matrix
 from fmexplore.ui.views.run_list import run_list
@@ -40,9 +40,11 @@ def welcome() -> None:
 
 
 def _label() -> str:
-    speed = read_speed(cache.settings())
-    about = f", about {widgets.duration(estimate(find_preset(state.FIRST).config, speed).seconds)}" if speed else ""
-    return f"Train one now{about}"
+    speed, first = read_speed(cache.settings()), find_preset(state.FIRST).config
+    if speed is None:
+        return "Train one now"
+    cost = estimate(first, speed, known_execution(cache.settings(), first))
+    return f"Train one now, about {widgets.duration(cost.seconds)}"
 
 
 def _train_first() -> None:

@@ -14,7 +14,7 @@ function branches(layer) {
 
 function cost(name, text) {
   const cell = element("td", { className: "number", textContent: text });
-  if (text) cell.dataset.label = name;
+  if (text) cell.dataset.label = name === "flops" ? "MFLOPs" : name;
   return cell;
 }
 
