@@ -8,13 +8,13 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
     st.error(f"fmexplore needs Python 3.11, 3.12 or 3.13, and this is {sys.version.split()[0]}.")
     st.stop()
 
-from fmexplore.ui import cache, frame
+from fmexplore.ui import cache, frame, state
 
 st.set_page_config(page_title="fmexplore", page_icon="docs/icon.png", layout="wide")
 page = st.navigation(
     [
-        st.Page("screens/start/home.py", title="Home", default=True),
-        st.Page("screens/train/train.py", title="Train"),
+        st.Page(state.HOME_PAGE, title="Home", default=True),
+        st.Page(state.TRAIN_PAGE, title="Train"),
     ]
 )
 cache.freeze_collector()
