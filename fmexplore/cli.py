@@ -15,8 +15,12 @@ import typer
 
 from fmexplore import data as dataset
 from fmexplore import models as tables
+from fmexplore.analyses import Silent
 from fmexplore.config import RunConfig
+from fmexplore.confusion import accuracy_interval, class_report, confusion_matrix, report_text
+from fmexplore.derived import SPLITS, Derived
 from fmexplore.errors import ConfigError, DataError, FMExploreError
+from fmexplore.evaluation import Predictions
 from fmexplore.layers import describe
 from fmexplore.presets import find_preset, presets
 from fmexplore.run import Run
@@ -204,51 +208,55 @@ def delete(run: RunName, yes: Annotated[bool, typer.Option("--yes", help="Do not
 @app.command()
 def evaluate(
     run: RunName,
-    split: Annotated[str, typer.Option(help="test or validation.")] = "test",
+    split: Annotated[str, typer.Option(help="test, validation or train.")] = "test",
     as_json: AsJson = False,
 ) -> None:
     """Measure a run's accuracy, with its confusion matrix and report."""
-    if split not in ("test", "validation"):
-        raise ConfigError(f"--split is {split!r}: choose test or validation.")
-    found = RunStore(read_settings()).find(run)
-    config, images = found.config, dataset.load()
-    weights = found.read_weights()
-    _, held_out = images.divide(config.training.validation, config.training.validation_share)
-    chosen = images.test if split == "test" else held_out
-    if chosen is None:
-        raise ConfigError(f"{found.id} was trained without validation images: use --split test.")
-    from fmexplore.worker import prepare_process
-
-    prepare_process()
-    import torch
-
-    from fmexplore.evaluation import accuracy_interval, class_report, confusion_matrix, predict
-    from fmexplore.networks import build
-
-    network = build(config.model)
-    network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
-    predictions = predict(network, chosen)
+    if split not in SPLITS:
+        raise ConfigError(f"--split is {split!r}: choose test, validation or train.")
+    found, images = RunStore(read_settings()).find(run), dataset.load()
+    predictions = _predictions(found, split, images)
     matrix = confusion_matrix(predictions.labels, predictions.predicted)
     interval = accuracy_interval(int(matrix.trace()), int(matrix.sum()))
-    report = class_report(matrix)
     values = {"run": found.id, "split": split, "accuracy": predictions.accuracy, "interval": list(interval)}
     if as_json:
-        print(json.dumps({**values, "confusion_matrix": matrix.tolist(), "report": report}))
+        print(json.dumps({**values, "confusion_matrix": matrix.tolist(), "report": class_report(matrix)}))
         return
     low, high = interval
-    right = f"{predictions.accuracy:.2%} right of {len(chosen):,} {split} images"
+    right = f"{predictions.accuracy:.2%} right of {len(predictions):,} {split} images"
     print(f"{found.title}: {right} (95 %: {low:.2%} to {high:.2%})")
-    print(f"{'':<14}{'precision':>10}{'recall':>8}{'f1':>8}{'support':>9}")
-    for row in report:
-        figures = f"{row['precision']:>10.3f}{row['recall']:>8.3f}{row['f1']:>8.3f}{row['support']:>9}"
-        print(f"{row['class']:<14}{figures}")
+    print(report_text(matrix))
+
+
+def _predictions(run: Run, split: str, images: dataset.DataSet) -> Predictions:
+    """The run's, computed if they are not kept yet."""
+    derived = Derived(run, read_settings())
+    known = derived.read_predictions(split, images)
+    if known is None:
+        from fmexplore.worker import prepare_process
+
+        prepare_process()
+        from fmexplore.analyses import predict_split
+
+        predict_split(Silent(), run, split)
+        known = derived.read_predictions(split, images)
+        assert known is not None
+    return known
 
 
 @app.command()
 def ship(run: RunName, name: Annotated[str, typer.Argument(help="Its plain name in checkpoints/.")]) -> None:
-    """Copy a finished run to checkpoints/, with the predictions but not the features of its snapshots."""
+    """Copy a finished run to checkpoints/, with all that its pages show but not the features of its snapshots."""
     store = RunStore(read_settings())
-    path = store.ship(store.find(run), name)
+    found, images = store.find(run), dataset.load()
+    if found.status.state == "finished":
+        from fmexplore.analyses import index_images
+
+        for split in ("test", "validation"):
+            if found.config.training.validation == "share" or split == "test":
+                _predictions(found, split, images)
+        index_images(Silent(), found)
+    path = store.ship(found, name)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     print(f"Shipped as {path} ({size / 1e6:.1f} MB).")
 

@@ -30,6 +30,19 @@ CLASS_NAMES = (
     "Bag",
     "Ankle boot",
 )
+PLURALS = (
+    "T-shirts",
+    "Trousers",
+    "Pullovers",
+    "Dresses",
+    "Coats",
+    "Sandals",
+    "Shirts",
+    "Sneakers",
+    "Bags",
+    "Ankle boots",
+)
+GROUPS = {"tops": (0, 2, 4, 6), "dress and trouser": (3, 1), "shoes": (5, 7, 9), "bag": (8,)}
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 DOWNLOAD_BYTES = 30_878_645  # the four compressed files together
@@ -90,18 +103,37 @@ class DataSet:
     train: Split
     test: Split
 
-    def divide(self, validation: str, share: float) -> tuple[Split, Split | None]:
-        """Training and validation images: `share`, `none` or `test` (which peeks).
+    def part(self, name: str) -> Split:
+        """`train` or `test`, as the data set comes."""
+        return self.train if name == "train" else self.test
 
-        The shuffle does not depend on a run's seed, so that runs with the same share are judged by the same images.
+    def locate(self, split: str, validation: str, share: float) -> tuple[str, np.ndarray] | None:
+        """Where the images of a run's split lie: the part, and their numbers in it, ascending.
+
+        `split` is `train`, `validation` or `test`; `validation` and `share` are the run's. None where the run has no
+        validation images. The shuffle does not depend on its seed, so that runs with the same share are judged by the
+        same images.
         """
-        if validation == "none":
-            return self.train, None
-        if validation == "test":
-            return self.train, self.test
+        if split == "test" or (split, validation) == ("validation", "test"):
+            return "test", np.arange(len(self.test))
+        if validation != "share":
+            return ("train", np.arange(len(self.train))) if split == "train" else None
         order = np.random.default_rng(0).permutation(len(self.train))
         held_out = max(1, round(share * len(self.train)))
-        return self.train.take(np.sort(order[held_out:])), self.train.take(np.sort(order[:held_out]))
+        return "train", np.sort(order[held_out:] if split == "train" else order[:held_out])
+
+    def select(self, split: str, validation: str, share: float) -> Split | None:
+        """The images that `locate` finds: as a copy where they are not a whole part."""
+        if (found := self.locate(split, validation, share)) is None:
+            return None
+        part, numbers = self.part(found[0]), found[1]
+        return part if len(numbers) == len(part) else part.take(numbers)
+
+    def divide(self, validation: str, share: float) -> tuple[Split, Split | None]:
+        """Training and validation images: `share`, `none` or `test` (which peeks)."""
+        training = self.select("train", validation, share)
+        assert training is not None  # there always are some
+        return training, self.select("validation", validation, share)
 
 
 def find_folder() -> Path:

@@ -9,7 +9,8 @@ FMExploreError
  ├─ RunBroken           a run folder or zip whose content does not hold together
  ├─ NotAllowed          another owner's run, a shipped run, or a limit of this server
  ├─ StorageError        the disk is full or cannot be written
- └─ TrainingDiverged    the loss became NaN or infinite
+ ├─ TrainingDiverged    the loss became NaN or infinite
+ └─ AnalysisFailed      the process that answers questions about a run ended, or was asked to stop
 """
 
 
@@ -43,3 +44,7 @@ class StorageError(FMExploreError):
 
 class TrainingDiverged(FMExploreError):
     """The loss became NaN or infinite."""
+
+
+class AnalysisFailed(FMExploreError):
+    """The process that answers questions about a run ended, or was asked to stop."""

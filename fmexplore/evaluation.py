@@ -4,33 +4,68 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fmexplore.data import CLASS_NAMES, Split
+from fmexplore.data import Split
 
 if TYPE_CHECKING:
     from fmexplore.networks import Network
 
 BATCH = 500  # one batch of 10,000 would take 2.5 GB and four times as long
+BINS = 15  # of the calibration curve, as in Guo et al. 2017
+ImageOrder = Literal["confidence", "margin", "boundary", "number"]
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Logits `(n, 10) float32` and labels `(n,) uint8` of the same images."""
+    """Logits `(n, 10) float32` and labels `(n,) uint8` of the same images; what is computed from them is kept."""
 
     logits: np.ndarray
     labels: np.ndarray
 
-    @property
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
     def predicted(self) -> np.ndarray:
         """The class with the largest logit, `(n,)`."""
         return self.logits.argmax(1)
 
+    @cached_property
+    def right(self) -> np.ndarray:
+        """`(n,) bool`."""
+        return self.predicted == self.labels
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """Softmax of the logits, `(n, 10) float32`."""
+        exponentials = np.exp(self.logits - self.logits.max(1, keepdims=True))
+        return exponentials / exponentials.sum(1, keepdims=True)
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """Probability of the predicted class, `(n,)`."""
+        return self.probabilities.max(1)
+
+    @property
+    def margin(self) -> np.ndarray:
+        """Probability of the predicted class minus that of the runner-up, `(n,)`, 0 to 1."""
+        first_two = np.partition(self.probabilities, -2, axis=1)[:, -2:]
+        return first_two[:, 1] - first_two[:, 0]
+
+    @property
+    def boundary_distance(self) -> np.ndarray:
+        """How far the logit of the predicted class is above that of the true class, or of the runner-up if right."""
+        top = self.logits.max(1)
+        rival = np.take_along_axis(self.logits, self.labels[:, None].astype(int), 1)[:, 0]
+        return top - np.where(self.right, np.partition(self.logits, -2, axis=1)[:, -2], rival)
+
     @property
     def accuracy(self) -> float:
-        return float((self.predicted == self.labels).mean())
+        return float(self.right.mean())
 
     @property
     def loss(self) -> float:
@@ -68,34 +103,65 @@ def predict_batches(
         yield logits.float().cpu().numpy(), features[:wanted].float().cpu().numpy() if wanted else None
 
 
-def confusion_matrix(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Counts `(10, 10)`; rows are true classes, columns predicted ones."""
-    classes = len(CLASS_NAMES)
-    flat = labels.astype(np.int64) * classes + predicted
-    return np.bincount(flat, minlength=classes**2).reshape(classes, classes)
+def order_images(predictions: Predictions, positions: np.ndarray, by: ImageOrder) -> np.ndarray:
+    """`positions` sorted: the most confident, the widest margin or the nearest to the boundary first, or as they are.
+
+    Equal ones keep their order.
+    """
+    if by == "number":
+        return positions
+    key = {"confidence": -predictions.confidence, "margin": -predictions.margin}.get(by)
+    chosen = (predictions.boundary_distance if key is None else key)[positions]
+    return positions[np.argsort(chosen, kind="stable")]
 
 
-def class_report(matrix: np.ndarray) -> list[dict[str, Any]]:
-    """Precision, recall, F1 and support of each class of a confusion matrix; 0 where nothing can be divided."""
-    hits = np.diag(matrix).astype(float)
-    support, predicted = matrix.sum(1), matrix.sum(0)
-
-    def share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-        return np.divide(part, whole, out=np.zeros(len(hits)), where=whole > 0)
-
-    columns = zip(share(hits, predicted), share(hits, support), share(2 * hits, support + predicted), support)
-    return [
-        {"class": name, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(s)}
-        for name, (p, r, f, s) in zip(CLASS_NAMES, columns, strict=True)
-    ]
+def top_k_accuracy(predictions: Predictions, k: int) -> float:
+    """Share of images whose true class is among the `k` most probable ones."""
+    best = np.argpartition(-predictions.logits, k - 1, axis=1)[:, :k]
+    return float((best == predictions.labels[:, None]).any(1).mean())
 
 
-def accuracy_interval(right: int, total: int) -> tuple[float, float]:
-    """95 % Wilson score interval of an accuracy, as fractions."""
-    from scipy.stats import binomtest
+@dataclass(frozen=True)
+class Calibration:
+    """Images sorted into bins of equal width by confidence; bins without images are left out. All `(bins,)`."""
 
-    interval = binomtest(right, total).proportion_ci(0.95, method="wilson")
-    return float(interval.low), float(interval.high)
+    confidence: np.ndarray  # mean of the bin
+    accuracy: np.ndarray
+    counts: np.ndarray
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error (Guo et al. 2017, equation 3), 0 to 1."""
+        return float(np.abs(self.accuracy - self.confidence) @ self.counts / self.counts.sum())
+
+
+def calibration(predictions: Predictions, bins: int = BINS) -> Calibration:
+    """How often the network is right when it is that sure."""
+    confidence = predictions.confidence.astype(float)
+    number = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)  # bins are open below, closed above
+    counts = np.bincount(number, minlength=bins)
+    there = counts > 0
+    sums = [np.bincount(number, weights, bins)[there] for weights in (confidence, predictions.right)]
+    return Calibration(sums[0] / counts[there], sums[1] / counts[there], counts[there])
+
+
+def coverage_curve(predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of images answered, the most confident first, and the accuracy on those, both `(n,)`."""
+    right = predictions.right[np.argsort(-predictions.confidence, kind="stable")]
+    answered = np.arange(1, len(right) + 1)
+    return answered / len(right), np.cumsum(right) / answered
+
+
+def coverage_at(predictions: Predictions, accuracy: float) -> float:
+    """The largest share of images that can be answered with at least that accuracy; 0 where none can."""
+    coverage, reached = coverage_curve(predictions)
+    enough = np.flatnonzero(reached >= accuracy)
+    return float(coverage[enough[-1]]) if len(enough) else 0.0
+
+
+def learnt_and_forgotten(before: Predictions, after: Predictions) -> tuple[np.ndarray, np.ndarray]:
+    """Positions that were wrong and are right now, and that were right and are wrong now (Toneva et al. 2019)."""
+    return np.flatnonzero(~before.right & after.right), np.flatnonzero(before.right & ~after.right)
 
 
 def find_overfitting(train_loss: list[float], validation_loss: list[float]) -> int | None:

@@ -25,7 +25,7 @@ from fmexplore.config import RunConfig
 from fmexplore.errors import FMExploreError, NotAllowed
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
-from fmexplore.settings import PROJECT, Settings
+from fmexplore.settings import PROJECT, Settings, child_environment
 from fmexplore.speed import estimate, read_speed
 from fmexplore.status import (
     LOCAL_OWNER,
@@ -226,19 +226,12 @@ class JobQueue:
             self._workers[folder] = subprocess.Popen(
                 [sys.executable, "-m", "fmexplore.worker", str(folder), str(os.getpid())],
                 cwd=PROJECT,
-                env=self._environment(),
+                env=child_environment(self.settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # a Ctrl-C in the server's terminal must not kill it before it has saved
             )
-
-    def _environment(self) -> dict[str, str]:
-        """The worker's: it runs in another folder, so places must not be relative."""
-        places = {"FMEXPLORE_HOME": str(self.settings.home)}
-        if folder := os.environ.get("FMEXPLORE_DATA"):
-            places["FMEXPLORE_DATA"] = str(Path(folder).resolve())
-        return {**os.environ, **places}
 
     def _watch(self, folder: Path, status: Status) -> None:
         worker = self._workers.get(folder)

@@ -26,7 +26,7 @@ class Progress:
 
     `step`: one batch or part of an evaluation, without figures. `report`: figures since the last report, and often
     of a few validation images. `epoch`: running means of the epoch and all validation images. `snapshot`: all
-    validation images at another point. `end`: the returned weights, with the test set, once.
+    validation images at another point. `end`: the same of the returned weights, and the test set, once.
     """
 
     kind: Literal["step", "report", "epoch", "snapshot", "end"]
@@ -41,5 +41,6 @@ class Progress:
     validation_accuracy: float | None = None
     test_loss: float | None = None
     test_accuracy: float | None = None
-    predictions: Predictions | None = None  # of the validation images; at the end, of the test images
+    predictions: Predictions | None = None  # of all validation images
+    test_predictions: Predictions | None = None
     snapshot: Snapshot | None = None

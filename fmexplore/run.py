@@ -1,5 +1,6 @@
 """One run folder: its only reader and writer. Knows files and arrays; nothing of torch, processes or screens."""
 
+import hashlib
 import json
 import os
 import re
@@ -102,6 +103,14 @@ class Run:
         """Whether `read_weights` has something to read."""
         return any((self.path / name).exists() for name in ("model.safetensors", "resume/state.safetensors"))
 
+    @property
+    def weights_digest(self) -> str:
+        """Names the weights that `read_weights` gives, by the SHA-256 of their file; empty where there are none."""
+        for name in ("resume/state.safetensors", "model.safetensors"):
+            if (self.path / name).exists():
+                return read_cached(self.path / name, _digest)
+        return ""
+
     # --- weights and snapshots -------------------------------------------------------------------------------------
 
     def write_weights(self, weights: Arrays) -> None:
@@ -115,7 +124,7 @@ class Run:
             prefix = "best." if "best" in parts else "good." if "good" in parts else "weights."
             weights = {n.removeprefix(prefix): value for n, value in saved[0].items() if n.startswith(prefix)}
         elif path.exists():
-            weights, _ = _unpack(path)
+            weights, _ = unpack(path)
         else:
             raise RunBroken(f"{path} does not exist yet: let the run reach its first snapshot, then try again.")
         check_weights(self.config, weights, str(path))
@@ -130,7 +139,7 @@ class Run:
         path = self.path / "resume" / "state.safetensors"
         if not path.exists():
             return None
-        arrays, metadata = _unpack(path)
+        arrays, metadata = unpack(path)
         try:
             return arrays, json.loads(metadata["scalars"])
         except (KeyError, ValueError, RecursionError) as error:
@@ -151,7 +160,7 @@ class Run:
 
     def read_snapshot(self, step: int) -> tuple[Arrays, dict[str, str]]:
         """Validation `logits (n, 10)`, `labels (n,)` and, in own runs, `features`; and epoch and digest as text."""
-        return _unpack(self.snapshot_path(step))
+        return unpack(self.snapshot_path(step))
 
     def snapshot_path(self, step: int) -> Path:
         """Where the snapshot of that step lies."""
@@ -224,6 +233,13 @@ def check_weights(config: RunConfig, weights: Arrays, where: str) -> None:
             )
 
 
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise RunBroken(f"{path} cannot be read ({error.strerror}): check its permissions.") from None
+
+
 def _parse_config(path: Path) -> RunConfig:
     try:
         return RunConfig.parse(read_json(path))
@@ -231,7 +247,8 @@ def _parse_config(path: Path) -> RunConfig:
         raise RunBroken(f"{path} is not a run's configuration: {error}") from None
 
 
-def _unpack(path: Path) -> tuple[Arrays, dict[str, str]]:
+def unpack(path: Path) -> tuple[Arrays, dict[str, str]]:
+    """Arrays and metadata of a safetensors file. Raises RunBroken naming it when it is missing or damaged."""
     try:
         with safe_open(path, "numpy") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118

@@ -14,6 +14,8 @@ from safetensors.numpy import save as pack
 
 from fmexplore import models
 from fmexplore.config import RunConfig
+from fmexplore.derived import FOLDER as DERIVED
+from fmexplore.derived import Derived
 from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken, RunNotFound, StorageError
 from fmexplore.run import Run
 from fmexplore.settings import SHIPPED, Settings
@@ -147,7 +149,8 @@ class RunStore:
     def ship(self, run: Run, name: str) -> Path:
         """Copy a finished run to the shipped ones, its snapshots with predictions but without features.
 
-        Raises RunBroken when it is not finished or damaged, ConfigError for a name that is no plain word.
+        What has been computed from it is taken along. Raises RunBroken when it is not finished or damaged, ConfigError
+        for a name that is no plain word.
         """
         status = run.status
         if status.state != "finished":
@@ -163,6 +166,8 @@ class RunStore:
             arrays, metadata = run.read_snapshot(step)
             arrays.pop("features", None)
             content[target.snapshot_path(step)] = pack(arrays, metadata)
+        for path in Derived(run, self.settings).paths():
+            content[target.path / DERIVED / path.name] = path.read_bytes()
         shutil.rmtree(target.path, ignore_errors=True)  # not before: it may be the same run
         for path, raw in content.items():
             write_bytes(path, raw)

@@ -24,6 +24,7 @@ class Settings:
     max_runs: float | None = None  # kept per owner
     max_disk_mb: float | None = None  # of all runs
     max_age_days: float | None = None  # of a run without a star
+    max_cache_mb: float | None = 1000  # of what can be computed again
 
     @property
     def runs(self) -> Path:
@@ -41,6 +42,7 @@ NAMES = {
     "max_runs": "FMEXPLORE_MAX_RUNS",
     "max_disk_mb": "FMEXPLORE_MAX_DISK_MB",
     "max_age_days": "FMEXPLORE_MAX_AGE_DAYS",
+    "max_cache_mb": "FMEXPLORE_MAX_CACHE_MB",
 }
 HOSTED_LIMITS = {"max_minutes": 10, "max_queued": 2, "max_runs": 12, "max_disk_mb": 2000, "max_age_days": 7}
 
@@ -60,3 +62,11 @@ def read_settings(environment: dict[str, str] | os._Environ = os.environ) -> Set
     values["trainings"] = int(values.get("trainings", 1)) or 1
     home = Path(environment.get("FMEXPLORE_HOME") or PROJECT).expanduser().resolve()
     return Settings(home=home, hosted=hosted, **values)
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """The environment of a process that works for this one in another folder, where places must not be relative."""
+    places = {"FMEXPLORE_HOME": str(settings.home)}
+    if folder := os.environ.get("FMEXPLORE_DATA"):
+        places["FMEXPLORE_DATA"] = str(Path(folder).resolve())
+    return {**os.environ, **places}

@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psutil
 
 from fmexplore import data
 from fmexplore.config import RunConfig
-from fmexplore.errors import TrainingDiverged
-from fmexplore.evaluation import confusion_matrix
+from fmexplore.confusion import confusion_matrix
+from fmexplore.derived import Derived
+from fmexplore.errors import StorageError, TrainingDiverged
 from fmexplore.run import Arrays, Run
 from fmexplore.speed import keep_execution, known_execution, learn_from_run, update_speed
 from fmexplore.status import Result, State
@@ -85,9 +87,19 @@ def _follow(job: "Job", run: Run, trainer: "train", listen: Callable[["Progress"
     run.write_weights(_arrays(trainer.state.result()))
     job.update(result=result, progress=1.0)
     run.forget_resume()
+    with suppress(StorageError):  # they can be computed again
+        _keep_predictions(job, run, progress)
     if not trainer.stopped_early:
         learn_from_run(job.settings, run.config, result.seconds, result.epoch)
     return "finished"
+
+
+def _keep_predictions(job: "Job", run: Run, end: "Progress") -> None:
+    """Spare the pages from asking the network again."""
+    derived = Derived(run, job.settings)
+    for split, predictions in (("test", end.test_predictions), ("validation", end.predictions)):
+        if predictions:
+            derived.write_predictions(split, predictions)
 
 
 def measure_speed(job: "Job") -> State:
@@ -160,8 +172,7 @@ def metrics_line(progress: "Progress") -> dict:
         "seconds": round(progress.seconds, 2),
     }
     line |= {name: round(value, 5) for name in FIGURES if (value := getattr(progress, name)) is not None}
-    if progress.predictions and progress.kind != "end":
-        predictions = progress.predictions
+    if predictions := progress.predictions:
         line["confusion"] = confusion_matrix(predictions.labels, predictions.predicted).tolist()
     return line
 

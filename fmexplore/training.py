@@ -243,11 +243,11 @@ class train(Iterator[Progress]):
 
     def _finish(self) -> Iterator[Progress]:
         test, _ = yield from self._predict(self.data.test, "fp32")
-        figures = {}
+        figures: dict = {"test_loss": test.loss, "test_accuracy": test.accuracy, "test_predictions": test}
         if self.validation is not None:
             kept = test if self.config.peeks else (yield from self._predict(self.validation, "fp32"))[0]
-            figures = {"validation_loss": kept.loss, "validation_accuracy": kept.accuracy}
-        yield self._progress("end", test_loss=test.loss, test_accuracy=test.accuracy, predictions=test, **figures)
+            figures |= {"validation_loss": kept.loss, "validation_accuracy": kept.accuracy, "predictions": kept}
+        yield self._progress("end", **figures)
 
     def _progress(self, kind, **figures) -> Progress:
         scalars = self.state.scalars

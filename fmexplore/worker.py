@@ -56,17 +56,17 @@ class Job:
         return write_status(self.folder, status.replace(**changes))
 
 
-def prepare_process() -> None:
+def prepare_process(trains: bool = True) -> None:
     """Make torch fast and polite in this process; call before it is imported.
 
     Passive waiting: with one other busy process, spinning makes training 2 to 9 times slower; a short spin first is a
-    quarter faster on a quiet machine and costs little beside a busy one. malloc keeps the large buffers of a step
-    instead of giving them back to the kernel.
+    quarter faster on a quiet machine and costs little beside a busy one. Where it trains, malloc keeps the large
+    buffers of a step instead of giving them back to the kernel.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     os.environ.setdefault("MKL_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", str(os.cpu_count() or 1)))
-    if sys.platform == "linux":
+    if trains and sys.platform == "linux":
         try:
             libc = ctypes.CDLL("libc.so.6")
             for option, value in ((-3, 32 << 20), (-1, 1 << 30), (-2, 64 << 20)):  # mmap, trim, top pad

@@ -18,11 +18,28 @@ SCREEN = [path for path in (ROOT / "streamlit_app.py", *sorted((ROOT / "screens"
 # Each module imports only from modules before it, when it is imported; the torch modules stand together.
 LAYERS = (
     *("errors", "schema", "shapes", "layers", "storage", "settings", "models", "config", "papers", "presets", "data"),
-    *("figures", "evaluation", "progress"),
-    *("networks", "augment", "optimizers", "training", "execution"),
-    *("status", "run", "runs", "archive", "speed", "jobs", "tasks", "worker", "cli", "__main__"),
+    *("figures", "evaluation", "confusion", "embedding", "suspects", "progress"),
+    *("networks", "augment", "optimizers", "training", "execution", "interpret"),
+    *(
+        "status",
+        "run",
+        "derived",
+        "runs",
+        "archive",
+        "speed",
+        "jobs",
+        "tasks",
+        "worker",
+        "analyses",
+        "analyst",
+        "cli",
+        "__main__",
+    ),
 )
-WITHOUT_TORCH = ("jobs", "runs", "archive", "presets", "speed", "data", "evaluation", "progress", "status", "cli")
+WITHOUT_TORCH = (
+    *("analyst", "analyses", "derived", "confusion", "embedding", "suspects"),
+    *("jobs", "runs", "archive", "presets", "speed", "data", "evaluation", "progress", "status", "cli"),
+)
 
 
 def imports(tree: ast.AST, at_import_only: bool = False) -> set[str]:
@@ -79,7 +96,7 @@ def test_only_the_torch_modules_import_torch_when_imported():
         for path in LIBRARY
         if {"torch", "torchvision"} & {each.split(".")[0] for each in imports(read(path), at_import_only=True)}
     }
-    assert importing == {"networks", "augment", "optimizers", "training", "execution"}
+    assert importing == {"networks", "augment", "optimizers", "training", "execution", "interpret"}
 
 
 @pytest.mark.parametrize("module", WITHOUT_TORCH)

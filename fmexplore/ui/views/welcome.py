@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from fmexplore.confusion import confusion_matrix
 from fmexplore.errors import FMExploreError
-from fmexplore.evaluation import confusion_matrix
 from fmexplore.presets import find_preset
 from fmexplore.run import Run
 from fmexplore.speed import estimate, known_execution, read_speed

@@ -1,0 +1,177 @@
+"""What the analyst can do: functions of a Task and picklable arguments that return arrays or keep derived files.
+
+Each imports torch only when it runs. Those that a person waits for with a finger on the mouse are in QUICK: they never
+wait behind the others.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from fmexplore import data
+from fmexplore.data import DataSet
+from fmexplore.derived import Derived
+from fmexplore.embedding import Axes, NeighbourIndex, encode_all
+from fmexplore.errors import ConfigError
+from fmexplore.evaluation import Predictions, predict_batches
+from fmexplore.run import Arrays, Run
+from fmexplore.settings import read_settings
+from fmexplore.storage import write_bytes
+
+if TYPE_CHECKING:
+    from fmexplore.networks import Network
+
+TWINS = "twins.safetensors"
+
+
+class Task(Protocol):
+    """What an analysis sees of whoever asked for it."""
+
+    def report(self, share: float, message: str = "") -> None:
+        """Say how far it is, 0 to 1. Raises Cancelled when nobody wants it any more."""
+
+
+class Silent:
+    """A task that nobody follows."""
+
+    def report(self, share: float, message: str = "") -> None:
+        pass
+
+
+class Cancelled(Exception):
+    """Nobody wants the result any more."""
+
+
+def warm(task: Task) -> None:
+    """Import and load what the first question would wait for."""
+    for module in ("captum.attr", "fmexplore.interpret"):
+        import_module(module)
+    _data()
+    del task
+
+
+def predict_split(task: Task, run: Run, split: str) -> None:
+    """Keep the predictions of a run's weights for a split."""
+    images = _select(run, split)
+    logits = []
+    for batch, _ in predict_batches(_network(run), images.images):
+        logits.append(batch)
+        task.report(sum(map(len, logits)) / len(images), f"Asking the network about {len(images):,} images")
+    _derived(run).write_predictions(split, Predictions(np.concatenate(logits), images.labels))
+
+
+def look_at(task: Task, run: Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logits `(n, 10)` and features `(n, width)` of a few images `(n, 28, 28) uint8`."""
+    del task
+    batches = list(predict_batches(_network(run), images, len(images)))
+    features = [each for _, each in batches if each is not None]
+    return np.concatenate([logits for logits, _ in batches]), np.concatenate(features)
+
+
+def explain(task: Task, run: Run, image: np.ndarray, classes: list[int]) -> np.ndarray | None:
+    """Grad-CAM heat of an image for some classes, as `interpret.grad_cam` gives it."""
+    from fmexplore.interpret import grad_cam
+
+    del task
+    return grad_cam(_network(run), image, classes)
+
+
+def index_images(task: Task, run: Run) -> None:
+    """Keep the index of all images in the run's feature space, and its predictions for the images it learnt from."""
+    images = _data()
+    network, total = _network(run), len(images.train) + len(images.test)
+    logits: list[np.ndarray] = []
+
+    def features() -> Iterator[np.ndarray]:
+        for part in (images.train, images.test):
+            for batch, its_features in predict_batches(network, part.images, len(part)):
+                logits.append(batch)
+                task.report(sum(map(len, logits)) / total, f"Placing {total:,} images in its feature space")
+                assert its_features is not None
+                yield its_features
+
+    axes: Axes | None = None
+    codes = []
+    for axes, code in encode_all(features()):  # noqa: B007 the last axes are those of all
+        codes.append(code)
+    assert axes is not None
+    places = np.concatenate(codes)
+    derived = _derived(run)
+    located = images.locate("train", run.config.training.validation, run.config.training.validation_share)
+    assert located is not None
+    seen = located[1]
+    derived.write_predictions("train", Predictions(np.concatenate(logits)[seen], images.train.labels[seen]))
+    index = NeighbourIndex(axes, places[: len(images.train)], places[len(images.train) :])
+    derived.write("index", index.to_arrays())
+
+
+def doubt_labels(task: Task, run: Run, predictions: Predictions) -> np.ndarray:
+    """Positions of the images with suspect labels, as `suspects.suspect_labels` gives them."""
+    from fmexplore.suspects import suspect_labels
+
+    del task, run
+    return suspect_labels(predictions)
+
+
+def pair_twins(task: Task) -> Arrays:
+    """For each test image the nearest training image, `numbers` and `distances`; kept, as it takes seconds."""
+    from safetensors.numpy import save as pack
+
+    from fmexplore.suspects import find_twins
+
+    images = _data()
+    numbers, distances = find_twins(
+        images.train.images,
+        images.test.images,
+        lambda share: task.report(share, "Comparing every test image with every training image"),
+    )
+    arrays = {"numbers": numbers.astype(np.int32), "distances": distances.astype(np.float32)}
+    write_bytes(read_settings().cache / TWINS, pack(arrays))
+    return arrays
+
+
+ANALYSES: dict[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (warm, predict_split, look_at, explain, index_images, doubt_labels, pair_twins)
+}
+QUICK = {"warm", "predict_split", "look_at", "explain", "doubt_labels"}
+_lock = threading.Lock()
+
+
+def _network(run: Run) -> "Network":
+    with _lock:  # two threads must not build the same one
+        return _build(run, run.weights_digest)
+
+
+@lru_cache(maxsize=4)
+def _build(run: Run, digest: str) -> "Network":
+    """The network with the weights of that digest."""
+    import torch
+
+    from fmexplore.networks import build
+
+    del digest  # is in the key
+    network = build(run.config.model)
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in run.read_weights().items()})
+    return network.eval()
+
+
+@lru_cache(maxsize=1)
+def _data() -> DataSet:
+    return data.load()
+
+
+def _derived(run: Run) -> Derived:
+    return Derived(run, read_settings())
+
+
+def _select(run: Run, split: str) -> data.Split:
+    training = run.config.training
+    images = _data().select(split, training.validation, training.validation_share)
+    if images is None:
+        raise ConfigError(f"{run.title} was trained without validation images: choose the test images.")
+    return images

@@ -1,0 +1,236 @@
+"""One long-lived process beside the server for what needs torch: it answers questions about runs within milliseconds.
+
+The server keeps an Analyst, which starts the process, sends it questions and gets answers, both pickled over its
+standard input and output. Each of its two threads works on one question at a time, so that a quick one never waits
+behind a long one. It ends with the server, and when nobody has asked for a while.
+"""
+
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from typing import IO, Any
+
+from fmexplore.errors import AnalysisFailed, FMExploreError
+from fmexplore.run import Run
+from fmexplore.settings import PROJECT, Settings, child_environment
+
+IDLE_SECONDS = 1200
+
+
+class Question:
+    """One thing asked of the analyst: how far it is, and the answer."""
+
+    def __init__(self, analyst: "Analyst", number: int) -> None:
+        self.share, self.message = 0.0, ""
+        self.answer: Future = Future()
+        self.process: subprocess.Popen | None = None
+        self._analyst, self._number = analyst, number
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it is done within that time."""
+        return bool(wait([self.answer], seconds).done)
+
+    def result(self, seconds: float | None = None) -> Any:
+        """The answer. Raises what the analysis raised, AnalysisFailed when the process died."""
+        return self.answer.result(seconds)
+
+    def cancel(self) -> None:
+        """Nobody wants the answer any more: it then fails with AnalysisFailed."""
+        self._analyst.send({"cancel": self._number})
+
+
+class Analyst:
+    """Asks the process, starting it when there is none. For all threads of a server."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._process: subprocess.Popen | None = None
+        self._open: dict[int, Question] = {}
+        self._same: dict[str, Question] = {}
+        self._lock = threading.RLock()
+        self._count = 0
+
+    def ask(self, name: str, **arguments: Any) -> Question:
+        """Ask for one of `analyses.ANALYSES`; while the same question is open, everyone gets that one."""
+        same = repr((name, sorted(arguments.items(), key=lambda item: item[0]))) if _plain(arguments) else ""
+        with self._lock:
+            if same and (known := self._same.get(same)) and not known.answer.done():
+                return known
+            self._count += 1
+            question = self._open[self._count] = Question(self, self._count)
+            if same:
+                self._same[same] = question
+            question.process = self._start()
+            self.send({"number": self._count, "name": name, "arguments": arguments})
+            return question
+
+    def send(self, message: dict) -> None:
+        """Give the process a message; if it is gone, its reader notices."""
+        with self._lock, suppress(OSError):
+            if self._process and self._process.stdin:
+                pickle.dump(message, self._process.stdin)
+                self._process.stdin.flush()
+
+    def close(self) -> None:
+        """End the process."""
+        with self._lock:
+            if self._process:
+                self._process.kill()
+                self._process.wait()
+
+    def _start(self) -> subprocess.Popen:
+        if self._process and self._process.poll() is None:
+            return self._process
+        self.settings.cache.mkdir(parents=True, exist_ok=True)
+        with open(self.settings.cache / "analyst.log", "wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "fmexplore.analyst"],
+                cwd=PROJECT,
+                env=child_environment(self.settings),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        threading.Thread(target=self._listen, args=(self._process,), daemon=True, name="analyst").start()
+        return self._process
+
+    def _listen(self, process: subprocess.Popen) -> None:
+        """Hand out answers until the process ends; what it was asked and left open fails."""
+        assert process.stdout
+        while True:
+            try:
+                answer = pickle.load(process.stdout)
+            except (EOFError, OSError, pickle.UnpicklingError):
+                break
+            with self._lock:
+                question = self._open.get(answer["number"])
+                if question and "share" in answer:
+                    question.share, question.message = answer["share"], answer["message"]
+                    continue
+                self._close(answer["number"])
+            if question and "error" in answer:
+                question.answer.set_exception(answer["error"])
+            elif question:
+                question.answer.set_result(answer["result"])
+        code = process.wait()
+        with self._lock:
+            lost = {number: question for number, question in self._open.items() if question.process is process}
+            for number in lost:
+                self._close(number)
+        for question in lost.values():
+            question.answer.set_exception(
+                AnalysisFailed(
+                    f"The process for analyses ended (code {code}), perhaps for lack of memory: try again; "
+                    f"{self.settings.cache / 'analyst.log'} may say more."
+                )
+            )
+
+    def _close(self, number: int) -> None:
+        question = self._open.pop(number, None)
+        for key in [key for key, known in self._same.items() if known is question]:
+            del self._same[key]
+
+
+def _plain(arguments: dict[str, Any]) -> bool:
+    """Whether two equal reprs mean equal arguments."""
+    return all(isinstance(value, (str, int, float, tuple, Run)) for value in arguments.values())
+
+
+# --- in the process --------------------------------------------------------------------------------------------------
+
+
+class _Asked:
+    """A question on this side: sends how far it is, and notices that it was cancelled."""
+
+    def __init__(self, number: int, office: "_Office") -> None:
+        self.number, self.office, self.cancelled = number, office, False
+        self._told = 0.0
+
+    def report(self, share: float, message: str = "") -> None:
+        from fmexplore.analyses import Cancelled
+
+        if self.cancelled:
+            raise Cancelled
+        if time.monotonic() - self._told > 0.1:
+            self._told = time.monotonic()
+            self.office.send({"number": self.number, "share": share, "message": message})
+
+
+class _Office:
+    """Reads questions, has them worked on, sends answers."""
+
+    def __init__(self, questions: IO[bytes], answers: IO[bytes]) -> None:
+        self.questions, self.answers = questions, answers
+        self.quick, self.long = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        self.asked: dict[int, _Asked] = {}
+        self.last = time.monotonic()
+        self._lock = threading.Lock()
+
+    def run(self) -> None:
+        from fmexplore.analyses import QUICK
+
+        threading.Thread(target=self._watch, daemon=True).start()
+        while True:
+            try:
+                message = pickle.load(self.questions)
+            except EOFError:  # the server has ended
+                os._exit(0)
+            self.last = time.monotonic()
+            if "cancel" in message:
+                if asked := self.asked.get(message["cancel"]):
+                    asked.cancelled = True
+                continue
+            asked = self.asked[message["number"]] = _Asked(message["number"], self)
+            pool = self.quick if message["name"] in QUICK else self.long
+            pool.submit(self._answer, asked, message["name"], message["arguments"])
+
+    def send(self, answer: dict) -> None:
+        with self._lock:
+            pickle.dump(answer, self.answers)
+            self.answers.flush()
+
+    def _answer(self, asked: _Asked, name: str, arguments: dict) -> None:
+        from fmexplore.analyses import ANALYSES, Cancelled
+
+        try:
+            if asked.cancelled:
+                raise Cancelled
+            answer = {"result": ANALYSES[name](asked, **arguments)}
+        except Cancelled:
+            answer = {"error": AnalysisFailed("This was cancelled: ask again.")}
+        except FMExploreError as error:
+            answer = {"error": error}
+        except Exception as error:
+            import traceback
+
+            traceback.print_exc()
+            answer = {"error": AnalysisFailed(f"Something went wrong inside ({type(error).__name__}: {error}).")}
+        del self.asked[asked.number]
+        self.last = time.monotonic()
+        self.send({"number": asked.number, **answer})
+
+    def _watch(self) -> None:
+        """Free the memory when nobody has asked for a while."""
+        while self.asked or time.monotonic() - self.last < IDLE_SECONDS:
+            time.sleep(10)
+        os._exit(0)
+
+
+def main() -> None:
+    """Answer until the server ends."""
+    from fmexplore.worker import prepare_process
+
+    prepare_process(trains=False)
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints must not come between the answers
+    _Office(sys.stdin.buffer, answers).run()
+
+
+if __name__ == "__main__":
+    main()

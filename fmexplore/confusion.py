@@ -1,0 +1,149 @@
+"""What a confusion matrix says, and how two networks differ. Array functions: knows no network, run or screen.
+
+A matrix holds counts `(10, 10)`: rows are true classes, columns predicted ones.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from fmexplore.data import CLASS_NAMES, GROUPS
+
+Order = Literal["data set", "confusion", "accuracy", "clustered", "groups"]
+CLASSES = len(CLASS_NAMES)
+
+
+def confusion_matrix(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Counts `(10, 10)`; rows are true classes, columns predicted ones."""
+    flat = labels.astype(np.int64) * CLASSES + predicted
+    return np.bincount(flat, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
+
+
+def class_report(matrix: np.ndarray) -> list[dict[str, Any]]:
+    """Precision, recall, F1 and support of each class; 0 where nothing can be divided."""
+    hits = np.diag(matrix).astype(float)
+    support, predicted = matrix.sum(1), matrix.sum(0)
+    columns = zip(_share(hits, predicted), _share(hits, support), _share(2 * hits, support + predicted), support)
+    return [
+        {"class": name, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(s)}
+        for name, (p, r, f, s) in zip(CLASS_NAMES, columns, strict=True)
+    ]
+
+
+def report_text(matrix: np.ndarray, digits: int = 3) -> str:
+    """The classification report in the text form of scikit-learn's `classification_report`."""
+    rows = class_report(matrix)
+    figures = np.array([[row["precision"], row["recall"], row["f1"]] for row in rows])
+    support, total = matrix.sum(1), int(matrix.sum())
+    width = max(len("weighted avg"), *map(len, CLASS_NAMES))
+
+    def line(name: str, values: Sequence[float], count: int) -> str:
+        return f"{name:>{width}} " + " ".join(f"{value:>9.{digits}f}" for value in values) + f" {count:>9}"
+
+    lines = [line(name, values, count) for name, values, count in zip(CLASS_NAMES, figures, support, strict=True)]
+    head = f"{'':>{width}} " + " ".join(f"{name:>9}" for name in ("precision", "recall", "f1-score", "support"))
+    accuracy = f"{'accuracy':>{width}} {'':>9} {'':>9} {np.trace(matrix) / max(total, 1):>9.{digits}f} {total:>9}"
+    weighted = (figures * support[:, None]).sum(0) / max(total, 1)
+    averages = [accuracy, line("macro avg", list(figures.mean(0)), total), line("weighted avg", list(weighted), total)]
+    return "\n".join([head, "", *lines, "", *averages, ""])
+
+
+def accuracy_interval(right: int, total: int) -> tuple[float, float]:
+    """95 % Wilson score interval of an accuracy, as fractions."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(right, total).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def most_confused(matrix: np.ndarray) -> tuple[int, int]:
+    """The true and the predicted class of the largest count off the diagonal."""
+    errors = matrix - np.diag(np.diag(matrix))
+    true, predicted = np.unravel_index(errors.argmax(), errors.shape)
+    return int(true), int(predicted)
+
+
+def class_order(matrix: np.ndarray, by: Order) -> list[int]:
+    """The ten classes in an order in which the matrix is easier to read.
+
+    By `confusion`: the most errors, in its row and column, first; by `accuracy`: the lowest recall first;
+    `clustered`: classes that are confused with each other stand together (average linkage on the shares confused,
+    optimal leaf ordering of Bar-Joseph et al. 2001); `groups`: tops, dress and trouser, shoes, bag.
+    """
+    if by == "groups":
+        return [label for group in GROUPS.values() for label in group]
+    if by == "confusion":
+        errors = matrix.sum(0) + matrix.sum(1) - 2 * np.diag(matrix)
+        return [int(label) for label in np.argsort(-errors, kind="stable")]
+    if by == "accuracy":
+        recall = _share(np.diag(matrix).astype(float), matrix.sum(1))
+        return [int(label) for label in np.argsort(recall, kind="stable")]
+    if by == "clustered":
+        from scipy.cluster.hierarchy import leaves_list, linkage
+        from scipy.spatial.distance import squareform
+
+        shares = _share(matrix.astype(float), matrix.sum(1, keepdims=True))
+        distances = 1 - (shares + shares.T) / 2
+        np.fill_diagonal(distances, 0)
+        tree = linkage(squareform(distances, checks=False), "average", optimal_ordering=True)
+        return [int(label) for label in leaves_list(tree)]
+    return list(range(CLASSES))
+
+
+@dataclass(frozen=True)
+class PairReport:
+    """How well two classes are told apart, among the images of both that were given one of the two names."""
+
+    counts: np.ndarray  # (2, 2): rows true, columns predicted
+    elsewhere: np.ndarray  # (2,): images of each that were taken for a third class
+
+    @property
+    def precision(self) -> np.ndarray:
+        """Of each class, `(2,)`."""
+        return _share(np.diag(self.counts).astype(float), self.counts.sum(0))
+
+    @property
+    def recall(self) -> np.ndarray:
+        """Of each class, `(2,)`."""
+        return _share(np.diag(self.counts).astype(float), self.counts.sum(1))
+
+
+def pair_report(matrix: np.ndarray, first: int, second: int) -> PairReport:
+    """The part of a matrix that is about two classes."""
+    pair = [first, second]
+    counts = matrix[np.ix_(pair, pair)]
+    return PairReport(counts, matrix[pair].sum(1) - counts.sum(1))
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Where two networks, asked about the same images, do not say the same; positions, ascending."""
+
+    first_right: np.ndarray
+    second_right: np.ndarray
+    both_wrong: np.ndarray  # in different ways
+
+    @property
+    def p_value(self) -> float:
+        """McNemar's exact test: how likely a difference as large is by chance, if both are equally good."""
+        from scipy.stats import binomtest
+
+        decided = len(self.first_right) + len(self.second_right)
+        return float(binomtest(len(self.first_right), decided).pvalue) if decided else 1.0
+
+
+def compare(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> Disagreement:
+    """Where the predicted classes `first` and `second`, both `(n,)`, differ."""
+    differ = first != second
+    right_first, right_second = first == labels, second == labels
+    return Disagreement(
+        np.flatnonzero(differ & right_first),
+        np.flatnonzero(differ & right_second),
+        np.flatnonzero(differ & ~right_first & ~right_second),
+    )
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)

@@ -1,0 +1,92 @@
+"""What can be computed again from a run: kept in cache/runs/, shipped runs bring it along. Knows files and arrays.
+
+Every file names the weights that it was computed from, so that it is not used after the run has learnt more.
+"""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from safetensors.numpy import save as pack
+
+from fmexplore.data import DataSet
+from fmexplore.embedding import NeighbourIndex
+from fmexplore.errors import RunBroken
+from fmexplore.evaluation import Predictions
+from fmexplore.run import Arrays, Run, unpack
+from fmexplore.settings import Settings
+from fmexplore.storage import write_bytes
+
+SPLITS = ("test", "validation", "train")
+FOLDER = "derived"  # of a shipped run
+
+
+class Derived:
+    """The derived files of one run; a missing, foreign or damaged one is simply not there."""
+
+    def __init__(self, run: Run, settings: Settings) -> None:
+        self.run, self.settings = run, settings
+        self.folder = settings.cache / "runs" / run.id
+
+    def read(self, name: str) -> Arrays | None:
+        """The arrays of that name, computed from the weights that the run has now, or None."""
+        digest = self.run.weights_digest
+        for folder in (self.run.path / FOLDER, self.folder):
+            path = folder / f"{name}.safetensors"
+            with suppress(RunBroken):
+                arrays, metadata = unpack(path)
+                if not digest or metadata.get("weights") == digest:
+                    if folder == self.folder:
+                        with suppress(OSError):
+                            os.utime(path)  # it is used: `trim` takes others first
+                    return arrays
+        return None
+
+    def write(self, name: str, arrays: Arrays) -> None:
+        """Keep arrays that were computed from the run's weights. Raises StorageError."""
+        write_bytes(self.folder / f"{name}.safetensors", pack(arrays, {"weights": self.run.weights_digest}))
+        trim(self.settings)
+
+    def read_predictions(self, split: str, data: DataSet) -> Predictions | None:
+        """The predictions of the finished weights for a split, or None."""
+        training = self.run.config.training
+        found = data.locate(split, training.validation, training.validation_share)
+        logits = (self.read(_name(split)) or {}).get("logits")
+        if found is None or logits is None or logits.shape != (len(found[1]), 10):
+            return None
+        return Predictions(logits, data.part(found[0]).labels[found[1]])
+
+    def write_predictions(self, split: str, predictions: Predictions) -> None:
+        """Keep them for `read_predictions`. Raises StorageError."""
+        self.write(_name(split), {"logits": predictions.logits})
+
+    def read_index(self, data: DataSet) -> NeighbourIndex | None:
+        """The index of all images in the network's feature space, or None."""
+        try:
+            index = NeighbourIndex.from_arrays(self.read("index") or {})
+        except KeyError:
+            return None
+        return index if (len(index.train), len(index.test)) == (len(data.train), len(data.test)) else None
+
+    def paths(self) -> list[Path]:
+        """The files in the cache."""
+        return sorted(self.folder.glob("*.safetensors"))
+
+
+def _name(split: str) -> str:
+    return f"predictions-{split}"
+
+
+def trim(settings: Settings) -> None:
+    """Delete the files that were not used for the longest time, until the cache is within its limit."""
+    files = []
+    for path in (settings.cache / "runs").rglob("*.safetensors"):
+        with suppress(OSError):  # another process deletes too
+            files.append((path.stat().st_mtime, path.stat().st_size, path))
+    excess = sum(size for _, size, _ in files) - 1e6 * (settings.max_cache_mb or float("inf"))
+    for _, size, path in sorted(files):
+        if excess <= 0:
+            return
+        with suppress(OSError):
+            path.unlink()
+        excess -= size
