@@ -15,6 +15,8 @@ page = st.navigation(
     [
         st.Page(state.HOME_PAGE, title="Home", default=True),
         st.Page(state.TRAIN_PAGE, title="Train"),
+        st.Page(state.CONFUSIONS_PAGE, title="Confusions"),
+        st.Page(state.DATA_PAGE, title="Data"),
     ]
 )
 cache.freeze_collector()

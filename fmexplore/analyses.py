@@ -56,12 +56,12 @@ def warm(task: Task) -> None:
 
 def predict_split(task: Task, run: Run, split: str) -> None:
     """Keep the predictions of a run's weights for a split."""
-    images = _select(run, split)
+    images, weights = _select(run, split), run.weights_digest  # before they are read: the run may learn meanwhile
     logits = []
     for batch, _ in predict_batches(_network(run), images.images):
         logits.append(batch)
         task.report(sum(map(len, logits)) / len(images), f"Asking the network about {len(images):,} images")
-    _derived(run).write_predictions(split, Predictions(np.concatenate(logits), images.labels))
+    _derived(run).write_predictions(split, Predictions(np.concatenate(logits), images.labels), weights)
 
 
 def look_at(task: Task, run: Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -82,7 +82,7 @@ def explain(task: Task, run: Run, image: np.ndarray, classes: list[int]) -> np.n
 
 def index_images(task: Task, run: Run) -> None:
     """Keep the index of all images in the run's feature space, and its predictions for the images it learnt from."""
-    images = _data()
+    images, weights = _data(), run.weights_digest
     network, total = _network(run), len(images.train) + len(images.test)
     logits: list[np.ndarray] = []
 
@@ -104,9 +104,9 @@ def index_images(task: Task, run: Run) -> None:
     located = images.locate("train", run.config.training.validation, run.config.training.validation_share)
     assert located is not None
     seen = located[1]
-    derived.write_predictions("train", Predictions(np.concatenate(logits)[seen], images.train.labels[seen]))
+    derived.write_predictions("train", Predictions(np.concatenate(logits)[seen], images.train.labels[seen]), weights)
     index = NeighbourIndex(axes, places[: len(images.train)], places[len(images.train) :])
-    derived.write("index", index.to_arrays())
+    derived.write("index", index.to_arrays(), weights)
 
 
 def doubt_labels(task: Task, run: Run, predictions: Predictions) -> np.ndarray:

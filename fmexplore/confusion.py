@@ -40,13 +40,15 @@ def report_text(matrix: np.ndarray, digits: int = 3) -> str:
     width = max(len("weighted avg"), *map(len, CLASS_NAMES))
 
     def line(name: str, values: Sequence[float], count: int) -> str:
-        return f"{name:>{width}} " + " ".join(f"{value:>9.{digits}f}" for value in values) + f" {count:>9}"
+        return f"{name:>{width}}  " + " ".join(f"{value:>9.{digits}f}" for value in values) + f" {count:>9}"
 
     lines = [line(name, values, count) for name, values, count in zip(CLASS_NAMES, figures, support, strict=True)]
-    head = f"{'':>{width}} " + " ".join(f"{name:>9}" for name in ("precision", "recall", "f1-score", "support"))
-    accuracy = f"{'accuracy':>{width}} {'':>9} {'':>9} {np.trace(matrix) / max(total, 1):>9.{digits}f} {total:>9}"
-    weighted = (figures * support[:, None]).sum(0) / max(total, 1)
-    averages = [accuracy, line("macro avg", list(figures.mean(0)), total), line("weighted avg", list(weighted), total)]
+    head = f"{'':>{width}}  " + " ".join(f"{name:>9}" for name in ("precision", "recall", "f1-score", "support"))
+    accuracy = f"{'accuracy':>{width}}  {'':>9} {'':>9} {np.trace(matrix) / max(total, 1):>9.{digits}f} {total:>9}"
+    columns = figures.T.copy()  # each added up by itself, as scikit-learn does: halves are then rounded alike
+    macro = [column.mean() for column in columns]
+    weighted = [(column * support).sum() / max(total, 1) for column in columns]
+    averages = [accuracy, line("macro avg", macro, total), line("weighted avg", weighted, total)]
     return "\n".join([head, "", *lines, "", *averages, ""])
 
 

@@ -42,9 +42,10 @@ class Derived:
                     return arrays
         return None
 
-    def write(self, name: str, arrays: Arrays) -> None:
-        """Keep arrays that were computed from the run's weights. Raises StorageError."""
-        write_bytes(self.folder / f"{name}.safetensors", pack(arrays, {"weights": self.run.weights_digest}))
+    def write(self, name: str, arrays: Arrays, weights: str = "") -> None:
+        """Keep arrays that were computed from the weights of that digest, or those of now. Raises StorageError."""
+        metadata = {"weights": weights or self.run.weights_digest}
+        write_bytes(self.folder / f"{name}.safetensors", pack(arrays, metadata))
         trim(self.settings)
 
     def read_predictions(self, split: str, data: DataSet) -> Predictions | None:
@@ -56,9 +57,9 @@ class Derived:
             return None
         return Predictions(logits, data.part(found[0]).labels[found[1]])
 
-    def write_predictions(self, split: str, predictions: Predictions) -> None:
+    def write_predictions(self, split: str, predictions: Predictions, weights: str = "") -> None:
         """Keep them for `read_predictions`. Raises StorageError."""
-        self.write(_name(split), {"logits": predictions.logits})
+        self.write(_name(split), {"logits": predictions.logits}, weights)
 
     def read_index(self, data: DataSet) -> NeighbourIndex | None:
         """The index of all images in the network's feature space, or None."""
@@ -78,13 +79,16 @@ def _name(split: str) -> str:
 
 
 def trim(settings: Settings) -> None:
-    """Delete the files that were not used for the longest time, until the cache is within its limit."""
+    """Delete the files that were not used for the longest time, until the cache is within its limit.
+
+    The last one stays, however large: whoever has just written it reads it.
+    """
     files = []
     for path in (settings.cache / "runs").rglob("*.safetensors"):
         with suppress(OSError):  # another process deletes too
             files.append((path.stat().st_mtime, path.stat().st_size, path))
     excess = sum(size for _, size, _ in files) - 1e6 * (settings.max_cache_mb or float("inf"))
-    for _, size, path in sorted(files):
+    for _, size, path in sorted(files)[:-1]:
         if excess <= 0:
             return
         with suppress(OSError):

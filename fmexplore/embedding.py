@@ -80,7 +80,7 @@ def encode_all(batches: Iterable[np.ndarray], fit_images: int = FIT_IMAGES) -> I
             if sum(map(len, waiting)) < fit_images:
                 continue
             batch = np.concatenate(waiting)
-            axes = Axes.fit(batch)
+            axes = Axes.fit(batch[:fit_images])
         yield axes, axes.encode(batch)
     if axes is None and waiting:
         batch = np.concatenate(waiting)

@@ -1,6 +1,9 @@
-"""Figures from plain values: lists and dicts in, chart options out. Knows no run and no screen."""
+"""Figures from plain values: arrays, lists and dicts in, chart options out. Knows no run and no screen."""
 
 from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
 
 TRAINING, VALIDATION, PROBE, EARLIER = "#1098ad", "#e8590c", "#f0a875", "#868e96"
 EMPTY = {"text": "The curves appear here", "fill": EARLIER, "fontSize": 14}
@@ -63,6 +66,94 @@ def learning_curves(
         "series": series,
         "graphic": [] if names else [{"type": "text", "left": "center", "top": "20%", "style": EMPTY}],
     }
+
+
+def calibration_curve(confidence: np.ndarray, accuracy: np.ndarray, counts: np.ndarray) -> dict:
+    """ECharts options: share right over confidence, both `(bins,)`, beside the diagonal; marks grow with `counts`."""
+    sizes = 6 + 18 * np.sqrt(counts / counts.max())
+    points = [
+        {"value": [_percent(x), _percent(y)], "symbolSize": float(size), "name": f"{count:,} images"}
+        for x, y, size, count in zip(confidence, accuracy, sizes, counts, strict=True)
+    ]
+    ideal = _line("as sure as right", [[0, 0], [100, 100]], 0, EARLIER, width=1.5, dashed=True)
+    line = {**_line("measured", points, 0, VALIDATION, width=2, marks=True), "symbolSize": 6}
+    return _shares([ideal, line], "confidence, %", "share right, %", low=0, tooltip="item")
+
+
+def coverage_chart(coverage: np.ndarray, accuracy: np.ndarray, target: float) -> dict:
+    """ECharts options: accuracy over the share of images answered, both `(n,)`, and the accuracy aimed at."""
+    chosen = np.unique(np.linspace(0, len(coverage) - 1, MOST_POINTS).round().astype(int))
+    points = [[_percent(x), _percent(y)] for x, y in zip(coverage[chosen], accuracy[chosen], strict=True)]
+    aim = _line(f"{target:.0%} right", [[0, _percent(target)], [100, _percent(target)]], 0, EARLIER, 1.5, dashed=True)
+    return _shares([aim, _line("accuracy", points, 0, TRAINING, width=2.5)], "images answered, %", "right of those, %")
+
+
+def overlap_histogram(shares: dict[str, np.ndarray], name: str, bins: int = 20) -> dict:
+    """ECharts options: for each class how many images have which share, 0 to 1; the counts on a log axis."""
+    edges = np.linspace(0, 1, bins + 1)
+    series = []
+    for (label, values), color in zip(shares.items(), (TRAINING, VALIDATION), strict=True):
+        counts = np.histogram(values, edges)[0]
+        data = [int(count) or None for count in counts]  # the logarithm of none cannot be drawn
+        bars = {"type": "bar", "name": label, "data": data, "color": color}
+        series.append({**bars, "barGap": "0%", "barCategoryGap": "8%"})
+    centres = [f"{50 * (low + high):.0f} %" for low, high in pairwise(edges)]
+    return {
+        "animation": False,
+        "legend": {"top": 0, "left": 44, "itemWidth": 16, "itemHeight": 8},
+        "tooltip": {"trigger": "axis"},
+        "grid": {"left": 48, "right": 16, "top": 32, "bottom": 44},
+        "xAxis": {"type": "category", "data": centres, "name": name, "nameLocation": "middle", "nameGap": 26},
+        "yAxis": {
+            "type": "log",
+            "min": 0.5,  # so that a single image is seen
+            "axisLabel": {"showMinLabel": False},
+            "name": "images",
+            "nameLocation": "middle",
+            "nameGap": 34,
+        },
+        "series": series,
+    }
+
+
+def pixel_histogram(counts: np.ndarray) -> dict:
+    """ECharts options: share of pixels over grey levels; `counts` `(bins,)` of equal width from 0 to 255."""
+    shares = 100 * counts / max(int(counts.sum()), 1)
+    width = 256 / len(counts)
+    return {
+        "animation": False,
+        "tooltip": {"trigger": "axis", "valueFormatter": "%.2f %%"},
+        "grid": {"left": 48, "right": 16, "top": 12, "bottom": 44},
+        "xAxis": {
+            "type": "category",
+            "data": [f"{int(n * width)}" for n in range(len(counts))],
+            "name": "grey level",
+            "nameLocation": "middle",
+            "nameGap": 26,
+        },
+        "yAxis": {"type": "value", "name": "% of pixels", "nameLocation": "middle", "nameGap": 34},
+        "series": [
+            {"type": "bar", "data": [round(float(s), 3) for s in shares], "color": TRAINING, "barCategoryGap": "4%"}
+        ],
+    }
+
+
+def _shares(series: list[dict], x: str, y: str, low: float | str = "dataMin", tooltip: str = "axis") -> dict:
+    """Percentages over percentages."""
+    axis = {"type": "value", "max": 100, "nameLocation": "middle"}
+    return {
+        "animation": False,
+        "legend": {"top": 0, "left": 44, "itemWidth": 16, "itemHeight": 3, "icon": "rect"},
+        "tooltip": {"trigger": tooltip},
+        "grid": {"left": 52, "right": 16, "top": 32, "bottom": 44},
+        "xAxis": {**axis, "min": 0, "interval": 20, "name": x, "nameGap": 26, "splitLine": {"show": False}},
+        "yAxis": {**axis, "min": low, "splitNumber": 4, "name": y, "nameGap": 36},
+        "series": series,
+    }
+
+
+def _percent(share: float) -> float:
+    return round(100 * float(share), 2)
 
 
 def _points(lines: Sequence[dict], figure: str, kinds: tuple[str, ...]) -> list[list[float]]:

@@ -8,8 +8,12 @@ from threading import Lock
 import streamlit as st
 
 from fmexplore import data
+from fmexplore.analyst import Analyst
 from fmexplore.data import DataSet
+from fmexplore.derived import Derived
+from fmexplore.embedding import NeighbourIndex
 from fmexplore.errors import DataError
+from fmexplore.evaluation import Predictions
 from fmexplore.jobs import JobQueue
 from fmexplore.run import MetricsReader, Run
 from fmexplore.runs import RunStore
@@ -33,6 +37,12 @@ def store() -> RunStore:
     return queue().store
 
 
+@st.cache_resource(max_entries=1)
+def analyst() -> Analyst:
+    """The process for what needs torch; it starts with the first question."""
+    return Analyst(settings())
+
+
 @st.cache_resource(max_entries=1, show_spinner="Loading Fashion-MNIST")
 def dataset() -> DataSet:
     """The data set, checked; read-only arrays. Raises DataError, which is not cached."""
@@ -49,6 +59,60 @@ def metrics(run: Run) -> list[dict]:
     reader, lock = _metrics_reader(str(run.path))
     with lock:  # two tabs that show one run are two threads
         return list(reader.refresh())
+
+
+class _Absent(Exception):
+    """Is not cached, so that it is looked for again."""
+
+
+@st.cache_resource(max_entries=96, show_spinner=False)
+def _predictions(path: str, split: str, step: int | None, digest: str) -> Predictions:
+    del digest  # is in the key, as below
+    run = Run(Path(path))
+    if step is not None:
+        arrays, _ = run.read_snapshot(step)
+        found = Predictions(arrays["logits"].astype("float32"), arrays["labels"])
+    else:
+        found = Derived(run, settings()).read_predictions(split, dataset())
+    if found is None:
+        raise _Absent
+    found.logits.setflags(write=False)
+    return found
+
+
+def predictions(run: Run, split: str, step: int | None = None) -> Predictions | None:
+    """A run's predictions that are kept: at the end, or at a snapshot, of its validation images. Raises RunBroken."""
+    try:
+        return _predictions(str(run.path), split, step, "" if step else run.weights_digest)
+    except _Absent:
+        return None
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _snapshot_epoch(path: str, step: int) -> float:
+    return float(Run(Path(path)).read_snapshot(step)[1]["epoch"])
+
+
+def snapshot_epoch(run: Run, step: int) -> float:
+    """The epoch of a snapshot. Raises RunBroken."""
+    return _snapshot_epoch(str(run.path), step)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _index(path: str, digest: str) -> NeighbourIndex:
+    del digest
+    found = Derived(Run(Path(path)), settings()).read_index(dataset())
+    if found is None:
+        raise _Absent
+    return found
+
+
+def index(run: Run) -> NeighbourIndex | None:
+    """Where all images lie in a run's feature space, if that is kept."""
+    try:
+        return _index(str(run.path), run.weights_digest)
+    except _Absent:
+        return None
 
 
 @st.cache_resource(max_entries=1)

@@ -11,6 +11,9 @@ STYLE = """<style>
   .st-key-figure_first [data-testid="stHorizontalBlock"]:first-of-type { flex-direction: column-reverse; }
   .st-key-figure_first [data-testid="stHorizontalBlock"] [data-testid="stHorizontalBlock"] { flex-direction: row; }
 }
+@media (min-width: 641px) {
+  [data-testid="stMainBlockContainer"] { padding-left: 3rem; padding-right: 3rem; }
+}
 /* The accent on its own tint is too faint to read in the dark. */
 [role="radio"][data-variant][aria-checked="true"] p { color: color-mix(in srgb, currentColor 40%, CanvasText); }
 .st-key-owner_component { position: absolute; }
@@ -45,15 +48,16 @@ def _run_picker(page) -> None:
     owner = state.owner()
     runs = {run.id: run for run in [*cache.store().owned_by(owner), *cache.store().shipped_runs()]}
     try:
-        chosen = state.run_in_link()
+        linked = state.run_in_link()
+        shown = linked if page.title == "Home" else state.shown_run()
     except RunNotFound:
-        chosen = None
-    if chosen:
-        runs.setdefault(chosen.id, chosen)
+        linked = shown = None
+    if shown:
+        runs.setdefault(shown.id, shown)
     if not runs:
         return
     ids = list(runs)
-    st.session_state["picked_run"] = chosen.id if chosen else None
+    st.session_state["picked_run"] = shown.id if shown else None
     st.selectbox(
         "Run",
         ids,
@@ -63,5 +67,5 @@ def _run_picker(page) -> None:
         placeholder="Choose a run",
         on_change=lambda: state.select_run(st.session_state.picked_run),
     )
-    if chosen and page.title == "Home":
-        st.switch_page(state.TRAIN_PAGE, query_params={"run": chosen.id})
+    if linked and page.title == "Home":
+        st.switch_page(state.TRAIN_PAGE, query_params={"run": linked.id})

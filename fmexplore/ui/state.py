@@ -14,6 +14,7 @@ from fmexplore.ui import cache
 from fmexplore.ui.components.owner import COOKIE, make_owner_key
 
 HOME_PAGE, TRAIN_PAGE = "screens/start/home.py", "screens/train/train.py"
+CONFUSIONS_PAGE, DATA_PAGE = "screens/inspect/confusions.py", "screens/inspect/data.py"
 FIRST = "quick"  # the preset that everything starts from
 
 
@@ -51,7 +52,8 @@ def run_in_link() -> Run | None:
 
 
 def select_run(run_id: str | None) -> None:
-    """Put a run into the link, or none."""
+    """Put a run into the link, or none; its moments and images are not those of the run before."""
+    st.query_params.pop("snapshot", None)
     if run_id:
         st.query_params["run"] = run_id
     else:

@@ -4,11 +4,14 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import streamlit as st
 from streamlit.logger import get_logger
 
 from fmexplore import data
+from fmexplore.analyst import Question
+from fmexplore.data import PLURALS
 from fmexplore.errors import DataError, FMExploreError, RunBroken
 from fmexplore.run import Run
 from fmexplore.speed import read_speed
@@ -133,6 +136,16 @@ def await_speed() -> None:
         st.fragment(look, run_every=1)()
 
 
+def await_answer(question: Question, message: str) -> Any:
+    """The answer of the analyst, with a bar while it takes more than a moment. Raises FMExploreError."""
+    if not question.wait(0.2):
+        bar = st.progress(question.share, question.message or message)
+        while not question.wait(0.2):
+            bar.progress(question.share, question.message or message)
+        bar.empty()
+    return question.result()
+
+
 def state_badge(run: Run, status: Status) -> None:
     """The state of a run as a coloured word."""
     if run.shipped or status.state == "finished":
@@ -143,6 +156,12 @@ def state_badge(run: Run, status: Status) -> None:
         st.badge(status.state, color="red")
     else:
         st.badge(status.state, color="orange")
+
+
+def plural(label: int, start: bool = False) -> str:
+    """The name of a class for several of it, as within a sentence or at its start: "shirts", "T-shirts"."""
+    name = PLURALS[label]
+    return name if start or name[1] == "-" else name.lower()
 
 
 def percent(value: float | None, digits: int = 1) -> str:

@@ -1,0 +1,83 @@
+"""One image large, with ten probabilities, its history over a run and the verdicts of other runs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import streamlit as st
+
+from fmexplore.data import CLASS_NAMES
+from fmexplore.ui.components import register
+from fmexplore.ui.components.gallery import picture_sheet
+
+Step = Literal["previous", "next", "close"]
+_component = register("card", "<div class='card'></div>")
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A verdict: what was said, by whom or when, and whether it was right."""
+
+    text: str
+    note: str
+    right: bool
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Way:
+    """Where the card stands among the images that it was opened from."""
+
+    back: str = "Close"
+    place: str = ""  # as in "3 of 112"; empty where there are no others
+    previous: bool = False
+    next: bool = False
+
+
+def card(
+    image: np.ndarray,
+    label: int,
+    key: str,
+    on_go: Callable[[Step], None],
+    probabilities: np.ndarray | None = None,
+    way: Way = Way(),
+    history: Sequence[Chip] = (),
+    history_title: str = "",
+    others: Sequence[Chip] = (),
+) -> None:
+    """Show an image `(28, 28) uint8` with its label and, where known, probabilities `(10,)`.
+
+    `on_go` gets where people want to go: with buttons, arrow keys or Escape.
+    """
+
+    def went() -> None:
+        if (step := st.session_state[key]["go"]) is not None:
+            on_go(step)
+
+    said = None if probabilities is None else int(probabilities.argmax())
+    bars = [] if probabilities is None else [_bar(n, float(p), label, said) for n, p in enumerate(probabilities)]
+    verdict = "" if said is None else f", taken for {CLASS_NAMES[said]}"
+    _component(
+        key=key,
+        data={
+            "picture": picture_sheet(image[None], 1),
+            "alt": f"{CLASS_NAMES[label]}{verdict}",
+            "bars": bars,
+            **vars(way),
+            "history": [vars(chip) for chip in history],
+            "history_title": history_title,
+            "others": [vars(chip) for chip in others],
+        },
+        on_go_change=went,
+    )
+
+
+def _bar(number: int, probability: float, label: int, said: int | None) -> dict:
+    return {
+        "name": CLASS_NAMES[number],
+        "probability": probability,
+        "text": f"{100 * probability:.1f} %",
+        "true": number == label,
+        "predicted": number == said,
+    }

@@ -1,0 +1,170 @@
+// A table of buttons: rows are true classes, columns predicted ones; one frame for each moment of a run.
+const TICK = 650;
+
+function element(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+function build(board) {
+  board.replaceChildren();
+  const table = element("table");
+  const columns = element("colgroup", {}, element("col", { className: "names" }));
+  const head = element("tr", {}, element("td", { ariaHidden: "true" }));
+  const body = element("tbody");
+  for (let at = 0; at < 10; at++) {
+    columns.append(element("col"));
+    head.append(element("th", { scope: "col" }, element("button", { type: "button" })));
+    const row = element("tr", {}, element("th", { scope: "row" }, element("button", { type: "button" })));
+    for (let column = 0; column < 10; column++) row.append(element("td", {}, element("button", { type: "button" })));
+    body.append(row);
+  }
+  table.append(columns, element("thead", {}, head), body);
+  const axis = element("div", { className: "axis", textContent: "what the network says" });
+  const time = element(
+    "div",
+    { className: "time" },
+    element("button", { type: "button", className: "play" }),
+    element("input", { type: "range", min: 0, ariaLabel: "Moment of the training" }),
+    element("output"),
+  );
+  board.append(table, axis, time);
+}
+
+// Buttons by row and column, heads included: [0][3] is the head of the third class.
+function gridOf(board) {
+  const line = (row) => [row.querySelector("th[scope=row] button"), ...row.querySelectorAll("th[scope=col] button, td button")];
+  return [...board.querySelectorAll("tr")].map(line);
+}
+
+function numbers(counts, data) {
+  if (data.numbers === "counts") return counts;
+  if (data.numbers === "true") {
+    return counts.map((row) => row.map((count) => (100 * count) / Math.max(1, row.reduce((a, b) => a + b, 0))));
+  }
+  const sums = counts[0].map((_, column) => counts.reduce((sum, row) => sum + row[column], 0));
+  return counts.map((row) => row.map((count, column) => (100 * count) / Math.max(1, sums[column])));
+}
+
+function written(value, data) {
+  const rounded = data.numbers === "counts" ? value : value >= 10 ? Math.round(value) : Math.round(10 * value) / 10;
+  if (!rounded) return "";
+  if (!data.difference) return String(rounded);
+  return rounded > 0 ? `+${rounded}` : `−${-rounded}`;
+}
+
+function paint(board, data, frame) {
+  const shown = data.frames[frame];
+  const values = numbers(shown.counts, data);
+  const weight = (value) => (data.scale === "log" ? Math.log1p(Math.abs(value)) : Math.abs(value));
+  let most = 0;
+  values.forEach((row, true_) => row.forEach((value, said) => {
+    if (!(data.dim && true_ === said)) most = Math.max(most, weight(value));
+  }));
+  const selected = new Set(data.cells.map(String));
+  const table = board.querySelector("table");
+  table.className = data.dim ? "dim" : "";
+  table.setAttribute("aria-label", `${data.label}, ${shown.caption}`);
+  const rows = board.grid;
+  data.order.forEach((label, at) => {
+    const column = rows[0][at + 1];
+    column.textContent = data.names[label];
+    column.pick = { column: label };
+    column.ariaLabel = `all that was taken for ${data.names[label]}`;
+    column.ariaPressed = String(data.column === label);
+    const row = rows[at + 1][0];
+    row.textContent = data.names[label];
+    row.pick = { row: label };
+    row.ariaLabel = `all of class ${data.names[label]}`;
+    row.ariaPressed = String(data.row === label);
+    data.order.forEach((said, place) => {
+      const button = rows[at + 1][place + 1];
+      const [count, value] = [shown.counts[label][said], values[label][said]];
+      const share = most ? Math.min(100, Math.round((100 * weight(value)) / most)) : 0;
+      const first = data.difference ? value > 0 : label === said;
+      const color = first ? "var(--st-blue-color)" : "var(--st-orange-color)";
+      button.textContent = written(value, data);
+      button.pick = { cell: [label, said] };
+      button.style.background = `color-mix(in srgb, ${color} ${share}%, var(--st-secondary-background-color))`;
+      button.style.color = share > 57 ? "#000" : ""; // where black and white are equally readable in the dark
+      button.parentElement.className = label === said ? "hit" : "";
+      const unit = data.numbers === "counts" ? "" : `, ${value.toFixed(1)} %`;
+      button.ariaLabel = `true ${data.names[label]}, predicted ${data.names[said]}: ${count} images${unit}`;
+      button.title = button.ariaLabel;
+      button.ariaPressed = String(selected.has(String([label, said])));
+    });
+  });
+  const time = board.querySelector(".time");
+  time.hidden = data.frames.length < 2;
+  time.style.display = time.hidden ? "none" : "";
+  const slider = time.querySelector("input");
+  slider.max = data.frames.length - 1;
+  slider.value = frame;
+  slider.setAttribute("aria-valuetext", shown.caption);
+  time.querySelector("output").textContent = shown.caption;
+  time.querySelector(".play").textContent = board.timer ? "Pause" : "Play";
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const board = parentElement.querySelector(".board");
+  if (!board.grid) {
+    build(board);
+    board.grid = gridOf(board);
+    board.grid.flat().forEach((button) => button && Object.assign(button, { tabIndex: -1 }));
+    board.grid[1][1].tabIndex = 0;
+  }
+  const signature = JSON.stringify(data);
+  const stop = () => {
+    clearInterval(board.timer);
+    board.timer = null;
+  };
+  const settle = () => {
+    stop();
+    paint(board, board.data, board.frame);
+    if (board.frame !== board.data.frame) setTriggerValue("frame", board.frame);
+  };
+  if (board.signature !== signature) {
+    board.signature = signature;
+    board.data = data;
+    if (!board.timer) board.frame = data.frame;
+    paint(board, data, board.frame);
+  }
+  board.onclick = (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    if (button.className === "play") {
+      if (board.timer) return settle();
+      if (board.frame === board.data.frames.length - 1) board.frame = -1;
+      const step = () => {
+        board.frame += 1;
+        if (board.frame >= board.data.frames.length - 1) settle();
+        else paint(board, board.data, board.frame);
+      };
+      board.timer = setInterval(step, TICK);
+      step();
+      return;
+    }
+    if (button.pick) setTriggerValue("pick", { ...button.pick, more: event.ctrlKey || event.metaKey || event.shiftKey });
+  };
+  const slider = board.querySelector("input");
+  slider.oninput = () => {
+    stop();
+    board.frame = Number(slider.value);
+    paint(board, board.data, board.frame);
+  };
+  slider.onchange = settle;
+  board.onkeydown = (event) => {
+    const move = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    const button = event.target.closest("td button, th button");
+    if (!move || !button) return;
+    const row = board.grid.findIndex((line) => line.includes(button));
+    const next = board.grid[row + move[0]]?.[board.grid[row].indexOf(button) + move[1]];
+    event.preventDefault();
+    if (!next) return;
+    button.tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
+  };
+  return () => clearInterval(board.timer);
+}

@@ -1,0 +1,80 @@
+"""Many small pictures at once, crisp, from one sheet; a click or Enter opens one."""
+
+import base64
+import io
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from fmexplore.ui.components import register
+
+COLUMNS = 20  # of the sheet, not of what is seen
+_component = register("gallery", "<div class='gallery'></div>")
+
+
+@dataclass(frozen=True)
+class Item:
+    """A picture's number, the words below it, and the sentence for those who point at it or listen."""
+
+    id: int
+    caption: str
+    label: str
+    wrong: bool = False
+
+
+def gallery(
+    images: np.ndarray,
+    items: Sequence[Item],
+    key: str,
+    on_open: Callable[[int], None] | None = None,
+    size: int = 56,
+    stretch: bool = True,
+    height: int | None = None,
+    current: int | None = None,
+    focus: bool = False,
+    label: str = "Images",
+) -> None:
+    """Show `images`, `(n, 28, 28)` grey or `(n, 28, 28, 3)` colour, uint8, `size` pixels wide or, stretched, a little
+    more, so that they fill their rows.
+
+    `on_open` gets the number of a clicked one. More than `height` pixels are scrolled. `current` is marked and,
+    with `focus`, gets the keyboard's.
+    """
+
+    def opened() -> None:
+        if on_open and (number := st.session_state[key]["pick"]) is not None:
+            on_open(number)
+
+    columns = max(1, min(COLUMNS, len(items)))
+    _component(
+        key=key,
+        data={
+            "sheet": picture_sheet(images, columns),
+            "columns": columns,
+            "items": [vars(item) for item in items],
+            "open": on_open is not None,
+            "size": size,
+            "stretch": stretch,
+            "height": height,
+            "current": current,
+            "focus": focus,
+            "label": label,
+        },
+        on_pick_change=opened,
+    )
+
+
+def picture_sheet(images: np.ndarray, columns: int) -> str:
+    """All images side by side in rows of `columns`, as a PNG in base64."""
+    rows = max(1, math.ceil(len(images) / columns))
+    side, *color = images.shape[1:2] + images.shape[3:]
+    sheet = np.zeros((rows * columns, side, side, *color), np.uint8)
+    sheet[: len(images)] = images
+    tiles = sheet.reshape(rows, columns, side, side, *color).swapaxes(1, 2)
+    buffer = io.BytesIO()
+    Image.fromarray(tiles.reshape(rows * side, columns * side, *color)).save(buffer, "PNG", compress_level=3)
+    return base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,68 @@
+// Small pictures cut from one sheet, crisp at any size; as buttons where they can be opened.
+function draw(gallery, data) {
+  const rows = Math.ceil(data.items.length / data.columns);
+  const place = (number, count) => (count > 1 ? (100 * number) / (count - 1) : 0);
+  const sheet = `url(data:image/png;base64,${data.sheet})`;
+  gallery.replaceChildren(
+    ...data.items.map((item, number) => {
+      const made = document.createElement(data.open ? "button" : "div");
+      made.className = item.wrong ? "item wrong" : "item";
+      const picture = Object.assign(document.createElement("span"), { className: "picture" });
+      picture.style.backgroundImage = sheet;
+      picture.style.backgroundSize = `${100 * data.columns}% ${100 * rows}%`;
+      const [x, y] = [number % data.columns, Math.floor(number / data.columns)];
+      picture.style.backgroundPosition = `${place(x, data.columns)}% ${place(y, rows)}%`;
+      made.append(picture);
+      if (item.caption) made.append(Object.assign(document.createElement("span"), { className: "caption", textContent: item.caption }));
+      if (data.open) {
+        Object.assign(made, { type: "button", ariaLabel: item.label, title: item.label, tabIndex: -1 });
+        made.dataset.id = item.id;
+      } else {
+        picture.setAttribute("role", "img");
+        picture.setAttribute("aria-label", item.label);
+      }
+      return made;
+    }),
+  );
+  gallery.scrollTop = 0;
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const gallery = parentElement.querySelector(".gallery");
+  gallery.style.gridTemplateColumns = `repeat(auto-fill, ${data.stretch ? `minmax(${data.size}px, 1fr)` : `${data.size}px`})`;
+  gallery.style.maxHeight = data.height ? `${data.height}px` : "";
+  gallery.className = data.height ? "gallery bounded" : "gallery";
+  gallery.setAttribute("role", "group");
+  gallery.setAttribute("aria-label", data.label);
+  const signature = JSON.stringify([data.sheet, data.items, data.columns, data.open]);
+  if (gallery.signature !== signature) {
+    gallery.signature = signature;
+    draw(gallery, data);
+  }
+  const items = [...gallery.children];
+  const current = items.find((item) => item.dataset.id === String(data.current));
+  items.forEach((item) => data.open && item.setAttribute("aria-current", String(item === current)));
+  const first = current ?? items[0];
+  if (data.open && first && !items.some((item) => item.tabIndex === 0)) first.tabIndex = 0;
+  if (current && gallery.current !== data.current) {
+    current.scrollIntoView({ block: "nearest" });
+    if (data.focus) current.focus({ preventScroll: true });
+  }
+  gallery.current = data.current;
+  gallery.onclick = (event) => {
+    const item = event.target.closest("button.item");
+    if (item) setTriggerValue("pick", Number(item.dataset.id));
+  };
+  gallery.onkeydown = (event) => {
+    const columns = getComputedStyle(gallery).gridTemplateColumns.split(" ").length;
+    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+    const item = event.target.closest("button.item");
+    if (!step || !item) return;
+    event.preventDefault();
+    const next = items[items.indexOf(item) + step];
+    if (!next) return;
+    items.forEach((each) => (each.tabIndex = -1));
+    next.tabIndex = 0;
+    next.focus();
+  };
+}

@@ -1,0 +1,101 @@
+"""The selection in the link: which run, split, cells, image and moment are looked at, read with distrust.
+
+It is the only place where the selection is kept, so that a link opens the same anywhere and Back walks through it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from fmexplore.data import CLASS_NAMES
+from fmexplore.derived import SPLITS
+from fmexplore.ui.components.confusion_grid import Picked
+
+LARGEST = 10**7  # no image and no step has a higher number
+
+
+@dataclass(frozen=True)
+class Link:
+    """What the link asks for; None or empty where it says nothing. `problems` names what it says in vain."""
+
+    view: str = ""
+    split: str | None = None
+    picked: Picked = field(default_factory=Picked)
+    image: int | None = None
+    snapshot: int | None = None
+    other: str | None = None
+    problems: tuple[str, ...] = field(default=())
+
+
+def read_link(views: tuple[str, ...] = ("",)) -> Link:
+    """The selection; what cannot be understood counts as not said."""
+    problems: list[str] = []
+
+    def one(name: str, check: Callable[[str], bool], wanted: str) -> str | None:
+        text = st.query_params.get(name)
+        if text is None or check(text):
+            return text
+        problems.append(f"The link says {name}={text[:40]!r}, which is not {wanted}: it was left out.")
+        return None
+
+    def number(name: str, wanted: str) -> int | None:
+        text = one(name, lambda text: text.isascii() and text.isdecimal() and int(text[:9]) < LARGEST, wanted)
+        return None if text is None else int(text)
+
+    def classes(name: str) -> tuple[int, ...]:
+        parts = one(name, lambda text: all(_is_class(part) for part in text.split(",")), "a class from 0 to 9")
+        return tuple(map(int, parts.split(","))) if parts else ()
+
+    true, predicted = classes("true"), classes("pred")
+    if true and predicted and len(true) != len(predicted):
+        problems.append(
+            f"The link names {len(true)} true and {len(predicted)} predicted classes: give as many of each."
+        )
+        true = predicted = ()
+    if (true and not predicted and len(true) > 1) or (predicted and not true and len(predicted) > 1):
+        problems.append("The link names several whole classes: the first one is shown.")
+    cells = tuple(dict.fromkeys(zip(true, predicted))) if true and predicted else ()
+    picked = Picked(cells) if cells else Picked(row=next(iter(true), None), column=next(iter(predicted), None))
+    return Link(
+        view=one("view", views.__contains__, f"one of {', '.join(filter(None, views))}") or views[0],
+        split=one("split", SPLITS.__contains__, f"one of {', '.join(SPLITS)}"),
+        picked=picked,
+        image=number("image", "the number of an image"),
+        snapshot=number("snapshot", "the step of a snapshot"),
+        other=st.query_params.get("other"),
+        problems=tuple(problems),
+    )
+
+
+def go(**changes: object) -> None:
+    """Change the link, as one entry in the browser's history; None takes a parameter out of it."""
+    values = {**st.query_params.to_dict(), **{name: str(value) for name, value in changes.items() if value is not None}}
+    for name, value in changes.items():
+        if value is None:
+            values.pop(name, None)
+    if values != st.query_params.to_dict():
+        st.query_params.from_dict(values)
+
+
+def pick(picked: Picked, **changes: object) -> None:
+    """Mark cells, a row, a column or, if all are empty, nothing."""
+    true, predicted = (",".join(str(cell[side]) for cell in picked.cells) for side in (0, 1))
+    if not picked.cells:
+        true, predicted = ("" if head is None else str(head) for head in (picked.row, picked.column))
+    go(true=true or None, pred=predicted or None, image=None, **changes)
+
+
+def pick_more(before: Picked, event: dict) -> Picked:
+    """What is marked after a click in the matrix: the clicked cell, beside those of before if it says `more`."""
+    if "cell" not in event:
+        return Picked(row=event.get("row"), column=event.get("column"))
+    cell = (int(event["cell"][0]), int(event["cell"][1]))
+    if not event.get("more"):
+        return Picked((cell,))
+    others = tuple(other for other in before.cells if other != cell)
+    return Picked(others if cell in before.cells else (*others, cell))
+
+
+def _is_class(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 3 and int(text) < len(CLASS_NAMES)

@@ -1,0 +1,150 @@
+"""What is looked at: one run's predictions for one split at one moment, with the images that they are about."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fmexplore.confusion import confusion_matrix
+from fmexplore.data import CLASS_NAMES, DataSet, Split
+from fmexplore.errors import FMExploreError, RunBroken
+from fmexplore.evaluation import Predictions
+from fmexplore.run import Run
+from fmexplore.ui import cache, widgets
+from fmexplore.ui.components.confusion_grid import Picked
+
+SPLIT_NAMES = {"test": "Test", "validation": "Validation", "train": "Training"}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A point of a run: a snapshot, or with step None its end."""
+
+    step: int | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Predictions with the part of the data set (`train` or `test`) and the numbers there of their images."""
+
+    run: Run
+    split: str
+    moment: Moment
+    predictions: Predictions
+    part: str
+    numbers: np.ndarray
+
+    @property
+    def source(self) -> Split:
+        """The whole part, which `numbers` count."""
+        return cache.dataset().part(self.part)
+
+    @property
+    def matrix(self) -> np.ndarray:
+        return confusion_matrix(self.predictions.labels, self.predictions.predicted)
+
+    @property
+    def words(self) -> str:
+        """As in "test images"."""
+        return words(self.split)
+
+    def position(self, number: int | None) -> int | None:
+        """Where the image with that number stands among the predictions, or None."""
+        if number is None:
+            return None
+        place = int(np.searchsorted(self.numbers, number))
+        return place if place < len(self.numbers) and self.numbers[place] == number else None
+
+    def find(self, picked: Picked) -> np.ndarray:
+        """Positions of the images in the marked cells, row or column; of all mistakes if nothing is marked."""
+        labels, predicted = self.predictions.labels, self.predictions.predicted
+        if picked.cells:
+            chosen = np.zeros(len(labels), bool)
+            for true, said in picked.cells:
+                chosen |= (labels == true) & (predicted == said)
+        elif picked.row is not None:
+            chosen = labels == picked.row
+        elif picked.column is not None:
+            chosen = predicted == picked.column
+        else:
+            chosen = ~self.predictions.right
+        return np.flatnonzero(chosen)
+
+    def sentence(self, position: int) -> str:
+        """What became of an image, as in "Shirt 417, taken for Coat, 61 % sure"."""
+        predictions = self.predictions
+        said = CLASS_NAMES[predictions.predicted[position]]
+        verdict = f"recognised as {said}" if predictions.right[position] else f"taken for {said}"
+        sure = widgets.percent(float(predictions.confidence[position]), 0)
+        return f"{CLASS_NAMES[predictions.labels[position]]} {self.numbers[position]}, {verdict}, {sure} sure"
+
+
+def words(split: str) -> str:
+    """As in "test images"."""
+    return f"{SPLIT_NAMES[split].lower()} images"
+
+
+def locate(run: Run, split: str, data: DataSet) -> tuple[str, np.ndarray] | None:
+    """Part and numbers of the images of a run's split, or None where it has none."""
+    training = run.config.training
+    return data.locate(split, training.validation, training.validation_share)
+
+
+def splits(run: Run) -> list[str]:
+    """Splits of which predictions are there or can be computed, the most telling first."""
+    active, weights = run.status.active, run.has_weights
+    found = []
+    for split in ("test", "validation", "train"):
+        if split == "validation" and run.config.training.validation == "none":
+            continue
+        snapshots = split == "validation" and run.snapshot_steps()
+        if snapshots or (not active and (weights or cache.predictions(run, split) is not None)):
+            found.append(split)
+    return found
+
+
+def moments(run: Run, split: str) -> list[Moment]:
+    """The moments at which a split can be looked at, in order; the end comes last, unless the run still trains."""
+    found = []
+    if split == "validation":
+        last = cache.metrics(run)[-1:]
+        for step in run.snapshot_steps():
+            ended = last and last[0]["kind"] == "end" and step == last[0]["steps"]
+            if not (ended and run.has_weights):  # the end says the same, exactly
+                found.append(Moment(step, f"epoch {cache.snapshot_epoch(run, step):.2f}"))
+    at_end = not run.status.active and (run.has_weights or cache.predictions(run, split) is not None)
+    return [*found, Moment(None, "the finished network")] if at_end else found
+
+
+def show(run: Run, split: str, moment: Moment) -> Shown:
+    """The predictions, computed first where they are not kept. Raises FMExploreError."""
+    located = locate(run, split, cache.dataset())
+    if located is None:
+        raise RunBroken(f"{run.title} was trained without validation images: choose the test images.")
+    predictions = cache.predictions(run, split, moment.step)
+    if predictions is None and moment.step is None:
+        question = "index_images" if split == "train" else "predict_split"
+        arguments = {} if split == "train" else {"split": split}
+        widgets.await_answer(cache.analyst().ask(question, run=run, **arguments), "Asking the network")
+        predictions = cache.predictions(run, split)
+    if predictions is None or len(predictions) != len(located[1]):
+        raise RunBroken(
+            f"The predictions of {run.title} are about other images than this data set's: it cannot be shown here."
+        )
+    return Shown(run, split, moment, predictions, *located)
+
+
+def known(run: Run, part: str, number: int) -> np.ndarray | None:
+    """The logits `(10,)` that are kept of a run for one image of the data set, or None."""
+    try:
+        for split in splits(run):
+            located = locate(run, split, cache.dataset())
+            if located is None or located[0] != part:
+                continue
+            predictions = cache.predictions(run, split)
+            place = int(np.searchsorted(located[1], number))
+            if predictions is not None and place < len(located[1]) and located[1][place] == number:
+                return predictions.logits[place]
+    except FMExploreError:
+        pass
+    return None

@@ -1,0 +1,271 @@
+"""The Confusions page: what is looked at, the matrix, and the choice of the other views."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from fmexplore.confusion import Order, accuracy_interval, class_order, most_confused
+from fmexplore.data import CLASS_NAMES
+from fmexplore.errors import RunNotFound
+from fmexplore.evaluation import learnt_and_forgotten
+from fmexplore.run import Run
+from fmexplore.ui import link, shown, state, widgets
+from fmexplore.ui.components.confusion_grid import Look, Numbers, Picked, confusion_grid
+from fmexplore.ui.link import Link
+from fmexplore.ui.shown import SPLIT_NAMES, Shown
+from fmexplore.ui.views.figures import figures
+from fmexplore.ui.views.images import images_or_card
+from fmexplore.ui.views.pair import pair
+from fmexplore.ui.views.suspects import suspects
+from fmexplore.ui.views.two_runs import two_runs
+
+MATRIX = "matrix"
+VIEWS: dict[str, tuple[str, Callable[[Shown, Link], None]]] = {
+    "pair": ("A pair", pair),
+    "runs": ("Two runs", two_runs),
+    "figures": ("Figures", figures),
+    "suspects": ("Suspects", suspects),
+}
+NUMBERS: dict[str, Numbers] = {"counts": "counts", "% of the true class": "true", "% of what it says": "predicted"}
+ORDERS: dict[str, Order] = {
+    "as in the data set": "data set",
+    "most confused first": "confusion",
+    "hardest first": "accuracy",
+    "alike side by side": "clustered",
+    "tops, dresses, shoes, bag": "groups",
+}
+POLL_SECONDS = 2
+
+
+def confusions() -> None:
+    selection = link.read_link((MATRIX, *VIEWS))
+    for problem in selection.problems:
+        st.warning(widgets.unlinked(problem))
+    try:
+        run = state.shown_run()
+    except RunNotFound as error:
+        st.error(widgets.unlinked(f"{error} The link may be old, or the run was deleted: choose another one."))
+        return
+    if run is None:
+        st.info("Nothing has been trained yet.")
+        st.page_link(state.TRAIN_PAGE, label="Train a network first")
+        return
+    found = shown.splits(run)
+    if not found:
+        _nothing_yet(run)
+        return
+    _follow(run)
+    look = _controls(run, selection, found)
+    with widgets.boundary():
+        now = _look_at(run, selection, found)
+        if selection.view == MATRIX:
+            _matrix(now, selection, *look)
+        else:
+            VIEWS[selection.view][1](now, selection)
+
+
+def _nothing_yet(run: Run) -> None:
+    name = widgets.plain(run.title)
+    if run.status.active:
+        st.info(f"{name} has no snapshot yet: its confusions appear here with the first one.")
+        _follow(run)
+    elif run.config.training.validation == "none":
+        st.info(f"{name} has neither weights nor predictions: train it again to see what it confuses.")
+    else:
+        st.info(f"{name} ended before its first snapshot: resume it, or train it again.")
+    st.page_link(state.TRAIN_PAGE, label="Open the run", query_params={"run": run.id})
+
+
+def _follow(run: Run) -> None:
+    """While the run trains, draw the page again with each snapshot, and when it ends."""
+    before = len(run.snapshot_steps())
+
+    def look() -> None:
+        if not run.status.active or len(run.snapshot_steps()) != before:
+            st.rerun()
+
+    if run.status.active:
+        st.fragment(look, run_every=POLL_SECONDS)()
+
+
+def _controls(run: Run, selection: Link, found: list[str]) -> tuple[Look, Order]:
+    """The row above everything; the run itself is chosen in the sidebar."""
+    names = {MATRIX: "Matrix", **{name: title for name, (title, _) in VIEWS.items()}}
+    numbers, order, log, dim = next(iter(NUMBERS)), next(iter(ORDERS)), True, False
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.session_state["confusions_view"] = selection.view
+        st.segmented_control(
+            "View",
+            list(names),
+            format_func=names.__getitem__,
+            key="confusions_view",
+            required=True,
+            label_visibility="collapsed",
+            on_change=lambda: link.go(view=_unless(st.session_state.confusions_view, MATRIX), image=None),
+        )
+        st.session_state["confusions_split"] = selection.split if selection.split in found else found[0]
+        st.selectbox(
+            "Images",
+            found,
+            format_func=SPLIT_NAMES.__getitem__,
+            key="confusions_split",
+            width=120,
+            on_change=lambda: link.go(split=st.session_state.confusions_split, snapshot=None, image=None),
+        )
+        if selection.view == MATRIX:
+            keep: dict[str, Any] = {"persist_state": "session"}
+            numbers = st.selectbox("Numbers", list(NUMBERS), key="matrix_numbers", width=165, **keep)
+            order = st.selectbox("Order of classes", list(ORDERS), key="matrix_order", width=185, **keep)
+            with st.popover("Colour"):
+                log = st.toggle("Logarithmic", True, key="matrix_log", help="Without it, rare errors vanish.", **keep)
+                dim = st.toggle("Dim what is right", key="matrix_dim", **keep)
+    if run.status.active:
+        st.caption(f"{widgets.plain(run.title)} is still training: this is its last snapshot, and it will follow.")
+    return Look(NUMBERS[numbers], log, dim), ORDERS[order]
+
+
+def _unless(value: str, default: str) -> str | None:
+    return None if value == default else value
+
+
+def _look_at(run: Run, selection: Link, found: list[str]) -> Shown:
+    name, split = widgets.plain(run.title), selection.split if selection.split in found else found[0]
+    words = shown.words(split)
+    if selection.split and selection.split != split:
+        when = " before it has ended" if run.status.active else ""
+        st.warning(f"{name} cannot be shown on {shown.words(selection.split)}{when}: these are the {words}.")
+    known = {moment.step: moment for moment in shown.moments(run, split)}
+    moment = known.get(selection.snapshot) if selection.snapshot is not None else None
+    if selection.snapshot is not None and moment is None:
+        st.warning(f"{name} has no snapshot {selection.snapshot:,} of its {words}: this is the last moment.")
+    return shown.show(run, split, moment or list(known.values())[-1])
+
+
+def _matrix(now: Shown, selection: Link, look: Look, order: Order) -> None:
+    moments = shown.moments(now.run, now.split)
+    frames = []
+    for moment in moments:
+        each = now if moment == now.moment else shown.show(now.run, now.split, moment)
+        frames.append((f"{moment.text}: {widgets.percent(each.predictions.accuracy)} right", each.matrix))
+    place = moments.index(now.moment)
+
+    def picked(event: dict) -> None:
+        link.pick(link.pick_more(selection.picked, event))
+
+    def moved(frame: int) -> None:
+        link.go(snapshot=moments[frame].step, image=None)
+
+    left, right = st.columns([52, 48], gap="large")
+    with left:
+        matrix = now.matrix
+        st.subheader(finding(matrix), anchor=False)
+        low, high = accuracy_interval(int(matrix.trace()), int(matrix.sum()))
+        st.caption(
+            f"{widgets.percent(now.predictions.accuracy, 2)} of {matrix.sum():,} {now.words} are right "
+            f"(95 % interval {100 * low:.1f} to {100 * high:.1f} %). Rows are true classes. "
+            "Ctrl-click marks several cells."
+        )
+        confusion_grid(
+            frames, "confusion_grid", picked, class_order(matrix, order), look, selection.picked, place, moved
+        )
+        first = shown.moments(now.run, "validation")[:1] if now.split != "validation" else []
+        if first and first[0].step is not None:
+            st.button(
+                "Watch it come about, on the validation images",
+                on_click=link.go,
+                kwargs={"split": "validation", "snapshot": first[0].step, "image": None},
+            )
+    with right, widgets.boundary():
+        before = shown.show(now.run, now.split, moments[place - 1]) if place else None
+        _selected(now, selection, before)
+
+
+def finding(matrix: np.ndarray) -> str:
+    """The matrix in a sentence."""
+    true, said = most_confused(matrix)
+    count, back = matrix[true, said], matrix[said, true]
+    if not count:
+        return "Nothing is confused"
+    times = "once" if count == 1 else f"{count} times"
+    return f"{widgets.plural(true, start=True)} are taken for {widgets.plural(said)} {times}, the other way {back}"
+
+
+def _selected(now: Shown, selection: Link, before: Shown | None) -> None:
+    """The images of what is marked, or those that the network has learnt or forgotten since the moment before."""
+    since = _since(now, before) if before else None
+    if before is None or since is None:
+        positions = now.find(selection.picked)
+        images_or_card(
+            now,
+            positions,
+            selection.image,
+            lambda: _describe(now, selection.picked, positions),
+            f"{now.run.id}_{now.split}_{now.moment.step}_{selection.picked}",
+        )
+        return
+    positions, was, now_is = since
+    both = before.predictions.predicted, now.predictions.predicted
+
+    def turned(position: int) -> str:
+        return " → ".join(CLASS_NAMES[said[position]] for said in both)
+
+    images_or_card(
+        now,
+        positions,
+        selection.image,
+        lambda: _title(f"{len(positions):,} images were {was} at {before.moment.text} and are {now_is} now"),
+        f"{now_is}_{now.moment.step}",
+        caption=turned,
+    )
+
+
+def _since(now: Shown, before: Shown) -> tuple[np.ndarray, str, str] | None:
+    """Positions of what was learnt or forgotten since then, with the words for before and now; None for the marked."""
+    learnt, forgotten = learnt_and_forgotten(before.predictions, now.predictions)
+    names = {"marked": "Marked", "learnt": f"Learnt: {len(learnt):,}", "forgotten": f"Forgotten: {len(forgotten):,}"}
+    chosen = st.segmented_control(
+        f"Since {before.moment.text}",
+        list(names),
+        format_func=names.__getitem__,
+        default="marked",
+        key="since",
+        required=True,
+        persist_state="session",
+    )
+    return {"learnt": (learnt, "wrong", "right"), "forgotten": (forgotten, "right", "wrong")}.get(str(chosen))
+
+
+def _title(text: str) -> None:
+    st.subheader(text, anchor=False)
+
+
+def _describe(now: Shown, picked: Picked, positions: np.ndarray) -> None:
+    """The title of the gallery, with count and share, and what else can be done with the selection."""
+    count, labels = len(positions), now.predictions.labels
+    right = widgets.percent(float(now.predictions.right[positions].mean()) if count else None)
+    if len(picked.cells) == 1:
+        ((true, said),) = picked.cells
+        of = int((labels == true).sum())
+        what = "are recognised" if true == said else f"are taken for {widgets.plural(said)}"
+        _title(f"{count:,} of {of:,} {widgets.plural(true)} {what}, {widgets.percent(count / max(of, 1))}")
+    elif picked.cells:
+        cells = [f"{widgets.plural(t)}{'' if t == p else f' taken for {widgets.plural(p)}'}" for t, p in picked.cells]
+        _title(f"{count:,} images: {'; '.join(cells)}")
+    elif picked.row is not None:
+        _title(f"All {count:,} {widgets.plural(picked.row)}: {right} are recognised")
+    elif picked.column is not None:
+        _title(f"{count:,} images are taken for {widgets.plural(picked.column)}, {right} of them rightly")
+    else:
+        _title(f"{count:,} images are wrong: mark a cell to see its own" if count else "No image is wrong")
+    if not count:
+        st.caption("No image is in here. Choose another cell, or another moment of the run.")
+    if picked == Picked():
+        return
+    with st.container(horizontal=True):
+        if len(picked.cells) == 1 and picked.cells[0][0] != picked.cells[0][1]:
+            true, said = picked.cells[0]
+            st.button("Both directions", on_click=link.pick, args=(Picked((*picked.cells, (said, true))),))
+            st.button("Look at this pair", on_click=link.go, kwargs={"view": "pair"})
+        st.button("All mistakes", on_click=link.pick, args=(Picked(),))

@@ -1,0 +1,186 @@
+"""The Data page: the ten classes as strips, all images of one, what they have in common, and any image by number."""
+
+import numpy as np
+import streamlit as st
+
+from fmexplore.data import CLASS_NAMES, Split
+from fmexplore.figures import pixel_histogram
+from fmexplore.ui import cache, link, shown, state, widgets
+from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.views.image_card import image_card
+from fmexplore.ui.views.images import HEIGHT, PAGE, choose_order, choose_page, way_through
+
+PARTS = {"train": "Training, 60,000", "test": "Test, 10,000"}
+PART_WORDS = {"train": "training images", "test": "test images"}
+STRIP = 12
+ORDERS = ("by number", "nearest to their mean first", "farthest from it first")
+BINS = 32
+
+
+def data_set() -> None:
+    part = _choice("split", tuple(PARTS)) or "train"
+    chosen = _choice("class", tuple(map(str, range(len(CLASS_NAMES)))))
+    label = None if chosen is None else int(chosen)
+    selection, split = link.read_link(), cache.dataset().part(part)
+    image = selection.image
+    for problem in selection.problems:
+        st.warning(widgets.unlinked(problem))
+    if image is not None and image >= len(split):
+        st.warning(f"Image {image:,} is not there: this part has the numbers 0 to {len(split) - 1:,}.")
+        image = None
+    _controls(part, label, split)
+    if image is not None:
+        of = int(split.labels[image])
+        numbers = np.flatnonzero(split.labels == label) if label == of else np.array([image])
+        left, right = st.columns([52, 48], gap="large")
+        with left, widgets.boundary():
+            _one_class(part, of, image)
+        with right, widgets.boundary():
+            run = state.shown_run()
+            logits = shown.known(run, part, image) if run else None
+            image_card(run, part, image, logits, *way_through(numbers, image, "Close"))
+    elif label is not None:
+        left, right = st.columns([52, 48], gap="large")
+        with left, widgets.boundary():
+            _one_class(part, label)
+        with right, widgets.boundary():
+            _summary(part, label)
+    else:
+        _all_classes(part)
+
+
+def _choice(name: str, known: tuple[str, ...]) -> str | None:
+    """A query parameter that is one of the known values."""
+    value = st.query_params.get(name)
+    if value is None or value in known:
+        return value
+    words = f"The link says {name}={value[:40]!r}, which is not one of {', '.join(known)}: it was left out."
+    st.warning(widgets.unlinked(words))
+    return None
+
+
+def _controls(part: str, label: int | None, split: Split) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.session_state.data_part = part
+        st.segmented_control(
+            "Images",
+            list(PARTS),
+            format_func=PARTS.__getitem__,
+            key="data_part",
+            required=True,
+            on_change=lambda: link.go(split=st.session_state.data_part, image=None),
+        )
+        st.session_state.data_class = None if label is None else str(label)
+        st.selectbox(
+            "Class",
+            [str(n) for n in range(len(CLASS_NAMES))],
+            index=None,
+            key="data_class",
+            width=180,
+            format_func=lambda value: CLASS_NAMES[int(value)],
+            placeholder="All classes",
+            on_change=lambda: link.go(**{"class": st.session_state.data_class, "image": None}),
+        )
+        st.session_state.data_number = None
+        st.number_input(
+            "Image number",
+            0,
+            len(split) - 1,
+            None,
+            key="data_number",
+            width=160,
+            placeholder=f"0 to {len(split) - 1:,}",
+            on_change=lambda: link.go(image=st.session_state.data_number, **{"class": None}),
+        )
+
+
+def _all_classes(part: str) -> None:
+    split = cache.dataset().part(part)
+    counts = np.bincount(split.labels, minlength=len(CLASS_NAMES))
+    low, high = int(counts.min()), int(counts.max())
+    each = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    st.subheader(f"{len(split):,} images, {each} of each of the ten classes", anchor=False)
+    st.caption("In each row the mean of all, where they vary, then the first of them. Choose a class to see all of it.")
+    for label, name in enumerate(CLASS_NAMES):
+        numbers = np.flatnonzero(split.labels == label)[:STRIP]
+        mean, deviation = class_pictures(part, label)
+        with st.container(horizontal=True, vertical_alignment="center", key=f"strip_{label}"):
+            st.button(
+                f"{name}: {counts[label]:,}", key=f"all_{label}", width=150, on_click=link.go, kwargs={"class": label}
+            )
+            items = [
+                Item(-1, "", f"Mean of all {widgets.plural(label)}"),
+                Item(-2, "", f"Where {widgets.plural(label)} vary"),
+            ]
+            items += [Item(int(n), "", f"{name} {n}") for n in numbers]
+            gallery(
+                np.stack([mean, deviation, *split.images[numbers]]),
+                items,
+                f"class_{label}",
+                lambda number, label=label: link.go(**{"class": label, "image": number if number >= 0 else None}),
+                size=48,
+                label=f"{name}: mean, variation, first images",
+            )
+
+
+def _one_class(part: str, label: int, image: int | None = None) -> None:
+    split = cache.dataset().part(part)
+    numbers = np.flatnonzero(split.labels == label)
+    st.subheader(f"All {len(numbers):,} {widgets.plural(label)} among the {PART_WORDS[part]}", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        order = choose_order(ORDERS, "data_order")
+        page = choose_page(len(numbers), f"data_{part}_{label}")
+    ordered = numbers if order == ORDERS[0] else numbers[by_distance(part, label)]
+    if order == ORDERS[2]:
+        ordered = ordered[::-1]
+    chosen = ordered[(page - 1) * PAGE : page * PAGE]
+    items = [Item(int(n), str(n), f"{CLASS_NAMES[label]} {n}") for n in chosen]
+    gallery(
+        split.images[chosen],
+        items,
+        "data_gallery",
+        lambda number: link.go(image=number),
+        height=HEIGHT,
+        current=image,
+    )
+
+
+def _summary(part: str, label: int) -> None:
+    """Mean and spread of a class, and how bright it is."""
+    mean, deviation = class_pictures(part, label)
+    st.markdown("**The mean image, and where images differ from it**")
+    items = [
+        Item(0, "mean", f"Mean of {widgets.plural(label)}"),
+        Item(1, "standard deviation", f"Where {widgets.plural(label)} vary"),
+    ]
+    gallery(np.stack([mean, deviation]), items, "class_pictures", size=150, label="Mean and standard deviation")
+    counts = pixel_counts(part, label)
+    dark = counts[0] / counts.sum()
+    st.markdown(f"**{widgets.percent(dark, 0)} of its pixels are black or nearly so**")
+    st.echarts_chart(pixel_histogram(counts), height=220, key="pixels", alt="How many pixels have which grey level")
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def class_pictures(part: str, label: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of a class, each `(28, 28) uint8`; the second is stretched to the full range."""
+    split = cache.dataset().part(part)
+    pixels = split.images[split.labels == label]
+    if not len(pixels):
+        return np.zeros((28, 28), np.uint8), np.zeros((28, 28), np.uint8)
+    deviation = pixels.std(0)
+    return pixels.mean(0).round().astype(np.uint8), (255 * deviation / max(deviation.max(), 1)).astype(np.uint8)
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def by_distance(part: str, label: int) -> np.ndarray:
+    """Places of a class's images among them, the nearest to their mean first."""
+    split = cache.dataset().part(part)
+    pixels = split.images[split.labels == label].reshape(-1, 784).astype(np.float32)
+    return np.argsort(np.square(pixels - pixels.mean(0)).sum(1), kind="stable")
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def pixel_counts(part: str, label: int) -> np.ndarray:
+    """How many pixels of a class have which grey level, in equal bins from 0 to 255."""
+    split = cache.dataset().part(part)
+    return np.histogram(split.images[split.labels == label], BINS, (0, 256))[0]

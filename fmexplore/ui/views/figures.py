@@ -1,0 +1,96 @@
+"""Figures of a run on one split: per class, calibration, coverage; and all of it to download."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from fmexplore.confusion import accuracy_interval, class_report, report_text
+from fmexplore.data import CLASS_NAMES
+from fmexplore.evaluation import calibration, coverage_at, coverage_curve, top_k_accuracy
+from fmexplore.figures import calibration_curve, coverage_chart
+from fmexplore.ui import widgets
+from fmexplore.ui.link import Link
+from fmexplore.ui.shown import Shown
+
+TARGET = 0.99
+HELP = {
+    "Accuracy": "The share of images that are right.",
+    "95 % interval": "Wilson score interval: the chance in which images were drawn, not that in the training.",
+    "Among its first two": "Top-2 accuracy: the share of images whose class is one of the two most probable ones.",
+    "Calibration error": "How far its confidence is from how often it is right, on average: the expected calibration "
+    "error in 15 bins (Guo et al. 2017).",
+    "Can answer": f"Coverage: the share of images it can answer, most confident first, at {TARGET:.0%} right.",
+}
+
+
+def figures(now: Shown, _: Link) -> None:
+    """The numbers behind the matrix."""
+    matrix, predictions = now.matrix, now.predictions
+    report, calibrated = class_report(matrix), calibration(predictions)
+    low, high = accuracy_interval(int(matrix.trace()), int(matrix.sum()))
+    answered = widgets.percent(coverage_at(predictions, TARGET))
+    hardest = min(range(len(report)), key=lambda label: report[label]["recall"])
+    accuracy, recall = widgets.percent(predictions.accuracy, 2), widgets.percent(report[hardest]["recall"])
+    st.subheader(
+        f"{accuracy} of {len(predictions):,} {now.words} are right; of the {widgets.plural(hardest)} only {recall}",
+        anchor=False,
+    )
+    interval, top = f"{100 * low:.1f} to {100 * high:.1f} %", widgets.percent(top_k_accuracy(predictions, 2))
+    values = (accuracy, interval, top, widgets.percent(calibrated.error), answered)
+    with st.container(horizontal=True):
+        for (name, help_), value in zip(HELP.items(), values, strict=True):
+            st.metric(name, value, border=True, help=help_)
+    left, right = st.columns([52, 48], gap="large")
+    with left:
+        _classes(report)
+        _downloads(now, matrix, report, (low, high))
+    with right:
+        signed = (calibrated.confidence - calibrated.accuracy) @ calibrated.counts
+        sure = "more sure than right" if signed > 0 else "more often right than it is sure"
+        st.markdown(f"**On the whole it is {sure}, by {widgets.percent(abs(signed) / calibrated.counts.sum())}**")
+        options = calibration_curve(calibrated.confidence, calibrated.accuracy, calibrated.counts)
+        st.echarts_chart(options, height=270, key="calibration", alt="Share right over confidence")
+        st.markdown(f"**It can answer {answered} of the images and be {TARGET:.0%} right**")
+        options = coverage_chart(*coverage_curve(predictions), TARGET)
+        st.echarts_chart(options, height=230, key="coverage", alt="Share right over the share of images answered")
+
+
+def _classes(report: list[dict]) -> None:
+    shares = {
+        key: st.column_config.NumberColumn(title, format="percent")
+        for key, title in (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"))
+    }
+    names = {"class": "Class", **shares, "support": "Images"}
+    st.dataframe(pd.DataFrame(report), hide_index=True, height="content", column_config=names)
+
+
+def _downloads(now: Shown, matrix: np.ndarray, report: list[dict], interval: tuple[float, float]) -> None:
+    name = f"{now.run.id}-{now.split}" + ("" if now.moment.step is None else f"-step-{now.moment.step}")
+    values = {
+        "run": now.run.id,
+        "split": now.split,
+        "accuracy": now.predictions.accuracy,
+        "interval": list(interval),
+        "confusion_matrix": matrix.tolist(),
+        "report": report,
+    }
+    table = pd.DataFrame(matrix, CLASS_NAMES, CLASS_NAMES).to_csv(index_label="true \\ predicted")
+    with st.container(horizontal=True):
+        st.download_button("Predictions, CSV", lambda: predictions_csv(now), f"{name}-predictions.csv", "text/csv")
+        st.download_button("Matrix, CSV", table, f"{name}-matrix.csv", "text/csv")
+        st.download_button("Figures, JSON", json.dumps(values, indent=1), f"{name}.json", "application/json")
+        st.download_button("Report, text", report_text(matrix), f"{name}.txt", "text/plain")
+        with st.popover("Show the report"):
+            st.code(report_text(matrix), language=None)
+
+
+def predictions_csv(now: Shown) -> str:
+    """One line an image: number, true and predicted class, ten probabilities."""
+    predictions = now.predictions
+    table = pd.DataFrame(predictions.probabilities.round(6), columns=[f"p_{name}" for name in CLASS_NAMES])
+    table.insert(0, "predicted", predictions.predicted)
+    table.insert(0, "true", predictions.labels)
+    table.insert(0, "image", now.numbers)
+    return table.to_csv(index=False)

@@ -1,0 +1,164 @@
+"""One image: large, what the network says, what it resembles, where the network looks, how it was learnt."""
+
+import numpy as np
+import streamlit as st
+
+from fmexplore.data import CLASS_NAMES
+from fmexplore.evaluation import Predictions
+from fmexplore.run import Run
+from fmexplore.ui import cache, link, shown, state, widgets
+from fmexplore.ui.components.card import Chip, Step, Way, card
+from fmexplore.ui.components.gallery import Item, gallery
+
+NEIGHBOURS = 8
+MOST_OTHERS = 12
+
+
+def image_card(
+    run: Run | None, part: str, number: int, logits: np.ndarray | None, way: Way, near: dict[str, int | None]
+):
+    """Show image `number` of a part of the data set as `run` sees it; `logits` `(10,)` are asked for where None.
+
+    `near` has the numbers of the images that "previous" and "next" lead to.
+    """
+    split = cache.dataset().part(part)
+    image, label = split.images[number], int(split.labels[number])
+    usable = run is not None and not run.status.active and run.has_weights
+    if logits is None and run and usable:
+        question = cache.analyst().ask("look_at", run=run, images=image[None])
+        logits = widgets.await_answer(question, "Asking the network")[0][0]
+
+    def go(step: Step) -> None:
+        if step == "close":
+            st.session_state.last_image = number
+        if step == "close" or near.get(step) is not None:
+            link.go(image=near.get(step))
+
+    predictions = None if logits is None else Predictions(logits[None], np.array([label], np.uint8))
+    st.subheader(_title(number, label, predictions), anchor=False)
+    history, history_title = _history(run, part, number, label) if run else ([], "")
+    others = _others(run, part, number, label)
+    probabilities = None if predictions is None else predictions.probabilities[0]
+    card(image, label, "image_card", go, probabilities, way, history, history_title, others)
+    if run is None or probabilities is None:
+        st.caption("Choose a run to see what its network makes of it." if run is None else "")
+        return
+    if not usable:
+        st.caption("Its nearest images and where the network looks are shown once the run has ended, with its weights.")
+        return
+    with widgets.boundary():
+        _neighbours(run, part, number, label)
+    with widgets.boundary():
+        _heat(run, part, number, image, label, probabilities)
+
+
+def _title(number: int, label: int, predictions: Predictions | None) -> str:
+    name = f"{CLASS_NAMES[label]} {number:,}"
+    if predictions is None:
+        return name
+    said, sure = CLASS_NAMES[predictions.predicted[0]], widgets.percent(float(predictions.confidence[0]), 0)
+    return f"{name} is {'recognised' if predictions.right[0] else f'taken for {said}'}, {sure} sure"
+
+
+def _history(run: Run, part: str, number: int, label: int) -> tuple[list[Chip], str]:
+    """What was said at each snapshot, and in words when it was learnt and forgotten; of validation images."""
+    located = shown.locate(run, "validation", cache.dataset())
+    place = -1 if located is None or located[0] != part else int(np.searchsorted(located[1], number))
+    if located is None or not 0 <= place < len(located[1]) or located[1][place] != number:
+        return [], ""
+    chips, turns = [], []
+    for moment in shown.moments(run, "validation"):
+        predictions = cache.predictions(run, "validation", moment.step)
+        if predictions is None or len(predictions) != len(located[1]):
+            continue
+        said = int(predictions.predicted[place])
+        right = said == label
+        if right != (bool(chips) and chips[-1].right):
+            turns.append(f"{'learnt' if right else 'forgotten'} by {moment.text}")
+        chips.append(Chip(CLASS_NAMES[said], moment.text.replace("the finished network", "end"), right))
+    return chips, f"Over the run: {', '.join(turns) or 'never learnt'}"
+
+
+def _others(run: Run | None, part: str, number: int, label: int) -> list[Chip]:
+    """The verdicts of other runs, of those that have looked at this image already."""
+    chips = []
+    for other in [*cache.store().owned_by(state.owner()), *cache.store().shipped_runs()]:
+        if len(chips) == MOST_OTHERS:
+            break
+        logits = shown.known(other, part, number) if other != run else None
+        if logits is not None:
+            seen = Predictions(logits[None], np.array([label], np.uint8))
+            said = CLASS_NAMES[seen.predicted[0]]
+            chips.append(Chip(said, other.title, bool(seen.right[0]), widgets.percent(float(seen.confidence[0]))))
+    return chips
+
+
+def _neighbours(run: Run, part: str, number: int, label: int) -> None:
+    """The training images that lie nearest in the network's feature space."""
+    index = cache.index(run)
+    if index is None:
+        message = "Placing all images in its feature space, once for this run"
+        widgets.await_answer(cache.analyst().ask("index_images", run=run), message)
+        if (index := cache.index(run)) is None:
+            return
+    located = shown.locate(run, "train", cache.dataset())
+    assert located is not None  # every run learns from some
+    among = located[1] if part == "test" else located[1][located[1] != number]
+    code = (index.test if part == "test" else index.train)[number]
+    numbers, distances = index.nearest(code, among, NEIGHBOURS)
+    train = cache.dataset().train
+    labels = train.labels[numbers]
+    same = int((labels == label).sum())
+    st.markdown(
+        f"**Nearest training images: {same} of {len(numbers)} are labelled {CLASS_NAMES[label]}**",
+        help="The images that it learnt from whose features, the numbers before its last layer, are most like these.",
+    )
+    items = [
+        Item(int(n), CLASS_NAMES[of], f"Training image {n}, {CLASS_NAMES[of]}, distance {d:.2f}", bool(of != label))
+        for n, of, d in zip(numbers, labels, distances, strict=True)
+    ]
+    gallery(train.images[numbers], items, "neighbours", size=46, label="Nearest training images")
+
+
+def _heat(run: Run, part: str, number: int, image: np.ndarray, label: int, probabilities: np.ndarray) -> None:
+    """Grad-CAM of the true class beside that of what was said, or of the runner-up."""
+    rivals = [int(each) for each in np.argsort(-probabilities) if each != label]
+    classes = (label, rivals[0])
+    heat = _heat_of(run, part, number, classes)
+    if heat is None:
+        st.caption("Grad-CAM needs a feature map of at least 5 x 5 behind a convolution, and this network has none.")
+        return
+    st.markdown(
+        f"**What speaks for {CLASS_NAMES[classes[0]]}, and what for {CLASS_NAMES[classes[1]]}**",
+        help="Grad-CAM (Selvaraju et al. 2017): the bright places of the last feature map raise the score of the "
+        "class. Each picture has its own scale.",
+    )
+    items = [
+        Item(n, CLASS_NAMES[n] if h.any() else f"{CLASS_NAMES[n]}: nothing", f"Grad-CAM for {CLASS_NAMES[n]}")
+        for n, h in zip(classes, heat, strict=True)
+    ]
+    gallery(overlay(image, heat), items, "heat", size=168, stretch=False, label="Grad-CAM")
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _known_heat() -> dict:
+    return {}
+
+
+def _heat_of(run: Run, part: str, number: int, classes: tuple[int, int]) -> np.ndarray | None:
+    known, key = _known_heat(), (str(run.path), run.weights_digest, part, number, classes)
+    if key not in known:
+        image = cache.dataset().part(part).images[number]
+        question = cache.analyst().ask("explain", run=run, image=image, classes=list(classes))
+        if len(known) >= 512:
+            known.clear()
+        known[key] = widgets.await_answer(question, "Looking where the network looks")
+    return known[key]
+
+
+def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """Heat `(n, 28, 28)`, 0 to 1, over a grey image, as `(n, 28, 28, 3) uint8`."""
+    grey = image[None, ..., None].astype(float) * np.ones(3)
+    warm = np.array([255, 120, 20]) * heat[..., None] + grey * 0.5
+    share = heat[..., None] * 0.75
+    return ((1 - share) * grey + share * warm).clip(0, 255).astype(np.uint8)

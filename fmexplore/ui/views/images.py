@@ -1,0 +1,104 @@
+"""Images of a selection: all of them in a gallery with pages, or one of them on its card."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from fmexplore.data import CLASS_NAMES
+from fmexplore.evaluation import ImageOrder, order_images
+from fmexplore.ui import link, widgets
+from fmexplore.ui.components.card import Way
+from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.shown import Shown
+from fmexplore.ui.views.image_card import image_card
+
+PAGE = 200
+HEIGHT = 560
+ORDERS: dict[str, ImageOrder] = {
+    "most confident first": "confidence",
+    "widest margin first": "margin",
+    "nearest to the boundary first": "boundary",
+    "by number": "number",
+}
+
+
+def images_or_card(
+    shown: Shown,
+    positions: np.ndarray,
+    image: int | None,
+    title: Callable[[], None],
+    key: str,
+    back: str = "Back to the images",
+    sortable: bool = True,
+    caption: Callable[[int], str] | None = None,
+) -> None:
+    """The images at `positions` under a title, or the card of number `image`, with the way to its neighbours.
+
+    `key` names the selection: another one starts at its first page. `caption` writes below the picture at a position.
+    """
+    by = ORDERS[st.session_state.get("images_order", next(iter(ORDERS)))] if sortable else "number"
+    ordered = order_images(shown.predictions, positions, by)
+    here = shown.position(image)
+    if image is not None and here is None:
+        st.warning(f"Image {image:,} is not among the {len(shown.numbers):,} {shown.words}: choose another one.")
+    if here is not None:
+        way, near = way_through(shown.numbers[ordered], int(shown.numbers[here]), back)
+        image_card(shown.run, shown.part, int(shown.numbers[here]), shown.predictions.logits[here], way, near)
+        return
+    title()
+    if not len(ordered):
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if sortable and len(ordered) > 1:
+            choose_order(tuple(ORDERS), "images_order")
+        page = choose_page(len(ordered), key)
+    chosen = ordered[(page - 1) * PAGE : page * PAGE]
+    one_class = len(np.unique(shown.predictions.predicted[positions])) == 1
+
+    def words(position: int) -> str:
+        sure = widgets.percent(float(shown.predictions.confidence[position]), 0)
+        return sure if one_class else f"{CLASS_NAMES[shown.predictions.predicted[position]]} {sure}"
+
+    wrong = ~shown.predictions.right & (not one_class)
+    items = [Item(int(shown.numbers[p]), (caption or words)(int(p)), shown.sentence(p), bool(wrong[p])) for p in chosen]
+    gallery(
+        shown.source.images[shown.numbers[chosen]],
+        items,
+        f"gallery_{key}",
+        lambda number: link.go(image=number),
+        size=56 if one_class else 72,
+        height=HEIGHT,
+        current=st.session_state.pop("last_image", None),
+        focus=True,
+    )
+
+
+def choose_order(orders: tuple[str, ...], key: str) -> str:
+    """In which order images are shown."""
+    return st.selectbox(
+        "Order of images", orders, key=key, persist_state="session", label_visibility="collapsed", width=230
+    )
+
+
+def choose_page(count: int, key: str) -> int:
+    """Which page of `count` images is shown, from 1; asked for where there are several."""
+    pages = math.ceil(count / PAGE)
+    if pages < 2:
+        return 1
+    return min(st.pagination(pages, key=f"page_{key}", persist_state="session"), pages)
+
+
+def way_through(numbers: np.ndarray, number: int, back: str) -> tuple[Way, dict[str, int | None]]:
+    """Where an image stands in a list of image numbers, and the numbers before and after it."""
+    places = np.flatnonzero(numbers == number)
+    if not len(places):
+        return Way(back), {}
+    place = int(places[0])
+    near = {
+        "previous": int(numbers[place - 1]) if place else None,
+        "next": int(numbers[place + 1]) if place + 1 < len(numbers) else None,
+    }
+    text = f"{place + 1:,} of {len(numbers):,}" if len(numbers) > 1 else ""
+    return Way(back, text, near["previous"] is not None, near["next"] is not None), near

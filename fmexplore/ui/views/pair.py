@@ -1,0 +1,131 @@
+"""Two classes against each other: what they look like, where they overlap, which images are typical or mistaken."""
+
+import numpy as np
+import streamlit as st
+
+from fmexplore.confusion import most_confused, pair_report
+from fmexplore.data import CLASS_NAMES
+from fmexplore.figures import overlap_histogram
+from fmexplore.ui import link, widgets
+from fmexplore.ui.components.confusion_grid import Picked
+from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.link import Link
+from fmexplore.ui.shown import Shown
+from fmexplore.ui.views.images import images_or_card
+
+EACH = 14
+
+
+def pair(now: Shown, selection: Link) -> None:
+    """The pair of the marked cell, else the one that is confused most."""
+    first, second = next((cell for cell in selection.picked.cells if cell[0] != cell[1]), most_confused(now.matrix))
+    left, right = st.columns([52, 48], gap="large")
+    with left:
+        _pickers(first, second)
+        report = pair_report(now.matrix, first, second)
+        forth, back = report.counts[0, 1], report.counts[1, 0]
+        names = widgets.plural(first, start=True), widgets.plural(second)
+        st.subheader(f"{names[0]} are taken for {names[1]} {forth:,} times, the other way {back:,}", anchor=False)
+        rows = [
+            f"| {CLASS_NAMES[label]} | {widgets.percent(report.precision[n])} | {widgets.percent(report.recall[n])} "
+            f"| {report.counts[n].sum():,} | {report.elsewhere[n]:,} |"
+            for n, label in enumerate((first, second))
+        ]
+        st.markdown(
+            "\n".join(["| | precision | recall | images | taken for a third |", "|---|--:|--:|--:|--:|", *rows])
+        )
+        st.caption("Among the images of both classes that were given one of the two names.")
+        _overlap(now, first, second)
+        _means(now, first, second)
+    with right, widgets.boundary():
+        _extremes(now, selection, first, second)
+
+
+def _pickers(first: int, second: int) -> None:
+    def change() -> None:
+        one, two = st.session_state.pair_first, st.session_state.pair_second
+        if one != two:
+            link.pick(Picked(((one, two),)))
+
+    st.session_state.pair_first, st.session_state.pair_second = first, second
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        for key, label in (("pair_first", "One class"), ("pair_second", "The other")):
+            st.selectbox(label, range(10), format_func=CLASS_NAMES.__getitem__, key=key, on_change=change, width=160)
+
+
+def _overlap(now: Shown, first: int, second: int) -> None:
+    """How the two share the probability that they have together."""
+    probabilities, labels = now.predictions.probabilities, now.predictions.labels
+    together = probabilities[:, first] + probabilities[:, second]
+    share = np.divide(probabilities[:, second], together, out=np.full(len(labels), 0.5), where=together > 0)
+    series = {CLASS_NAMES[label]: share[labels == label] for label in (first, second)}
+    unsure = sum(int(((values > 0.2) & (values < 0.8)).sum()) for values in series.values())
+    st.markdown(f"**{unsure:,} images lie where the network wavers between the two**")
+    st.echarts_chart(
+        overlap_histogram(series, f"← {CLASS_NAMES[first]}      {CLASS_NAMES[second]} →"),
+        height=230,
+        key="pair_overlap",
+        alt="How many images of each class get which share of the probability",
+    )
+
+
+def _means(now: Shown, first: int, second: int) -> None:
+    pixels = now.source.images[now.numbers]
+    labels = now.predictions.labels
+    means = [
+        pixels[labels == label].mean(0) if (labels == label).any() else np.zeros((28, 28)) for label in (first, second)
+    ]
+    difference = means[1] - means[0]
+    grey = [np.repeat(mean[..., None], 3, 2) for mean in means]
+    st.markdown("**The average image of each, and where they differ**")
+    items = [
+        Item(0, CLASS_NAMES[first], f"Mean of {widgets.plural(first)}"),
+        Item(1, CLASS_NAMES[second], f"Mean of {widgets.plural(second)}"),
+        Item(
+            2,
+            "difference",
+            f"Blue where {widgets.plural(first)} are brighter, orange where {widgets.plural(second)} are",
+        ),
+    ]
+    gallery(
+        np.stack([*grey, diverging(difference)]).astype(np.uint8), items, "pair_means", size=120, label="Mean images"
+    )
+
+
+def diverging(values: np.ndarray) -> np.ndarray:
+    """Colours `(28, 28, 3)` for signed values: blue below zero, black at it, orange above."""
+    largest = max(float(np.abs(values).max()), 1e-9)
+    below, above = (np.clip(sign * values / largest, 0, 1)[..., None] for sign in (-1, 1))
+    return below * np.array([60, 160, 255]) + above * np.array([255, 140, 40])
+
+
+def _extremes(now: Shown, selection: Link, first: int, second: int) -> None:
+    """The most typical and the most mistaken images of each; they are one list for the card."""
+    probabilities, labels, said = now.predictions.probabilities, now.predictions.labels, now.predictions.predicted
+    groups = []
+    for label, other in ((first, second), (second, first)):
+        typical = np.flatnonzero((labels == label) & (said == label))
+        mistaken = np.flatnonzero((labels == label) & (said == other))
+        groups += [
+            (f"Most typical {widgets.plural(label)}", typical[np.argsort(-probabilities[typical, label])][:EACH]),
+            (
+                f"{widgets.plural(label, start=True)} most surely taken for {widgets.plural(other)}",
+                mistaken[np.argsort(-probabilities[mistaken, other])][:EACH],
+            ),
+        ]
+    everything = np.concatenate([positions for _, positions in groups])
+    if now.position(selection.image) is not None:
+        images_or_card(now, everything, selection.image, lambda: None, "pair", "Back to the pair", sortable=False)
+        return
+    for place, (title, positions) in enumerate(groups):
+        st.markdown(f"**{title}**")
+        if not len(positions):
+            st.caption("There is none.")
+            continue
+        items = [
+            Item(int(now.numbers[p]), widgets.percent(float(probabilities[p].max()), 0), now.sentence(int(p)))
+            for p in positions
+        ]
+        gallery(
+            now.source.images[now.numbers[positions]], items, f"pair_{place}", lambda n: link.go(image=n), label=title
+        )

@@ -1,0 +1,133 @@
+"""Two runs on the same images: where their matrices differ, and who is right where they disagree."""
+
+import numpy as np
+import streamlit as st
+
+from fmexplore.confusion import Disagreement, compare
+from fmexplore.data import CLASS_NAMES
+from fmexplore.errors import FMExploreError
+from fmexplore.run import Run
+from fmexplore.ui import cache, link, shown, state, widgets
+from fmexplore.ui.components.confusion_grid import Look, confusion_grid
+from fmexplore.ui.link import Link
+from fmexplore.ui.shown import Shown
+from fmexplore.ui.views.images import images_or_card
+
+GROUPS = ("first", "second", "neither")
+
+
+def two_runs(now: Shown, selection: Link) -> None:
+    """The shown run against the one that is chosen here."""
+    others = {run.id: run for run in _others(now)}
+    if not others:
+        st.info(
+            f"No other run can be shown on the same {now.words}. Train a second network, and see here on which images "
+            "the two disagree."
+        )
+        st.page_link(state.TRAIN_PAGE, label="Train another one")
+        return
+    if selection.other and selection.other not in others:
+        st.warning(
+            f"The link's other run {selection.other[:60]!r} cannot be shown on the same images: choose one here."
+        )
+    chosen = selection.other if selection.other in others else next(iter(others))
+    left, right = st.columns([52, 48], gap="large")
+    with left:
+        st.session_state.other_run = chosen
+        st.selectbox(
+            f"{widgets.plain(now.run.title)} against",
+            list(others),
+            format_func=lambda run_id: widgets.run_text(others[run_id]),
+            key="other_run",
+            on_change=lambda: link.go(other=st.session_state.other_run, image=None),
+        )
+        second = shown.show(others[chosen], now.split, shown.Moment(None, "the finished network"))
+        if not np.array_equal(second.numbers, now.numbers):
+            st.info("The two were validated on different images: compare them on the test images.")
+            return
+        found = compare(now.predictions.labels, now.predictions.predicted, second.predictions.predicted)
+        _verdict(now, second, found)
+        confusion_grid(
+            [("difference", now.matrix - second.matrix)],
+            "difference_grid",
+            lambda event: link.pick(link.pick_more(selection.picked, event)),
+            look=Look(difference=True),
+            picked=selection.picked,
+            label="Difference of two confusion matrices",
+        )
+        st.caption(
+            f"Images that {widgets.plain(now.run.title)} has more (blue) or fewer (orange) in a cell than "
+            f"{widgets.plain(second.run.title)}."
+        )
+    with right, widgets.boundary():
+        _images(now, second, found, selection)
+
+
+def _others(now: Shown) -> list[Run]:
+    usable = []
+    for run in [*cache.store().owned_by(state.owner()), *cache.store().shipped_runs()]:
+        try:
+            located = shown.locate(run, now.split, cache.dataset())
+            same = located is not None and located[0] == now.part and len(located[1]) == len(now.numbers)
+            if run != now.run and same and not run.status.active and now.split in shown.splits(run):
+                usable.append(run)
+        except FMExploreError:
+            continue
+    return usable
+
+
+def _verdict(now: Shown, second: Shown, found: Disagreement) -> None:
+    names = [widgets.plain(each.run.title) for each in (now, second)]
+    first_right, second_right = len(found.first_right), len(found.second_right)
+    total = first_right + second_right + len(found.both_wrong)
+    st.subheader(
+        f"They disagree on {total:,} of {len(now.predictions):,} {now.words}; there {names[0]} is right "
+        f"{first_right:,} times, {names[1]} {second_right:,} times",
+        anchor=False,
+    )
+    chance = found.p_value
+    better = names[0] if first_right > second_right else names[1]
+    st.markdown(
+        f"The difference is real: {better} is better (p = {chance:.2g})."
+        if chance < 0.05
+        else f"So small a difference can be chance (p = {chance:.2g}).",
+        help="McNemar's exact test on the images that only one of the two gets right. Another seed of the same "
+        "training may differ by more: train several to know.",
+    )
+
+
+def _images(now: Shown, second: Shown, found: Disagreement, selection: Link) -> None:
+    groups = dict(zip(GROUPS, (found.first_right, found.second_right, found.both_wrong), strict=True))
+    names = {
+        "first": f"only {now.run.title}: {len(found.first_right):,}",
+        "second": f"only {second.run.title}: {len(found.second_right):,}",
+        "neither": f"neither: {len(found.both_wrong):,}",
+    }
+    group = st.segmented_control(
+        "Who is right",
+        GROUPS,
+        format_func=names.__getitem__,
+        key="who_is_right",
+        default="first",
+        required=True,
+        persist_state="session",
+    )
+    positions = groups[group]
+    if selection.picked.cells or selection.picked.row is not None or selection.picked.column is not None:
+        marked = np.union1d(now.find(selection.picked), second.find(selection.picked))
+        positions = np.intersect1d(positions, marked)
+
+    def both(position: int) -> str:
+        return " / ".join(CLASS_NAMES[each.predictions.predicted[position]] for each in (now, second))
+
+    def title() -> None:
+        if not len(positions):
+            st.info("No image is in here. Choose another group, or another cell.")
+        else:
+            st.caption(f"{len(positions):,} images; below each what {now.run.title} and what {second.run.title} says.")
+        if selection.picked != link.Picked():
+            st.button("All cells", on_click=link.pick, args=(link.Picked(),))
+
+    images_or_card(
+        now, positions, selection.image, title, f"two_{second.run.id}_{group}_{selection.picked}", caption=both
+    )
