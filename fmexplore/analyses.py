@@ -6,6 +6,7 @@ wait behind the others.
 
 import threading
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
@@ -77,7 +78,7 @@ def explain(task: Task, run: Run, image: np.ndarray, classes: list[int]) -> np.n
     from fmexplore.interpret import grad_cam
 
     del task
-    return grad_cam(_network(run), image, classes)
+    return grad_cam(deepcopy(_network(run)), image, classes)  # it gets hooks, which the other thread must not call
 
 
 def index_images(task: Task, run: Run) -> None:

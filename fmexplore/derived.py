@@ -27,19 +27,26 @@ class Derived:
     def __init__(self, run: Run, settings: Settings) -> None:
         self.run, self.settings = run, settings
         self.folder = settings.cache / "runs" / run.id
+        self._folders = run.path / FOLDER, self.folder
 
     def read(self, name: str) -> Arrays | None:
         """The arrays of that name, computed from the weights that the run has now, or None."""
+        if (found := self._find(name)) is None:
+            return None
+        path, arrays = found
+        if path.parent == self.folder:
+            with suppress(OSError):
+                os.utime(path)  # it is used: `trim` takes others first
+        return arrays
+
+    def _find(self, name: str) -> tuple[Path, Arrays] | None:
         digest = self.run.weights_digest
-        for folder in (self.run.path / FOLDER, self.folder):
+        for folder in self._folders:
             path = folder / f"{name}.safetensors"
             with suppress(RunBroken):
                 arrays, metadata = unpack(path)
                 if not digest or metadata.get("weights") == digest:
-                    if folder == self.folder:
-                        with suppress(OSError):
-                            os.utime(path)  # it is used: `trim` takes others first
-                    return arrays
+                    return path, arrays
         return None
 
     def write(self, name: str, arrays: Arrays, weights: str = "") -> None:
@@ -70,8 +77,9 @@ class Derived:
         return index if (len(index.train), len(index.test)) == (len(data.train), len(data.test)) else None
 
     def paths(self) -> list[Path]:
-        """The files in the cache."""
-        return sorted(self.folder.glob("*.safetensors"))
+        """The files that `read` would read, by name."""
+        names = {path.stem for folder in self._folders for path in folder.glob("*.safetensors")}
+        return [found[0] for name in sorted(names) if (found := self._find(name))]
 
 
 def _name(split: str) -> str:

@@ -102,7 +102,7 @@ def overlap_histogram(shares: dict[str, np.ndarray], name: str, bins: int = 20) 
         "animation": False,
         "legend": {"top": 0, "left": 44, "itemWidth": 16, "itemHeight": 8},
         "tooltip": {"trigger": "axis"},
-        "grid": {"left": 48, "right": 16, "top": 32, "bottom": 44},
+        "grid": {"left": 48, "right": 16, "top": 32, "bottom": 28},
         "xAxis": {"type": "category", "data": centres, "name": name, "nameLocation": "middle", "nameGap": 26},
         "yAxis": {
             "type": "log",
@@ -123,7 +123,7 @@ def pixel_histogram(counts: np.ndarray) -> dict:
     return {
         "animation": False,
         "tooltip": {"trigger": "axis", "valueFormatter": "%.2f %%"},
-        "grid": {"left": 48, "right": 16, "top": 12, "bottom": 44},
+        "grid": {"left": 48, "right": 16, "top": 12, "bottom": 28},
         "xAxis": {
             "type": "category",
             "data": [f"{int(n * width)}" for n in range(len(counts))],
@@ -145,7 +145,7 @@ def _shares(series: list[dict], x: str, y: str, low: float | str = "dataMin", to
         "animation": False,
         "legend": {"top": 0, "left": 44, "itemWidth": 16, "itemHeight": 3, "icon": "rect"},
         "tooltip": {"trigger": tooltip},
-        "grid": {"left": 52, "right": 16, "top": 32, "bottom": 44},
+        "grid": {"left": 52, "right": 16, "top": 32, "bottom": 28},
         "xAxis": {**axis, "min": 0, "interval": 20, "name": x, "nameGap": 26, "splitLine": {"show": False}},
         "yAxis": {**axis, "min": low, "splitNumber": 4, "name": y, "nameGap": 36},
         "series": series,

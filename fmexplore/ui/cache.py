@@ -39,8 +39,10 @@ def store() -> RunStore:
 
 @st.cache_resource(max_entries=1)
 def analyst() -> Analyst:
-    """The process for what needs torch; it starts with the first question."""
-    return Analyst(settings())
+    """The process for what needs torch, warmed up in the background."""
+    made = Analyst(settings())
+    made.ask("warm")
+    return made
 
 
 @st.cache_resource(max_entries=1, show_spinner="Loading Fashion-MNIST")

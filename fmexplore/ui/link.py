@@ -80,10 +80,15 @@ def go(**changes: object) -> None:
 
 def pick(picked: Picked, **changes: object) -> None:
     """Mark cells, a row, a column or, if all are empty, nothing."""
+    go(**{"true": None, "pred": None, **cell_parameters(picked)}, image=None, **changes)
+
+
+def cell_parameters(picked: Picked) -> dict[str, str]:
+    """How the link says what is marked."""
     true, predicted = (",".join(str(cell[side]) for cell in picked.cells) for side in (0, 1))
     if not picked.cells:
         true, predicted = ("" if head is None else str(head) for head in (picked.row, picked.column))
-    go(true=true or None, pred=predicted or None, image=None, **changes)
+    return {name: text for name, text in (("true", true), ("pred", predicted)) if text}
 
 
 def pick_more(before: Picked, event: dict) -> Picked:

@@ -11,7 +11,7 @@ from fmexplore.data import CLASS_NAMES
 from fmexplore.errors import RunNotFound
 from fmexplore.evaluation import learnt_and_forgotten
 from fmexplore.run import Run
-from fmexplore.ui import link, shown, state, widgets
+from fmexplore.ui import cache, link, shown, state, widgets
 from fmexplore.ui.components.confusion_grid import Look, Numbers, Picked, confusion_grid
 from fmexplore.ui.link import Link
 from fmexplore.ui.shown import SPLIT_NAMES, Shown
@@ -40,6 +40,7 @@ POLL_SECONDS = 2
 
 
 def confusions() -> None:
+    cache.analyst()
     selection = link.read_link((MATRIX, *VIEWS))
     for problem in selection.problems:
         st.warning(widgets.unlinked(problem))

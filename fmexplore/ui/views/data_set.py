@@ -18,6 +18,7 @@ BINS = 32
 
 
 def data_set() -> None:
+    cache.analyst()
     part = _choice("split", tuple(PARTS)) or "train"
     chosen = _choice("class", tuple(map(str, range(len(CLASS_NAMES)))))
     label = None if chosen is None else int(chosen)

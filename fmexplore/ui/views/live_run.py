@@ -4,15 +4,16 @@ import numpy as np
 import streamlit as st
 
 from fmexplore import models
+from fmexplore.confusion import most_confused
 from fmexplore.data import CLASS_NAMES
 from fmexplore.errors import RunNotFound
 from fmexplore.evaluation import find_overfitting
 from fmexplore.figures import learning_curves
 from fmexplore.run import Run
 from fmexplore.status import Status, read_wish
-from fmexplore.ui import cache, state, widgets
+from fmexplore.ui import cache, link, state, widgets
+from fmexplore.ui.components.confusion_grid import Picked, confusion_grid
 from fmexplore.ui.components.layer_table import layer_table
-from fmexplore.ui.components.matrix import matrix
 from fmexplore.ui.views.run_list import run_list
 from fmexplore.ui.views.training_form import peeks_badge
 
@@ -207,14 +208,23 @@ def _confusion(run: Run) -> None:
             st.caption("It appears with the first snapshot of a run that has validation images.")
             return
         counts = np.array(last["confusion"])
-        errors = counts - np.diag(np.diag(counts))
-        true, said = np.unravel_index(errors.argmax(), errors.shape)
+        true, said = most_confused(counts)
         st.markdown(
             f"**Most often, {CLASS_NAMES[true]} is taken for {CLASS_NAMES[said]}: "
-            f"{errors[true, said]} of {counts[true].sum():,} times**"
+            f"{counts[true, said]} of {counts[true].sum():,} times**"
         )
-        caption = f"epoch {last['epoch']:.2f}, validation images; rows are true classes, columns what the network says"
-        matrix([(caption, last["confusion"])], "confusion")
+        st.caption(
+            f"Epoch {last['epoch']:.2f}, validation images. Rows are true classes. Press a cell to see its images."
+        )
+        with st.container(width=640):
+            confusion_grid([("the validation images", counts)], "confusion", _open_cell)
+        if cell := st.session_state.pop("open_cell", None):
+            st.switch_page(state.CONFUSIONS_PAGE, query_params={"run": run.id, "split": "validation", **cell})
+
+
+def _open_cell(event: dict) -> None:
+    """Remember the cell that was pressed: a callback cannot change the page."""
+    st.session_state.open_cell = link.cell_parameters(link.pick_more(Picked(), event))
 
 
 def _layers() -> None:

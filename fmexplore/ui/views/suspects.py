@@ -100,12 +100,12 @@ def _twins() -> None:
     differ = int((data.test.labels[closest] != data.train.labels[numbers[closest]]).sum())
     st.subheader(
         f"{exact or 'No'} test image{' is' if exact < 2 else 's are'} in the training set exactly; the "
-        f"{len(closest)} nearest pairs differ by {distances[closest[0]]:.1f} to {distances[closest[-1]]:.1f} grey levels",
+        f"{len(closest)} nearest pairs differ by {distances[closest[0]]:.1f} to {distances[closest[-1]]:.1f} of 255",
         anchor=False,
     )
     st.caption(
         "Left the test image, right the training image most like it, with the root mean square difference of their "
-        f"pixels, of 255 levels. {differ} of these pairs have different labels."
+        f"pixels. {differ} of these pairs have different labels."
     )
     images = np.stack([data.test.images[closest], data.train.images[numbers[closest]]], 1).reshape(-1, 28, 28)
     items = []

@@ -65,11 +65,12 @@ def _strip() -> None:
     if not frames:
         return
     st.header("At first everything looks alike, then the classes come apart", anchor=False)
-    matrix(frames, key="strip", named=False)
+    matrix(frames, key="strip")
     st.caption(
         f"The confusion matrix of the shipped run {run.id} at {len(frames)} moments of its training, on images it "
         "never trained on. Rows are true classes, columns what it says; blue is right, orange is confused."
     )
+    st.page_link(state.CONFUSIONS_PAGE, label="See what it confuses, image by image", query_params={"run": run.id})
 
 
 @st.cache_data(max_entries=8)

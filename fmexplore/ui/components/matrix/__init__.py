@@ -1,4 +1,4 @@
-"""A small confusion matrix to read: rows are true classes, columns predicted ones."""
+"""Small confusion matrices side by side, to read: rows are true classes, columns predicted ones."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,8 @@ from fmexplore.ui.components import register
 _component = register("matrix", "<div class='strip'></div>")
 
 
-def matrix(matrices: Sequence[tuple[str, Sequence[Sequence[int]]]], key: str, named: bool = True) -> None:
-    """Draw titled matrices side by side, in place: it does not blink when they change. `named` adds class names."""
+def matrix(matrices: Sequence[tuple[str, Sequence[Sequence[int]]]], key: str) -> None:
+    """Draw titled matrices of counts, in place: they do not blink when they change."""
     _component(
         key=key,
         data={
@@ -17,6 +17,5 @@ def matrix(matrices: Sequence[tuple[str, Sequence[Sequence[int]]]], key: str, na
                 {"title": title, "counts": [list(map(int, row)) for row in counts]} for title, counts in matrices
             ],
             "names": list(CLASS_NAMES),
-            "named": named,
         },
     )

@@ -1,32 +1,18 @@
 // Rows are true classes; a logarithmic scale, or errors would vanish beside the diagonal.
-function draw(matrix, names, named) {
+function draw(matrix, names) {
   const figure = document.createElement("figure");
-  figure.className = named ? "named" : "";
   const most = Math.log1p(Math.max(1, ...matrix.counts.flat()));
   const table = document.createElement("table");
   table.setAttribute("aria-label", `Confusion of the ten classes, ${matrix.title}`);
-  if (named) {
-    const columns = document.createElement("colgroup");
-    columns.append(Object.assign(document.createElement("col"), { className: "names" }));
-    table.append(columns);
-    const head = table.createTHead().insertRow();
-    ["", ...names].forEach((name) => {
-      const cell = Object.assign(document.createElement("th"), { textContent: name, title: name, scope: "col" });
-      head.append(cell);
-    });
-  }
   const body = table.createTBody();
   matrix.counts.forEach((counts, row) => {
     const line = body.insertRow();
-    if (named) line.append(Object.assign(document.createElement("th"), { textContent: names[row], scope: "row" }));
     counts.forEach((count, column) => {
       const cell = line.insertCell();
       const share = Math.round((100 * Math.log1p(count)) / most);
       const color = row === column ? "var(--st-blue-color)" : "var(--st-orange-color)";
       cell.style.background = `color-mix(in srgb, ${color} ${share}%, var(--st-secondary-background-color))`;
       cell.title = `${names[row]} taken for ${names[column]}: ${count}`;
-      if (named && count) cell.textContent = count;
-      if (share > 57) cell.style.color = "#000"; // where black and white are equally readable in the dark
     });
   });
   const caption = Object.assign(document.createElement("figcaption"), { textContent: matrix.title });
@@ -39,5 +25,5 @@ export default function ({ data, parentElement }) {
   const signature = JSON.stringify(data);
   if (strip.dataset.signature === signature) return;
   strip.dataset.signature = signature;
-  strip.replaceChildren(...data.matrices.map((matrix) => draw(matrix, data.names, data.named)));
+  strip.replaceChildren(...data.matrices.map((matrix) => draw(matrix, data.names)));
 }
