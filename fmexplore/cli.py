@@ -19,7 +19,7 @@ from fmexplore.analyses import Silent
 from fmexplore.config import RunConfig
 from fmexplore.confusion import accuracy_interval, class_report, confusion_matrix, report_text
 from fmexplore.derived import SPLITS, Derived
-from fmexplore.errors import ConfigError, DataError, FMExploreError
+from fmexplore.errors import ConfigError, DataError, FMExploreError, RunBroken
 from fmexplore.evaluation import Predictions
 from fmexplore.layers import describe
 from fmexplore.presets import find_preset, presets
@@ -240,7 +240,8 @@ def _predictions(run: Run, split: str, images: dataset.DataSet) -> Predictions:
 
         predict_split(Silent(), run, split)
         known = derived.read_predictions(split, images)
-        assert known is not None
+    if known is None:
+        raise RunBroken(f"{run.title} has learnt more in the meantime: evaluate it again.")
     return known
 
 

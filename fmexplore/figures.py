@@ -84,7 +84,9 @@ def coverage_chart(coverage: np.ndarray, accuracy: np.ndarray, target: float) ->
     """ECharts options: accuracy over the share of images answered, both `(n,)`, and the accuracy aimed at."""
     chosen = np.unique(np.linspace(0, len(coverage) - 1, MOST_POINTS).round().astype(int))
     points = [[_percent(x), _percent(y)] for x, y in zip(coverage[chosen], accuracy[chosen], strict=True)]
-    aim = _line(f"{target:.0%} right", [[0, _percent(target)], [100, _percent(target)]], 0, EARLIER, 1.5, dashed=True)
+    aim = _line(
+        f"{100 * target:.0f} % right", [[0, _percent(target)], [100, _percent(target)]], 0, EARLIER, 1.5, dashed=True
+    )
     return _shares([aim, _line("accuracy", points, 0, TRAINING, width=2.5)], "images answered, %", "right of those, %")
 
 
@@ -102,7 +104,7 @@ def overlap_histogram(shares: dict[str, np.ndarray], name: str, bins: int = 20) 
         "animation": False,
         "legend": {"top": 0, "left": 44, "itemWidth": 16, "itemHeight": 8},
         "tooltip": {"trigger": "axis"},
-        "grid": {"left": 48, "right": 16, "top": 32, "bottom": 28},
+        "grid": {"left": 48, "right": 16, "top": 32, "bottom": 8},
         "xAxis": {"type": "category", "data": centres, "name": name, "nameLocation": "middle", "nameGap": 26},
         "yAxis": {
             "type": "log",
@@ -117,16 +119,16 @@ def overlap_histogram(shares: dict[str, np.ndarray], name: str, bins: int = 20) 
 
 
 def pixel_histogram(counts: np.ndarray) -> dict:
-    """ECharts options: share of pixels over grey levels; `counts` `(bins,)` of equal width from 0 to 255."""
+    """ECharts options: share of pixels over grey levels; `counts` `(bins,)` of equal width from 1 to 255."""
     shares = 100 * counts / max(int(counts.sum()), 1)
-    width = 256 / len(counts)
+    width = 255 / len(counts)
     return {
         "animation": False,
         "tooltip": {"trigger": "axis", "valueFormatter": "%.2f %%"},
-        "grid": {"left": 48, "right": 16, "top": 12, "bottom": 28},
+        "grid": {"left": 48, "right": 16, "top": 12, "bottom": 8},
         "xAxis": {
             "type": "category",
-            "data": [f"{int(n * width)}" for n in range(len(counts))],
+            "data": [f"{1 + int(n * width)}" for n in range(len(counts))],
             "name": "grey level",
             "nameLocation": "middle",
             "nameGap": 26,
@@ -145,9 +147,9 @@ def _shares(series: list[dict], x: str, y: str, low: float | str = "dataMin", to
         "animation": False,
         "legend": {"top": 0, "left": 44, "itemWidth": 16, "itemHeight": 3, "icon": "rect"},
         "tooltip": {"trigger": tooltip},
-        "grid": {"left": 52, "right": 16, "top": 32, "bottom": 28},
+        "grid": {"left": 52, "right": 16, "top": 32, "bottom": 8},
         "xAxis": {**axis, "min": 0, "interval": 20, "name": x, "nameGap": 26, "splitLine": {"show": False}},
-        "yAxis": {**axis, "min": low, "splitNumber": 4, "name": y, "nameGap": 36},
+        "yAxis": {**axis, "min": low, "interval": 20 if low == 0 else None, "name": y, "nameGap": 36},
         "series": series,
     }
 

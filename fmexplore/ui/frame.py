@@ -10,6 +10,7 @@ STYLE = """<style>
 @media (max-width: 640px) {
   .st-key-figure_first [data-testid="stHorizontalBlock"]:first-of-type { flex-direction: column-reverse; }
   .st-key-figure_first [data-testid="stHorizontalBlock"] [data-testid="stHorizontalBlock"] { flex-direction: row; }
+  [class*="st-key-strip_"] { flex-direction: column; align-items: stretch; }
 }
 @media (min-width: 641px) {
   [data-testid="stMainBlockContainer"] { padding-left: 3rem; padding-right: 3rem; }

@@ -134,17 +134,22 @@ def show(run: Run, split: str, moment: Moment) -> Shown:
     return Shown(run, split, moment, predictions, *located)
 
 
-def known(run: Run, part: str, number: int) -> np.ndarray | None:
-    """The logits `(10,)` that are kept of a run for one image of the data set, or None."""
-    try:
-        for split in splits(run):
-            located = locate(run, split, cache.dataset())
-            if located is None or located[0] != part:
-                continue
-            predictions = cache.predictions(run, split)
+def find_split(run: Run, part: str, number: int) -> tuple[str, int] | None:
+    """Which of a run's splits has an image of the data set, and its position there; None where it cannot be shown."""
+    for split in splits(run):
+        located = locate(run, split, cache.dataset())
+        if located and located[0] == part:
             place = int(np.searchsorted(located[1], number))
-            if predictions is not None and place < len(located[1]) and located[1][place] == number:
-                return predictions.logits[place]
-    except FMExploreError:
-        pass
+            if place < len(located[1]) and located[1][place] == number:
+                return split, place
     return None
+
+
+def known(run: Run, part: str, number: int) -> np.ndarray | None:
+    """The logits `(10,)` that are kept of a run's end for one image of the data set, or None."""
+    try:
+        found = find_split(run, part, number)
+        predictions = cache.predictions(run, found[0]) if found else None
+    except FMExploreError:
+        return None
+    return predictions.logits[found[1]] if found and predictions else None

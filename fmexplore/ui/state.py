@@ -10,7 +10,7 @@ from fmexplore.errors import FMExploreError
 from fmexplore.presets import find_preset
 from fmexplore.run import Run
 from fmexplore.status import LOCAL_OWNER
-from fmexplore.ui import cache
+from fmexplore.ui import cache, link
 from fmexplore.ui.components.owner import COOKIE, make_owner_key
 
 HOME_PAGE, TRAIN_PAGE = "screens/start/home.py", "screens/train/train.py"
@@ -52,12 +52,8 @@ def run_in_link() -> Run | None:
 
 
 def select_run(run_id: str | None) -> None:
-    """Put a run into the link, or none; its moments and images are not those of the run before."""
-    st.query_params.pop("snapshot", None)
-    if run_id:
-        st.query_params["run"] = run_id
-    else:
-        st.query_params.pop("run", None)
+    """Put a run into the link, or none; a moment of the run before is no moment of this one."""
+    link.go(run=run_id or None, snapshot=None)
 
 
 def shown_run() -> Run | None:

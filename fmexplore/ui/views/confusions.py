@@ -158,7 +158,8 @@ def _matrix(now: Shown, selection: Link, look: Look, order: Order) -> None:
     def moved(frame: int) -> None:
         link.go(snapshot=moments[frame].step, image=None)
 
-    left, right = st.columns([52, 48], gap="large")
+    with st.container(key="figure_first" if selection.image is not None else "matrix_first"):
+        left, right = st.columns([52, 48], gap="large")
     with left:
         matrix = now.matrix
         st.subheader(finding(matrix), anchor=False)

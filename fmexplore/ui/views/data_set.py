@@ -33,13 +33,17 @@ def data_set() -> None:
     if image is not None:
         of = int(split.labels[image])
         numbers = np.flatnonzero(split.labels == label) if label == of else np.array([image])
-        left, right = st.columns([52, 48], gap="large")
+        with st.container(key="figure_first"):
+            left, right = st.columns([52, 48], gap="large")
         with left, widgets.boundary():
             _one_class(part, of, image)
         with right, widgets.boundary():
             run = state.shown_run()
             logits = shown.known(run, part, image) if run else None
             image_card(run, part, image, logits, *way_through(numbers, image, "Close"))
+            if run and (found := shown.find_split(run, part, image)):
+                place = {"run": run.id, "split": found[0], "image": str(image)}
+                st.page_link(state.CONFUSIONS_PAGE, label="Among its confusions", query_params=place)
     elif label is not None:
         left, right = st.columns([52, 48], gap="large")
         with left, widgets.boundary():
@@ -155,9 +159,9 @@ def _summary(part: str, label: int) -> None:
         Item(1, "standard deviation", f"Where {widgets.plural(label)} vary"),
     ]
     gallery(np.stack([mean, deviation]), items, "class_pictures", size=150, label="Mean and standard deviation")
-    counts = pixel_counts(part, label)
-    dark = counts[0] / counts.sum()
-    st.markdown(f"**{widgets.percent(dark, 0)} of its pixels are black or nearly so**")
+    counts, pixels = pixel_counts(part, label)
+    black = widgets.percent(1 - counts.sum() / pixels, 0)
+    st.markdown(f"**{black} of the pixels are black; the others are so bright**")
     st.echarts_chart(pixel_histogram(counts), height=220, key="pixels", alt="How many pixels have which grey level")
 
 
@@ -181,7 +185,8 @@ def by_distance(part: str, label: int) -> np.ndarray:
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
-def pixel_counts(part: str, label: int) -> np.ndarray:
-    """How many pixels of a class have which grey level, in equal bins from 0 to 255."""
+def pixel_counts(part: str, label: int) -> tuple[np.ndarray, int]:
+    """How many pixels of a class have which grey level, in equal bins from 1 to 255, and how many pixels there are."""
     split = cache.dataset().part(part)
-    return np.histogram(split.images[split.labels == label], BINS, (0, 256))[0]
+    pixels = split.images[split.labels == label]
+    return np.histogram(pixels, BINS, (1, 256))[0], pixels.size

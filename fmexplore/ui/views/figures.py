@@ -21,7 +21,7 @@ HELP = {
     "Among its first two": "Top-2 accuracy: the share of images whose class is one of the two most probable ones.",
     "Calibration error": "How far its confidence is from how often it is right, on average: the expected calibration "
     "error in 15 bins (Guo et al. 2017).",
-    "Can answer": f"Coverage: the share of images it can answer, most confident first, at {TARGET:.0%} right.",
+    "Can answer": f"Coverage: the share of images, the most confident first, with {100 * TARGET:.0f} % right answers.",
 }
 
 
@@ -52,18 +52,20 @@ def figures(now: Shown, _: Link) -> None:
         st.markdown(f"**On the whole it is {sure}, by {widgets.percent(abs(signed) / calibrated.counts.sum())}**")
         options = calibration_curve(calibrated.confidence, calibrated.accuracy, calibrated.counts)
         st.echarts_chart(options, height=270, key="calibration", alt="Share right over confidence")
-        st.markdown(f"**It can answer {answered} of the images and be {TARGET:.0%} right**")
+        st.markdown(f"**It can answer {answered} of the images and be {widgets.percent(TARGET, 0)} right**")
         options = coverage_chart(*coverage_curve(predictions), TARGET)
         st.echarts_chart(options, height=230, key="coverage", alt="Share right over the share of images answered")
 
 
 def _classes(report: list[dict]) -> None:
     shares = {
-        key: st.column_config.NumberColumn(title, format="percent")
+        key: st.column_config.NumberColumn(title, format="%.1f %%")
         for key, title in (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"))
     }
     names = {"class": "Class", **shares, "support": "Images"}
-    st.dataframe(pd.DataFrame(report), hide_index=True, height="content", column_config=names)
+    table = pd.DataFrame(report)
+    table[list(shares)] *= 100
+    st.dataframe(table, hide_index=True, height="content", column_config=names)
 
 
 def _downloads(now: Shown, matrix: np.ndarray, report: list[dict], interval: tuple[float, float]) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from fmexplore.data import CLASS_NAMES
 from fmexplore.evaluation import ImageOrder, order_images
-from fmexplore.ui import link, widgets
+from fmexplore.ui import link, state, widgets
 from fmexplore.ui.components.card import Way
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.shown import Shown
@@ -46,6 +46,8 @@ def images_or_card(
     if here is not None:
         way, near = way_through(shown.numbers[ordered], int(shown.numbers[here]), back)
         image_card(shown.run, shown.part, int(shown.numbers[here]), shown.predictions.logits[here], way, near)
+        place = {"split": shown.part, "class": str(shown.predictions.labels[here]), "image": str(image)}
+        st.page_link(state.DATA_PAGE, label="In the data set", query_params={"run": shown.run.id, **place})
         return
     title()
     if not len(ordered):
@@ -87,7 +89,7 @@ def choose_page(count: int, key: str) -> int:
     pages = math.ceil(count / PAGE)
     if pages < 2:
         return 1
-    return min(st.pagination(pages, key=f"page_{key}", persist_state="session"), pages)
+    return min(st.pagination(pages, key=f"page_{key}", persist_state="session", width="stretch"), pages)
 
 
 def way_through(numbers: np.ndarray, number: int, back: str) -> tuple[Way, dict[str, int | None]]:

@@ -15,7 +15,7 @@ from fmexplore.ui import cache, link, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.link import Link
 from fmexplore.ui.shown import Shown
-from fmexplore.ui.views.images import images_or_card
+from fmexplore.ui.views.images import HEIGHT, images_or_card
 
 LABELS, PAIRS = "Labels it contradicts", "Twins in training and test"
 MOST_PAIRS, MOST_KINDS = 60, 10
@@ -33,7 +33,7 @@ def suspects(now: Shown, selection: Link) -> None:
         label_visibility="collapsed",
     )
     if kind == PAIRS:
-        _twins()
+        _twins(now, selection)
     else:
         _labels(now, selection)
 
@@ -87,44 +87,55 @@ def _doubted(now: Shown) -> np.ndarray:
     return st.session_state.doubted
 
 
-def _twins() -> None:
+def _twins(now: Shown, selection: Link) -> None:
     """Pairs of a test and a training image, the most alike first."""
-    arrays = _known_twins()
-    data = cache.dataset()
+    arrays, data = _known_twins(), cache.dataset()
     if arrays is None or len(arrays["numbers"]) != len(data.test):
         question = cache.analyst().ask("pair_twins")
         arrays = widgets.await_answer(question, "Comparing every test image with every training image")
     distances, numbers = arrays["distances"], arrays["numbers"]
     closest = np.argsort(distances, kind="stable")[:MOST_PAIRS]
-    exact = int((distances == 0).sum())
-    differ = int((data.test.labels[closest] != data.train.labels[numbers[closest]]).sum())
-    st.subheader(
-        f"{exact or 'No'} test image{' is' if exact < 2 else 's are'} in the training set exactly; the "
-        f"{len(closest)} nearest pairs differ by {distances[closest[0]]:.1f} to {distances[closest[-1]]:.1f} of 255",
-        anchor=False,
-    )
-    st.caption(
-        "Left the test image, right the training image most like it, with the root mean square difference of their "
-        f"pixels. {differ} of these pairs have different labels."
-    )
-    images = np.stack([data.test.images[closest], data.train.images[numbers[closest]]], 1).reshape(-1, 28, 28)
-    items = []
-    for test in closest:
-        train = int(numbers[test])
-        names = CLASS_NAMES[data.test.labels[test]], CLASS_NAMES[data.train.labels[train]]
-        wrong = names[0] != names[1]
-        items += [
-            Item(2 * int(test), names[0], f"Test image {test}, {names[0]}", wrong),
+    exact, names = int((distances == 0).sum()), np.array(CLASS_NAMES)
+    labels = names[data.test.labels[closest]], names[data.train.labels[numbers[closest]]]
+    left, right = st.columns([52, 48], gap="large")
+    with left:
+        st.subheader(
+            f"{exact or 'No'} test image{' is' if exact < 2 else 's are'} in the training set exactly; "
+            f"{len(closest)} pairs differ by {distances[closest[0]]:.1f} to {distances[closest[-1]]:.1f} of 255",
+            anchor=False,
+        )
+        st.caption(
+            "Left the test image, right the training image most like it, and the root mean square difference of their "
+            f"pixels. {int((labels[0] != labels[1]).sum())} of these pairs have different labels."
+        )
+        items = [
             Item(
-                2 * train + 1,
-                f"{names[1] if wrong else 'differs by'} {distances[test]:.1f}",
-                f"Training image {train}, {names[1]}",
-                wrong,
-            ),
+                int(number),
+                f"{one}{'' if one == other else f' | {other}'}, {distances[number]:.1f}",
+                f"Test image {number}, {one}, and training image {numbers[number]}, {other}",
+                bool(one != other),
+            )
+            for number, one, other in zip(closest, *labels, strict=True)
         ]
-    gallery(
-        images, items, "twins", lambda n: link.go(split="train" if n % 2 else "test", image=n // 2), size=84, height=640
-    )
+        pairs = np.concatenate([data.test.images[closest], data.train.images[numbers[closest]]], axis=2)
+        gallery(
+            pairs,
+            items,
+            "twins",
+            lambda number: link.go(split="test", image=number),
+            size=112,
+            height=HEIGHT,
+            current=selection.image,
+        )
+    with right, widgets.boundary():
+        if now.split == "test" and now.position(selection.image) is not None:
+            images_or_card(now, closest, selection.image, lambda: None, "twins", "Close", sortable=False)
+        else:
+            st.markdown("**Why it matters**")
+            st.write(
+                "A test image that the network has almost seen in training is no test. Choose a pair to see what the "
+                "network makes of it."
+            )
 
 
 @st.cache_data(max_entries=1, show_spinner=False)

@@ -81,8 +81,8 @@ def _verdict(now: Shown, second: Shown, found: Disagreement) -> None:
     first_right, second_right = len(found.first_right), len(found.second_right)
     total = first_right + second_right + len(found.both_wrong)
     st.subheader(
-        f"They disagree on {total:,} of {len(now.predictions):,} {now.words}; there {names[0]} is right "
-        f"{first_right:,} times, {names[1]} {second_right:,} times",
+        f"They disagree on {total:,} of {len(now.predictions):,} {now.words}: {names[0]} is right on "
+        f"{first_right:,} of them, {names[1]} on {second_right:,}",
         anchor=False,
     )
     chance = found.p_value

@@ -38,11 +38,11 @@ def gallery(
     focus: bool = False,
     label: str = "Images",
 ) -> None:
-    """Show `images`, `(n, 28, 28)` grey or `(n, 28, 28, 3)` colour, uint8, `size` pixels wide or, stretched, a little
-    more, so that they fill their rows.
+    """Show `images`, `(n, height, width)` grey or `(n, height, width, 3)` colour, uint8.
 
-    `on_open` gets the number of a clicked one. More than `height` pixels are scrolled. `current` is marked and,
-    with `focus`, gets the keyboard's.
+    They are `size` pixels wide or, stretched, a little more, so that they fill their rows; more than `height` pixels
+    of them are scrolled. `on_open` gets the number of a clicked one. `current` is marked and, with `focus`, gets the
+    keyboard's.
     """
 
     def opened() -> None:
@@ -55,6 +55,7 @@ def gallery(
         data={
             "sheet": picture_sheet(images, columns),
             "columns": columns,
+            "shape": images.shape[2] / images.shape[1],
             "items": [vars(item) for item in items],
             "open": on_open is not None,
             "size": size,
@@ -71,10 +72,10 @@ def gallery(
 def picture_sheet(images: np.ndarray, columns: int) -> str:
     """All images side by side in rows of `columns`, as a PNG in base64."""
     rows = max(1, math.ceil(len(images) / columns))
-    side, *color = images.shape[1:2] + images.shape[3:]
-    sheet = np.zeros((rows * columns, side, side, *color), np.uint8)
+    high, wide, *color = images.shape[1:]
+    sheet = np.zeros((rows * columns, high, wide, *color), np.uint8)
     sheet[: len(images)] = images
-    tiles = sheet.reshape(rows, columns, side, side, *color).swapaxes(1, 2)
+    tiles = sheet.reshape(rows, columns, high, wide, *color).swapaxes(1, 2)
     buffer = io.BytesIO()
-    Image.fromarray(tiles.reshape(rows * side, columns * side, *color)).save(buffer, "PNG", compress_level=3)
+    Image.fromarray(tiles.reshape(rows * high, columns * wide, *color)).save(buffer, "PNG", compress_level=3)
     return base64.b64encode(buffer.getvalue()).decode()

@@ -9,6 +9,7 @@ function draw(gallery, data) {
       made.className = item.wrong ? "item wrong" : "item";
       const picture = Object.assign(document.createElement("span"), { className: "picture" });
       picture.style.backgroundImage = sheet;
+      picture.style.aspectRatio = data.shape;
       picture.style.backgroundSize = `${100 * data.columns}% ${100 * rows}%`;
       const [x, y] = [number % data.columns, Math.floor(number / data.columns)];
       picture.style.backgroundPosition = `${place(x, data.columns)}% ${place(y, rows)}%`;
