@@ -37,26 +37,34 @@ CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-network
 
 
 @contextmanager
-def serve(home: str):
-    """A server on a free port, and its process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def serve(home: str, port: int = 0):
+    """A server on that port, or a free one, and its process."""
+    port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
     command += ["--server.address", "127.0.0.1", "--server.fileWatcherType", "none"]
     server = subprocess.Popen(
-        command, cwd=PROJECT, env={**os.environ, "FMEXPLORE_HOME": home}, stdout=subprocess.DEVNULL
+        command,
+        cwd=PROJECT,
+        env={**os.environ, "FMEXPLORE_HOME": home},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
-        for _ in range(200):
+        for _ in range(1000):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
-            time.sleep(0.1)
+            time.sleep(0.02)
         yield port, psutil.Process(server.pid)
     finally:
         server.terminate()
         server.wait(30)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 async def rerun_times(port: int, page: str, count: int) -> list[float]:

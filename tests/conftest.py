@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from fmexplore import data
+from fmexplore import analyses, data
 from fmexplore.config import RunConfig, TrainConfig
 from fmexplore.data import DataSet, IdxFile, Split
 from fmexplore.errors import DataError
@@ -44,7 +44,9 @@ def drawn_folder(drawn, tmp_path, monkeypatch):
             (folder / f"{part}-{kind}-ubyte.gz").write_bytes(gzip.compress(raw))
     monkeypatch.setattr(data, "FILES", files)
     monkeypatch.setenv("FMEXPLORE_DATA", str(folder))
-    return folder
+    analyses._data.cache_clear()
+    yield folder
+    analyses._data.cache_clear()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import gc
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Timer
 
 import streamlit as st
 
@@ -18,6 +18,8 @@ from fmexplore.jobs import JobQueue
 from fmexplore.run import MetricsReader, Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings, read_settings
+
+WARM_AFTER_SECONDS = 1.5  # the page that wants it comes first
 
 
 @st.cache_resource(max_entries=1)
@@ -41,7 +43,9 @@ def store() -> RunStore:
 def analyst() -> Analyst:
     """The process for what needs torch, warmed up in the background."""
     made = Analyst(settings())
-    made.ask("warm")
+    warm = Timer(WARM_AFTER_SECONDS, made.ask, ("warm",))
+    warm.daemon = True
+    warm.start()
     return made
 
 

@@ -11,6 +11,7 @@ STYLE = """<style>
   .st-key-figure_first [data-testid="stHorizontalBlock"]:first-of-type { flex-direction: column-reverse; }
   .st-key-figure_first [data-testid="stHorizontalBlock"] [data-testid="stHorizontalBlock"] { flex-direction: row; }
   [class*="st-key-strip_"] { flex-direction: column; align-items: stretch; }
+  [class*="st-key-strip_"] > * { flex-basis: auto; }
 }
 @media (min-width: 641px) {
   [data-testid="stMainBlockContainer"] { padding-left: 3rem; padding-right: 3rem; }

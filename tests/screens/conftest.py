@@ -1,14 +1,21 @@
-"""The app in AppTest: its pages without a browser, on the drawn data set, and no worker starts."""
+"""The app in AppTest: its pages without a browser, on the drawn data set; no worker and no analyst starts."""
+
+import json
 
 import numpy as np
 import pytest
 import streamlit as st
+from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
-from fmexplore import models
+from fmexplore import analyses, models, networks
 from fmexplore.data import PROJECT
+from fmexplore.derived import Derived
+from fmexplore.errors import FMExploreError
+from fmexplore.evaluation import Predictions
 from fmexplore.jobs import JobQueue
+from fmexplore.progress import Snapshot
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import read_settings
@@ -54,6 +61,57 @@ class Page:
         return "\n".join([*texts, *(bar.proto.text for bar in self.at.get("progress"))])
 
     @property
+    def warnings(self) -> list[str]:
+        return [warning.value for warning in self.at.warning]
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What the link says after the page."""
+        return dict(self.at.query_params)
+
+    # --- components: AppTest runs no script of theirs, but what they are given and what they send is there ---
+
+    def find(self, name: str) -> list:
+        """The components of that kind on the page."""
+        return [each for each in self.at.get("bidi_component") if each.proto.component_name == f"fmexplore_{name}"]
+
+    def given(self, key: str) -> dict:
+        """What the component with that key is given to show."""
+        return json.loads(self.at.get_by_key(key).proto.json)
+
+    @property
+    def gallery(self) -> str:
+        """The key of the only gallery with images that can be opened and are not marked as something else."""
+        (found,) = (each.key for each in self.find("gallery") if self.given(each.key)["label"] == "Images")
+        return found
+
+    @property
+    def images(self) -> list[int]:
+        """Numbers in the gallery, in its order; none where there is no gallery."""
+        galleries = [each for each in self.find("gallery") if self.given(each.key)["label"] == "Images"]
+        return [item["id"] for each in galleries for item in self.given(each.key)["items"]]
+
+    def pick(self, *, more: bool = False, grid: str = "confusion_grid", **place: object) -> "Page":
+        """Press a button of the matrix: `cell=(true, predicted)`, `row=true` or `column=predicted`."""
+        return self.send(grid, "pick", {**place, "more": more})
+
+    def open_image(self, number: int) -> "Page":
+        """Press an image in the gallery."""
+        return self.send(self.gallery, "pick", number)
+
+    def go(self, step: str) -> "Page":
+        """Press a button of the card: `previous`, `next` or `close`."""
+        return self.send("image_card", "go", step)
+
+    def send(self, key: str, event: str, value: object) -> "Page":
+        """What the script of the component with that key sends, as `setTriggerValue(event, value)` does."""
+        states = self.at._tree.get_widget_states()
+        sender = _make_trigger_id(self.at.get_by_key(key).proto.id, "events")
+        states.widgets.add(id=sender, json_trigger_value=json.dumps({"event": event, "value": value}))
+        self.at._run(states)
+        return self.whole()
+
+    @property
     def buttons(self) -> dict:
         """By label; the last one wins."""
         return {button.label: button for button in self.at.button}
@@ -88,13 +146,53 @@ class Page:
         return run[0] if isinstance(run, list) else run
 
 
+class Answered:
+    """A question with its answer."""
+
+    share, message = 1.0, ""
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    def wait(self, seconds: float) -> bool:
+        return True
+
+    def result(self, seconds: float | None = None) -> object:
+        if isinstance(self.answer, FMExploreError):
+            raise self.answer
+        return self.answer
+
+
+class Desk:
+    """In place of the analyst: answers in this process, at once, and knows what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def ask(self, name: str, **arguments: object) -> Answered:
+        self.asked.append(name)
+        try:
+            return Answered(analyses.ANALYSES[name](analyses.Silent(), **arguments))
+        except FMExploreError as error:
+            return Answered(error)
+
+
 def _forget() -> None:
     st.cache_resource.clear()
     st.cache_data.clear()
+    analyses._data.cache_clear()  # another test's data set
+    analyses._build.cache_clear()
 
 
 @pytest.fixture
-def app(home, drawn_folder, monkeypatch):
+def desk(monkeypatch) -> Desk:
+    made = Desk()
+    monkeypatch.setattr(cache, "analyst", lambda: made)
+    return made
+
+
+@pytest.fixture
+def app(home, drawn_folder, desk, monkeypatch):
     """Makes pages of one server; nothing is shipped and no worker starts, unless a test says so."""
     monkeypatch.setattr(JobQueue, "start", lambda self: None)
     monkeypatch.setattr(RunStore, "shipped_runs", lambda self: [])
@@ -134,10 +232,52 @@ def store(home) -> RunStore:
 
 
 @pytest.fixture
-def make_run(store, tiny):
-    """Writes a run as a worker would have left it, with an epoch for each validation loss."""
+def labels_of(drawn, tiny):
+    """The labels of a run's split."""
 
-    def make(state: str = "finished", losses=(0.6, 0.5, 0.4), name: str = "", config=tiny, **status) -> Run:
+    def labels(split: str = "test", config=tiny) -> np.ndarray:
+        return drawn.select(split, config.training.validation, config.training.validation_share).labels
+
+    return labels
+
+
+def guess(labels: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Logits that are right about two times in three."""
+    logits = np.random.default_rng(seed).normal(0, 1, (len(labels), 10)).astype(np.float32)
+    logits[np.arange(len(labels)), labels] += 2
+    return logits
+
+
+@pytest.fixture
+def trained(make_run, labels_of, tiny):
+    """Writes a run that has guessed test and validation images, with snapshots after each epoch."""
+
+    def make(name: str = "mine", seed: int = 0, config=tiny, snapshots=(20, 40, 60), **options) -> Run:
+        steps = {step: guess(labels_of("validation", config), seed + step) for step in snapshots}
+        splits = {split: guess(labels_of(split, config), seed) for split in ("test", "validation")}
+        return make_run(name=name, config=config, **{"snapshots": steps, "kept": splits, **options})
+
+    return make
+
+
+@pytest.fixture
+def make_run(store, tiny, labels_of):
+    """Writes a run as a worker would have left it, with an epoch of 20 steps for each validation loss.
+
+    `weights` are all zero, `random` or, if empty, not there. `snapshots` are validation logits by their step, and
+    `kept` those of the weights by their split.
+    """
+
+    def make(
+        state: str = "finished",
+        losses=(0.6, 0.5, 0.4),
+        name: str = "",
+        config=tiny,
+        weights: str = "zero",
+        snapshots: dict[int, np.ndarray] = {},  # noqa: B006 only read
+        kept: dict[str, np.ndarray] = {},  # noqa: B006
+        **status,
+    ) -> Run:
         run = store.create(config)
         steps = 20 * len(losses)
         for epoch, loss in enumerate(losses, 1):
@@ -147,8 +287,16 @@ def make_run(store, tiny):
             report = {"kind": "report", **place, **figures, "validation_accuracy": 0.7, "images_per_second": 1000.0}
             run.append_metrics(report)
             run.append_metrics({**report, "kind": "epoch", "validation_accuracy": 0.8, "confusion": confusion})
-        shapes = models.tensor_shapes(models.summarize(config.model))
-        run.write_weights({key: np.zeros(shape, np.float32) for key, shape in shapes.items()})
+        if weights == "random":
+            run.write_weights({key: value.numpy() for key, value in networks.build(config.model).state_dict().items()})
+        elif weights:
+            shapes = models.tensor_shapes(models.summarize(config.model))
+            run.write_weights({key: np.zeros(shape, np.float32) for key, shape in shapes.items()})
+        for step, logits in snapshots.items():
+            labels, features = labels_of("validation", config), np.zeros((len(logits), 16), np.float16)
+            run.write_snapshot(Snapshot(step, step / 20, "", logits.astype(np.float16), labels, features))
+        for split, logits in kept.items():
+            Derived(run, store.settings).write_predictions(split, Predictions(logits, labels_of(split, config)))
         result = {"validation_accuracy": 0.8, "test_accuracy": 0.79, "epoch": len(losses), "seconds": len(losses)}
         values = {"state": state, "result": result, "ended": 1e9, **status}
         write_status(run.path, run.status.replace(**values))

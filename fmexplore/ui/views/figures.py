@@ -1,9 +1,11 @@
 """Figures of a run on one split: per class, calibration, coverage; and all of it to download."""
 
+import csv
+import io
 import json
+from collections.abc import Iterable
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from fmexplore.confusion import accuracy_interval, class_report, report_text
@@ -63,8 +65,7 @@ def _classes(report: list[dict]) -> None:
         for key, title in (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"))
     }
     names = {"class": "Class", **shares, "support": "Images"}
-    table = pd.DataFrame(report)
-    table[list(shares)] *= 100
+    table = [{**row, **{key: 100 * row[key] for key in shares}} for row in report]
     st.dataframe(table, hide_index=True, height="content", column_config=names)
 
 
@@ -78,7 +79,8 @@ def _downloads(now: Shown, matrix: np.ndarray, report: list[dict], interval: tup
         "confusion_matrix": matrix.tolist(),
         "report": report,
     }
-    table = pd.DataFrame(matrix, CLASS_NAMES, CLASS_NAMES).to_csv(index_label="true \\ predicted")
+    rows = ([name, *counts] for name, counts in zip(CLASS_NAMES, matrix.tolist(), strict=True))
+    table = _csv(["true \\ predicted", *CLASS_NAMES], rows)
     with st.container(horizontal=True):
         st.download_button("Predictions, CSV", lambda: predictions_csv(now), f"{name}-predictions.csv", "text/csv")
         st.download_button("Matrix, CSV", table, f"{name}-matrix.csv", "text/csv")
@@ -91,8 +93,13 @@ def _downloads(now: Shown, matrix: np.ndarray, report: list[dict], interval: tup
 def predictions_csv(now: Shown) -> str:
     """One line an image: number, true and predicted class, ten probabilities."""
     predictions = now.predictions
-    table = pd.DataFrame(predictions.probabilities.round(6), columns=[f"p_{name}" for name in CLASS_NAMES])
-    table.insert(0, "predicted", predictions.predicted)
-    table.insert(0, "true", predictions.labels)
-    table.insert(0, "image", now.numbers)
-    return table.to_csv(index=False)
+    places = zip(now.numbers.tolist(), predictions.labels.tolist(), predictions.predicted.tolist(), strict=True)
+    shares = predictions.probabilities.astype(float).round(6).tolist()
+    header = ["image", "true", "predicted", *(f"p_{name}" for name in CLASS_NAMES)]
+    return _csv(header, ([*place, *ten] for place, ten in zip(places, shares, strict=True)))
+
+
+def _csv(header: list[str], rows: Iterable[list]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import pandas as pd
 import streamlit as st
 
 from fmexplore import models
@@ -28,7 +27,7 @@ def run_list(key: str) -> None:
 
 
 def _table(runs: Sequence[Run], key: str) -> Run | None:
-    rows = pd.DataFrame([_row(run) for run in runs])
+    rows = [_row(run) for run in runs]
     event = st.dataframe(
         rows,
         key=f"runs_{key}_{len(runs)}_{runs[0].id}",  # a row's number means another run when the list changes

@@ -4,7 +4,6 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from fmexplore.analyses import TWINS
@@ -75,7 +74,7 @@ def _commonest(now: Shown, positions: np.ndarray) -> None:
         for (label, said), count in pairs.most_common(MOST_KINDS)
     ]
     st.markdown("**Choose an image to see why it is doubted.** Most often:")
-    st.dataframe(pd.DataFrame(rows), hide_index=True, height="content")
+    st.dataframe(rows, hide_index=True, height="content")
 
 
 def _doubted(now: Shown) -> np.ndarray:
