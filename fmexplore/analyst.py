@@ -41,7 +41,7 @@ class Question:
 
     def cancel(self) -> None:
         """Nobody wants the answer any more: it then fails with AnalysisFailed."""
-        self._analyst.send({"cancel": self._number})
+        self._analyst.cancel(self._number)
 
 
 class Analyst:
@@ -61,11 +61,12 @@ class Analyst:
         with self._lock:
             if same and (known := self._same.get(same)) and not known.answer.done():
                 return known
+            process = self._start()
             self._count += 1
             question = self._open[self._count] = Question(self, self._count)
             if same:
                 self._same[same] = question
-            question.process = self._start()
+            question.process = process
             self.send({"number": self._count, "name": name, "arguments": arguments})
             return question
 
@@ -75,6 +76,12 @@ class Analyst:
             if self._process and self._process.stdin:
                 pickle.dump(message, self._process.stdin)
                 self._process.stdin.flush()
+
+    def cancel(self, number: int) -> None:
+        """Have a question fail; who asks the same from now on gets a new one."""
+        with self._lock:
+            self._forget_same(self._open.get(number))
+            self.send({"cancel": number})
 
     def close(self) -> None:
         """End the process."""
@@ -132,7 +139,9 @@ class Analyst:
             )
 
     def _close(self, number: int) -> None:
-        question = self._open.pop(number, None)
+        self._forget_same(self._open.pop(number, None))
+
+    def _forget_same(self, question: Question | None) -> None:
         for key in [key for key, known in self._same.items() if known is question]:
             del self._same[key]
 
@@ -179,7 +188,7 @@ class _Office:
         while True:
             try:
                 message = pickle.load(self.questions)
-            except EOFError:  # the server has ended
+            except (EOFError, pickle.UnpicklingError):  # the server has ended, perhaps while it wrote
                 os._exit(0)
             self.last = time.monotonic()
             if "cancel" in message:
@@ -224,8 +233,10 @@ class _Office:
 
 def main() -> None:
     """Answer until the server ends."""
-    from fmexplore.worker import prepare_process
+    from fmexplore.worker import NICENESS, prepare_process
 
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
     prepare_process(trains=False)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not come between the answers

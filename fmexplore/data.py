@@ -10,7 +10,9 @@ import tempfile
 import threading
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -158,11 +160,9 @@ def find_folder() -> Path:
 def load(folder: Path | None = None) -> DataSet:
     """The whole data set from `folder` (default: `find_folder()`). Raises DataError naming file and remedy."""
     folder = folder or find_folder()
-    train, test = (
-        Split(_read(folder, f"{part}-images-idx3-ubyte"), _read(folder, f"{part}-labels-idx1-ubyte"))
-        for part in ("train", "t10k")
-    )
-    return DataSet(train, test)
+    with ThreadPoolExecutor() as pool:  # unpacking and checking leave Python's lock alone
+        arrays = list(pool.map(partial(_read, folder), FILES))
+    return DataSet(Split(*arrays[:2]), Split(*arrays[2:]))
 
 
 def _locate(folder: Path, name: str) -> Path | None:

@@ -5,6 +5,19 @@ from itertools import pairwise
 
 import numpy as np
 
+# The same on every page and on both grounds; chosen by tools/class_colors.py.
+CLASS_COLORS = (
+    "#27b0ca",  # T-shirt/top
+    "#c5534e",  # Trouser
+    "#4e80f9",  # Pullover
+    "#a60682",  # Dress
+    "#f37e27",  # Coat
+    "#e25a9a",  # Sandal
+    "#8f3e4f",  # Shirt
+    "#964203",  # Sneaker
+    "#dd8a8d",  # Bag
+    "#562dfb",  # Ankle boot
+)
 TRAINING, VALIDATION, PROBE, EARLIER = "#1098ad", "#e8590c", "#f0a875", "#868e96"
 EMPTY = {"text": "The curves appear here", "fill": EARLIER, "fontSize": 14}
 MOST_POINTS = 400  # of a line; more cannot be seen

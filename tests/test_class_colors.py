@@ -1,0 +1,40 @@
+"""The ten class colours: far enough apart for every kind of sight, and visible on both grounds."""
+
+import itertools
+import tomllib
+from pathlib import Path
+
+import pytest
+from coloraide import Color
+
+import fmexplore
+from fmexplore.data import CLASS_NAMES
+from fmexplore.figures import CLASS_COLORS
+
+ROOT = Path(fmexplore.__file__).resolve().parent.parent
+COLORS = [Color(color) for color in CLASS_COLORS]
+
+
+def distance(first: int, second: int, sight: str) -> float:
+    """CIEDE2000."""
+    pair = [COLORS[n] if sight == "normal" else COLORS[n].filter(sight) for n in (first, second)]
+    return pair[0].delta_e(pair[1], method="2000")
+
+
+@pytest.mark.parametrize("sight", ["normal", "protan", "deutan"])
+def test_any_two_classes_are_told_apart(sight):
+    assert len(COLORS) == len(CLASS_NAMES)
+    pairs = itertools.combinations(range(len(COLORS)), 2)
+    assert min(distance(*pair, sight) for pair in pairs) >= 12
+
+
+@pytest.mark.parametrize("pair", [(6, 0), (6, 2), (6, 4), (4, 2), (7, 9), (7, 5)])
+def test_classes_that_networks_confuse_are_farther_apart(pair):
+    assert min(distance(*pair, sight) for sight in ("normal", "protan", "deutan")) >= 18
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_colour_is_seen_on_the_ground(theme):
+    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    ground = config["theme"][theme]["backgroundColor"]
+    assert min(color.contrast(ground) for color in COLORS) >= 2.5
