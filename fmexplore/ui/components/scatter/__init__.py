@@ -18,23 +18,33 @@ HTML = """<div class="scatter"><div class="bar"></div>
 <div class="board" tabindex="0" role="application" aria-label="Map of images: arrow keys move, + and - zoom, 0 shows all">
 <canvas class="points"></canvas><canvas class="over"></canvas>
 <div class="tip" hidden><canvas width="28" height="28"></canvas><span></span><span></span></div></div>
+<div class="time" hidden><button type="button"></button>
+<input type="range" min="0" aria-label="Moment of the training"><output></output></div>
 <div class="legend"></div></div>"""
 _component = register("scatter", HTML)
 
 
 @dataclass(frozen=True)
-class Points:
-    """Images on a map: coordinates `(n, 2 or 3) float32`; ids, 60,000 more for test images, and labels `(n,)`.
+class Frame:
+    """Where the images lie at one moment, `(n, 2 or 3) float32`, and what is said of them there.
 
-    `predicted` is above 9 where nothing is known; `confidence` goes from 0 to 1, `loss` is in nats.
+    `predicted` `(n,)` is above 9 where nothing is known; `confidence` goes from 0 to 1, `loss` is in nats.
     """
 
     coordinates: np.ndarray
-    ids: np.ndarray
-    labels: np.ndarray
     predicted: np.ndarray
     confidence: np.ndarray
     loss: np.ndarray
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Points:
+    """Images on a map: ids, 60,000 more for test images, and labels, both `(n,)`; and one moment or several."""
+
+    ids: np.ndarray
+    labels: np.ndarray
+    frames: tuple[Frame, ...]
 
 
 def scatter(
@@ -47,7 +57,9 @@ def scatter(
     on_select: Callable[[dict[str, Any]], None],
     on_want: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Draw a map. Maps of the same `group` share hover and marks (see `mark`); another `name` is another map.
+    """Draw a map, with a slider and *Play* where it has several frames.
+
+    Maps of the same `group` share hover and marks (see `mark`); another `name` is another map.
 
     `sheets` is the address of the sheets of pictures without their number, empty where there are none: `on_want` is
     then asked for single pictures. `on_pick` gets the id of a clicked point; `on_select` an outline in the
@@ -75,7 +87,8 @@ def _pack(points: Points, name: str, group: str, sheets: str) -> bytes:
     shapes = {label: shape for shape, labels in enumerate(GROUPS.values()) for label in labels}
     head = {
         "count": len(points.ids),
-        "dimensions": points.coordinates.shape[1],
+        "dimensions": points.frames[0].coordinates.shape[1],
+        "frames": [frame.caption for frame in points.frames],
         "name": name,
         "group": group,
         "sheets": sheets,
@@ -87,18 +100,13 @@ def _pack(points: Points, name: str, group: str, sheets: str) -> bytes:
     }
     text = json.dumps(head).encode()
     text += b" " * (-len(text) % 4)
-    bytes_of = {"confidence": 255 * points.confidence, "loss": 255 * np.minimum(points.loss / LOSS_RANGE, 1)}
-    return b"".join(
-        [
-            np.uint32(len(text)).tobytes(),
-            text,
-            np.ascontiguousarray(points.coordinates.T, np.float32).tobytes(),
-            points.ids.astype(np.uint32).tobytes(),
-            points.labels.astype(np.uint8).tobytes(),
-            points.predicted.astype(np.uint8).tobytes(),
-            *(values.round().astype(np.uint8).tobytes() for values in bytes_of.values()),
-        ]
-    )
+    parts = [np.uint32(len(text)), text]
+    parts += [np.ascontiguousarray(frame.coordinates.T, np.float32) for frame in points.frames]
+    parts += [points.ids.astype(np.uint32), points.labels.astype(np.uint8)]
+    for frame in points.frames:
+        shares = frame.confidence, np.minimum(frame.loss / LOSS_RANGE, 1)
+        parts += [frame.predicted.astype(np.uint8), *((255 * share).round().astype(np.uint8) for share in shares)]
+    return b"".join(part if isinstance(part, bytes) else part.tobytes() for part in parts)
 
 
 _marker = register("mark", "<span></span>")

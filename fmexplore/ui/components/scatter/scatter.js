@@ -27,10 +27,14 @@ function unpack(data) {
     at += values.byteLength;
     return values;
   };
-  const axes = Array.from({ length: head.dimensions }, () => take(Float32Array, head.count));
+  const places = head.frames.map(() => Array.from({ length: head.dimensions }, () => take(Float32Array, head.count)));
   const ids = take(Uint32Array, head.count);
-  const [label, said, sure, loss] = Array.from({ length: 4 }, () => take(Uint8Array, head.count));
-  return { ...head, axes, ids, label, said, sure, loss, at: new Map(Array.from(ids, (id, index) => [id, index])) };
+  const label = take(Uint8Array, head.count);
+  const outputs = head.frames.map(() => {
+    const [said, sure, loss] = Array.from({ length: 3 }, () => take(Uint8Array, head.count));
+    return { said, sure, loss };
+  });
+  return { ...head, places, ids, label, outputs, at: new Map(Array.from(ids, (id, index) => [id, index])) };
 }
 
 class ScatterMap {
@@ -42,6 +46,13 @@ class ScatterMap {
     this.tip = root.querySelector(".tip");
     this.bar = root.querySelector(".bar");
     this.legend = root.querySelector(".legend");
+    this.time = root.querySelector(".time");
+    this.time.children[0].onclick = () => this.play();
+    this.time.children[1].oninput = (event) => {
+      this.playing = false;
+      this.goTo(Number(event.target.value));
+      this.drawTime();
+    };
     this.view = { x: 0, y: 0, zoom: 1, turn: 0.6, tilt: 0.35 };
     this.hidden = new Set();
     this.state = { by: "label", errors: false, pictures: false, mode: "move", turning: false };
@@ -57,20 +68,74 @@ class ScatterMap {
     const first = !this.data;
     const before = this.data;
     this.data = unpack(bytes);
-    const flat = this.data.axes.map((axis) => {
+    const flat = this.data.places[0].map((_, axis) => {
       let [low, high] = [Infinity, -Infinity];
-      for (const value of axis) {
-        if (value < low) low = value;
-        if (value > high) high = value;
-      }
+      this.data.places.forEach((place) => {
+        for (const value of place[axis]) {
+          if (value < low) low = value;
+          if (value > high) high = value;
+        }
+      });
       return [low, high];
     });
     this.centre = flat.map(([low, high]) => (low + high) / 2);
     this.radius = Math.max(1e-9, ...flat.map(([low, high]) => (high - low) / 2));
-    if (first || before.name !== this.data.name) this.home(false);
+    if (first || before.name !== this.data.name) {
+      this.home(false);
+      this.moment = this.data.frames.length - 1;
+    }
+    this.goTo(Math.min(this.moment, this.data.frames.length - 1), false);
+    this.drawTime();
     this.root.dataset.count = this.data.count;
     this.palette();
     this.resize();
+  }
+
+  // A moment may lie between two frames: then every point is on its way.
+  goTo(moment, draw = true) {
+    const { data } = this;
+    this.moment = moment;
+    const [from, share] = [Math.floor(moment), moment % 1];
+    Object.assign(data, data.outputs[Math.round(moment)]);
+    data.axes = share
+      ? data.places[from].map((axis, n) => axis.map((value, i) => value + share * (data.places[from + 1][n][i] - value)))
+      : data.places[from];
+    this.root.dataset.moment = moment;
+    if (draw) this.place();
+  }
+
+  drawTime() {
+    const { frames } = this.data;
+    this.time.hidden = frames.length < 2;
+    const [play, slider, text] = this.time.children;
+    play.textContent = this.playing ? "Pause" : "Play";
+    slider.max = frames.length - 1;
+    slider.value = Math.round(this.moment);
+    text.textContent = frames[Math.round(this.moment)];
+    slider.setAttribute("aria-valuetext", text.textContent);
+  }
+
+  play() {
+    const { frames } = this.data;
+    this.playing = !this.playing;
+    if (this.playing && this.moment >= frames.length - 1) this.goTo(0);
+    let before = performance.now();
+    const step = (now) => {
+      if (!this.playing || !this.root.isConnected) return;
+      // Each frame stays for a moment, then moves on.
+      this.wait = (this.wait ?? 0) + now - before;
+      before = now;
+      if (this.wait > 500) {
+        const next = Math.min(Math.floor(this.moment) + 1, this.moment + 0.06);
+        this.goTo(next);
+        if (Number.isInteger(next)) this.wait = 0;
+        if (next >= frames.length - 1) this.playing = false;
+      }
+      this.drawTime();
+      if (this.playing) requestAnimationFrame(step);
+    };
+    this.drawTime();
+    requestAnimationFrame(step);
   }
 
   home(draw = true) {
