@@ -21,9 +21,11 @@ from fmexplore.schema import Schema
 
 PCA_FIRST = 128  # wider points are put on 50 axes before neighbours are sought
 PCA_WIDTH = 50
-SMALL = 4000  # up to here Barnes-Hut t-SNE is faster than that by FFT
+SMALL = 3000  # up to here Barnes-Hut t-SNE is faster than that by FFT
 MOST_IN_SPACE = 10_000  # images that three-dimensional t-SNE is allowed, as it takes minutes
 UMAP_EPOCHS = 200
+WARM_RATE = 0.25  # at which a map goes on that has begun elsewhere; anew: 1
+TSNE_RADIUS = 30  # that t-SNE gives a few thousand images
 _umap_lock = threading.Lock()  # two at once can end the process, where numba has only its work queue
 
 
@@ -57,6 +59,10 @@ class ProjectionConfig(Schema):
         return np.sort(np.random.default_rng(self.seed).choice(count, self.sample, replace=False))
 
 
+STANDARD = (  # that a shipped run brings along for its test images
+    *(ProjectionConfig(method=method) for method in ("pca", "tsne", "umap")),
+    ProjectionConfig(method="pca", dimensions=3),
+)
 _OWN_FIELDS = {
     "pca": (),
     "tsne": ("perplexity", "learning_rate", "iterations", "early_exaggeration_iterations", "initialization"),
@@ -181,7 +187,7 @@ def _tsne(points: np.ndarray, config: ProjectionConfig, tell: Report, start: np.
         perplexity=config.perplexity, knn_index=PrecomputedNeighbors(numbers, distances.astype(float))
     )
     if start is not None:  # at about the size that it will have, so that little moves
-        begin = _spread(points, config, start) * 0.4 * np.sqrt(len(points))
+        begin = _spread(points, config, start) * TSNE_RADIUS
     elif config.initialization == "random":
         begin = openTSNE.initialization.random(len(points), config.dimensions, random_state=config.seed)
     elif config.initialization == "spectral" and config.dimensions < len(points) - 1:
@@ -194,6 +200,7 @@ def _tsne(points: np.ndarray, config: ProjectionConfig, tell: Report, start: np.
         affinities,
         negative_gradient_method="bh" if small else "fft",
         theta=1.0 if config.dimensions == 3 else 0.5,
+        ints_in_interval=2,  # half the time of 1, and as trustworthy
         learning_rate=config.learning_rate,
     )
     early = config.early_exaggeration_iterations if start is None else 0
@@ -215,6 +222,7 @@ def _umap(points: np.ndarray, config: ProjectionConfig, tell: Report, start: np.
     Its approximate neighbours take half a minute to compile in every process, and longer for 10,000 images.
     """
     tell(0, "Loading UMAP")
+    from scipy.sparse import coo_matrix
     from umap.umap_ import find_ab_params, fuzzy_simplicial_set, make_epochs_per_sample
 
     count = config.neighbours - 1  # UMAP counts the point itself
@@ -222,16 +230,10 @@ def _umap(points: np.ndarray, config: ProjectionConfig, tell: Report, start: np.
     numbers = np.concatenate([np.arange(len(points))[:, None], numbers], 1)
     distances = np.concatenate([np.zeros((len(points), 1)), distances], 1)
     random = np.random.RandomState(config.seed)
+    known = {"knn_indices": numbers, "knn_dists": distances.astype(np.float32)}
     with _umap_lock:
-        graph, _, _ = fuzzy_simplicial_set(
-            points,
-            config.neighbours,
-            random,
-            config.metric,
-            knn_indices=numbers,
-            knn_dists=distances.astype(np.float32),
-        )
-    graph = graph.tocoo()
+        strengths = fuzzy_simplicial_set(points, config.neighbours, random, config.metric, **known)[0]
+    graph = coo_matrix(strengths)
     graph.data[graph.data < graph.data.max() / UMAP_EPOCHS] = 0  # would never be drawn
     graph.eliminate_zeros()
     positions = _spread(points, config, start)
@@ -242,22 +244,22 @@ def _umap(points: np.ndarray, config: ProjectionConfig, tell: Report, start: np.
     states = random.randint(-(2**31) + 1, 2**31 - 1, 3).astype(np.int64)
     states = states + positions[:, 0].astype(np.float64).view(np.int64)[:, None]
     every = make_epochs_per_sample(graph.data, UMAP_EPOCHS)
-    due, negative_due = every.copy(), every / 5
-    a, b = find_ab_params(1.0, config.min_distance)
-    first_rate = 1.0 if start is None else 0.25
-    no_density = False, *[np.zeros(1, np.float32)] * 2, 0, 0, 0, 0, *[np.zeros(1, np.float32)] * 2, 0
+    edges = positions, positions, graph.row, graph.col, len(points), every
+    curve = find_ab_params(1.0, config.min_distance)
+    negative_every, negative_due, due = every / 5, every / 5, every.copy()
+    none = np.zeros(1, np.float32)
+    no_densities = False, none, none, 0, 0, 0, 0, none, none, 0
+    move, first_rate = _umap_epoch(), 1.0 if start is None else WARM_RATE
     for epoch in range(UMAP_EPOCHS):
         tell(0.1 + 0.9 * epoch / UMAP_EPOCHS, "UMAP moves the images", positions)
         rate = first_rate * (1 - max(epoch - 1, 0) / UMAP_EPOCHS)
-        edges = positions, positions, graph.row, graph.col, len(points), every
-        _epoch_of_umap()(
-            *edges, a, b, states, 1.0, config.dimensions, True, rate, every / 5, negative_due, due, epoch, *no_density
-        )
+        times = rate, negative_every, negative_due, due, epoch
+        move(*edges, *curve, states, 1.0, config.dimensions, True, *times, *no_densities)
     return positions
 
 
 @cache
-def _epoch_of_umap() -> Callable[..., None]:
+def _umap_epoch() -> Callable[..., None]:
     """umap-learn's innermost loop, compiled so that other threads go on meanwhile."""
     import numba
     from umap import layouts
