@@ -103,7 +103,7 @@ class Analyst:
         with self._lock:
             if wish == "cancel":
                 self._forget_same(self._open.get(number))
-            self.send({"wish": wish, "number": number})
+            self.send({wish: number})
 
     def close(self) -> None:
         """End the process."""
@@ -238,11 +238,12 @@ class _Office:
             except (EOFError, pickle.UnpicklingError):  # the server has ended, perhaps while it wrote
                 os._exit(0)
             self.last = time.monotonic()
-            number = message["number"]
-            if "wish" in message:
+            if "name" not in message:
+                ((wish, number),) = message.items()
                 if asked := self.asked.get(number):
-                    asked.hear(message["wish"])
+                    asked.hear(wish)
                 continue
+            number = message["number"]
             quick = message["name"] in QUICK
             asked = self.asked[number] = _Asked(number, self, None if quick else self.turn)
             (self.quick if quick else self.long).submit(self._take, asked, message["name"], message["arguments"])

@@ -24,8 +24,11 @@ def principal_axes(points: np.ndarray, dimensions: int) -> tuple[np.ndarray, np.
     points = points.astype(np.float32, copy=False)
     mean = points.mean(0, dtype=np.float64).astype(np.float32)
     centred = points - mean
-    values, vectors = np.linalg.eigh((centred.T @ centred).astype(np.float64))
+    wide = points.shape[1] > len(points)  # then the products of points with points have the same eigenvalues
+    values, vectors = np.linalg.eigh((centred @ centred.T if wide else centred.T @ centred).astype(np.float64))
     components = vectors[:, ::-1].T[:dimensions]
+    if wide:
+        components = components @ centred / np.sqrt(np.maximum(values[::-1][:dimensions, None], 1e-12))
     largest = np.take_along_axis(components, np.abs(components).argmax(1)[:, None], 1)
     shares = values[::-1][:dimensions].clip(0) / max(values.sum(), 1e-30)
     return mean, np.ascontiguousarray(components * np.where(largest < 0, -1, 1), np.float32), shares
