@@ -28,7 +28,7 @@ class Link:
     problems: tuple[str, ...] = field(default=())
 
 
-def read_link(views: tuple[str, ...] = ("",)) -> Link:
+def read_link(views: tuple[str, ...] = ("",), splits: tuple[str, ...] = SPLITS) -> Link:
     """The selection; what cannot be understood counts as not said."""
     problems: list[str] = []
 
@@ -59,7 +59,7 @@ def read_link(views: tuple[str, ...] = ("",)) -> Link:
     picked = Picked(cells) if cells else Picked(row=next(iter(true), None), column=next(iter(predicted), None))
     return Link(
         view=one("view", views.__contains__, f"one of {', '.join(filter(None, views))}") or views[0],
-        split=one("split", SPLITS.__contains__, f"one of {', '.join(SPLITS)}"),
+        split=one("split", splits.__contains__, f"one of {', '.join(splits)}"),
         picked=picked,
         image=number("image", "the number of an image"),
         snapshot=number("snapshot", "the step of a snapshot"),

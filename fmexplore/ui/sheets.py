@@ -3,7 +3,6 @@
 import hashlib
 import threading
 
-import numpy as np
 import streamlit as st
 
 from fmexplore.errors import StorageError
@@ -11,10 +10,10 @@ from fmexplore.settings import PROJECT
 from fmexplore.storage import write_bytes
 from fmexplore.ui import cache
 from fmexplore.ui.components.gallery import encode_sheet
+from fmexplore.ui.mapped import TEST_FIRST
 
 SIDE = 50
 FOLDER = PROJECT / "static"
-TEST_FIRST = 60_000  # the id of the first test image; ids of training images are their numbers
 
 
 @st.cache_resource(max_entries=1)
@@ -41,8 +40,3 @@ def _make(name: str) -> None:
             if not path.exists():
                 write_bytes(path, encode_sheet(images[number * SIDE**2 : (number + 1) * SIDE**2], SIDE))
 
-
-def image_of(image_id: int) -> np.ndarray:
-    """The picture of an id, `(28, 28) uint8`."""
-    data = cache.dataset()
-    return data.test.images[image_id - TEST_FIRST] if image_id >= TEST_FIRST else data.train.images[image_id]

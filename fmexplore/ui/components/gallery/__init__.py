@@ -71,6 +71,11 @@ def gallery(
 
 def picture_sheet(images: np.ndarray, columns: int) -> str:
     """All images side by side in rows of `columns`, as a PNG in base64."""
+    return base64.b64encode(encode_sheet(images, columns)).decode()
+
+
+def encode_sheet(images: np.ndarray, columns: int) -> bytes:
+    """The same as the PNG itself."""
     rows = max(1, math.ceil(len(images) / columns))
     high, wide, *color = images.shape[1:]
     sheet = np.zeros((rows * columns, high, wide, *color), np.uint8)
@@ -78,4 +83,4 @@ def picture_sheet(images: np.ndarray, columns: int) -> str:
     tiles = sheet.reshape(rows, columns, high, wide, *color).swapaxes(1, 2)
     buffer = io.BytesIO()
     Image.fromarray(tiles.reshape(rows * high, columns * wide, *color)).save(buffer, "PNG", compress_level=3)
-    return base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()

@@ -1,0 +1,196 @@
+"""A map to look at: where images lie, what they are, what the run says of them, and which of them are selected."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from fmexplore.confusion import confusion_matrix
+from fmexplore.data import CLASS_NAMES
+from fmexplore.errors import FMExploreError
+from fmexplore.evaluation import Predictions
+from fmexplore.run import Run
+from fmexplore.ui import cache, shown
+from fmexplore.ui.components.scatter import Frame, Points
+
+TEST_FIRST = 60_000  # the id of the first test image; a training image's id is its number
+MOST_CORNERS = 80
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a run says of images: logits `(n, 10)`, not a number where nothing is known."""
+
+    logits: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def known(self) -> np.ndarray:
+        return np.isfinite(self.logits[:, 0])
+
+    def frame(self, coordinates: np.ndarray, caption: str = "") -> Frame:
+        """These images at those places."""
+        known, count = self.known, len(self.labels)
+        found = Predictions(self.logits[known], self.labels[known])
+        predicted = np.full(count, 255, np.uint8)
+        confidence, loss = np.zeros(count, np.float32), np.zeros(count, np.float32)
+        if known.any():
+            predicted[known], confidence[known], loss[known] = found.predicted, found.confidence, found.losses
+        return Frame(coordinates, predicted, confidence, loss, caption)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is selected on a map, as the link says it: an outline, a class, or a cell of the matrix."""
+
+    outline: tuple[tuple[float, float], ...] = ()
+    hidden: tuple[int, ...] = ()  # classes that were hidden when it was drawn
+    errors: bool = False  # whether only errors were shown
+    label: int | None = None
+    predicted: int | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.outline) or self.label is not None or self.predicted is not None
+
+    def text(self) -> str:
+        """As the link says it; `read_selection` reads it back."""
+        if self.outline:
+            corners = "_".join(f"{x:.4g}~{y:.4g}" for x, y in self.outline)
+            return f"o{corners}" + (f"h{''.join(map(str, self.hidden))}" if self.hidden else "") + "e" * self.errors
+        return "".join(f"{name}{value}" for name, value in (("t", self.label), ("p", self.predicted)) if value is not None)
+
+    def find(self, coordinates: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        """Positions of the selected images; an outline holds only on a flat map."""
+        chosen = np.ones(len(labels), bool)
+        if self.label is not None:
+            chosen &= labels == self.label
+        if self.predicted is not None:
+            chosen &= predicted == self.predicted
+        if self.outline:
+            if coordinates.shape[1] != 2:
+                return np.zeros(0, int)
+            chosen &= inside(coordinates, np.array(self.outline)) & ~np.isin(labels, self.hidden)
+            if self.errors:
+                chosen &= predicted != labels
+        return np.flatnonzero(chosen)
+
+
+def read_selection(text: str | None) -> Selection:
+    """The selection that the link asks for; an empty one where it makes no sense."""
+    number = r"-?\d{1,4}(?:\.\d{1,6})?(?:e-?\d{1,2})?"
+    if match := re.fullmatch(rf"o({number}~{number}(?:_{number}~{number})*)(?:h(\d{{1,10}}))?(e?)", text or ""):
+        corners = [tuple(map(float, corner.split("~"))) for corner in match[1].split("_")]
+        if 3 <= len(corners) <= MOST_CORNERS:
+            return Selection(tuple(corners), tuple(map(int, match[2] or "")), bool(match[3]))
+    if text and (match := re.fullmatch(r"(?:t(\d))?(?:p(\d))?", text)):
+        label, predicted = (None if digit is None else int(digit) for digit in match.groups())
+        return Selection(label=label, predicted=predicted)
+    return Selection()
+
+
+def inside(points: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    """Which of the points `(n, 2)` lie within a closed outline `(corners, 2)`, by the even-odd rule, `(n,) bool`."""
+    found = np.zeros(len(points), bool)
+    box = ((points >= outline.min(0)) & (points <= outline.max(0))).all(1)
+    near = points[box].astype(float)
+    x, y = near[:, 0], near[:, 1]
+    within = np.zeros(len(near), bool)
+    for (x0, y0), (x1, y1) in zip(outline, np.roll(outline, 1, axis=0), strict=True):
+        if y0 == y1:
+            continue
+        within ^= ((y0 > y) != (y1 > y)) & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
+    found[box] = within
+    return found
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A map of a run's images, or of their pixels."""
+
+    run: Run | None
+    layer: str
+    split: str
+    coordinates: np.ndarray  # (n, 2 or 3) float32
+    ids: np.ndarray  # (n,)
+    outputs: Outputs
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self.outputs.labels
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """`(n,)`, 255 where nothing is known."""
+        return np.where(self.outputs.known, np.nan_to_num(self.outputs.logits).argmax(1), 255)
+
+    def points(self) -> Points:
+        return Points(self.ids, self.labels, (self.outputs.frame(self.coordinates),))
+
+    def position(self, image_id: int | None) -> int | None:
+        found = np.flatnonzero(self.ids == image_id) if image_id is not None else ()
+        return int(found[0]) if len(found) else None
+
+    def matrix(self, positions: np.ndarray) -> np.ndarray:
+        """The confusion matrix of some of the images."""
+        known = positions[self.outputs.known[positions]]
+        return confusion_matrix(self.labels[known], self.predicted[known])
+
+
+def ids_of(index: np.ndarray, part: str) -> np.ndarray:
+    """Ids of images from their numbers in a part; those of `all` are ids already."""
+    return index + TEST_FIRST if part == "test" else index
+
+
+def part_of(image_id: int) -> tuple[str, int]:
+    """Part of the data set and number there."""
+    return ("test", image_id - TEST_FIRST) if image_id >= TEST_FIRST else ("train", image_id)
+
+
+def name_of(image_id: int, label: int) -> str:
+    return f"{CLASS_NAMES[label]} {part_of(image_id)[1]:,}"
+
+
+def outputs_of(run: Run | None, ids: np.ndarray) -> Outputs:
+    """What is kept of a run's predictions for these images."""
+    data = cache.dataset()
+    is_test = ids >= TEST_FIRST
+    labels = np.where(is_test, data.test.labels[np.where(is_test, ids - TEST_FIRST, 0)], data.train.labels[np.where(is_test, 0, ids)])
+    logits = np.full((len(ids), 10), np.nan, np.float32)
+    for split in ("train", "validation", "test") if run else ():
+        try:
+            located, predictions = shown.locate(run, split, data), cache.predictions(run, split)
+        except FMExploreError:
+            continue
+        if located is None or predictions is None or len(predictions) != len(located[1]):
+            continue
+        there = ids_of(located[1], located[0])
+        place = np.searchsorted(there, ids).clip(0, len(there) - 1)
+        hit = there[place] == ids
+        logits[hit] = predictions.logits[place[hit]]
+    return Outputs(logits, labels.astype(np.uint8))
+
+
+# --- numbers in links ------------------------------------------------------------------------------------------------
+
+
+def number_in_link(now: Mapped, image_id: int) -> int:
+    """How the link names an image: by its number in its part, or by its id where the map shows both parts."""
+    return int(image_id) if now.split == "all" else part_of(int(image_id))[1]
+
+
+def id_in_link(now: Mapped, number: int | None) -> int | None:
+    """The id that the link means."""
+    if number is None or now.split == "all":
+        return number
+    return number + TEST_FIRST if len(now.ids) and now.ids[0] >= TEST_FIRST else number
+
+
+def index_of(now: Mapped) -> np.ndarray:
+    """The numbers of the images, as `python -m fmexplore embed` gives them."""
+    return now.ids if now.split == "all" else now.ids % TEST_FIRST
+
+
+def image_of(image_id: int) -> np.ndarray:
+    """The picture of an id, `(28, 28) uint8`."""
+    part, number = part_of(image_id)
+    return cache.dataset().part(part).images[number]
