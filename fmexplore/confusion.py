@@ -66,8 +66,8 @@ def accuracy_interval(right: int, total: int) -> tuple[float, float]:
 
 
 def most_confused(matrix: np.ndarray) -> tuple[int, int]:
-    """The true and the predicted class of the largest count off the diagonal."""
-    errors = matrix - np.diag(np.diag(matrix))
+    """The true and the predicted class of the largest count off the diagonal; some two classes where all are 0."""
+    errors = np.where(np.eye(CLASSES, dtype=bool), -1, matrix)
     true, predicted = np.unravel_index(errors.argmax(), errors.shape)
     return int(true), int(predicted)
 

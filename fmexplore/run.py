@@ -160,7 +160,15 @@ class Run:
 
     def read_snapshot(self, step: int) -> tuple[Arrays, dict[str, str]]:
         """Validation `logits (n, 10)`, `labels (n,)` and, in own runs, `features`; and epoch and digest as text."""
-        return unpack(self.snapshot_path(step))
+        path = self.snapshot_path(step)
+        arrays, metadata = unpack(path)
+        try:
+            whole = arrays["logits"].shape == (len(arrays["labels"]), 10) and float(metadata["epoch"]) >= 0
+        except (KeyError, ValueError, TypeError):
+            whole = False
+        if not whole:
+            raise RunBroken(f"{path} is not a snapshot of this format: delete it, or train the run again.")
+        return arrays, metadata
 
     def snapshot_path(self, step: int) -> Path:
         """Where the snapshot of that step lies."""

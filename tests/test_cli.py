@@ -12,9 +12,13 @@ import sys
 import numpy as np
 import psutil
 import pytest
+import torch
+from sklearn.metrics import classification_report
 
-from fmexplore import cli, data
-from fmexplore.data import PROJECT
+from fmexplore import analyses, cli, data, networks
+from fmexplore.data import CLASS_NAMES, PROJECT
+from fmexplore.derived import Derived
+from fmexplore.evaluation import predict
 from fmexplore.layers import Conv, Dense, GlobalAvgPool
 from fmexplore.models import Model
 from fmexplore.presets import presets
@@ -235,6 +239,73 @@ def test_show_gives_settings_result_and_table(call, trained):
     assert "seed = 0\n" in out
 
 
+def sklearns_report(run, drawn, split: str) -> str:
+    """The report of what the run's network says now."""
+    network = networks.build(run.config.model)
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in run.read_weights().items()})
+    training = run.config.training
+    found = predict(network, drawn.select(split, training.validation, training.validation_share))
+    return classification_report(
+        found.labels, found.predicted, labels=range(10), target_names=CLASS_NAMES, digits=3, zero_division=0
+    )
+
+
+@pytest.mark.parametrize(("split", "count"), [("test", 160), ("validation", 64), ("train", 576)])
+def test_evaluate_prints_the_accuracy_and_scikit_learns_report(call, trained, drawn, split, count):
+    code, out, error = call("evaluate", trained.id, "--split", split)
+    head, report = out.split("\n", 1)
+    assert (code, error) == (0, "")
+    assert head.startswith(f"{trained.title}: ")
+    assert f" right of {count} {split} images (95 %: " in head
+    assert report == sklearns_report(trained, drawn, split) + "\n"
+
+
+def test_evaluate_measures_the_test_images_unless_told_otherwise(call, trained):
+    assert call("evaluate", trained.id) == call("evaluate", trained.id, "--split", "test")
+
+
+@pytest.mark.parametrize(("split", "asked"), [("test", 0), ("validation", 0), ("train", 1)])
+def test_evaluate_asks_the_network_at_most_once(call, trained, monkeypatch, split, asked):
+    """What the training has kept is not computed at all, and what is computed is kept."""
+    count, real_one = [], analyses.predict_split
+    monkeypatch.setattr(analyses, "predict_split", lambda *arguments: (count.append(1), real_one(*arguments)))
+    first = call("evaluate", trained.id, "--split", split, "--json")
+    assert len(count) == asked
+    assert call("evaluate", trained.id, "--split", split, "--json") == first
+    assert len(count) == asked
+    assert first[0] == 0
+
+
+def test_evaluate_asks_again_after_the_weights_have_changed(call, trained, drawn):
+    before = call("evaluate", trained.id)[1]
+    trained.write_weights({name: np.roll(value, 1) for name, value in trained.read_weights().items()})
+    after = call("evaluate", trained.id)[1]
+    assert after != before
+    assert after.endswith(sklearns_report(trained, drawn, "test") + "\n")
+
+
+def test_evaluate_needs_no_room_in_the_cache(call, trained, monkeypatch):
+    monkeypatch.setenv("FMEXPLORE_MAX_CACHE_MB", "0.000001")
+    for split in ("train", "test"):
+        code, out, error = call("evaluate", trained.id, "--split", split)
+        assert (code, error, f"{split} images" in out) == (0, "", True)
+
+
+def test_evaluate_says_so_when_the_run_learns_more_meanwhile(call, trained, monkeypatch):
+    real_one = analyses.predict_split
+
+    def predict_and_learn(task, run, split):
+        before = run.weights_digest
+        real_one(task, run, split)
+        run.write_weights({name: value + 1 for name, value in run.read_weights().items()})
+        assert run.weights_digest != before
+
+    monkeypatch.setattr(analyses, "predict_split", predict_and_learn)
+    code, out, error = call("evaluate", trained.id, "--split", "train")
+    assert (code, out) == (2, "")
+    assert error == f"{trained.title} has learnt more in the meantime: evaluate it again.\n"
+
+
 @pytest.mark.parametrize(("split", "count"), [("test", 160), ("validation", 64)])
 def test_evaluate_measures_what_the_training_measured(call, trained, split, count):
     code, out, _ = call("evaluate", trained.id, "--split", split, "--json")
@@ -248,13 +319,11 @@ def test_evaluate_measures_what_the_training_measured(call, trained, split, coun
     low, high = values["interval"]
     assert 0 <= low < values["accuracy"] < high <= 1
     assert [row["support"] for row in values["report"]] == matrix.sum(1).tolist()
-    code, out, _ = call("evaluate", trained.id, "--split", split)
-    assert (code, f"right of {count} {split} images" in out) == (0, True)
 
 
 def test_evaluate_refuses_what_it_cannot_do(call, trained, store, tiny):
     code, _, error = call("evaluate", trained.id, "--split", "training")
-    assert (code, error) == (2, "--split is 'training': choose test or validation.\n")
+    assert (code, error) == (2, "--split is 'training': choose test, validation or train.\n")
     without = store.create(tiny.replace(training={"validation": "none"}))
     without.write_weights(trained.read_weights())
     code, _, error = call("evaluate", without.id, "--split", "validation")
@@ -266,7 +335,7 @@ def test_evaluate_refuses_what_it_cannot_do(call, trained, store, tiny):
 def test_evaluate_refuses_weights_of_another_network(call, trained, tiny):
     other = tiny.replace(model=Model(layers=(Conv(filters=4), GlobalAvgPool(), Dense(units=10))))
     (trained.path / "config.json").write_text(other.model_dump_json())
-    code, out, error = call("evaluate", trained.id)
+    code, out, error = call("evaluate", trained.id, "--split", "train")  # not kept yet
     assert (code, out) == (2, "")
     assert "does not fit its layer table" in error
 
@@ -293,6 +362,27 @@ def test_ship_copies_and_a_shipped_run_is_not_deleted(call, trained, store):
     assert (store.shipped / "quick").is_dir()
     assert call("evaluate", "quick", "--json")[0] == 0
     assert call("ship", trained.id, "../x")[0] == 2
+
+
+def test_a_run_is_shipped_with_all_that_its_pages_compute(call, trained, store, drawn, monkeypatch):
+    call("ship", trained.id, "quick")
+    shipped = store.find("quick")
+    names = ["index", "predictions-test", "predictions-train", "predictions-validation"]
+    assert sorted(path.stem for path in (shipped.path / "derived").iterdir()) == names
+    monkeypatch.setattr(analyses, "predict_split", None)  # must not be needed
+    for split in ("test", "validation", "train"):
+        assert call("evaluate", "quick", "--split", split)[1].endswith(sklearns_report(trained, drawn, split) + "\n")
+    assert len(Derived(shipped, store.settings).read_index(drawn).train) == 640
+
+
+@pytest.mark.parametrize("state", ["stopped", "failed"])
+def test_what_is_not_finished_is_not_shipped_nor_computed(call, trained, store, state):
+    shutil.rmtree(store.settings.cache)
+    write_status(trained.path, trained.status.replace(state=state))
+    code, _, error = call("ship", trained.id, "quick")
+    assert (code, f"is {state}: only a finished run" in error) == (2, True)
+    assert not store.settings.cache.exists()
+    assert not store.shipped.exists()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from math import comb
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from sklearn import metrics
 
 from fmexplore.confusion import (
@@ -147,6 +148,15 @@ def test_the_accuracy_interval_is_wilsons():
     assert accuracy_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
 
 
+@pytest.mark.parametrize("total", [1, 2, 17, 160, 10_000])
+def test_the_accuracy_interval_is_scipys(total):
+    for right in {0, 1, total // 3, total // 2, total - 1, total}:
+        wanted = binomtest(right, total).proportion_ci(0.95, method="wilson")
+        assert accuracy_interval(right, total) == pytest.approx((wanted.low, wanted.high), abs=1e-12)
+        low, high = accuracy_interval(right, total)
+        assert 0 <= low < high <= 1
+
+
 @pytest.mark.parametrize(("right", "low", "high"), [(0, 0, 0.0370), (100, 0.9630, 1)])
 def test_the_accuracy_interval_is_open_at_none_and_all_right(right, low, high):
     assert accuracy_interval(right, 100) == pytest.approx((low, high), abs=5e-5)
@@ -224,9 +234,9 @@ def test_clustered_puts_confused_pairs_side_by_side_whatever_the_direction_of_th
 
 
 def test_clustered_goes_by_shares_not_by_counts():
-    """Ten in a hundred of a large class are less than five in ten of a small one."""
+    """Ten in a hundred of large classes are less than five in ten of a small one."""
     matrix = np.eye(10, dtype=int) * 100
-    matrix[0, 3] = 10
+    matrix[[0, 2, 4], 3] = 10, 12, 11
     matrix[1, 1], matrix[1, 3] = 5, 5
     order = class_order(matrix, "clustered")
     assert abs(order.index(1) - order.index(3)) == 1

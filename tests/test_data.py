@@ -224,6 +224,75 @@ def test_validation_on_the_test_set_is_the_test_set(drawn):
     assert drawn.divide("test", 0.25) == (drawn.train, drawn.test)
 
 
+def test_a_part_is_half_of_the_data_set(drawn):
+    assert drawn.part("train") is drawn.train
+    assert drawn.part("test") is drawn.test
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 1 / 3])
+def test_a_share_divides_the_numbers_of_the_training_images_in_two(drawn, share):
+    part, training = drawn.locate("train", "share", share)
+    other, validation = drawn.locate("validation", "share", share)
+    assert (part, other) == ("train", "train")
+    assert sorted([*training, *validation]) == list(range(640))
+    assert len(validation) == round(640 * share)
+    for numbers in (training, validation):
+        assert np.all(np.diff(numbers) > 0)
+
+
+def test_a_share_too_small_for_one_image_holds_out_one(drawn):
+    assert len(drawn.locate("validation", "share", 1e-9)[1]) == 1
+
+
+@pytest.mark.parametrize("validation", ["share", "none", "test"])
+def test_the_test_images_are_all_of_the_test_part_for_every_run(drawn, validation):
+    part, numbers = drawn.locate("test", validation, 0.1)
+    assert part == "test"
+    assert numbers.tolist() == list(range(160))
+
+
+@pytest.mark.parametrize("validation", ["none", "test"])
+def test_a_run_without_a_share_trains_on_all_of_the_training_part(drawn, validation):
+    part, numbers = drawn.locate("train", validation, 0.1)
+    assert part == "train"
+    assert numbers.tolist() == list(range(640))
+
+
+def test_where_validation_images_lie_depends_on_how_a_run_validates(drawn):
+    assert drawn.locate("validation", "none", 0.1) is None
+    part, numbers = drawn.locate("validation", "test", 0.1)
+    assert (part, numbers.tolist()) == ("test", list(range(160)))
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+@pytest.mark.parametrize("validation", ["share", "test"])
+def test_selected_images_are_those_that_were_located(drawn, split, validation):
+    part, numbers = drawn.locate(split, validation, 0.1)
+    found = drawn.select(split, validation, 0.1)
+    assert np.array_equal(found.images, drawn.part(part).images[numbers])
+    assert np.array_equal(found.labels, drawn.part(part).labels[numbers])
+
+
+def test_a_whole_part_is_selected_without_a_copy_and_no_images_as_none(drawn):
+    assert drawn.select("train", "none", 0.1) is drawn.train
+    assert drawn.select("validation", "test", 0.1) is drawn.test
+    assert drawn.select("validation", "none", 0.1) is None
+
+
+@pytest.mark.parametrize("validation", ["share", "none", "test"])
+def test_dividing_is_selecting_both_parts(drawn, validation):
+    for found, split in zip(drawn.divide(validation, 0.1), ("train", "validation"), strict=True):
+        wanted = drawn.select(split, validation, 0.1)
+        assert (found is None) == (wanted is None)
+        if found is not None:
+            assert np.array_equal(found.images, wanted.images)
+
+
+def test_every_class_has_its_plural_and_one_group():
+    assert len(data.PLURALS) == len(data.CLASS_NAMES) == 10
+    assert sorted(label for group in data.GROUPS.values() for label in group) == list(range(10))
+
+
 # Fetching: the two sources are the outside world, and replaced.
 
 

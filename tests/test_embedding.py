@@ -124,7 +124,7 @@ def test_neighbours_are_those_of_exact_distances_where_these_are_apart():
     assert distances == pytest.approx(10.0 * np.arange(20), abs=error(index.axes))
 
 
-@pytest.mark.parametrize("count", [1, 5, 40])
+@pytest.mark.parametrize("count", [1, 5, 400])
 def test_no_neighbour_is_further_than_the_exact_one_by_more_than_bytes_can_get_wrong(count):
     features, asked = draw(600, 12), draw(50, 12, seed=1)
     index = make_index(features)

@@ -118,9 +118,11 @@ def test_by_number_images_stay_as_they_are(predictions):
 
 @pytest.mark.parametrize("by", ["confidence", "margin", "boundary"])
 def test_images_with_equal_figures_keep_their_order(by):
-    alike = sure((0.5, True), (0.5, True), (0.9, True), (0.5, True))
-    found = order_images(alike, np.array([3, 0, 2, 1]), by)
-    assert [position for position in found if position != 2] == [3, 0, 1]
+    alike = sure(*[(0.5, True)] * 100, (0.9, True))
+    shuffled = np.random.default_rng(0).permutation(101)
+    found = order_images(alike, shuffled, by)
+    assert [position for position in found if position != 100] == [each for each in shuffled if each != 100]
+    assert found[-1 if by == "boundary" else 0] == 100
 
 
 def test_no_images_are_sorted_to_none(predictions):

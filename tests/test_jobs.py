@@ -525,11 +525,3 @@ def test_measuring_and_training_take_turns(queue, tiny, monkeypatch):
     queue.tick()
     assert started == [job]
     assert queue.waiting() == [run.path]
-
-
-def test_workers_get_whole_places(home, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FMEXPLORE_DATA", "here")
-    environment = JobQueue(Settings(home=home))._environment()
-    assert environment["FMEXPLORE_DATA"] == str(tmp_path / "here")
-    assert environment["FMEXPLORE_HOME"] == str(home)

@@ -5,21 +5,27 @@ from pathlib import Path
 import pytest
 
 from fmexplore.errors import ConfigError
-from fmexplore.settings import HOSTED_LIMITS, NAMES, PROJECT, Settings, read_settings
+from fmexplore.settings import HOSTED_LIMITS, NAMES, PROJECT, Settings, child_environment, read_settings
 
 
 def test_a_laptop_has_no_limits():
     settings = read_settings({})
     assert settings == Settings(home=PROJECT)
     assert not settings.hosted
-    assert all(getattr(settings, name) is None for name in NAMES if name != "trainings")
+    assert all(getattr(settings, name) is None for name in NAMES if name not in ("trainings", "max_cache_mb"))
+
+
+def test_only_what_can_be_computed_again_has_a_limit_everywhere():
+    for environment in ({}, {"FMEXPLORE_HOSTED": "1"}):
+        assert read_settings(environment).max_cache_mb == 1000
+        assert read_settings({**environment, "FMEXPLORE_MAX_CACHE_MB": "0.5"}).max_cache_mb == 0.5
 
 
 def test_a_hosted_server_has_every_limit():
     settings = read_settings({"FMEXPLORE_HOSTED": "1"})
     assert settings.hosted
     assert {name: getattr(settings, name) for name in HOSTED_LIMITS} == HOSTED_LIMITS
-    assert set(NAMES) == {*HOSTED_LIMITS, "trainings"}
+    assert set(NAMES) == {*HOSTED_LIMITS, "trainings", "max_cache_mb"}
 
 
 @pytest.mark.parametrize("value", ["", "0"])
@@ -62,3 +68,16 @@ def test_home_may_be_relative_or_start_with_a_tilde(tmp_path, monkeypatch):
 
 def test_the_environment_of_the_process_is_read_by_default(home):
     assert read_settings().home == Path(home).resolve()
+
+
+def test_child_processes_get_whole_places_and_all_else_as_it_is(home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FMEXPLORE_DATA", "here")
+    monkeypatch.setenv("FMEXPLORE_HOME", "elsewhere")
+    monkeypatch.setenv("FMEXPLORE_MAX_CACHE_MB", "7")
+    environment = child_environment(Settings(home=home))
+    assert environment["FMEXPLORE_DATA"] == str(tmp_path / "here")
+    assert environment["FMEXPLORE_HOME"] == str(home)
+    assert environment["FMEXPLORE_MAX_CACHE_MB"] == "7"
+    monkeypatch.delenv("FMEXPLORE_DATA")
+    assert "FMEXPLORE_DATA" not in child_environment(Settings(home=home))

@@ -35,8 +35,9 @@ def few(drawn: DataSet, train_images: int = 220, test_images: int = 40) -> DataS
 def figures(progress) -> dict:
     """All that a progress says but times; arrays as lists."""
     found = {name: value for name, value in vars(progress).items() if name not in TIMES and value is not None}
-    if progress.predictions:
-        found["predictions"] = progress.predictions.logits.tolist()
+    for name in ("predictions", "test_predictions"):
+        if name in found:
+            found[name] = found[name].logits.tolist()
     if progress.snapshot:
         found["snapshot"] = (progress.snapshot.step, progress.snapshot.digest, progress.snapshot.features.tolist())
     return found
@@ -172,6 +173,7 @@ def test_early_stopping_stops_and_returns_to_the_best_weights(drawn, tiny, monit
     assert all(torch.equal(value, run.state.result()[name]) for name, value in weights[best].items())
     figure = end.validation_loss if monitor == "loss" else -end.validation_accuracy
     assert figure == pytest.approx(min(values), abs=1e-6)
+    assert np.array_equal(end.test_predictions.logits, predict(run.state.network, images.test).logits)
 
 
 def test_early_stopping_returns_to_the_best_weights_even_when_all_epochs_are_done(drawn, tiny):
@@ -193,15 +195,18 @@ def test_validation_images_are_a_share_or_none_or_the_test_images(drawn, tiny, v
     if validation == "none":
         assert epoch.validation_loss is None
         assert end.validation_accuracy is None
+        assert end.predictions is None
         assert snapshots == []
         assert epoch.train_loss > 0
     else:
-        assert len(epoch.predictions.labels) == held_out
+        assert len(epoch.predictions) == len(end.predictions) == held_out
         assert len(snapshots) == 3
         assert all(len(snapshot.labels) == held_out for snapshot in snapshots)
     if validation == "test":
         assert end.validation_accuracy == end.test_accuracy
-    assert len(end.predictions.labels) == 160
+        assert end.predictions is end.test_predictions
+    assert len(end.test_predictions) == 160
+    assert all(p.test_predictions is None for p in told[:-1])
 
 
 def test_validation_images_are_never_trained_on(drawn, tiny):
@@ -364,8 +369,12 @@ def test_the_test_images_are_looked_at_once_at_the_end(drawn, tiny):
 def test_the_end_measures_the_weights_that_are_kept(drawn, tiny):
     run = train(tiny.model, tiny.training, drawn, ONE_THREAD)
     *_, end = run
-    assert end.test_accuracy == predict(run.state.network, drawn.test).accuracy
-    assert end.validation_accuracy == predict(run.state.network, run.validation).accuracy
+    test, validation = predict(run.state.network, drawn.test), predict(run.state.network, run.validation)
+    assert (end.test_accuracy, end.test_loss) == (test.accuracy, test.loss)
+    assert (end.validation_accuracy, end.validation_loss) == (validation.accuracy, validation.loss)
+    for found, wanted in ((end.test_predictions, test), (end.predictions, validation)):
+        assert np.array_equal(found.logits, wanted.logits)
+        assert np.array_equal(found.labels, wanted.labels)
 
 
 def test_closing_a_run_gives_back_the_threads(drawn, tiny):

@@ -5,9 +5,12 @@ import os
 
 import numpy as np
 import pytest
+import torch
 
-from fmexplore import worker
+from fmexplore import networks, worker
 from fmexplore.config import Execution
+from fmexplore.derived import Derived
+from fmexplore.evaluation import predict
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
@@ -103,6 +106,55 @@ def test_a_finished_run_has_all_its_files(store, config, whole):
     assert (status.result.epoch, status.result.images_per_second > 0) == (2, True)
     epoch = next(line for line in whole.read_metrics() if line["kind"] == "epoch")
     assert np.sum(epoch["confusion"]) == 64
+
+
+def test_a_finished_run_keeps_its_predictions_for_test_and_validation_images(store, whole, drawn):
+    derived, training = Derived(whole, store.settings), whole.config.training
+    network = networks.build(whole.config.model)
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in whole.read_weights().items()})
+    for split in ("test", "validation"):
+        found = derived.read_predictions(split, drawn)
+        wanted = predict(network, drawn.select(split, training.validation, training.validation_share))
+        assert np.allclose(found.logits, wanted.logits, atol=1e-5)
+        assert np.array_equal(found.labels, wanted.labels)
+    assert found.accuracy == pytest.approx(whole.status.result.validation_accuracy, abs=1e-5)
+    assert derived.read_predictions("train", drawn) is None
+
+
+def test_a_run_that_is_not_finished_keeps_no_predictions(store, config, drawn):
+    run = make(store, config)
+    work(run, store.settings, at(20, lambda: wish(run.path, "STOP")))
+    assert run.read_weights()
+    assert Derived(run, store.settings).paths() == []
+    assert work(run, store.settings).state == "finished"
+    assert len(Derived(run, store.settings).paths()) == 2
+
+
+@pytest.mark.parametrize(("validation", "names"), [("none", ["test"]), ("test", ["test", "validation"])])
+def test_predictions_are_kept_for_the_splits_that_a_run_has(store, config, drawn, validation, names):
+    run = make(store, config.replace(training=config.training.replace(validation=validation)))
+    assert work(run, store.settings).state == "finished"
+    derived = Derived(run, store.settings)
+    assert [path.stem for path in derived.paths()] == [f"predictions-{name}" for name in names]
+    for name in names:
+        assert derived.read_predictions(name, drawn).accuracy == pytest.approx(run.status.result.test_accuracy)
+
+
+def test_a_disk_too_full_for_predictions_still_finishes_the_run(store, config, drawn, monkeypatch):
+    run = make(store, config)
+    is_full(monkeypatch, "predictions-")
+    assert work(run, store.settings).state == "finished"
+    assert run.read_weights()
+    assert Derived(run, store.settings).paths() == []
+
+
+def test_early_stopping_keeps_predictions_of_the_best_weights(store, config, drawn):
+    changed = config.training.replace(epochs=30, learning_rate=0.5, early_stopping={"patience": 1})
+    run = make(store, config.replace(training=changed))
+    assert work(run, store.settings).state == "finished"
+    found = Derived(run, store.settings).read_predictions("validation", drawn)
+    best = min(line["validation_loss"] for line in run.read_metrics() if line["kind"] == "epoch")
+    assert found.loss == pytest.approx(best, abs=1e-4)
 
 
 def test_while_it_runs_the_status_says_so_and_names_this_process(store, config):

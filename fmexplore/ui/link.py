@@ -12,7 +12,8 @@ from fmexplore.data import CLASS_NAMES
 from fmexplore.derived import SPLITS
 from fmexplore.ui.components.confusion_grid import Picked
 
-LARGEST = 10**7  # no image and no step has a higher number
+MOST_DIGITS = 8  # no image and no step has a higher number
+NAMES = ("view", "split", "true", "pred", "image", "snapshot", "other")
 
 
 @dataclass(frozen=True)
@@ -28,19 +29,21 @@ class Link:
     problems: tuple[str, ...] = field(default=())
 
 
-def read_link(views: tuple[str, ...] = ("",), splits: tuple[str, ...] = SPLITS) -> Link:
-    """The selection; what cannot be understood counts as not said."""
+def read_link(views: tuple[str, ...] = ("",), splits: tuple[str, ...] = SPLITS, names: tuple[str, ...] = NAMES) -> Link:
+    """The selection, as far as a page asks for it by `names`; what cannot be understood counts as not said."""
     problems: list[str] = []
 
     def one(name: str, check: Callable[[str], bool], wanted: str) -> str | None:
         text = st.query_params.get(name)
-        if text is None or check(text):
+        if text is None or name not in names:
+            return None
+        if check(text):
             return text
         problems.append(f"The link says {name}={text[:40]!r}, which is not {wanted}: it was left out.")
         return None
 
     def number(name: str, wanted: str) -> int | None:
-        text = one(name, lambda text: text.isascii() and text.isdecimal() and int(text[:9]) < LARGEST, wanted)
+        text = one(name, lambda text: text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS, wanted)
         return None if text is None else int(text)
 
     def classes(name: str) -> tuple[int, ...]:
@@ -63,7 +66,7 @@ def read_link(views: tuple[str, ...] = ("",), splits: tuple[str, ...] = SPLITS) 
         picked=picked,
         image=number("image", "the number of an image"),
         snapshot=number("snapshot", "the step of a snapshot"),
-        other=st.query_params.get("other"),
+        other=one("other", bool, "a run"),
         problems=tuple(problems),
     )
 

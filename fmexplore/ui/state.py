@@ -53,8 +53,9 @@ def run_in_link() -> Run | None:
 
 
 def select_run(run_id: str | None) -> None:
-    """Put a run into the link, or none; a moment of the run before is no moment of this one."""
-    link.go(run=run_id or None, snapshot=None)
+    """Put a run into the link, or none; without the moment of the run before, and not compared to itself."""
+    other = st.query_params.get("other")
+    link.go(run=run_id or None, snapshot=None, other=None if other == run_id else other)
 
 
 def shown_run() -> Run | None:

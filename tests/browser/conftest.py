@@ -11,9 +11,11 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import psutil
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from fmexplore.data import PROJECT
@@ -23,6 +25,12 @@ from fmexplore.settings import Settings
 
 PATIENCE = 60  # seconds, for anything: the machine may be busy
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+# The name of what has the keyboard's focus, also inside a component.
+FOCUSED = """() => {
+  let focused = document.activeElement;
+  while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
+  return focused?.ariaLabel || focused?.textContent || "";
+}"""
 # What is shown below the chart, and a text of it.
 VIEWS = {"Confusion so far": "Most often,", "Layers": "The layer table of the next", "Earlier runs": "Load a run from"}
 MAC_APPS = [f"/Applications/{name}.app/Contents/MacOS/{name}" for name in ("Chromium", "Google Chrome")]
@@ -104,7 +112,8 @@ class Server:
 
     def close(self) -> None:
         """Leave no process behind."""
-        workers = self.workers()
+        assert self._process
+        workers = [*self.workers(), *psutil.Process(self._process.pid).children(recursive=True)]  # and the analyst
         self.kill()
         for worker in {*workers, *self.workers()}:
             try:
@@ -198,6 +207,74 @@ class Tab:
     @property
     def chart(self) -> Locator:
         return self.main.locator("canvas").first
+
+    # --- the matrix and its images ---
+
+    def cell(self, true: str, said: str) -> Locator:
+        """The button of a cell of the confusion matrix."""
+        return self.main.get_by_role("button", name=f"true {true}, predicted {said}: ")
+
+    def count(self, true: str, said: str) -> int:
+        """How many images a cell says that it holds."""
+        return int(re.search(r": (\d+) images", self.cell(true, said).get_attribute("aria-label") or "")[1])
+
+    @property
+    def images(self) -> Locator:
+        """The buttons of all galleries."""
+        return self.main.locator("button.item")
+
+    @property
+    def labels(self) -> list[str]:
+        """What the images in the galleries are called."""
+        return self.images.evaluate_all("all => all.map((each) => each.ariaLabel)")
+
+    @property
+    def card(self) -> Locator:
+        return self.main.locator(".card")
+
+    @property
+    def focused(self) -> str:
+        return self.page.evaluate(FOCUSED)
+
+    def focus(self, name: str | re.Pattern) -> "Tab":
+        """Wait until what is called so, from its beginning, has the keyboard's focus."""
+        wait_for(lambda: re.match(name, self.focused))
+        return self
+
+    def keys(self, *keys: str) -> "Tab":
+        for key in keys:
+            self.page.keyboard.press(key)
+        return self
+
+    def tab_to(self, name: str | re.Pattern) -> "Tab":
+        """Press Tab until what is called so, from its beginning, has the focus."""
+        for _ in range(60):
+            if re.match(name, self.focused):
+                return self
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"Tab does not lead to {name}, but to {self.focused}")
+
+    def at(self, **query: object) -> "Tab":
+        """Wait until the link says exactly this."""
+        wanted = {name: str(value) for name, value in query.items()}
+        wait_for(lambda: self.query == wanted)
+        return self
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What the link says after the page."""
+        return dict(parse_qsl(self.page.evaluate("location.search.slice(1)")))
+
+    def violations(self) -> list[str]:
+        """What axe finds that is serious."""
+        # Streamlit's navigation has a <div> between its <ul> and <li> (rules list, listitem).
+        found = Axe().run(self.page, {"exclude": [["[data-testid=stSidebarNavItems]"]]}).response["violations"]
+        return [
+            f"{violation['id']} ({violation['impact']}): {node['target']} {node['html'][:200]}"
+            for violation in found
+            if violation["impact"] in ("serious", "critical")
+            for node in violation["nodes"]
+        ]
 
 
 def wait_for(found: Callable[[], object]) -> None:

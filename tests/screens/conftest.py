@@ -75,6 +75,10 @@ class Page:
         """The components of that kind on the page."""
         return [each for each in self.at.get("bidi_component") if each.proto.component_name == f"fmexplore_{name}"]
 
+    def has(self, key: str) -> bool:
+        """Whether there is a widget or component with this key."""
+        return any(getattr(each, "key", None) == key for each in self.at.main)
+
     def given(self, key: str) -> dict:
         """What the component with that key is given to show."""
         return json.loads(self.at.get_by_key(key).proto.json)
@@ -180,8 +184,6 @@ class Desk:
 def _forget() -> None:
     st.cache_resource.clear()
     st.cache_data.clear()
-    analyses._data.cache_clear()  # another test's data set
-    analyses._build.cache_clear()
 
 
 @pytest.fixture
@@ -288,7 +290,8 @@ def make_run(store, tiny, labels_of):
             run.append_metrics(report)
             run.append_metrics({**report, "kind": "epoch", "validation_accuracy": 0.8, "confusion": confusion})
         if weights == "random":
-            run.write_weights({key: value.numpy() for key, value in networks.build(config.model).state_dict().items()})
+            drawn = networks.build(config.model).state_dict()
+            run.write_weights({key: np.ascontiguousarray(value.numpy()) for key, value in drawn.items()})
         elif weights:
             shapes = models.tensor_shapes(models.summarize(config.model))
             run.write_weights({key: np.zeros(shape, np.float32) for key, shape in shapes.items()})

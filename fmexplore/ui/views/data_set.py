@@ -8,7 +8,7 @@ from fmexplore.figures import pixel_histogram
 from fmexplore.ui import cache, link, shown, state, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.views.image_card import image_card
-from fmexplore.ui.views.images import HEIGHT, PAGE, choose_order, choose_page, way_through
+from fmexplore.ui.views.images import HEIGHT, PAGE, choose_order, choose_page, last_opened, way_through
 
 PARTS = {"train": "Training, 60,000", "test": "Test, 10,000"}
 PART_WORDS = {"train": "training images", "test": "test images"}
@@ -19,11 +19,11 @@ BINS = 32
 
 def data_set() -> None:
     cache.analyst()
-    part = _choice("split", tuple(PARTS)) or "train"
+    selection = link.read_link(splits=tuple(PARTS), names=("split", "image"))
+    part = selection.split or "train"
     chosen = _choice("class", tuple(map(str, range(len(CLASS_NAMES)))))
     label = None if chosen is None else int(chosen)
-    selection, split = link.read_link(), cache.dataset().part(part)
-    image = selection.image
+    split, image = cache.dataset().part(part), selection.image
     for problem in selection.problems:
         st.warning(widgets.unlinked(problem))
     if image is not None and image >= len(split):
@@ -32,7 +32,7 @@ def data_set() -> None:
     _controls(part, label, split)
     if image is not None:
         of = int(split.labels[image])
-        numbers = np.flatnonzero(split.labels == label) if label == of else np.array([image])
+        numbers = in_order(part, of) if label == of else np.array([image])
         with st.container(key="figure_first"):
             left, right = st.columns([52, 48], gap="large")
         with left, widgets.boundary():
@@ -52,6 +52,7 @@ def data_set() -> None:
             _summary(part, label)
     else:
         _all_classes(part)
+    last_opened()  # the card stands beside the images here, so none waits for the focus
 
 
 def _choice(name: str, known: tuple[str, ...]) -> str | None:
@@ -129,16 +130,12 @@ def _all_classes(part: str) -> None:
 
 
 def _one_class(part: str, label: int, image: int | None = None) -> None:
-    split = cache.dataset().part(part)
-    numbers = np.flatnonzero(split.labels == label)
+    split, numbers = cache.dataset().part(part), in_order(part, label)
     st.subheader(f"All {len(numbers):,} {widgets.plural(label)} among the {PART_WORDS[part]}", anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
-        order = choose_order(ORDERS, "data_order")
-        page = choose_page(len(numbers), f"data_{part}_{label}")
-    ordered = numbers if order == ORDERS[0] else numbers[by_distance(part, label)]
-    if order == ORDERS[2]:
-        ordered = ordered[::-1]
-    chosen = ordered[(page - 1) * PAGE : page * PAGE]
+        choose_order(ORDERS, "data_order")
+        page = choose_page(len(numbers), f"data_{part}_{label}", np.flatnonzero(numbers == image))
+    chosen = numbers[(page - 1) * PAGE : page * PAGE]
     items = [Item(int(n), str(n), f"{CLASS_NAMES[label]} {n}") for n in chosen]
     gallery(
         split.images[chosen],
@@ -148,6 +145,15 @@ def _one_class(part: str, label: int, image: int | None = None) -> None:
         height=HEIGHT,
         current=image,
     )
+
+
+def in_order(part: str, label: int) -> np.ndarray:
+    """The numbers of a class's images in the chosen order."""
+    numbers = np.flatnonzero(cache.dataset().part(part).labels == label)
+    order = st.session_state.get("data_order", ORDERS[0])
+    if order == ORDERS[0]:
+        return numbers
+    return numbers[by_distance(part, label)][:: 1 if order == ORDERS[1] else -1]
 
 
 def _summary(part: str, label: int) -> None:

@@ -1,7 +1,7 @@
 """Images of a selection: all of them in a gallery with pages, or one of them on its card."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import streamlit as st
@@ -40,9 +40,7 @@ def images_or_card(
     """
     by = ORDERS[st.session_state.get("images_order", next(iter(ORDERS)))] if sortable else "number"
     ordered = order_images(shown.predictions, positions, by)
-    here = shown.position(image)
-    if image is not None and here is None:
-        st.warning(f"Image {image:,} is not among the {len(shown.numbers):,} {shown.words}: choose another one.")
+    here = find_image(shown, image)
     if here is not None:
         way, near = way_through(shown.numbers[ordered], int(shown.numbers[here]), back)
         image_card(shown.run, shown.part, int(shown.numbers[here]), shown.predictions.logits[here], way, near)
@@ -52,10 +50,11 @@ def images_or_card(
     title()
     if not len(ordered):
         return
+    last = last_opened()
     with st.container(horizontal=True, vertical_alignment="center"):
         if sortable and len(ordered) > 1:
             choose_order(tuple(ORDERS), "images_order")
-        page = choose_page(len(ordered), key)
+        page = choose_page(len(ordered), key, np.flatnonzero(shown.numbers[ordered] == last))
     chosen = ordered[(page - 1) * PAGE : page * PAGE]
     one_class = len(np.unique(shown.predictions.predicted[positions])) == 1
 
@@ -72,7 +71,7 @@ def images_or_card(
         lambda number: link.go(image=number),
         size=56 if one_class else 72,
         height=HEIGHT,
-        current=st.session_state.pop("last_image", None),
+        current=last,
         focus=True,
     )
 
@@ -84,11 +83,27 @@ def choose_order(orders: tuple[str, ...], key: str) -> str:
     )
 
 
-def choose_page(count: int, key: str) -> int:
-    """Which page of `count` images is shown, from 1; asked for where there are several."""
+def find_image(shown: Shown, number: int | None) -> int | None:
+    """The position of the image that the link names; that it is not there is told."""
+    here = shown.position(number)
+    if number is not None and here is None:
+        st.warning(f"Image {number:,} is not among the {len(shown.numbers):,} {shown.words}: choose another one.")
+    return here
+
+
+def last_opened() -> int | None:
+    """The number of the image whose card was closed just now: it gets the keyboard's focus, once."""
+    return st.session_state.pop("last_image", None)
+
+
+def choose_page(count: int, key: str, places: Sequence[int] | np.ndarray = ()) -> int:
+    """Which page of `count` images is shown, from 1, asked for where there are several; it turns to a new place."""
     pages = math.ceil(count / PAGE)
     if pages < 2:
         return 1
+    if len(places) and st.session_state.get(f"turned_{key}") != int(places[0]):  # else nobody could leave its page
+        st.session_state[f"turned_{key}"] = int(places[0])
+        st.session_state[f"page_{key}"] = int(places[0]) // PAGE + 1
     return min(st.pagination(pages, key=f"page_{key}", persist_state="session", width="stretch"), pages)
 
 

@@ -11,7 +11,7 @@ from fmexplore.ui.components.confusion_grid import Picked
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.link import Link
 from fmexplore.ui.shown import Shown
-from fmexplore.ui.views.images import images_or_card
+from fmexplore.ui.views.images import find_image, images_or_card, last_opened
 
 EACH = 14
 
@@ -114,7 +114,8 @@ def _extremes(now: Shown, selection: Link, first: int, second: int) -> None:
             ),
         ]
     everything = np.concatenate([positions for _, positions in groups])
-    if now.position(selection.image) is not None:
+    last = last_opened()
+    if find_image(now, selection.image) is not None:
         images_or_card(now, everything, selection.image, lambda: None, "pair", "Back to the pair", sortable=False)
         return
     for place, (title, positions) in enumerate(groups):
@@ -127,5 +128,11 @@ def _extremes(now: Shown, selection: Link, first: int, second: int) -> None:
             for p in positions
         ]
         gallery(
-            now.source.images[now.numbers[positions]], items, f"pair_{place}", lambda n: link.go(image=n), label=title
+            now.source.images[now.numbers[positions]],
+            items,
+            f"pair_{place}",
+            lambda n: link.go(image=n),
+            current=last,
+            focus=True,
+            label=title,
         )

@@ -14,7 +14,7 @@ from fmexplore.ui import cache, link, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.link import Link
 from fmexplore.ui.shown import Shown
-from fmexplore.ui.views.images import HEIGHT, images_or_card
+from fmexplore.ui.views.images import HEIGHT, find_image, images_or_card
 
 LABELS, PAIRS = "Labels it contradicts", "Twins in training and test"
 MOST_PAIRS, MOST_KINDS = 60, 10
@@ -49,8 +49,6 @@ def _labels(now: Shown, selection: Link) -> None:
             "that the network does not know: look at them."
             + (" It has learnt these labels, so it doubts few." if seen else "")
         )
-        if not len(positions):
-            return
 
         def caption(position: int) -> str:
             label, said = now.predictions.labels[position], now.predictions.predicted[position]
@@ -60,7 +58,7 @@ def _labels(now: Shown, selection: Link) -> None:
             now, positions, None, lambda: None, f"doubt_{now.run.id}_{now.split}", sortable=False, caption=caption
         )
     with right, widgets.boundary():
-        if now.position(selection.image) is None:
+        if find_image(now, selection.image) is None:
             _commonest(now, positions)
         else:
             images_or_card(now, positions, selection.image, lambda: None, "doubt", "Close", sortable=False)
@@ -68,6 +66,8 @@ def _labels(now: Shown, selection: Link) -> None:
 
 def _commonest(now: Shown, positions: np.ndarray) -> None:
     """Which labels are doubted most often."""
+    if not len(positions):
+        return
     pairs = Counter(zip(now.predictions.labels[positions], now.predictions.predicted[positions], strict=True))
     rows = [
         {"Label": CLASS_NAMES[label], "Looks like": CLASS_NAMES[said], "Images": count}
@@ -127,7 +127,7 @@ def _twins(now: Shown, selection: Link) -> None:
             current=selection.image,
         )
     with right, widgets.boundary():
-        if now.split == "test" and now.position(selection.image) is not None:
+        if now.split == "test" and find_image(now, selection.image) is not None:
             images_or_card(now, closest, selection.image, lambda: None, "twins", "Close", sortable=False)
         else:
             st.markdown("**Why it matters**")

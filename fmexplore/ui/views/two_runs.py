@@ -41,7 +41,7 @@ def two_runs(now: Shown, selection: Link) -> None:
             key="other_run",
             on_change=lambda: link.go(other=st.session_state.other_run, image=None),
         )
-        second = shown.show(others[chosen], now.split, shown.Moment(None, "the finished network"))
+        second = shown.show(others[chosen], now.split, shown.moments(others[chosen], now.split)[-1])
         if not np.array_equal(second.numbers, now.numbers):
             st.info("The two were validated on different images: compare them on the test images.")
             return
@@ -69,7 +69,7 @@ def _others(now: Shown) -> list[Run]:
         try:
             located = shown.locate(run, now.split, cache.dataset())
             same = located is not None and located[0] == now.part and len(located[1]) == len(now.numbers)
-            if run != now.run and same and not run.status.active and now.split in shown.splits(run):
+            if run != now.run and same and not run.status.active and shown.moments(run, now.split):
                 usable.append(run)
         except FMExploreError:
             continue
