@@ -18,8 +18,8 @@ Metric = Literal["euclidean", "cosine", "manhattan", "correlation"]
 def principal_axes(points: np.ndarray, dimensions: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean `(width,)`, axes `(dimensions, width)` and the share of the variance along each, the largest first.
 
-    Fewer where the points `(n, width)` are narrower. The largest entry of an axis is positive, so that equal points
-    have equal axes.
+    Fewer where the points `(n, width)` are narrower; with fewer points than axes the last are zero. The largest entry
+    of an axis is positive, so that equal points have equal axes.
     """
     points = points.astype(np.float32, copy=False)
     mean = points.mean(0, dtype=np.float64).astype(np.float32)
@@ -29,6 +29,8 @@ def principal_axes(points: np.ndarray, dimensions: int) -> tuple[np.ndarray, np.
     components = vectors[:, ::-1].T[:dimensions]
     if wide:
         components = components @ centred / np.sqrt(np.maximum(values[::-1][:dimensions, None], 1e-12))
+        missing = min(dimensions, points.shape[1]) - len(components)
+        components, values = np.pad(components, ((0, missing), (0, 0))), np.pad(values, (missing, 0))
     largest = np.take_along_axis(components, np.abs(components).argmax(1)[:, None], 1)
     shares = values[::-1][:dimensions].clip(0) / max(values.sum(), 1e-30)
     return mean, np.ascontiguousarray(components * np.where(largest < 0, -1, 1), np.float32), shares

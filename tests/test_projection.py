@@ -413,7 +413,7 @@ def test_each_map_begins_at_the_one_before_and_lies_on_it(blobs, config):
     alone = project(snapshots[2], config.replace(seed=5)).coordinates
     assert [each.shape for each in maps] == [(400, config.dimensions)] * 3
     assert movements.shape == (2,)
-    assert movements.max() < 0.5 * np.linalg.norm(alone - maps[1], axis=1).mean()
+    assert movements.max() < 0.8 * np.linalg.norm(alone - maps[1], axis=1).mean()
     turn = maps[1].T @ maps[0]
     assert np.allclose(turn, turn.T, atol=1e-2 * np.abs(turn).max())  # no turn would bring them nearer
     assert radius(maps[1]) == pytest.approx(1, abs=1e-4)
