@@ -5,16 +5,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fmexplore.config import TrainConfig
 from fmexplore.confusion import confusion_matrix
 from fmexplore.data import CLASS_NAMES
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation import Predictions
-from fmexplore.run import Run
+from fmexplore.features import locate_images
+from fmexplore.projection import ProjectionConfig
+from fmexplore.run import Arrays, Run
 from fmexplore.ui import cache, shown
 from fmexplore.ui.components.scatter import Frame, Points
 
 TEST_FIRST = 60_000  # the id of the first test image; a training image's id is its number
 MOST_CORNERS = 80
+
+
+@dataclass(frozen=True)
+class Source:
+    """Images of a split as a layer of a run sees them; without a run, as pixels."""
+
+    run: Run | None
+    layer: str
+    split: str
 
 
 @dataclass(frozen=True)
@@ -57,7 +69,9 @@ class Selection:
         if self.outline:
             corners = "_".join(f"{x:.4g}~{y:.4g}" for x, y in self.outline)
             return f"o{corners}" + (f"h{''.join(map(str, self.hidden))}" if self.hidden else "") + "e" * self.errors
-        return "".join(f"{name}{value}" for name, value in (("t", self.label), ("p", self.predicted)) if value is not None)
+        return "".join(
+            f"{name}{value}" for name, value in (("t", self.label), ("p", self.predicted)) if value is not None
+        )
 
     def find(self, coordinates: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
         """Positions of the selected images; an outline holds only on a flat map."""
@@ -79,7 +93,7 @@ def read_selection(text: str | None) -> Selection:
     """The selection that the link asks for; an empty one where it makes no sense."""
     number = r"-?\d{1,4}(?:\.\d{1,6})?(?:e-?\d{1,2})?"
     if match := re.fullmatch(rf"o({number}~{number}(?:_{number}~{number})*)(?:h(\d{{1,10}}))?(e?)", text or ""):
-        corners = [tuple(map(float, corner.split("~"))) for corner in match[1].split("_")]
+        corners = [(float(x), float(y)) for x, y in (corner.split("~") for corner in match[1].split("_"))]
         if 3 <= len(corners) <= MOST_CORNERS:
             return Selection(tuple(corners), tuple(map(int, match[2] or "")), bool(match[3]))
     if text and (match := re.fullmatch(r"(?:t(\d))?(?:p(\d))?", text)):
@@ -127,13 +141,30 @@ class Mapped:
         return Points(self.ids, self.labels, (self.outputs.frame(self.coordinates),))
 
     def position(self, image_id: int | None) -> int | None:
-        found = np.flatnonzero(self.ids == image_id) if image_id is not None else ()
+        if image_id is None:
+            return None
+        found = np.flatnonzero(self.ids == image_id)
         return int(found[0]) if len(found) else None
 
     def matrix(self, positions: np.ndarray) -> np.ndarray:
         """The confusion matrix of some of the images."""
         known = positions[self.outputs.known[positions]]
         return confusion_matrix(self.labels[known], self.predicted[known])
+
+
+def read_map(source: Source, config: ProjectionConfig) -> Mapped | None:
+    """The map with exactly these settings, if it is kept."""
+    arrays = cache.projection(source.run, source.layer, source.split, config)
+    return None if arrays is None else as_map(source, arrays)
+
+
+def as_map(source: Source, arrays: Arrays) -> Mapped:
+    """The map of which an analysis has given `coordinates` and `index`."""
+    peeks = source.split == "validation" and source.run is not None and source.run.config.training.peeks
+    part = "test" if peeks else source.split
+    ids = ids_of(arrays["index"].astype(int), part)
+    coordinates = arrays["coordinates"].astype(np.float32)
+    return Mapped(source.run, source.layer, source.split, coordinates, ids, outputs_of(source.run, ids))
 
 
 def ids_of(index: np.ndarray, part: str) -> np.ndarray:
@@ -154,9 +185,12 @@ def outputs_of(run: Run | None, ids: np.ndarray) -> Outputs:
     """What is kept of a run's predictions for these images."""
     data = cache.dataset()
     is_test = ids >= TEST_FIRST
-    labels = np.where(is_test, data.test.labels[np.where(is_test, ids - TEST_FIRST, 0)], data.train.labels[np.where(is_test, 0, ids)])
+    labels = np.empty(len(ids), np.uint8)
+    labels[is_test], labels[~is_test] = data.test.labels[ids[is_test] - TEST_FIRST], data.train.labels[ids[~is_test]]
     logits = np.full((len(ids), 10), np.nan, np.float32)
-    for split in ("train", "validation", "test") if run else ():
+    for split in ("train", "validation", "test"):
+        if run is None:
+            break
         try:
             located, predictions = shown.locate(run, split, data), cache.predictions(run, split)
         except FMExploreError:
@@ -167,7 +201,7 @@ def outputs_of(run: Run | None, ids: np.ndarray) -> Outputs:
         place = np.searchsorted(there, ids).clip(0, len(there) - 1)
         hit = there[place] == ids
         logits[hit] = predictions.logits[place[hit]]
-    return Outputs(logits, labels.astype(np.uint8))
+    return Outputs(logits, labels)
 
 
 # --- numbers in links ------------------------------------------------------------------------------------------------
@@ -183,6 +217,20 @@ def id_in_link(now: Mapped, number: int | None) -> int | None:
     if number is None or now.split == "all":
         return number
     return number + TEST_FIRST if len(now.ids) and now.ids[0] >= TEST_FIRST else number
+
+
+def rows_of(now: Mapped, count: int) -> np.ndarray:
+    """Which of a split's `count` images are on the map, by their places in it."""
+    if len(now.ids) == count:
+        return np.arange(count)
+    everyone = outputs_index(now)
+    return np.searchsorted(everyone, index_of(now))
+
+
+def outputs_index(now: Mapped) -> np.ndarray:
+    """The numbers of all images of the map's split."""
+    training = now.run.config.training if now.run else TrainConfig()
+    return locate_images(cache.dataset(), now.split, training.validation, training.validation_share)[0]
 
 
 def index_of(now: Mapped) -> np.ndarray:

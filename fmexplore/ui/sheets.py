@@ -39,4 +39,3 @@ def _make(name: str) -> None:
             path = FOLDER / f"{name}{first + number:02d}.png"
             if not path.exists():
                 write_bytes(path, encode_sheet(images[number * SIDE**2 : (number + 1) * SIDE**2], SIDE))
-

@@ -1,46 +1,38 @@
 """The Embeddings page: the map, what is selected on it, and the choice of the other views."""
 
-from collections.abc import Callable
-
 import numpy as np
 import streamlit as st
 
 from fmexplore.analyst import Question
 from fmexplore.data import CLASS_NAMES
-from fmexplore.errors import FMExploreError, RunNotFound
+from fmexplore.errors import RunNotFound
 from fmexplore.features import PIXELS
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
 from fmexplore.ui import cache, link, mapped, state, widgets
-from fmexplore.ui.components.gallery import picture_sheet
-from fmexplore.ui.components.scatter import mark, scatter
-from fmexplore.ui.mapped import Mapped, Selection
-from fmexplore.ui.sheets import sheet_address
+from fmexplore.ui.components.scatter import mark
+from fmexplore.ui.mapped import Mapped, Source, as_map, read_map
+from fmexplore.ui.views.map_canvas import draw_map, map_name
 from fmexplore.ui.views.map_selection import selection_panel
-from fmexplore.ui.views.map_settings import METHODS, Source, choose_config, choose_source
+from fmexplore.ui.views.map_settings import METHODS, SPLITS, choose_config, choose_source
 from fmexplore.ui.views.map_trust import trust_line, trust_view
 from fmexplore.ui.views.maps_compared import over_time, side_by_side
 
 MAP = "map"
-VIEWS: dict[str, tuple[str, Callable[[Mapped, ProjectionConfig], None] | None]] = {
-    MAP: ("Map", None),
-    "pair": ("Side by side", side_by_side),
-    "time": ("Over the run", over_time),
-    "trust": ("How far to trust it", trust_view),
-}
+VIEWS = {MAP: "Map", "pair": "Side by side", "time": "Over the run", "trust": "How far to trust it"}
 POLL_SECONDS = 0.5
 
 
 def embeddings() -> None:
     cache.analyst()
-    selection = link.read_link(tuple(VIEWS), splits=("test", "validation", "train", "all"))
+    selection = link.read_link(tuple(VIEWS), tuple(SPLITS), ("view", "image"))
     for problem in selection.problems:
         st.warning(widgets.unlinked(problem))
     run = _usable_run()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.session_state["map_view"] = selection.view
         st.segmented_control(
-            "View", list(VIEWS), format_func=lambda view: VIEWS[view][0], key="map_view", required=True,
+            "View", list(VIEWS), format_func=VIEWS.__getitem__, key="map_view", required=True,
             label_visibility="collapsed",
             on_change=lambda: link.go(view=None if st.session_state.map_view == MAP else st.session_state.map_view),
         )  # fmt: skip
@@ -81,21 +73,6 @@ def _usable_run() -> Run | None:
 # --- finding or making the map ---------------------------------------------------------------------------------------
 
 
-def read_map(source: Source, config: ProjectionConfig) -> Mapped | None:
-    """The map with exactly these settings, if it is kept."""
-    arrays = cache.projection(source.run, source.layer, source.split, config)
-    if arrays is None:
-        return None
-    part = "test" if source.split == "test" or _peeks(source) else "train"
-    ids = mapped.ids_of(arrays["index"].astype(int), part if source.split != "all" else "all")
-    outputs = mapped.outputs_of(source.run, ids)
-    return Mapped(source.run, source.layer, source.split, arrays["coordinates"].astype(np.float32), ids, outputs)
-
-
-def _peeks(source: Source) -> bool:
-    return source.split == "validation" and bool(source.run) and source.run.config.training.peeks
-
-
 def _find_map(source: Source, config: ProjectionConfig) -> Mapped | None:
     """The map, or the last one of its kind marked as stale, or what there is while it is computed."""
     kind = f"{source}{config.method}"
@@ -129,9 +106,7 @@ def _find_map(source: Source, config: ProjectionConfig) -> Mapped | None:
 
 
 def _ask(source: Source, config: ProjectionConfig) -> Question:
-    return cache.analyst().ask(
-        "project_images", run=source.run, layer=source.layer, split=source.split, config=config
-    )
+    return cache.analyst().ask("project_images", run=source.run, layer=source.layer, split=source.split, config=config)
 
 
 def _watch(question: Question, source: Source, config: ProjectionConfig) -> None:
@@ -150,11 +125,7 @@ def _watch(question: Question, source: Source, config: ProjectionConfig) -> None
         if st.button("Give up"):
             question.cancel()
     if question.partial is not None:
-        arrays = question.partial
-        ids = mapped.ids_of(arrays["index"], "all" if source.split == "all" else "test" if source.split == "test" else "train")
-        outputs = mapped.outputs_of(source.run, ids)
-        now = Mapped(source.run, source.layer, source.split, arrays["coordinates"], ids, outputs)
-        draw_map(now, "watch", f"{source}{config.key()}")
+        draw_map(as_map(source, question.partial), "watch", f"{source}{config.key()}")
         return
     first = read_map(source, ProjectionConfig(method="pca", dimensions=config.dimensions, sample=config.sample))
     if first:
@@ -165,23 +136,6 @@ def _watch(question: Question, source: Source, config: ProjectionConfig) -> None
 
 
 # --- the map ---------------------------------------------------------------------------------------------------------
-
-
-def draw_map(now: Mapped, key: str, name: str, group: str = "embeddings") -> None:
-    """One map; a click opens an image, an outline selects."""
-
-    def pick(image_id: int) -> None:
-        link.go(image=mapped.number_in_link(now, image_id))
-
-    def select(event: dict) -> None:
-        outline = tuple((float(x), float(y)) for x, y in event["polygon"])
-        chosen = Selection(outline, tuple(event["hidden"]), bool(event["errors"]))
-        link.go(selected=chosen.text() if chosen else None, image=None)
-
-    def want(image_id: int) -> None:
-        st.session_state.setdefault("pictures_wanted", {})[int(image_id)] = picture_sheet(mapped.image_of(int(image_id))[None], 1)
-
-    scatter(now.points(), name, group, f"scatter_{key}", sheet_address(), pick, select, want)
 
 
 def _map(now: Mapped, config: ProjectionConfig, number: int | None) -> None:
@@ -197,7 +151,7 @@ def _map(now: Mapped, config: ProjectionConfig, number: int | None) -> None:
         left, right = st.columns([64, 36], gap="large")
     with left:
         st.subheader(finding(now), anchor=False)
-        name = f"{now.layer}{now.split}{config.key()}{now.run.weights_digest if now.run else ''}"
+        name = map_name(now, config)
         draw_map(now, "main", name)
         trust_line(now, config)
     near = np.zeros(0, int)
@@ -217,14 +171,15 @@ def _map(now: Mapped, config: ProjectionConfig, number: int | None) -> None:
 
 
 def finding(now: Mapped) -> str:
-    """The map in a sentence: which two classes share most neighbourhoods, judged by their nearest centres."""
-    centres = np.array([now.coordinates[now.labels == label].mean(0) if (now.labels == label).any() else np.nan * np.zeros(now.coordinates.shape[1]) for label in range(len(CLASS_NAMES))])
-    spread = np.array([np.nanmean(np.linalg.norm(now.coordinates[now.labels == label] - centres[label], axis=1)) if (now.labels == label).any() else np.nan for label in range(len(CLASS_NAMES))])
-    apart = np.linalg.norm(centres[:, None] - centres[None], axis=2) / (spread[:, None] + spread[None])
-    apart[np.diag_indices(len(CLASS_NAMES))] = np.nan
-    what = "their pixels" if now.layer == PIXELS else "the network"
-    if np.isnan(apart).all():
-        return f"{len(now.ids):,} images as {what} has them"
-    one, other = np.unravel_index(np.nanargmin(apart), apart.shape)
-    names = widgets.plural(int(one), start=True), widgets.plural(int(other))
-    return f"{names[0]} and {names[1]} lie most upon each other, as {what} {'have' if now.layer == PIXELS else 'sees'} them"
+    """The map in a sentence: the two classes that lie most upon each other, by their centres and spreads."""
+    classes = [label for label in range(len(CLASS_NAMES)) if (now.labels == label).any()]
+    crowds = [now.coordinates[now.labels == label] for label in classes]
+    centres = np.array([crowd.mean(0) for crowd in crowds])
+    spreads = np.array([np.linalg.norm(crowd - centre, axis=1).mean() for crowd, centre in zip(crowds, centres)])
+    who = "As pixels" if now.layer == PIXELS else "To the network"
+    if len(classes) < 2:
+        return f"{who}: {len(now.ids):,} images of one class"
+    apart = np.linalg.norm(centres[:, None] - centres, axis=2) / (spreads[:, None] + spreads + 1e-9)
+    np.fill_diagonal(apart, np.inf)
+    one, other = (classes[place] for place in np.unravel_index(apart.argmin(), apart.shape))
+    return f"{who}, {widgets.plural(one)} and {widgets.plural(other)} lie most upon each other"

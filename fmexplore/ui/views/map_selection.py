@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.data import CLASS_NAMES
-from fmexplore.embedding import neighbours
+from fmexplore.embedding import Metric, neighbours
 from fmexplore.projection import ProjectionConfig
 from fmexplore.ui import cache, link, mapped, shown, state, widgets
 from fmexplore.ui.components.gallery import Item, gallery
@@ -83,7 +83,9 @@ def _gallery(now: Mapped, positions: np.ndarray, title: str, key: str) -> None:
         image_id, label, said = int(now.ids[position]), int(now.labels[position]), int(predicted[position])
         wrong = said != label and said < len(CLASS_NAMES)
         verdict = f", taken for {CLASS_NAMES[said]}" if wrong else ""
-        items.append(Item(image_id, CLASS_NAMES[said if wrong else label], mapped.name_of(image_id, label) + verdict, wrong))
+        items.append(
+            Item(image_id, CLASS_NAMES[said if wrong else label], mapped.name_of(image_id, label) + verdict, wrong)
+        )
     images = np.stack([mapped.image_of(int(image_id)) for image_id in now.ids[chosen]])
     gallery(
         images, items, f"map_gallery_{key}", lambda image_id: link.go(image=mapped.number_in_link(now, image_id)),
@@ -95,7 +97,10 @@ def _mix(now: Mapped, positions: np.ndarray) -> None:
     """Which classes are in the selection, and the cells of the matrix that they come from."""
     counts = np.bincount(now.labels[positions], minlength=len(CLASS_NAMES))
     order = [label for label in np.argsort(-counts, kind="stable") if counts[label]]
-    parts = [f"{widgets.plural(int(label))} {counts[label]:,} ({widgets.percent(counts[label] / len(positions), 0)})" for label in order]
+    parts = [
+        f"{widgets.plural(int(label))} {counts[label]:,} ({widgets.percent(counts[label] / len(positions), 0)})"
+        for label in order
+    ]
     st.markdown("**In it:** " + ", ".join(parts))
     if not now.run or now.split == "all":
         return
@@ -154,7 +159,7 @@ def _one(now: Mapped, positions: np.ndarray, image_id: int) -> np.ndarray:
 
 def _neighbours(now: Mapped, position: int) -> np.ndarray:
     """Ids of its nearest images on this map's own points, drawn there as lines."""
-    metric = st.segmented_control(
+    metric: Metric = st.segmented_control(
         "Neighbours on the map, by distance", ("euclidean", "cosine"), default="euclidean", key="map_metric",
         required=True, persist_state="session",
     )  # fmt: skip

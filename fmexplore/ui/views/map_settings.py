@@ -1,6 +1,5 @@
 """What is mapped and how: the row of controls above the map, and the settings of each method."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -11,19 +10,11 @@ from fmexplore.features import LAST, PIXELS
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
 from fmexplore.ui import link, widgets
+from fmexplore.ui.mapped import Source
 
 METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 SPLITS = {"test": "Test", "validation": "Validation", "train": "Training", "all": "All 70,000"}
 DEFAULT = ProjectionConfig()
-
-
-@dataclass(frozen=True)
-class Source:
-    """Images of a split as a layer of a run sees them; without a run, as pixels."""
-
-    run: Run | None
-    layer: str
-    split: str
 
 
 def layer_names(run: Run | None) -> dict[str, str]:
@@ -94,13 +85,17 @@ def choose_config(method: str) -> ProjectionConfig | None:
         if method == "umap":
             few = "Few: fine detail. Many: the large shape."
             values["neighbours"] = _number("neighbours", "Neighbours", 2, 200, 5, few)
-            values["min_distance"] = _number("min_distance", "Minimum distance", 0.0, 1.0, 0.05, "How dense crowds are.")
+            values["min_distance"] = _number(
+                "min_distance", "Minimum distance", 0.0, 1.0, 0.05, "How dense crowds are."
+            )
             metrics = ("euclidean", "cosine", "manhattan", "correlation")
             values["metric"] = _ask("metric", st.selectbox, "Distance", metrics)
         sample = "How many of the images, drawn by the seed; 0 takes all."
         values["sample"] = _number("sample", "Sample", 0, 70_000, 1000, sample)
         if method != "pca" or values["sample"]:
-            values["seed"] = _number("seed", "Seed", 0, 2**32 - 1, 1, "Another seed gives another map of the same data.")
+            values["seed"] = _number(
+                "seed", "Seed", 0, 2**32 - 1, 1, "Another seed gives another map of the same data."
+            )
     try:
         return ProjectionConfig.parse(values)
     except ConfigError as error:

@@ -1,15 +1,17 @@
 """How far a map can be trusted: figures, the same map from three seeds, and what its distances do not mean."""
 
+import numpy as np
 import streamlit as st
 
 from fmexplore.analyst import Question
+from fmexplore.figures import CLASS_COLORS
 from fmexplore.maps import Trust
 from fmexplore.projection import ProjectionConfig
 from fmexplore.ui import cache, link, widgets
-from fmexplore.ui.components.scatter import thumbnails
-from fmexplore.ui.mapped import Mapped
+from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.mapped import Mapped, Source, as_map, read_map
 
-SEEDS = 3
+SEEDS, MINIATURE = 3, 300
 MEANING = {
     "pca": "Distances along an axis are true, but all other axes are left out: what lies upon each other here may be "
     "far apart in another direction.",
@@ -42,7 +44,10 @@ def trust_view(now: Mapped, config: ProjectionConfig) -> None:
             f"{found.trustworthiness:.3f}",
             "1 where no image has a false neighbour on the map (Venna, Kaski 2001); 0.5 is what a random map has.",
         ),
-        "Neighbours kept": (widgets.percent(found.kept), "Of the nearest in feature space, those that are so on the map."),
+        "Neighbours kept": (
+            widgets.percent(found.kept),
+            "Of the nearest in feature space, those that are so on the map.",
+        ),
         "Same label, in feature space": (
             widgets.percent(found.label_agreement),
             "How many of an image's nearest neighbours have its label.",
@@ -63,25 +68,28 @@ def trust_view(now: Mapped, config: ProjectionConfig) -> None:
     if now.coordinates.shape[1] != 2:
         st.caption("They are shown for flat maps: choose two dimensions.")
         return
-    maps = []
+    pictures, items = [], []
     for seed in range(config.seed, config.seed + SEEDS):
-        other = config.replace(seed=seed)
-        arrays = cache.projection(now.run, now.layer, now.split, other)
-        if arrays is None:
-            question = cache.analyst().ask(
-                "project_images", run=now.run, layer=now.layer, split=now.split, config=other
-            )
-            arrays = widgets.await_answer(question, f"Computing the map of seed {seed}")
-        labels = now.labels if len(arrays["index"]) == len(now.labels) and not config.sample else None
-        maps.append((f"seed {seed}", arrays["coordinates"], arrays["index"], labels))
-    thumbnails([(name, places, _labels(now, index)) for name, places, index, _ in maps], "seeds")
+        source, other = Source(now.run, now.layer, now.split), config.replace(seed=seed)
+        found = read_map(source, other)
+        if found is None:
+            question = cache.analyst().ask("project_images", **vars(source), config=other)
+            found = as_map(source, widgets.await_answer(question, f"Computing the map of seed {seed}"))
+        pictures.append(miniature(found.coordinates, found.labels))
+        items.append(Item(seed, f"seed {seed}", f"The map of seed {seed}"))
+    gallery(np.stack(pictures), items, "seeds", size=MINIATURE, stretch=False, label="The same map from three seeds")
 
 
-def _labels(now: Mapped, index):
-    from fmexplore.ui.mapped import ids_of, outputs_of
-
-    part = "all" if now.split == "all" else "test" if now.ids[0] >= 60_000 else "train"
-    return outputs_of(None, ids_of(index.astype(int), part)).labels
+def miniature(coordinates: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """A small picture of a flat map `(n, 2)` in the colours of the classes, `(side, side, 3) uint8`."""
+    picture = np.full((MINIATURE, MINIATURE, 3), 24, np.uint8)
+    low, high = coordinates.min(0), coordinates.max(0)
+    span = max(float((high - low).max()), 1e-9)
+    places = ((coordinates - (low + high) / 2) / span * (MINIATURE - 8) + MINIATURE / 2).astype(int)
+    colors = np.array([[int(color[at : at + 2], 16) for at in (1, 3, 5)] for color in CLASS_COLORS], np.uint8)
+    for right, down in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        picture[MINIATURE - places[:, 1] - down, places[:, 0] + right] = colors[labels]
+    return picture
 
 
 def _trust(now: Mapped, config: ProjectionConfig) -> Trust:

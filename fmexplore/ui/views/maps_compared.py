@@ -10,16 +10,15 @@ from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Arrays, Run
 from fmexplore.ui import cache, link, mapped, shown, state, widgets
 from fmexplore.ui.components.scatter import Points, mark, scatter
-from fmexplore.ui.mapped import Mapped, Outputs
+from fmexplore.ui.mapped import Mapped, Outputs, Source, read_map
 from fmexplore.ui.sheets import sheet_address
-from fmexplore.ui.views.map_settings import METHODS, Source, layer_names
+from fmexplore.ui.views.map_canvas import draw_map, map_name
 from fmexplore.ui.views.map_selection import selection_panel
+from fmexplore.ui.views.map_settings import METHODS, SPLITS, layer_names
 
 
 def side_by_side(now: Mapped, config: ProjectionConfig) -> None:
     """This map beside that of another layer, another run, or an earlier moment; they share hover and selection."""
-    from fmexplore.ui.views.embeddings import draw_map, read_map
-
     kinds = {"pixels": "its pixels", "layer": "another layer", "run": "another run", "moment": "two moments of the run"}
     if now.run is None:
         kinds = {"run": "a run"}
@@ -51,22 +50,20 @@ def side_by_side(now: Mapped, config: ProjectionConfig) -> None:
     for place, (column, each) in enumerate(zip(columns, (now, second), strict=True)):
         with column:
             st.markdown(f"**{_title(each)}**")
-            name = f"{each.layer}{each.split}{config.key()}{each.run.id if each.run else ''}"
-            draw_map(each, f"pair_{place}", name, "pair")
+            draw_map(each, f"pair_{place}", map_name(each, config), "pair")
     same = np.isin(now.ids, second.ids).mean()
     if same < 1:
         st.caption(f"{widgets.percent(float(same), 0)} of the images are on both maps.")
-    number = link.read_link(("map", "pair", "time", "trust"), ("test", "validation", "train", "all")).image
+    number = link.read_link(splits=tuple(SPLITS), names=("image",)).image
     image_id = mapped.id_in_link(now, number)
     if now.position(image_id) is None:
         image_id = None
     near = np.zeros(0, int)
     if selection or image_id is not None:
         near = selection_panel(now, config, selection, positions, image_id)
-    name = f"{now.layer}{now.split}{config.key()}{now.run.id if now.run else ''}"
     mark(
         "pair", "pair_marks", selected=now.ids[positions].tolist(), focus=image_id, neighbours=near.tolist(),
-        outline=(name, selection.outline),
+        outline=(map_name(now, config), selection.outline),
     )  # fmt: skip
 
 
@@ -123,8 +120,8 @@ def over_time(source: Source, config: ProjectionConfig) -> None:
     if len(moved):
         place = int(moved.argmax())
         st.subheader(
-            f"Most moves between {captions[place]} and {captions[place + 1]}: {widgets.percent(float(moved[place]), 0)} "
-            "of the map's radius on average",
+            f"Most moves between {captions[place]} and {captions[place + 1]}: by "
+            f"{widgets.percent(float(moved[place]), 0)} of the map's radius on average",
             anchor=False,
         )
     part = shown.locate(source.run, "validation", cache.dataset())

@@ -15,7 +15,7 @@ from fmexplore.ui.components import register
 RIGHT, WRONG = "#3b82f6", "#e8590c"
 LOSS_RANGE = 6.0  # nats, from black to bright
 HTML = """<div class="scatter"><div class="bar"></div>
-<div class="board" tabindex="0" role="application" aria-label="Map of images: arrow keys move, + and - zoom, 0 shows all">
+<div class="board" tabindex="0" role="application" aria-label="Map of images: arrows move, + and - zoom, 0 shows all">
 <canvas class="points"></canvas><canvas class="over"></canvas>
 <div class="tip" hidden><canvas width="28" height="28"></canvas><span></span><span></span></div></div>
 <div class="time" hidden><button type="button"></button>
