@@ -160,7 +160,7 @@ def _one(now: Mapped, positions: np.ndarray, image_id: int) -> np.ndarray:
 def _neighbours(now: Mapped, position: int) -> np.ndarray:
     """Ids of its nearest images on this map's own points, drawn there as lines."""
     metric: Metric = st.segmented_control(
-        "Neighbours on the map, by distance", ("euclidean", "cosine"), default="euclidean", key="map_metric",
+        "Neighbours on the map, by distance", ("euclidean", "cosine"), default="euclidean", key="neighbour_distance",
         required=True, persist_state="session",
     )  # fmt: skip
     points = cache.points(now.run, now.layer, now.split)
