@@ -182,6 +182,17 @@ def test_any_image_is_found_by_its_number(app, drawn):
     assert page.set("data_part", "test").at.get_by_key("data_number").max == 159
 
 
+def test_an_image_found_by_its_number_is_among_those_beside_its_card(app, small_pages, drawn):
+    page, numbers = app().open(DATA), np.flatnonzero(drawn.train.labels == drawn.train.labels[639]).tolist()
+    for _ in range(2):
+        page.set("data_number", 639)
+        assert 639 in shown(page)
+        assert page.given("data_gallery")["current"] == 639
+        page.at.get("pagination")[0].set_value(1).run()
+        assert shown(page.whole()) == numbers[:7], "its page can be left"
+        page.go("close")
+
+
 @pytest.mark.parametrize(
     ("split", "number", "last"), [("train", "640", 639), ("test", "160", 159), ("test", "9999999", 159)]
 )
