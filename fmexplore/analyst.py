@@ -20,6 +20,7 @@ from fmexplore.errors import AnalysisFailed, FMExploreError
 from fmexplore.run import Run
 from fmexplore.schema import Schema
 from fmexplore.settings import PROJECT, Settings, child_environment
+from fmexplore.storage import storage_error
 
 IDLE_SECONDS = 1200
 PARTIAL_SECONDS = 0.5  # between two partial results
@@ -32,7 +33,7 @@ class Question:
     def __init__(self, analyst: "Analyst", number: int) -> None:
         self.share, self.message = 0.0, ""
         self.partial: dict | None = None  # arrays, where the analysis has some to show before it ends
-        self.paused = False
+        self.paused, self.askers = False, 1  # how many wait for it: only who is alone should pause or stop it
         self.answer: Future = Future()
         self.process: subprocess.Popen | None = None
         self._analyst, self._number = analyst, number
@@ -46,8 +47,10 @@ class Question:
         return self.answer.result(seconds)
 
     def cancel(self) -> None:
-        """Nobody wants the answer any more: it then fails with AnalysisFailed."""
-        self._analyst.wish("cancel", self._number)
+        """One of those who asked does not want the answer any more; if nobody does, it fails with AnalysisFailed."""
+        self.askers -= 1
+        if self.askers < 1:
+            self._analyst.wish("cancel", self._number)
 
     def pause(self) -> None:
         """Let it wait at its next report, and others take its turn; quick questions do not wait."""
@@ -81,6 +84,7 @@ class Analyst:
         same = repr((name, sorted(arguments.items(), key=lambda item: item[0]))) if _plain(arguments) else ""
         with self._lock:
             if same and (known := self._same.get(same)) and not known.answer.done():
+                known.askers += 1
                 return known
             process = self._start()
             self._count += 1
@@ -115,8 +119,13 @@ class Analyst:
     def _start(self) -> subprocess.Popen:
         if self._process and self._process.poll() is None:
             return self._process
-        self.settings.cache.mkdir(parents=True, exist_ok=True)
-        with open(self.settings.cache / "analyst.log", "wb") as log:
+        path = self.settings.cache / "analyst.log"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            log = open(path, "wb")  # noqa: SIM115 closed below
+        except OSError as error:
+            raise storage_error(path, error) from None
+        with log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "fmexplore.analyst"],
                 cwd=PROJECT,

@@ -127,6 +127,7 @@ class Mapped:
     coordinates: np.ndarray  # (n, 2 or 3) float32
     ids: np.ndarray  # (n,)
     outputs: Outputs
+    stopped: bool = False  # before its time
 
     @property
     def labels(self) -> np.ndarray:
@@ -164,7 +165,8 @@ def as_map(source: Source, arrays: Arrays) -> Mapped:
     part = "test" if peeks else source.split
     ids = ids_of(arrays["index"].astype(int), part)
     coordinates = arrays["coordinates"].astype(np.float32)
-    return Mapped(source.run, source.layer, source.split, coordinates, ids, outputs_of(source.run, ids))
+    stopped = bool(np.any(arrays.get("stopped", False)))
+    return Mapped(source.run, source.layer, source.split, coordinates, ids, outputs_of(source.run, ids), stopped)
 
 
 def ids_of(index: np.ndarray, part: str) -> np.ndarray:

@@ -21,6 +21,7 @@ from fmexplore.ui.views.maps_compared import over_time, side_by_side
 MAP = "map"
 VIEWS = {MAP: "Map", "pair": "Side by side", "time": "Over the run", "trust": "How far to trust it"}
 POLL_SECONDS = 0.5
+FIRST = ProjectionConfig(method="pca")  # what is seen while another map is computed
 
 
 def embeddings() -> None:
@@ -79,60 +80,72 @@ def _find_map(source: Source, config: ProjectionConfig) -> Mapped | None:
     shown: dict = st.session_state.setdefault("maps_shown", {})
     asked: dict[str, Question] = st.session_state.setdefault("maps_asked", {})
     key = f"{source}{config.key()}"
-    if found := read_map(source, config):
+    question = asked.get(key)
+    found = read_map(source, config)
+    if found and not (found.stopped and question and not question.answer.done()):
         shown[kind] = config
         asked.pop(key, None)
+        if found.stopped:
+            _offer("This map was stopped before its time.", source, config)
         return found
     if config.method == "pca":
         widgets.await_answer(_ask(source, config), "Computing the principal axes")
         shown[kind] = config
         return read_map(source, config)
-    question = asked.get(key)
-    stale = read_map(source, shown[kind]) if kind in shown else None
-    if question is None and stale:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.warning("The map below is that of the settings before.")
-            if st.button("Compute it anew", type="primary"):
-                asked[key] = _ask(source, config)
-                st.rerun()
+    if question and question.answer.done():
+        asked.pop(key)
+        if (error := question.answer.exception()) is not None:
+            st.session_state.setdefault("maps_given_up", set()).add(key)
+            st.error(widgets.unlinked(str(error)))
+        question = None
+    before = shown.get(kind) or (FIRST.replace(dimensions=config.dimensions, sample=config.sample, seed=config.seed))
+    stale = read_map(source, before)
+    given_up = key in st.session_state.get("maps_given_up", ())
+    if question is None and ((kind in shown and stale) or given_up):
+        what = "of the settings before" if kind in shown else "on the principal axes"
+        _offer(f"This is the map {what}; the one of these settings is not computed.", source, config)
         return stale
     if question is None:
+        if stale is None:
+            _ask(source, before)  # the principal axes come first, and are looked at meanwhile
         question = asked[key] = _ask(source, config)
-    if question.answer.done():
-        asked.pop(key)
-        question.result()
-    st.fragment(_watch, run_every=POLL_SECONDS)(question, source, config)
+    st.fragment(_watch, run_every=POLL_SECONDS)(question, source, config, before)
     return None
+
+
+def _offer(words: str, source: Source, config: ProjectionConfig) -> None:
+    """Say that the map is not the one that was asked for, and offer to compute that."""
+
+    def compute() -> None:
+        key = f"{source}{config.key()}"
+        st.session_state.get("maps_given_up", set()).discard(key)
+        st.session_state.maps_asked[key] = _ask(source, config)
+
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.warning(words)
+        st.button("Compute it", type="primary", on_click=compute)
 
 
 def _ask(source: Source, config: ProjectionConfig) -> Question:
     return cache.analyst().ask("project_images", run=source.run, layer=source.layer, split=source.split, config=config)
 
 
-def _watch(question: Question, source: Source, config: ProjectionConfig) -> None:
-    """How far the map is, with what there is of it; before that, the two principal axes."""
+def _watch(question: Question, source: Source, config: ProjectionConfig, before: ProjectionConfig) -> None:
+    """How far the map is, with what there is of it; until then, the one before."""
     if question.answer.done():
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(question.share, 1.0), question.message or f"Waiting for {METHODS[config.method]} to begin")
-        paused = st.session_state.get("map_paused") is question
-        if config.method == "tsne" and question.partial is not None:
-            if st.button("Go on" if paused else "Pause"):
-                (question.resume if paused else question.pause)()
-                st.session_state.map_paused = None if paused else question
-            if st.button("Stop here"):
-                question.stop()
-        if st.button("Give up"):
-            question.cancel()
+        if question.partial is not None and question.askers == 1:  # nobody else is kept waiting
+            act, words = (question.resume, "Go on") if question.paused else (question.pause, "Pause")
+            st.button(words, on_click=act)
+            st.button("Stop here", on_click=question.stop, help="Take the map as it is now.")
+        st.button("Give up", on_click=question.cancel)
     if question.partial is not None:
         draw_map(as_map(source, question.partial), "watch", f"{source}{config.key()}")
-        return
-    first = read_map(source, ProjectionConfig(method="pca", dimensions=config.dimensions, sample=config.sample))
-    if first:
-        st.caption(f"Meanwhile, the same images on their principal axes. {METHODS[config.method]} follows.")
-        draw_map(first, "watch", f"{source}pca")
-    else:
-        _ask(source, ProjectionConfig(method="pca", dimensions=config.dimensions, sample=config.sample))
+    elif first := read_map(source, before):
+        st.caption(f"Meanwhile, {METHODS[before.method]}. {METHODS[config.method]} follows.")
+        draw_map(first, "watch", f"{source}{before.key()}")
 
 
 # --- the map ---------------------------------------------------------------------------------------------------------
