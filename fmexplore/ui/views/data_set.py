@@ -8,7 +8,7 @@ from fmexplore.figures import pixel_histogram
 from fmexplore.ui import cache, link, shown, state, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.views.image_card import image_card
-from fmexplore.ui.views.images import HEIGHT, PAGE, choose_order, choose_page, last_opened, way_through
+from fmexplore.ui.views.images import HEIGHT, PAGE, choose_order, choose_page, last_opened, turn_again, way_through
 
 PARTS = {"train": "Training, 60,000", "test": "Test, 10,000"}
 PART_WORDS = {"train": "training images", "test": "test images"}
@@ -96,8 +96,16 @@ def _controls(part: str, label: int | None, split: Split) -> None:
             key="data_number",
             width=160,
             placeholder=f"0 to {len(split) - 1:,}",
-            on_change=lambda: link.go(image=st.session_state.data_number, **{"class": None}),
+            on_change=_find_number,
+            args=(part, split),
         )
+
+
+def _find_number(part: str, split: Split) -> None:
+    number = st.session_state.data_number
+    if number is not None:
+        turn_again(f"data_{part}_{split.labels[number]}")
+    link.go(image=number, **{"class": None})
 
 
 def _all_classes(part: str) -> None:

@@ -107,6 +107,11 @@ def choose_page(count: int, key: str, places: Sequence[int] | np.ndarray = ()) -
     return min(st.pagination(pages, key=f"page_{key}", persist_state="session", width="stretch"), pages)
 
 
+def turn_again(key: str) -> None:
+    """Have `choose_page` turn to its place also if it was the last one too."""
+    st.session_state.pop(f"turned_{key}", None)
+
+
 def way_through(numbers: np.ndarray, number: int, back: str) -> tuple[Way, dict[str, int | None]]:
     """Where an image stands in a list of image numbers, and the numbers before and after it."""
     places = np.flatnonzero(numbers == number)
