@@ -50,7 +50,8 @@ def images_or_card(
     title()
     if not len(ordered):
         return
-    last = last_opened()
+    if (last := last_opened()) is not None:
+        turn_again(key)
     with st.container(horizontal=True, vertical_alignment="center"):
         if sortable and len(ordered) > 1:
             choose_order(tuple(ORDERS), "images_order")
