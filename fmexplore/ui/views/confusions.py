@@ -60,7 +60,8 @@ def confusions() -> None:
     _follow(run)
     look = _controls(run, selection, found)
     with widgets.boundary():
-        now = _look_at(run, selection, found)
+        with st.container():
+            now = _look_at(run, selection, found)
         if selection.view == MATRIX:
             _matrix(now, selection, *look)
         else:
