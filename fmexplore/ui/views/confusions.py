@@ -229,11 +229,11 @@ def _since(now: Shown, before: Shown) -> tuple[np.ndarray, str, str] | None:
     """Positions of what was learnt or forgotten since then, with the words for before and now; None for the marked."""
     learnt, forgotten = learnt_and_forgotten(before.predictions, now.predictions)
     names = {link.MARKED: "Marked", "learnt": f"Learnt: {len(learnt):,}", "forgotten": f"Forgotten: {len(forgotten):,}"}
+    st.session_state.setdefault(link.SINCE, link.MARKED)
     chosen = st.segmented_control(
         f"Since {before.moment.text}",
         list(names),
         format_func=names.__getitem__,
-        default=link.MARKED,
         key=link.SINCE,
         required=True,
         persist_state="session",
