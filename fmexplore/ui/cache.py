@@ -1,6 +1,7 @@
 """What all sessions of a server share, each made once; every cache has a bound."""
 
 import gc
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock, Timer
@@ -22,7 +23,14 @@ from fmexplore.run import Arrays, MetricsReader, Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings, read_settings
 
-WARM_AFTER_SECONDS = 1.5  # the page that wants it comes first
+LATER_SECONDS = 2  # what starts another process waits until the page that caused it is there
+
+
+def later(act: Callable[..., object], *arguments: object) -> None:
+    """Do something in a moment, in the background."""
+    timer = Timer(LATER_SECONDS, act, arguments)
+    timer.daemon = True
+    timer.start()
 
 
 @st.cache_resource(max_entries=1)
@@ -46,9 +54,7 @@ def store() -> RunStore:
 def analyst() -> Analyst:
     """The process for what needs torch, warmed up in the background."""
     made = Analyst(settings())
-    warm = Timer(WARM_AFTER_SECONDS, made.ask, ("warm",))
-    warm.daemon = True
-    warm.start()
+    later(made.ask, "warm")
     return made
 
 

@@ -43,7 +43,7 @@ def _measure_once() -> None:
         except DataError:
             return
         st.session_state.asked_to_measure = True
-        cache.queue().submit("measure")
+        cache.later(cache.queue().submit, "measure")
 
 
 def _run_picker(page) -> None:

@@ -12,6 +12,7 @@ from fmexplore.data import CLASS_NAMES
 from fmexplore.derived import SPLITS
 from fmexplore.ui.components.confusion_grid import Picked
 
+SINCE, MARKED = "since", "marked"  # the choice between the marked images and what was learnt or forgotten
 MOST_DIGITS = 8  # no image and no step has a higher number
 NAMES = ("view", "split", "true", "pred", "image", "snapshot", "other")
 
@@ -84,6 +85,11 @@ def go(**changes: object) -> None:
 def pick(picked: Picked, **changes: object) -> None:
     """Mark cells, a row, a column or, if all are empty, nothing."""
     go(**{"true": None, "pred": None, **cell_parameters(picked)}, image=None, **changes)
+
+
+def show_marked() -> None:
+    """Let a pressed cell be seen, also where what was learnt since a snapshot has been looked at."""
+    st.session_state[SINCE] = MARKED
 
 
 def cell_parameters(picked: Picked) -> dict[str, str]:

@@ -137,7 +137,10 @@ def await_speed() -> None:
 
 
 def await_answer(question: Question, message: str) -> Any:
-    """The answer of the analyst, with a bar while it takes more than a moment. Raises FMExploreError."""
+    """The answer of the analyst, with a bar while it takes more than a moment. Raises FMExploreError.
+
+    Call it in a container that is always there: else all below is mounted anew when the bar has gone.
+    """
     if not question.wait(0.2):
         bar = st.progress(question.share, question.message or message)
         while not question.wait(0.2):

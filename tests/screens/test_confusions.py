@@ -234,13 +234,16 @@ def test_kept_predictions_that_are_damaged_are_computed_again(app, known, desk):
 
 def test_what_a_run_has_learnt_since_replaces_what_was_kept(app, known, drawn, tiny, desk):
     run, _ = known
-    page = app().open(CONFUSIONS, run=run.id)
+    page, doubting = app().open(CONFUSIONS, run=run.id), app().open(CONFUSIONS, run=run.id, view="suspects")
+    before = doubting.images
     network = build(tiny.model, seed=7)
     run.write_weights({name: np.ascontiguousarray(each.numpy()) for name, each in network.state_dict().items()})
     page.run()
-    assert desk.asked == ["predict_split"]
+    doubting.run()
+    assert desk.asked == ["doubt_labels", "predict_split", "doubt_labels"]
     found = predict(network, drawn.test)
     assert sorted(page.images) == np.flatnonzero(~found.right).tolist()
+    assert doubting.images == suspect_labels(found).tolist() != before
 
 
 def broken_config(run: Run) -> str:
@@ -429,6 +432,16 @@ def test_an_image_that_is_not_there_is_said_where_images_are_shown(app, trained,
     page = app().open(CONFUSIONS, run=run.id, view=view, image="640")
     assert page.warnings
     assert VIEWS[view] in page.text
+
+
+def test_lists_of_different_lengths_mark_nothing(app, known):
+    run, predictions = known
+    page = app()
+    for query in ({"true": "6,0", "pred": "0"}, {"true": "6", "pred": "0,6"}):
+        page.open(CONFUSIONS, run=run.id, **query)
+        grid = page.given("confusion_grid")
+        assert (grid["cells"], grid["row"], grid["column"]) == ([], None, None)
+        assert sorted(page.images) == np.flatnonzero(~predictions["test"].right).tolist()
 
 
 def test_of_several_whole_classes_the_first_is_shown(app, known):
@@ -1053,6 +1066,12 @@ def test_the_difference_of_two_matrices_is_drawn_and_its_cells_choose_images(app
     assert page.query == {"run": run.id, "view": "runs", "other": other.id, "true": "6", "pred": "6"}
     only_mine = (mine.labels == 6) & mine.right & ~theirs.right
     assert sorted(page.images) == np.flatnonzero(only_mine).tolist()
+    page.set("who_is_right", "second")
+    only_theirs = (mine.labels == 6) & ~mine.right & theirs.right
+    assert sorted(page.images) == np.flatnonzero(only_theirs).tolist() != [], (
+        "those that theirs has in the cell count too"
+    )
+    page.set("who_is_right", "first")
     page.click("All cells")
     assert page.query == {"run": run.id, "view": "runs", "other": other.id}
 

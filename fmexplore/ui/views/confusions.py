@@ -21,7 +21,7 @@ from fmexplore.ui.views.pair import pair
 from fmexplore.ui.views.suspects import suspects
 from fmexplore.ui.views.two_runs import two_runs
 
-MATRIX, MARKED = "matrix", "marked"
+MATRIX = "matrix"
 VIEWS: dict[str, tuple[str, Callable[[Shown, Link], None]]] = {
     "pair": ("A pair", pair),
     "runs": ("Two runs", two_runs),
@@ -60,7 +60,8 @@ def confusions() -> None:
     _follow(run)
     look = _controls(run, selection, found)
     with widgets.boundary():
-        now = _look_at(run, selection, found)
+        with st.container():
+            now = _look_at(run, selection, found)
         if selection.view == MATRIX:
             _matrix(now, selection, *look)
         else:
@@ -153,7 +154,7 @@ def _matrix(now: Shown, selection: Link, look: Look, order: Order) -> None:
     place = moments.index(now.moment)
 
     def picked(event: dict) -> None:
-        st.session_state.since = MARKED
+        link.show_marked()
         link.pick(link.pick_more(selection.picked, event))
 
     def moved(frame: int) -> None:
@@ -227,13 +228,13 @@ def _selected(now: Shown, selection: Link, before: Shown | None) -> None:
 def _since(now: Shown, before: Shown) -> tuple[np.ndarray, str, str] | None:
     """Positions of what was learnt or forgotten since then, with the words for before and now; None for the marked."""
     learnt, forgotten = learnt_and_forgotten(before.predictions, now.predictions)
-    names = {MARKED: "Marked", "learnt": f"Learnt: {len(learnt):,}", "forgotten": f"Forgotten: {len(forgotten):,}"}
+    names = {link.MARKED: "Marked", "learnt": f"Learnt: {len(learnt):,}", "forgotten": f"Forgotten: {len(forgotten):,}"}
+    st.session_state.setdefault(link.SINCE, link.MARKED)
     chosen = st.segmented_control(
         f"Since {before.moment.text}",
         list(names),
         format_func=names.__getitem__,
-        default=MARKED,
-        key="since",
+        key=link.SINCE,
         required=True,
         persist_state="session",
     )

@@ -45,7 +45,8 @@ def data_set() -> None:
                 place = {"run": run.id, "split": found[0], "image": str(image)}
                 st.page_link(state.CONFUSIONS_PAGE, label="Among its confusions", query_params=place)
     elif label is not None:
-        left, right = st.columns([52, 48], gap="large")
+        with st.container(key="figure_first"):  # the same as beside a card, so that the gallery stays as it is
+            left, right = st.columns([52, 48], gap="large")
         with left, widgets.boundary():
             _one_class(part, label)
         with right, widgets.boundary():

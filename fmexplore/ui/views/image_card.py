@@ -40,15 +40,20 @@ def image_card(
     others = _others(run, part, number, label)
     probabilities = None if predictions is None else predictions.probabilities[0]
     card(image, label, "image_card", go, probabilities, way, history, history_title, others)
-    if run is None or probabilities is None:
-        st.caption("Choose a run to see what its network makes of it." if run is None else "")
+    if run is None:
+        st.caption("Choose a run to see what its network makes of it.")
         return
-    if not usable:
-        st.caption("Its nearest images and where the network looks are shown once the run has ended, with its weights.")
+    if not usable or probabilities is None:
+        why = "is still training" if run.status.active else "has no weights"
+        what = "What the network says," if probabilities is None else "Its"
+        st.caption(
+            f"{widgets.plain(run.title)} {why}. {what} nearest images and where the network looks are shown once the "
+            "run has ended, with its weights."
+        )
         return
-    with widgets.boundary():
+    with st.container(), widgets.boundary():
         _neighbours(run, part, number, label)
-    with widgets.boundary():
+    with st.container(), widgets.boundary():
         _heat(run, part, number, image, label, probabilities)
 
 

@@ -50,26 +50,32 @@ def images_or_card(
     title()
     if not len(ordered):
         return
-    last = last_opened()
+    if (last := last_opened()) is not None:
+        turn_again(key)
     with st.container(horizontal=True, vertical_alignment="center"):
         if sortable and len(ordered) > 1:
             choose_order(tuple(ORDERS), "images_order")
         page = choose_page(len(ordered), key, np.flatnonzero(shown.numbers[ordered] == last))
     chosen = ordered[(page - 1) * PAGE : page * PAGE]
-    one_class = len(np.unique(shown.predictions.predicted[positions])) == 1
+    labels, predicted, right = (
+        values[positions] for values in (shown.predictions.labels, shown.predictions.predicted, shown.predictions.right)
+    )
+    one_cell = (labels == labels[0]).all() and (predicted == predicted[0]).all()
+    # In a column of the matrix all are taken for the same class, and differ in what they are.
+    telling = shown.predictions.labels if (predicted == predicted[0]).all() else shown.predictions.predicted
 
     def words(position: int) -> str:
         sure = widgets.percent(float(shown.predictions.confidence[position]), 0)
-        return sure if one_class else f"{CLASS_NAMES[shown.predictions.predicted[position]]} {sure}"
+        return sure if one_cell else f"{CLASS_NAMES[telling[position]]} {sure}"
 
-    wrong = ~shown.predictions.right & (not one_class)
+    wrong = ~shown.predictions.right & (right.any() or not one_cell)
     items = [Item(int(shown.numbers[p]), (caption or words)(int(p)), shown.sentence(p), bool(wrong[p])) for p in chosen]
     gallery(
         shown.source.images[shown.numbers[chosen]],
         items,
         f"gallery_{key}",
         lambda number: link.go(image=number),
-        size=56 if one_class else 72,
+        size=56 if one_cell else 72,
         height=HEIGHT,
         current=last,
         focus=True,
@@ -101,15 +107,18 @@ def choose_page(count: int, key: str, places: Sequence[int] | np.ndarray = ()) -
     pages = math.ceil(count / PAGE)
     if pages < 2:
         return 1
-    if len(places) and st.session_state.get(f"turned_{key}") != int(places[0]):  # else nobody could leave its page
-        st.session_state[f"turned_{key}"] = int(places[0])
-        st.session_state[f"page_{key}"] = int(places[0]) // PAGE + 1
-    return min(st.pagination(pages, key=f"page_{key}", persist_state="session", width="stretch"), pages)
+    kept: dict = st.session_state.setdefault(f"page_{key}", {"page": 1, "place": None, "turns": 0})
+    if len(places) and kept["place"] != int(places[0]):  # else nobody could leave its page
+        kept |= {"page": int(places[0]) // PAGE + 1, "place": int(places[0]), "turns": kept["turns"] + 1}
+    # A new key for each turn: a widget takes a page from us only when it is new.
+    widget = f"pages_{key}_{kept['turns']}"
+    kept["page"] = st.pagination(pages, default=min(kept["page"], pages), key=widget, width="stretch")
+    return min(kept["page"], pages)
 
 
 def turn_again(key: str) -> None:
     """Have `choose_page` turn to its place also if it was the last one too."""
-    st.session_state.pop(f"turned_{key}", None)
+    st.session_state.get(f"page_{key}", {})["place"] = None
 
 
 def way_through(numbers: np.ndarray, number: int, back: str) -> tuple[Way, dict[str, int | None]]:

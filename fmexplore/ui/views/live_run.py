@@ -224,6 +224,7 @@ def _confusion(run: Run) -> None:
 
 def _open_cell(event: dict) -> None:
     """Remember the cell that was pressed: a callback cannot change the page."""
+    link.show_marked()
     st.session_state.open_cell = link.cell_parameters(link.pick_more(Picked(), event))
 
 

@@ -38,7 +38,8 @@ def suspects(now: Shown, selection: Link) -> None:
 
 
 def _labels(now: Shown, selection: Link) -> None:
-    positions = _doubted(now)
+    with st.container():
+        positions = _doubted(now)
     left, right = st.columns([52, 48], gap="large")
     with left:
         st.subheader(f"{len(positions):,} of {len(now.predictions):,} labels look wrong to the network", anchor=False)
@@ -89,9 +90,10 @@ def _doubted(now: Shown) -> np.ndarray:
 def _twins(now: Shown, selection: Link) -> None:
     """Pairs of a test and a training image, the most alike first."""
     arrays, data = _known_twins(), cache.dataset()
-    if arrays is None or len(arrays["numbers"]) != len(data.test):
-        question = cache.analyst().ask("pair_twins")
-        arrays = widgets.await_answer(question, "Comparing every test image with every training image")
+    with st.container():
+        if arrays is None or len(arrays["numbers"]) != len(data.test):
+            question = cache.analyst().ask("pair_twins")
+            arrays = widgets.await_answer(question, "Comparing every test image with every training image")
     distances, numbers = arrays["distances"], arrays["numbers"]
     closest = np.argsort(distances, kind="stable")[:MOST_PAIRS]
     exact, names = int((distances == 0).sum()), np.array(CLASS_NAMES)

@@ -87,7 +87,7 @@ function paint(board, data, frame) {
       button.textContent = written(value, data);
       button.pick = { cell: [label, said] };
       button.style.background = `color-mix(in srgb, ${color} ${share}%, var(--st-secondary-background-color))`;
-      button.style.color = share > 57 ? "#000" : ""; // where black and white are equally readable in the dark
+      button.style.color = share > 57 ? "#000" : "light-dark(#000, #fff)"; // where black and white are equally readable in the dark
       button.parentElement.className = label === said ? "hit" : "";
       const unit = data.numbers === "counts" ? "" : `, ${value.toFixed(1)} %`;
       button.ariaLabel = `true ${data.names[label]}, predicted ${data.names[said]}: ${count} images${unit}`;
