@@ -1,7 +1,7 @@
 """A map to look at: where images lie, what they are, what the run says of them, and which of them are selected."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -58,6 +58,7 @@ class Selection:
     outline: tuple[tuple[float, float], ...] = ()
     hidden: tuple[int, ...] = ()  # classes that were hidden when it was drawn
     errors: bool = False  # whether only errors were shown
+    map_key: str = ""  # of the settings of the map that it was drawn on
     label: int | None = None
     predicted: int | None = None
 
@@ -67,8 +68,9 @@ class Selection:
     def text(self) -> str:
         """As the link says it; `read_selection` reads it back."""
         if self.outline:
-            corners = "_".join(f"{x:.4g}~{y:.4g}" for x, y in self.outline)
-            return f"o{corners}" + (f"h{''.join(map(str, self.hidden))}" if self.hidden else "") + "e" * self.errors
+            corners = "_".join(f"{x:.6g}~{y:.6g}" for x, y in self.outline)
+            hidden = f"h{''.join(map(str, self.hidden))}" if self.hidden else ""
+            return f"o{corners}{hidden}{'e' * self.errors}" + (f"k{self.map_key}" if self.map_key else "")
         return "".join(
             f"{name}{value}" for name, value in (("t", self.label), ("p", self.predicted)) if value is not None
         )
@@ -91,12 +93,14 @@ class Selection:
 
 def read_selection(text: str | None) -> Selection:
     """The selection that the link asks for; an empty one where it makes no sense."""
-    number = r"-?\d{1,4}(?:\.\d{1,6})?(?:e-?\d{1,2})?"
-    if match := re.fullmatch(rf"o({number}~{number}(?:_{number}~{number})*)(?:h(\d{{1,10}}))?(e?)", text or ""):
+    number = r"-?[0-9]{1,7}(?:\.[0-9]{1,12})?(?:e[+-]?[0-9]{1,2})?"
+    if match := re.fullmatch(
+        rf"o({number}~{number}(?:_{number}~{number})*)(?:h([0-9]{{1,10}}))?(e?)(?:k([0-9a-f]{{10}}))?", text or ""
+    ):
         corners = [(float(x), float(y)) for x, y in (corner.split("~") for corner in match[1].split("_"))]
         if 3 <= len(corners) <= MOST_CORNERS:
-            return Selection(tuple(corners), tuple(map(int, match[2] or "")), bool(match[3]))
-    if text and (match := re.fullmatch(r"(?:t(\d))?(?:p(\d))?", text)):
+            return Selection(tuple(corners), tuple(map(int, match[2] or "")), bool(match[3]), match[4] or "")
+    if text and (match := re.fullmatch(r"(?:t([0-9]))?(?:p([0-9]))?", text)):
         label, predicted = (None if digit is None else int(digit) for digit in match.groups())
         return Selection(label=label, predicted=predicted)
     return Selection()
@@ -127,6 +131,7 @@ class Mapped:
     coordinates: np.ndarray  # (n, 2 or 3) float32
     ids: np.ndarray  # (n,)
     outputs: Outputs
+    config: ProjectionConfig = field(default_factory=ProjectionConfig)
     stopped: bool = False  # before its time
 
     @property
@@ -137,6 +142,12 @@ class Mapped:
     def predicted(self) -> np.ndarray:
         """`(n,)`, 255 where nothing is known."""
         return np.where(self.outputs.known, np.nan_to_num(self.outputs.logits).argmax(1), 255)
+
+    @property
+    def name(self) -> str:
+        """Names the map by all that it depends on."""
+        run = f"{self.run.id}{self.run.weights_digest}" if self.run else ""
+        return f"{run}{self.layer}{self.split}{self.config.key()}"
 
     def points(self) -> Points:
         return Points(self.ids, self.labels, (self.outputs.frame(self.coordinates),))
@@ -156,22 +167,38 @@ class Mapped:
 def read_map(source: Source, config: ProjectionConfig) -> Mapped | None:
     """The map with exactly these settings, if it is kept."""
     arrays = cache.projection(source.run, source.layer, source.split, config)
-    return None if arrays is None else as_map(source, arrays)
+    if arrays is None or not 0 <= arrays["index"].min(initial=0) <= arrays["index"].max(initial=0) < _count(source):
+        return None
+    return as_map(source, arrays, config)
 
 
-def as_map(source: Source, arrays: Arrays) -> Mapped:
-    """The map of which an analysis has given `coordinates` and `index`."""
+def _count(source: Source) -> int:
+    """How many images the numbers of a split may count."""
+    data = cache.dataset()
+    return len(data.train) + len(data.test) if source.split == "all" else len(data.part(_part(source)))
+
+
+def _part(source: Source) -> str:
     peeks = source.split == "validation" and source.run is not None and source.run.config.training.peeks
-    part = "test" if peeks else source.split
-    ids = ids_of(arrays["index"].astype(int), part)
+    return "test" if peeks or source.split == "test" else "train"
+
+
+def as_map(source: Source, arrays: Arrays, config: ProjectionConfig) -> Mapped:
+    """The map of which an analysis has given `coordinates` and `index`."""
+    ids = ids_of(arrays["index"].astype(int), "all" if source.split == "all" else _part(source))
     coordinates = arrays["coordinates"].astype(np.float32)
     stopped = bool(np.any(arrays.get("stopped", False)))
-    return Mapped(source.run, source.layer, source.split, coordinates, ids, outputs_of(source.run, ids), stopped)
+    outputs = outputs_of(source.run, ids)
+    return Mapped(source.run, source.layer, source.split, coordinates, ids, outputs, config, stopped)
 
 
 def ids_of(index: np.ndarray, part: str) -> np.ndarray:
     """Ids of images from their numbers in a part; those of `all` are ids already."""
     return index + TEST_FIRST if part == "test" else index
+
+
+def id_of(part: str, number: int) -> int:
+    return number + TEST_FIRST if part == "test" else number
 
 
 def part_of(image_id: int) -> tuple[str, int]:

@@ -9,11 +9,11 @@ from fmexplore.errors import RunNotFound
 from fmexplore.features import PIXELS
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
-from fmexplore.ui import cache, link, mapped, state, widgets
+from fmexplore.ui import cache, link, state, widgets
 from fmexplore.ui.components.scatter import mark
 from fmexplore.ui.mapped import Mapped, Source, as_map, read_map
-from fmexplore.ui.views.map_canvas import draw_map, map_name
-from fmexplore.ui.views.map_selection import selection_panel
+from fmexplore.ui.views.map_canvas import draw_map
+from fmexplore.ui.views.map_selection import read_marks, selection_panel
 from fmexplore.ui.views.map_settings import METHODS, SPLITS, choose_config, choose_source
 from fmexplore.ui.views.map_trust import trust_line, trust_view
 from fmexplore.ui.views.maps_compared import over_time, side_by_side
@@ -50,11 +50,11 @@ def embeddings() -> None:
         if found is None:
             return
         if selection.view == "pair":
-            side_by_side(found, config)
+            side_by_side(found, selection.image)
         elif selection.view == "trust":
-            trust_view(found, config)
+            trust_view(found)
         else:
-            _map(found, config, selection.image)
+            _map(found, selection.image)
 
 
 def _usable_run() -> Run | None:
@@ -142,34 +142,26 @@ def _watch(question: Question, source: Source, config: ProjectionConfig, before:
             st.button("Stop here", on_click=question.stop, help="Take the map as it is now.")
         st.button("Give up", on_click=question.cancel)
     if question.partial is not None:
-        draw_map(as_map(source, question.partial), "watch", f"{source}{config.key()}")
+        draw_map(as_map(source, question.partial, config), "watch")
     elif first := read_map(source, before):
         st.caption(f"Meanwhile, {METHODS[before.method]}. {METHODS[config.method]} follows.")
-        draw_map(first, "watch", f"{source}{before.key()}")
+        draw_map(first, "watch")
 
 
 # --- the map ---------------------------------------------------------------------------------------------------------
 
 
-def _map(now: Mapped, config: ProjectionConfig, number: int | None) -> None:
-    selection = mapped.read_selection(st.query_params.get("selected"))
-    if st.query_params.get("selected") and not selection:
-        st.warning("The link's selection cannot be read: draw it anew.")
-    image_id = mapped.id_in_link(now, number)
-    if number is not None and now.position(image_id) is None:
-        st.warning(f"Image {number:,} is not on this map: choose another one, or a larger sample.")
-        image_id = None
-    positions = selection.find(now.coordinates, now.labels, now.predicted) if selection else np.zeros(0, int)
+def _map(now: Mapped, number: int | None) -> None:
+    selection, positions, image_id = read_marks(now, number)
     with st.container(key="figure_first" if image_id is not None else "map_first"):
         left, right = st.columns([64, 36], gap="large")
     with left:
         st.subheader(finding(now), anchor=False)
-        name = map_name(now, config)
-        draw_map(now, "main", name)
-        trust_line(now, config)
+        draw_map(now, "main")
+        trust_line(now)
     near = np.zeros(0, int)
     with right, widgets.boundary():
-        near = selection_panel(now, config, selection, positions, image_id)
+        near = selection_panel(now, selection, positions, image_id)
     is_cell = selection.label is not None or selection.predicted is not None
     mark(
         "embeddings",
@@ -178,7 +170,7 @@ def _map(now: Mapped, config: ProjectionConfig, number: int | None) -> None:
         marked=now.ids[positions].tolist() if is_cell else (),
         focus=image_id,
         neighbours=near.tolist(),
-        outline=(name, selection.outline),
+        outline=(now.name, selection.outline),
         pictures=st.session_state.get("pictures_wanted", {}),
     )
 

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from fmexplore.projection import ProjectionConfig
 from fmexplore.ui import link, mapped
 from fmexplore.ui.components.gallery import picture_sheet
 from fmexplore.ui.components.scatter import scatter
@@ -10,7 +9,7 @@ from fmexplore.ui.mapped import Mapped, Selection
 from fmexplore.ui.sheets import sheet_address
 
 
-def draw_map(now: Mapped, key: str, name: str, group: str = "embeddings") -> None:
+def draw_map(now: Mapped, key: str, group: str = "embeddings") -> None:
     """One map; a click opens an image, an outline selects."""
 
     def pick(image_id: int) -> None:
@@ -18,17 +17,11 @@ def draw_map(now: Mapped, key: str, name: str, group: str = "embeddings") -> Non
 
     def select(event: dict) -> None:
         outline = tuple((float(x), float(y)) for x, y in event["polygon"])
-        chosen = Selection(outline, tuple(event["hidden"]), bool(event["errors"]))
+        chosen = Selection(outline, tuple(event["hidden"]), bool(event["errors"]), now.config.key())
         link.go(selected=chosen.text() if chosen else None, image=None)
 
     def want(image_id: int) -> None:
         wanted = st.session_state.setdefault("pictures_wanted", {})
         wanted[int(image_id)] = picture_sheet(mapped.image_of(int(image_id))[None], 1)
 
-    scatter(now.points(), name, group, f"scatter_{key}", sheet_address(), pick, select, want)
-
-
-def map_name(now: Mapped, config: ProjectionConfig) -> str:
-    """Names a map by all that it depends on."""
-    run = f"{now.run.id}{now.run.weights_digest}" if now.run else ""
-    return f"{run}{now.layer}{now.split}{config.key()}"
+    scatter(now.points(), now.name, group, f"scatter_{key}", sheet_address(), pick, select, want)

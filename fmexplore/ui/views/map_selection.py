@@ -9,19 +9,16 @@ import streamlit as st
 
 from fmexplore.data import CLASS_NAMES
 from fmexplore.embedding import Metric, neighbours
-from fmexplore.projection import ProjectionConfig
 from fmexplore.ui import cache, link, mapped, shown, state, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.mapped import Mapped, Selection
 from fmexplore.ui.views.image_card import image_card
-from fmexplore.ui.views.images import PAGE, choose_page, way_through
+from fmexplore.ui.views.images import PAGE, choose_page, last_opened, turn_again, way_through
 
 HEIGHT, NEIGHBOURS, CELLS = 420, 10, 3
 
 
-def selection_panel(
-    now: Mapped, config: ProjectionConfig, selection: Selection, positions: np.ndarray, image_id: int | None
-) -> np.ndarray:
+def selection_panel(now: Mapped, selection: Selection, positions: np.ndarray, image_id: int | None) -> np.ndarray:
     """The card of an image, or the gallery of what is selected. Returns the ids to mark as neighbours."""
     search(now)
     if image_id is not None:
@@ -39,9 +36,26 @@ def selection_panel(
     _gallery(now, positions, f"{len(positions):,} of {shown_count:,} images are selected", selection.text())
     if len(positions):
         _mix(now, positions)
-        _downloads(now, config, positions)
+        _downloads(now, positions)
     st.button("Forget the selection", on_click=link.go, kwargs={"selected": None, "image": None})
     return np.zeros(0, int)
+
+
+def read_marks(now: Mapped, number: int | None) -> tuple[Selection, np.ndarray, int | None]:
+    """What the link selects on this map, the positions of that, and the image it opens; what is in vain is told."""
+    text = st.query_params.get("selected")
+    selection = mapped.read_selection(text)
+    if text and not selection:
+        st.warning("The link's selection cannot be read: draw it anew.")
+    if selection.outline and selection.map_key not in ("", now.config.key()):
+        st.warning("The outline in the link belongs to a map with other settings: choose those, or draw it anew.")
+        selection = Selection()
+    image_id = mapped.id_in_link(now, number)
+    if number is not None and now.position(image_id) is None:
+        st.warning(f"Image {number:,} is not on this map: choose another one, or a larger sample.")
+        image_id = None
+    positions = selection.find(now.coordinates, now.labels, now.predicted) if selection else np.zeros(0, int)
+    return selection, positions, image_id
 
 
 def search(now: Mapped) -> None:
@@ -59,8 +73,14 @@ def search(now: Mapped) -> None:
         text = st.session_state.map_search
         if text in options:
             link.go(selected=text, image=None)
-        elif text and text.replace(",", "").isdecimal():
-            link.go(image=int(text.replace(",", "")))
+            return
+        digits = (text or "").replace(",", "")
+        if digits.isascii() and digits.isdecimal() and len(digits) <= link.MOST_DIGITS:
+            link.go(image=int(digits))
+        elif text:
+            state.tell(
+                f"{text[:40]!r} is neither a class nor the number of an image: choose one of the list.", wrong=True
+            )
 
     current = st.query_params.get("selected")
     st.session_state.map_search = current if current in options else None
@@ -73,7 +93,12 @@ def search(now: Mapped) -> None:
 
 def _gallery(now: Mapped, positions: np.ndarray, title: str, key: str) -> None:
     st.subheader(title, anchor=False)
-    page = choose_page(len(positions), f"map_{now.layer}_{now.split}_{key}")
+    closed = last_opened()
+    last = mapped.id_of(*closed) if closed else None
+    if last is not None:
+        turn_again(f"map_{now.layer}_{now.split}_{key}")
+    places = np.flatnonzero(now.ids[positions] == last)
+    page = choose_page(len(positions), f"map_{now.layer}_{now.split}_{key}", places)
     chosen = positions[(page - 1) * PAGE : page * PAGE]
     if not len(chosen):
         return
@@ -89,7 +114,7 @@ def _gallery(now: Mapped, positions: np.ndarray, title: str, key: str) -> None:
     images = np.stack([mapped.image_of(int(image_id)) for image_id in now.ids[chosen]])
     gallery(
         images, items, f"map_gallery_{key}", lambda image_id: link.go(image=mapped.number_in_link(now, image_id)),
-        size=62, height=HEIGHT, current=st.session_state.pop("last_image", None), focus=True,
+        size=62, height=HEIGHT, current=last, focus=True,
     )  # fmt: skip
 
 
@@ -113,8 +138,8 @@ def _mix(now: Mapped, positions: np.ndarray) -> None:
         st.page_link(state.CONFUSIONS_PAGE, label=words, query_params=place)
 
 
-def _downloads(now: Mapped, config: ProjectionConfig, positions: np.ndarray) -> None:
-    name = f"{now.run.id if now.run else 'pixels'}-{now.layer}-{now.split}-{config.method}"
+def _downloads(now: Mapped, positions: np.ndarray) -> None:
+    name = f"{now.run.id if now.run else 'pixels'}-{now.layer}-{now.split}-{now.config.method}"
     everyone = np.arange(len(now.ids))
     with st.container(horizontal=True):
         st.download_button("Selection, CSV", lambda: map_csv(now, positions), f"{name}-selection.csv", "text/csv")

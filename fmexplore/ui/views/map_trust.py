@@ -6,7 +6,6 @@ import streamlit as st
 from fmexplore.analyst import Question
 from fmexplore.figures import CLASS_COLORS
 from fmexplore.maps import Trust
-from fmexplore.projection import ProjectionConfig
 from fmexplore.ui import cache, link, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.mapped import Mapped, Source, as_map, read_map
@@ -22,18 +21,18 @@ MEANING = {
 }
 
 
-def trust_line(now: Mapped, config: ProjectionConfig) -> None:
+def trust_line(now: Mapped) -> None:
     """One line below the map."""
-    known = _known().get(_key(now, config))
+    known = _known().get(_key(now))
     figures = f"{widgets.percent(known.kept, 0)} of the nearest neighbours are kept. " if known else ""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(figures + MEANING[config.method])
+        st.caption(figures + MEANING[now.config.method])
         st.button("How far to trust it", on_click=link.go, kwargs={"view": "trust"}, type="tertiary")
 
 
-def trust_view(now: Mapped, config: ProjectionConfig) -> None:
+def trust_view(now: Mapped) -> None:
     """The figures, and maps from other seeds; each is computed when it is first looked at."""
-    found = _trust(now, config)
+    config, found = now.config, _trust(now)
     st.subheader(
         f"Of an image's {found.neighbours} nearest neighbours, {widgets.percent(found.kept, 0)} are still among its "
         f"nearest on the map",
@@ -74,7 +73,7 @@ def trust_view(now: Mapped, config: ProjectionConfig) -> None:
         found = read_map(source, other)
         if found is None:
             question = cache.analyst().ask("project_images", **vars(source), config=other)
-            found = as_map(source, widgets.await_answer(question, f"Computing the map of seed {seed}"))
+            found = as_map(source, widgets.await_answer(question, f"Computing the map of seed {seed}"), other)
         pictures.append(miniature(found.coordinates, found.labels))
         items.append(Item(seed, f"seed {seed}", f"The map of seed {seed}"))
     gallery(np.stack(pictures), items, "seeds", size=MINIATURE, stretch=False, label="The same map from three seeds")
@@ -92,11 +91,11 @@ def miniature(coordinates: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return picture
 
 
-def _trust(now: Mapped, config: ProjectionConfig) -> Trust:
-    known, key = _known(), _key(now, config)
+def _trust(now: Mapped) -> Trust:
+    known, key = _known(), _key(now)
     if key not in known:
         question: Question = cache.analyst().ask(
-            "trust_map", run=now.run, layer=now.layer, split=now.split, config=config
+            "trust_map", run=now.run, layer=now.layer, split=now.split, config=now.config
         )
         if len(known) > 256:
             known.clear()
@@ -109,6 +108,6 @@ def _known() -> dict[tuple, Trust]:
     return {}
 
 
-def _key(now: Mapped, config: ProjectionConfig) -> tuple:
+def _key(now: Mapped) -> tuple:
     run = (str(now.run.path), now.run.weights_digest) if now.run else ()
-    return (*run, now.layer, now.split, config.key())
+    return (*run, now.layer, now.split, now.config.key())

@@ -12,12 +12,12 @@ from fmexplore.ui import cache, link, mapped, shown, state, widgets
 from fmexplore.ui.components.scatter import Points, mark, scatter
 from fmexplore.ui.mapped import Mapped, Outputs, Source, read_map
 from fmexplore.ui.sheets import sheet_address
-from fmexplore.ui.views.map_canvas import draw_map, map_name
-from fmexplore.ui.views.map_selection import selection_panel
-from fmexplore.ui.views.map_settings import METHODS, SPLITS, layer_names
+from fmexplore.ui.views.map_canvas import draw_map
+from fmexplore.ui.views.map_selection import read_marks, selection_panel
+from fmexplore.ui.views.map_settings import METHODS, layer_names
 
 
-def side_by_side(now: Mapped, config: ProjectionConfig) -> None:
+def side_by_side(now: Mapped, number: int | None) -> None:
     """This map beside that of another layer, another run, or an earlier moment; they share hover and selection."""
     kinds = {"pixels": "its pixels", "layer": "another layer", "run": "another run", "moment": "two moments of the run"}
     if now.run is None:
@@ -30,6 +30,7 @@ def side_by_side(now: Mapped, config: ProjectionConfig) -> None:
             required=True, persist_state="session",
         )  # fmt: skip
         other = _other_source(now, str(kind))
+    config = now.config
     if kind == "moment" and now.run:
         _two_moments(now.run, config)
         return
@@ -44,26 +45,21 @@ def side_by_side(now: Mapped, config: ProjectionConfig) -> None:
         second = read_map(other, config)
         if second is None:
             return
-    selection = mapped.read_selection(st.query_params.get("selected"))
-    positions = selection.find(now.coordinates, now.labels, now.predicted) if selection else np.zeros(0, int)
+    selection, positions, image_id = read_marks(now, number)
     columns = st.columns(2, gap="medium")
     for place, (column, each) in enumerate(zip(columns, (now, second), strict=True)):
         with column:
             st.markdown(f"**{_title(each)}**")
-            draw_map(each, f"pair_{place}", map_name(each, config), "pair")
+            draw_map(each, f"pair_{place}", "pair")
     same = np.isin(now.ids, second.ids).mean()
     if same < 1:
         st.caption(f"{widgets.percent(float(same), 0)} of the images are on both maps.")
-    number = link.read_link(splits=tuple(SPLITS), names=("image",)).image
-    image_id = mapped.id_in_link(now, number)
-    if now.position(image_id) is None:
-        image_id = None
     near = np.zeros(0, int)
     if selection or image_id is not None:
-        near = selection_panel(now, config, selection, positions, image_id)
+        near = selection_panel(now, selection, positions, image_id)
     mark(
         "pair", "pair_marks", selected=now.ids[positions].tolist(), focus=image_id, neighbours=near.tolist(),
-        outline=(map_name(now, config), selection.outline),
+        outline=(now.name, selection.outline),
     )  # fmt: skip
 
 
