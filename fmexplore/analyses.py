@@ -136,13 +136,12 @@ def project_images(task: Task, run: Run | None, layer: str, split: str, config: 
     asked for again.
     """
     files = kept_files(run, layer, read_settings())
-    known = files.read_projection(layer, split, config)
-    if known and not known["stopped"].any():
+    known, (index, _) = files.read_projection(layer, split, config), locate_images(_data(), split, *_validation(run))
+    if known and np.isin(known["index"], index).all() and not np.any(known.get("stopped", False)):
         return known
     weights = files.digest
     begun = 0.0 if files.read_features(layer, split) else 0.3  # where new features have brought the bar
     features = _features(task, run, layer, split, begun)
-    index, _ = locate_images(_data(), split, *_validation(run))
     chosen = config.choose(len(index))
     index = index[chosen].astype(np.int32)
 

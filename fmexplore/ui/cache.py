@@ -136,7 +136,10 @@ def index(run: Run) -> NeighbourIndex | None:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _projection(path: str, digest: str, layer: str, split: str, _config: ProjectionConfig, key: str) -> Arrays:
     del digest, key
-    return _found(kept_files(_run(path), layer, settings()).read_projection(layer, split, _config))
+    arrays, images = _found(kept_files(_run(path), layer, settings()).read_projection(layer, split, _config)), dataset()
+    count = {"test": len(images.test), "all": len(images.train) + len(images.test)}.get(split, len(images.train))
+    there = 0 <= arrays["index"].min(initial=0) and arrays["index"].max(initial=0) < count
+    return _found(arrays if there else None)  # else of another data set
 
 
 def projection(run: Run | None, layer: str, split: str, config: ProjectionConfig) -> Arrays | None:

@@ -167,15 +167,7 @@ class Mapped:
 def read_map(source: Source, config: ProjectionConfig) -> Mapped | None:
     """The map with exactly these settings, if it is kept."""
     arrays = cache.projection(source.run, source.layer, source.split, config)
-    if arrays is None or not 0 <= arrays["index"].min(initial=0) <= arrays["index"].max(initial=0) < _count(source):
-        return None
-    return as_map(source, arrays, config)
-
-
-def _count(source: Source) -> int:
-    """How many images the numbers of a split may count."""
-    data = cache.dataset()
-    return len(data.train) + len(data.test) if source.split == "all" else len(data.part(_part(source)))
+    return None if arrays is None else as_map(source, arrays, config)
 
 
 def _part(source: Source) -> str:

@@ -78,9 +78,7 @@ def search(now: Mapped) -> None:
         if digits.isascii() and digits.isdecimal() and len(digits) <= link.MOST_DIGITS:
             link.go(image=int(digits))
         elif text:
-            state.tell(
-                f"{text[:40]!r} is neither a class nor the number of an image: choose one of the list.", wrong=True
-            )
+            state.tell(f"{text[:40]!r} is neither a class nor the number of an image: choose one of the list.")
 
     current = st.query_params.get("selected")
     st.session_state.map_search = current if current in options else None
