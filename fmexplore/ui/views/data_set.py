@@ -10,7 +10,7 @@ from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.views.image_card import image_card
 from fmexplore.ui.views.images import HEIGHT, PAGE, choose_order, choose_page, last_opened, turn_again, way_through
 
-PARTS = {"train": "Training, 60,000", "test": "Test, 10,000"}
+PARTS = {"train": "Training", "test": "Test"}
 PART_WORDS = {"train": "training images", "test": "test images"}
 STRIP = 12
 ORDERS = ("by number", "nearest to their mean first", "farthest from it first")
@@ -72,7 +72,7 @@ def _controls(part: str, label: int | None, split: Split) -> None:
         st.segmented_control(
             "Images",
             list(PARTS),
-            format_func=PARTS.__getitem__,
+            format_func=lambda name: f"{PARTS[name]}, {len(cache.dataset().part(name)):,}",
             key="data_part",
             required=True,
             on_change=lambda: link.go(split=st.session_state.data_part, image=None),
