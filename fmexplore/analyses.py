@@ -62,12 +62,6 @@ def warm(task: Task) -> None:
     del task
 
 
-def warm_maps(task: Task) -> None:
-    """Import and compile what the first UMAP of the process would wait for, 10 to 20 seconds."""
-    points = np.random.default_rng(0).normal(size=(50, 4))
-    project(points, ProjectionConfig(method="umap"), lambda share, message, _=None: task.report(share, message))
-
-
 def predict_split(task: Task, run: Run, split: str) -> None:
     """Keep the predictions of a run's weights for a split."""
     images, weights = _select(run, split), run.weights_digest  # before they are read: the run may learn meanwhile
@@ -234,7 +228,7 @@ ANALYSES: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
         *(warm, predict_split, look_at, explain, index_images, doubt_labels, pair_twins),
-        *(warm_maps, layer_features, project_images, project_snapshots, trust_map),
+        *(layer_features, project_images, project_snapshots, trust_map),
     )
 }
 QUICK = {"warm", "predict_split", "look_at", "explain", "doubt_labels"}

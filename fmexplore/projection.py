@@ -36,7 +36,7 @@ class ProjectionConfig(Schema):
     dimensions: Literal[2, 3] = 2
     seed: int = Field(0, ge=0, lt=2**32)
     sample: int = Field(0, ge=0, le=70_000)  # how many of the images, drawn by the seed; 0: all
-    perplexity: float = Field(30, ge=1, le=500)
+    perplexity: float = Field(30.0, ge=1, le=500)
     learning_rate: Literal["auto"] | Annotated[float, Field(gt=0, le=1e6)] = "auto"
     iterations: int = Field(250, ge=0, le=5000)
     early_exaggeration_iterations: int = Field(125, ge=0, le=5000)

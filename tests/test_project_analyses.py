@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from fmexplore import analyses, data, models, projection
+from fmexplore import analyses, data, models
 from fmexplore.analyses import Cancelled, Silent, layer_features, project_images, project_snapshots, trust_map
 from fmexplore.analyst import Analyst
 from fmexplore.config import TrainConfig
@@ -209,11 +209,6 @@ def test_files_about_pixels_count_towards_the_limit_of_the_cache(store):
         files.write(name, {"a": np.zeros(100_000, np.uint8)})
     trim(Settings(home=store.settings.home, max_cache_mb=0.15))
     assert len(files.paths()) == 1
-
-
-def test_warming_up_leaves_umap_compiled():
-    analyses.warm_maps(Silent())
-    assert projection._umap_epoch().signatures
 
 
 # Snapshots.

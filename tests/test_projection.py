@@ -12,7 +12,7 @@ from fmexplore import projection
 from fmexplore.embedding import nearest, neighbours, place
 from fmexplore.errors import ConfigError
 from fmexplore.maps import project_over_time, trust
-from fmexplore.projection import ProjectionConfig, Stopped, project, radius, standardize
+from fmexplore.projection import STANDARD, ProjectionConfig, Stopped, project, radius, standardize
 
 QUICKER = {"iterations": 60, "early_exaggeration_iterations": 40, "perplexity": 10}
 METHODS = [ProjectionConfig(method=m, dimensions=d, **QUICKER) for m in ("pca", "tsne", "umap") for d in (2, 3)]
@@ -31,6 +31,13 @@ def blobs():
 
 
 # Configurations.
+
+
+@pytest.mark.parametrize("config", STANDARD)
+def test_what_a_shipped_run_brings_is_found_by_the_settings_that_the_page_begins_with(config):
+    values = {"method": config.method, "dimensions": config.dimensions, "perplexity": 30.0, "min_distance": 0.1}
+    assert ProjectionConfig.parse(values).key() == config.key()
+    assert ProjectionConfig.parse(config.model_dump(mode="json")).key() == config.key()
 
 
 def test_fields_of_another_method_do_not_change_the_key():

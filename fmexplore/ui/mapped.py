@@ -1,6 +1,8 @@
 """A map to look at: where images lie, what they are, what the run says of them, and which of them are selected."""
 
+import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -58,7 +60,7 @@ class Selection:
     outline: tuple[tuple[float, float], ...] = ()
     hidden: tuple[int, ...] = ()  # classes that were hidden when it was drawn
     errors: bool = False  # whether only errors were shown
-    map_key: str = ""  # of the settings of the map that it was drawn on
+    map_key: str = ""  # of the map that it was drawn on
     label: int | None = None
     predicted: int | None = None
 
@@ -133,6 +135,7 @@ class Mapped:
     outputs: Outputs
     config: ProjectionConfig = field(default_factory=ProjectionConfig)
     stopped: bool = False  # before its time
+    moment: shown.Moment | None = None  # the snapshot, where it is one of several
 
     @property
     def labels(self) -> np.ndarray:
@@ -144,10 +147,16 @@ class Mapped:
         return np.where(self.outputs.known, np.nan_to_num(self.outputs.logits).argmax(1), 255)
 
     @property
-    def name(self) -> str:
-        """Names the map by all that it depends on."""
-        run = f"{self.run.id}{self.run.weights_digest}" if self.run else ""
-        return f"{run}{self.layer}{self.split}{self.config.key()}"
+    def key(self) -> str:
+        """Ten letters and digits that are the same for equal maps."""
+        run = (self.run.id, self.run.weights_digest) if self.run else ()
+        parts = (*run, self.layer, self.split, self.config.key(), *([str(self.moment.step)] if self.moment else []))
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:10]
+
+    @property
+    def caption(self) -> str:
+        """What is said of its moment."""
+        return self.moment.text if self.moment else ""
 
     def points(self) -> Points:
         return Points(self.ids, self.labels, (self.outputs.frame(self.coordinates),))
@@ -162,6 +171,42 @@ class Mapped:
         """The confusion matrix of some of the images."""
         known = positions[self.outputs.known[positions]]
         return confusion_matrix(self.labels[known], self.predicted[known])
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What the link selects and opens on the maps of a page."""
+
+    now: Mapped  # the map that it was selected on
+    selection: Selection
+    positions: np.ndarray  # of the selected images on that map
+    image_id: int | None = None
+
+    @property
+    def ids(self) -> np.ndarray:
+        return self.now.ids[self.positions]
+
+
+def read_marks(maps: Sequence[Mapped], text: str | None, number: int | None) -> tuple[Marks, list[str]]:
+    """The link's selection and image on maps of the same images, and what of it is in vain."""
+    selection, problems, now = read_selection(text), [], maps[0]
+    if text and not selection:
+        problems.append("The link's selection cannot be read: draw it anew.")
+    if selection.map_key:
+        owners = [each for each in maps if each.key == selection.map_key]
+        if owners:
+            now = owners[0]
+        else:
+            problems.append(
+                "The outline in the link belongs to a map with other settings: choose those, or draw it anew."
+            )
+            selection = Selection()
+    image_id = id_in_link(now, number)
+    if number is not None and now.position(image_id) is None:
+        problems.append(f"Image {number:,} is not on this map: choose another one, or a larger sample.")
+        image_id = None
+    positions = selection.find(now.coordinates, now.labels, now.predicted) if selection else np.zeros(0, int)
+    return Marks(now, selection, positions, image_id), problems
 
 
 def read_map(source: Source, config: ProjectionConfig) -> Mapped | None:
@@ -238,6 +283,14 @@ def id_in_link(now: Mapped, number: int | None) -> int | None:
     if number is None or now.split == "all":
         return number
     return number + TEST_FIRST if len(now.ids) and now.ids[0] >= TEST_FIRST else number
+
+
+def read_number(now: Mapped, text: str) -> int | None:
+    """How the link names the image that someone typed: "512", "9,999", on maps of both parts also "test 512"."""
+    match = re.fullmatch(r"(?:(test|training) )?([0-9]{1,8})", text.strip().lower().replace(",", ""))
+    if not match:
+        return None
+    return id_of("test", int(match[2])) if match[1] == "test" and now.split == "all" else int(match[2])
 
 
 def rows_of(now: Mapped, count: int) -> np.ndarray:

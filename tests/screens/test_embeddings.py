@@ -22,7 +22,7 @@ from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
 from fmexplore.ui import cache, mapped
 from fmexplore.ui.state import EMBEDDINGS_PAGE as EMBEDDINGS
-from fmexplore.ui.views import map_canvas, maps_compared
+from fmexplore.ui.views import map_canvas
 
 FIRST = mapped.TEST_FIRST
 VIEWS = ("map", "pair", "time", "trust")
@@ -93,8 +93,7 @@ def desk(monkeypatch) -> SlowDesk:
 @pytest.fixture(autouse=True)
 def no_sheets(monkeypatch):
     """Pictures are asked for one by one, and nothing is written into the project."""
-    for module in (map_canvas, maps_compared):
-        monkeypatch.setattr(module, "sheet_address", lambda: "")
+    monkeypatch.setattr(map_canvas, "sheet_address", lambda: "")
 
 
 @pytest.fixture
@@ -160,10 +159,10 @@ def predicted_of(run: Run, drawn, store, split: str = "test") -> np.ndarray:
     return Derived(run, store.settings).read_predictions(split, drawn).predicted
 
 
-def lasso(page, outline=TRIANGLE, hidden=(), errors=False):
+def lasso(page, outline=TRIANGLE, hidden=(), errors=False, key="scatter_main"):
     """What the script sends after a lasso."""
     event = {"polygon": [list(corner) for corner in outline], "hidden": list(hidden), "errors": errors}
-    return page.send("scatter_main", "selection", event)
+    return page.send(key, "selection", event)
 
 
 def type_in(page, text):
@@ -175,7 +174,7 @@ def type_in(page, text):
     return page.whole()
 
 
-def marks(page, key="marks") -> dict:
+def marks(page, key="marks_map") -> dict:
     return page.given(key)
 
 
@@ -788,8 +787,13 @@ def test_an_analyst_that_dies_is_told(opened, run, desk):
 
 def test_over_the_run_there_is_a_frame_for_each_snapshot(opened, run, monkeypatch):
     seen = []
-    original = maps_compared.scatter
-    monkeypatch.setattr(maps_compared, "scatter", lambda points, *more: (seen.append(points), original(points, *more)))
+    original = map_canvas.scatter
+
+    def scatter(points, *more, **named):
+        seen.append(points)
+        original(points, *more, **named)
+
+    monkeypatch.setattr(map_canvas, "scatter", scatter)
     page = opened(run=run.id, view="time")
     (points,) = seen
     assert [re.match(r"epoch [\d.]+", frame.caption)[0] for frame in points.frames] == [
@@ -822,8 +826,8 @@ def test_snapshots_without_features_are_told(opened, make_run, labels_of):
 def test_a_pair_shows_the_same_selection_on_both_maps(opened, run):
     page = opened(run=run.id, view="pair", selected="t6")
     assert {each.key for each in page.find("scatter")} == {"scatter_pair_0", "scatter_pair_1"}
-    assert marks(page, "pair_marks")["selected"]
-    assert page.images == marks(page, "pair_marks")["selected"]
+    assert marks(page, "marks_pair")["selected"]
+    assert page.images == marks(page, "marks_pair")["selected"]
 
 
 @pytest.mark.parametrize("kind", ["pixels", "layer", "run", "moment"])
@@ -832,6 +836,47 @@ def test_every_kind_of_pair(opened, run, trained, kind):
     page = opened(run=run.id, view="pair").set("beside", kind)
     assert not page.errors
     assert len(page.find("scatter")) == 2
+
+
+@pytest.mark.parametrize(("place", "layer"), [(0, "last"), (1, "pixels")])
+def test_a_lasso_selects_on_the_map_that_it_was_drawn_on(opened, run, store, place, layer):
+    page = lasso(opened(run=run.id, view="pair"), key=f"scatter_pair_{place}")
+    config = ProjectionConfig(method="pca", sample=60)
+    coordinates, index = points_of(page, run, store, config, layer)
+    assert marks(page, "marks_pair")["selected"] == (index[even_odd(coordinates, TRIANGLE)] + FIRST).tolist() != []
+    assert not page.warnings
+
+
+def test_two_moments_share_selection_and_open_images(opened, run, drawn, tiny):
+    page = opened(run=run.id, view="pair").set("beside", "moment")
+    numbers = drawn.locate("validation", tiny.training.validation, tiny.training.validation_share)[1]
+    config = ProjectionConfig(method="pca", sample=60)
+    lasso(page, key="scatter_pair_0")
+    assert page.query["split"] == "validation"
+    index = numbers[config.choose(len(numbers))]
+    assert not page.warnings
+    assert len(page.find("scatter")) == 2
+    selected = marks(page, "marks_pair")["selected"]
+    steps = run.snapshot_steps()
+    wanted = analyses.project_snapshots(analyses.Silent(), run, config)["coordinates"][len(steps) // 2]
+    assert selected == index[even_odd(wanted, TRIANGLE)].tolist() != []
+    page.send("scatter_pair_1", "pick", int(index[3]))
+    assert page.query["image"] == str(index[3])
+    assert f"{CLASS_NAMES[drawn.train.labels[index[3]]]} {index[3]} is " in page.text
+
+
+def test_a_mistake_opened_from_the_gallery_has_the_next_one_beside_it(whole, run):
+    page = whole(run=run.id)
+    first, second = page.images[:2]
+    page.open_image(first).go("next")
+    assert page.query["image"] == str(second - FIRST)
+
+
+def test_on_a_map_of_both_parts_a_number_is_searched_with_its_part(whole, run, drawn, monkeypatch):
+    monkeypatch.setattr(mapped, "TEST_FIRST", len(drawn.train))
+    page = type_in(whole(run=run.id, split="all"), "test 7")
+    assert page.query["image"] == str(len(drawn.train) + 7)
+    assert marks(page)["focus"] == len(drawn.train) + 7
 
 
 @pytest.mark.parametrize("value", ["nonsense", "t12", "o1~1"])

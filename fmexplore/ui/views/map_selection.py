@@ -3,6 +3,7 @@
 import csv
 import io
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
@@ -11,51 +12,43 @@ from fmexplore.data import CLASS_NAMES
 from fmexplore.embedding import Metric, neighbours
 from fmexplore.ui import cache, link, mapped, shown, state, widgets
 from fmexplore.ui.components.gallery import Item, gallery
-from fmexplore.ui.mapped import Mapped, Selection
+from fmexplore.ui.mapped import Mapped, Marks
 from fmexplore.ui.views.image_card import image_card
 from fmexplore.ui.views.images import PAGE, choose_page, last_opened, turn_again, way_through
 
 HEIGHT, NEIGHBOURS, CELLS = 420, 10, 3
 
 
-def selection_panel(now: Mapped, selection: Selection, positions: np.ndarray, image_id: int | None) -> np.ndarray:
+def find_marks(maps: Sequence[Mapped], number: int | None) -> Marks:
+    """What the link selects and opens on these maps; what of it is in vain is told."""
+    marks, problems = mapped.read_marks(maps, st.query_params.get("selected"), number)
+    for problem in problems:
+        st.warning(problem)
+    return marks
+
+
+def selection_panel(marks: Marks) -> np.ndarray:
     """The card of an image, or the gallery of what is selected. Returns the ids to mark as neighbours."""
+    now, selection, positions = marks.now, marks.selection, marks.positions
+    nobody = np.zeros(0, int)
     search(now)
-    if image_id is not None:
-        return _one(now, positions, image_id)
+    wrong = np.flatnonzero(now.outputs.known & (now.predicted != now.labels))
+    if marks.image_id is not None:
+        return _one(now, now.ids[positions if selection else wrong], marks.image_id)
     if not selection:
-        wrong = np.flatnonzero(now.outputs.known & (now.predicted != now.labels))
         _gallery(now, wrong, f"{len(wrong):,} of {len(now.ids):,} images are mistaken: where do they lie?", "wrong")
         st.caption("Draw a lasso or a box around a crowd, press a point, or search above.")
-        return np.zeros(0, int)
-    flat = now.coordinates.shape[1] == 2
-    if selection.outline and not flat:
+        return nobody
+    if selection.outline and now.coordinates.shape[1] != 2:
         st.info("A selection was drawn on a flat map: choose two dimensions to see it.")
-        return np.zeros(0, int)
+        return nobody
     shown_count = len(now.ids) if not selection.hidden else int((~np.isin(now.labels, selection.hidden)).sum())
     _gallery(now, positions, f"{len(positions):,} of {shown_count:,} images are selected", selection.text())
     if len(positions):
         _mix(now, positions)
         _downloads(now, positions)
     st.button("Forget the selection", on_click=link.go, kwargs={"selected": None, "image": None})
-    return np.zeros(0, int)
-
-
-def read_marks(now: Mapped, number: int | None) -> tuple[Selection, np.ndarray, int | None]:
-    """What the link selects on this map, the positions of that, and the image it opens; what is in vain is told."""
-    text = st.query_params.get("selected")
-    selection = mapped.read_selection(text)
-    if text and not selection:
-        st.warning("The link's selection cannot be read: draw it anew.")
-    if selection.outline and selection.map_key not in ("", now.config.key()):
-        st.warning("The outline in the link belongs to a map with other settings: choose those, or draw it anew.")
-        selection = Selection()
-    image_id = mapped.id_in_link(now, number)
-    if number is not None and now.position(image_id) is None:
-        st.warning(f"Image {number:,} is not on this map: choose another one, or a larger sample.")
-        image_id = None
-    positions = selection.find(now.coordinates, now.labels, now.predicted) if selection else np.zeros(0, int)
-    return selection, positions, image_id
+    return nobody
 
 
 def search(now: Mapped) -> None:
@@ -74,9 +67,9 @@ def search(now: Mapped) -> None:
         if text in options:
             link.go(selected=text, image=None)
             return
-        digits = (text or "").replace(",", "")
-        if digits.isascii() and digits.isdecimal() and len(digits) <= link.MOST_DIGITS:
-            link.go(image=int(digits))
+        number = mapped.read_number(now, text or "")
+        if number is not None:
+            link.go(image=number)
         elif text:
             state.tell(f"{text[:40]!r} is neither a class nor the number of an image: choose one of the list.")
 
@@ -165,11 +158,11 @@ def map_npz(now: Mapped) -> bytes:
     return content.getvalue()
 
 
-def _one(now: Mapped, positions: np.ndarray, image_id: int) -> np.ndarray:
+def _one(now: Mapped, ids: np.ndarray, image_id: int) -> np.ndarray:
+    """The card of an image, with a way through the others of its gallery."""
     position = now.position(image_id)
     assert position is not None  # the page has looked
     part, number = mapped.part_of(image_id)
-    ids = now.ids[positions] if image_id in now.ids[positions] else np.array([image_id])
     way, near = way_through(ids, image_id, "Close")
     to_link = {name: None if other is None else mapped.number_in_link(now, other) for name, other in near.items()}
     logits = now.outputs.logits[position] if now.outputs.known[position] else None
@@ -177,7 +170,7 @@ def _one(now: Mapped, positions: np.ndarray, image_id: int) -> np.ndarray:
     if now.run and (found := shown.find_split(now.run, part, number)):
         place = {"run": now.run.id, "split": found[0], "image": str(number)}
         st.page_link(state.CONFUSIONS_PAGE, label="Among its confusions", query_params=place)
-    return _neighbours(now, position)
+    return np.zeros(0, int) if now.moment else _neighbours(now, position)  # features are those of the run's end
 
 
 def _neighbours(now: Mapped, position: int) -> np.ndarray:

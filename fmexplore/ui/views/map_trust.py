@@ -76,16 +76,16 @@ def trust_view(now: Mapped) -> None:
             found = as_map(source, widgets.await_answer(question, f"Computing the map of seed {seed}"), other)
         pictures.append(miniature(found.coordinates, found.labels))
         items.append(Item(seed, f"seed {seed}", f"The map of seed {seed}"))
-    gallery(np.stack(pictures), items, "seeds", size=MINIATURE, stretch=False, label="The same map from three seeds")
+    gallery(np.stack(pictures), items, "seeds", size=MINIATURE, label="The same map from three seeds")
 
 
 def miniature(coordinates: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """A small picture of a flat map `(n, 2)` in the colours of the classes, `(side, side, 3) uint8`."""
-    picture = np.full((MINIATURE, MINIATURE, 3), 24, np.uint8)
+    """A small picture of a flat map `(n, 2)` in the colours of the classes on nothing, `(side, side, 4) uint8`."""
+    picture = np.zeros((MINIATURE, MINIATURE, 4), np.uint8)
     low, high = coordinates.min(0), coordinates.max(0)
     span = max(float((high - low).max()), 1e-9)
     places = ((coordinates - (low + high) / 2) / span * (MINIATURE - 8) + MINIATURE / 2).astype(int)
-    colors = np.array([[int(color[at : at + 2], 16) for at in (1, 3, 5)] for color in CLASS_COLORS], np.uint8)
+    colors = np.array([list(bytes.fromhex(f"{color[1:]}ff")) for color in CLASS_COLORS], np.uint8)
     for right, down in ((0, 0), (1, 0), (0, 1), (1, 1)):
         picture[MINIATURE - places[:, 1] - down, places[:, 0] + right] = colors[labels]
     return picture

@@ -38,7 +38,7 @@ def gallery(
     focus: bool = False,
     label: str = "Images",
 ) -> None:
-    """Show `images`, `(n, height, width)` grey or `(n, height, width, 3)` colour, uint8.
+    """Show `images`, `(n, height, width)` grey or with 3 or, transparent, 4 channels last, uint8.
 
     They are `size` pixels wide or, stretched, a little more, so that they fill their rows; more than `height` pixels
     of them are scrolled. `on_open` gets the number of a clicked one. `current` is marked and, with `focus`, gets the
@@ -55,6 +55,7 @@ def gallery(
         data={
             "sheet": picture_sheet(images, columns),
             "columns": columns,
+            "transparent": images.shape[3:] == (4,),
             "shape": images.shape[2] / images.shape[1],
             "items": [vars(item) for item in items],
             "open": on_open is not None,

@@ -54,7 +54,7 @@ def scatter(
     key: str,
     sheets: str,
     on_pick: Callable[[int], None],
-    on_select: Callable[[dict[str, Any]], None],
+    on_select: Callable[[dict[str, Any]], None] | None = None,
     on_want: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Draw a map, with a slider and *Play* where it has several frames.
@@ -63,7 +63,8 @@ def scatter(
 
     `sheets` is the address of the sheets of pictures without their number, empty where there are none: `on_want` is
     then asked for single pictures. `on_pick` gets the id of a clicked point; `on_select` an outline in the
-    coordinates of the map with what was hidden: `{"polygon": [[x, y]…], "hidden": [class…], "errors": bool}`.
+    coordinates of the map with what was hidden: `{"polygon": [[x, y]…], "hidden": [class…], "errors": bool}`;
+    without it there is no lasso.
     """
 
     def call(field: str, act: Callable[[Any], None]) -> Callable[[], None]:
@@ -75,14 +76,14 @@ def scatter(
 
     _component(
         key=key,
-        data=_pack(points, name, group, sheets),
+        data=_pack(points, name, group, sheets, on_select is not None),
         on_pick_change=call("pick", on_pick),
-        on_selection_change=call("selection", on_select),
+        on_selection_change=call("selection", on_select or (lambda _: None)),
         on_want_change=call("want", on_want),
     )
 
 
-def _pack(points: Points, name: str, group: str, sheets: str) -> bytes:
+def _pack(points: Points, name: str, group: str, sheets: str, lasso: bool) -> bytes:
     """One block of bytes, as only that is sent without copies and not sent again: a header, then the arrays."""
     shapes = {label: shape for shape, labels in enumerate(GROUPS.values()) for label in labels}
     head = {
@@ -92,6 +93,7 @@ def _pack(points: Points, name: str, group: str, sheets: str) -> bytes:
         "name": name,
         "group": group,
         "sheets": sheets,
+        "lasso": lasso,
         "names": CLASS_NAMES,
         "colors": CLASS_COLORS,
         "shapes": [shapes[label] for label in range(len(CLASS_NAMES))],
@@ -114,7 +116,6 @@ _marker = register("mark", "<span></span>")
 
 def mark(
     group: str,
-    key: str,
     selected: Sequence[int] = (),
     marked: Sequence[int] = (),
     focus: int | None = None,
@@ -128,7 +129,7 @@ def mark(
     base64 that were asked for.
     """
     _marker(
-        key=key,
+        key=f"marks_{group}",
         height=1,
         data={
             "group": group,

@@ -34,7 +34,8 @@ function unpack(data) {
     const [said, sure, loss] = Array.from({ length: 3 }, () => take(Uint8Array, head.count));
     return { said, sure, loss };
   });
-  return { ...head, places, ids, label, outputs, at: new Map(Array.from(ids, (id, index) => [id, index])) };
+  const parts = ids.some((id) => id < 60000) && ids.some((id) => id >= 60000);
+  return { ...head, parts, places, ids, label, outputs, at: new Map(Array.from(ids, (id, index) => [id, index])) };
 }
 
 class ScatterMap {
@@ -241,7 +242,7 @@ class ScatterMap {
     const many = visible.length > MANY;
     const size = Math.max(2, Math.min(9, (many ? 2 : data.count > 4000 ? 3.5 : 5) * Math.sqrt(this.view.zoom)));
     pen.globalAlpha = many ? 0.75 : 0.85;
-    if (this.state.pictures && visible.length <= 2500) this.paintPictures(pen, visible);
+    if (this.state.pictures) this.paintPictures(pen, visible);
     else if (many) {
       const groups = new Map();
       visible.forEach((i) => {
@@ -264,11 +265,16 @@ class ScatterMap {
     this.paintOver();
   }
 
+  // Where they would hide each other, one stands for all in its place; nearer, more are seen.
   paintPictures(pen, visible) {
-    const side = Math.max(14, Math.min(56, 12 * Math.sqrt(this.view.zoom)));
+    const side = Math.max(14, Math.min(56, 14 * Math.sqrt(this.view.zoom)));
+    const taken = new Set();
     pen.globalAlpha = 1;
     pen.imageSmoothingEnabled = false;
     visible.forEach((i) => {
+      const cell = Math.floor(this.px[i] / side) * 65536 + Math.floor(this.py[i] / side);
+      if (taken.has(cell)) return;
+      taken.add(cell);
       const [x, y] = [(this.px[i] - side / 2) * this.ratio, (this.py[i] - side / 2) * this.ratio];
       const wide = side * this.ratio;
       if (!this.drawPicture(pen, this.data.ids[i], x, y, wide, () => this.soon())) {
@@ -450,7 +456,8 @@ class ScatterMap {
     const said = data.said[i] > 9 ? "" : data.said[i] === data.label[i] ? "recognised" : `taken for ${data.names[data.said[i]]}`;
     const sure = data.said[i] > 9 ? "" : `, ${Math.round((100 * data.sure[i]) / 255)} % sure`;
     const words = tip.querySelectorAll("span");
-    words[0].textContent = `${data.names[data.label[i]]} ${id % 60000}`;
+    const part = data.parts ? (id < 60000 ? "training " : "test ") : "";
+    words[0].textContent = `${data.names[data.label[i]]} ${part}${id % 60000}`;
     words[1].textContent = said + sure;
     tip.style.left = `${Math.max(0, Math.min(this.px[i] + 14, this.width - 150))}px`;
     tip.style.top = `${Math.max(0, Math.min(this.py[i] + 14, this.height - 180))}px`;
@@ -521,7 +528,8 @@ class ScatterMap {
     const { data, state } = this;
     const flat = data.axes.length < 3;
     this.turn.hidden = flat;
-    this.modes.forEach((button) => (button.hidden = !flat && button.mode !== "move"));
+    this.modes.forEach((button) => (button.hidden = !(flat && data.lasso)));
+    if (!(flat && data.lasso)) this.setMode("move");
     const counts = new Array(10).fill(0);
     data.label.forEach((label) => (counts[label] += 1));
     const color = (label) => (state.by === "label" || state.by === "said" ? data.colors[label] : GREY);
