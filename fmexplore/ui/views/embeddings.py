@@ -34,7 +34,7 @@ def embeddings() -> None:
             on_change=lambda: link.go(view=None if st.session_state.map_view == MAP else st.session_state.map_view),
         )  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        source, method = choose_source(run)
+        source, method = choose_source(run, fixed=selection.view == "time")  # snapshots keep one layer and split
         config = choose_config(method)
     if config is None:
         return

@@ -113,8 +113,10 @@ def _mix(now: Mapped, positions: np.ndarray) -> None:
     """Which classes are in the selection, and the cells of the matrix that they come from."""
     counts = np.bincount(now.labels[positions], minlength=len(CLASS_NAMES))
     order = [label for label in np.argsort(-counts, kind="stable") if counts[label]]
+    shares = counts / len(positions)
     parts = [
-        f"{widgets.plural(int(label))} {counts[label]:,} ({widgets.percent(counts[label] / len(positions), 0)})"
+        f"{widgets.plural(int(label))} {counts[label]:,}"
+        + (f" ({widgets.percent(shares[label], 0)})" if shares[label] >= 0.005 else "")
         for label in order
     ]
     st.markdown("**In it:** " + ", ".join(parts))

@@ -28,8 +28,8 @@ def layer_names(run: Run | None) -> dict[str, str]:
     return {LAST: "Last hidden layer", PIXELS: "Pixels", **layers}
 
 
-def choose_source(run: Run | None) -> tuple[Source, str]:
-    """The controls for layer, images and method; what the link says in vain is told."""
+def choose_source(run: Run | None, fixed: bool = False) -> tuple[Source, str]:
+    """The controls for layer, images and method, or for the method alone; what the link says in vain is told."""
     layers = layer_names(run)
     splits = dict(SPLITS)
     if run is None or run.config.training.validation != "share":
@@ -43,15 +43,16 @@ def choose_source(run: Run | None) -> tuple[Source, str]:
     def change(name: str, key: str) -> None:
         link.go(**{name: st.session_state[key], "image": None, "selected": None})
 
-    st.selectbox(
-        "What the map is made of", list(layers), format_func=layers.__getitem__, key="map_layer", width=250,
-        on_change=change, args=("layer", "map_layer"),
-        help="Pixels: images near each other have alike pixels. A layer: the network has come to see them as alike.",
-    )  # fmt: skip
-    st.selectbox(
-        "Images", list(splits), format_func=splits.__getitem__, key="map_split", width=130,
-        on_change=change, args=("split", "map_split"),
-    )  # fmt: skip
+    if not fixed:
+        st.selectbox(
+            "What the map is made of", list(layers), format_func=layers.__getitem__, key="map_layer", width=250,
+            on_change=change, args=("layer", "map_layer"),
+            help="Pixels: images near each other look alike. A layer: the network has come to see them as alike.",
+        )  # fmt: skip
+        st.selectbox(
+            "Images", list(splits), format_func=splits.__getitem__, key="map_split", width=130,
+            on_change=change, args=("split", "map_split"),
+        )  # fmt: skip
     st.segmented_control(
         "Method", list(METHODS), format_func=METHODS.__getitem__, key="map_method", required=True,
         on_change=change, args=("method", "map_method"),

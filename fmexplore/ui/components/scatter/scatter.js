@@ -6,6 +6,7 @@ const DWELL = 125;
 const REACH = 9; // pixels around a point in which it is meant
 const MANY = 20000; // above it marks are squares, below it shapes by group
 const GRID = 24;
+const FAINT = 0.13; // what is not selected, while something is
 const GREY = "#8d939e";
 const SEQUENCE = ["#440154", "#443983", "#31688e", "#21918c", "#35b779", "#90d743", "#fde725"]; // viridis
 const BY = { label: "true class", said: "what it says", right: "right or wrong", sure: "confidence", loss: "loss", cell: "marked images" };
@@ -87,7 +88,7 @@ class ScatterMap {
     }
     this.goTo(Math.min(this.moment, this.data.frames.length - 1), false);
     this.drawTime();
-    this.root.dataset.count = this.data.count;
+    Object.assign(this.root.dataset, { count: this.data.count, name: this.data.name });
     this.palette();
     this.resize();
   }
@@ -230,7 +231,7 @@ class ScatterMap {
 
   paint() {
     if (!this.data || !this.width) return;
-    const { data, width, height, ratio } = this;
+    const { data, width, height } = this;
     const pen = this.points.getContext("2d");
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.clearRect(0, 0, this.points.width, this.points.height);
@@ -241,28 +242,39 @@ class ScatterMap {
     }
     const many = visible.length > MANY;
     const size = Math.max(2, Math.min(9, (many ? 2 : data.count > 4000 ? 3.5 : 5) * Math.sqrt(this.view.zoom)));
-    pen.globalAlpha = many ? 0.75 : 0.85;
-    if (this.state.pictures) this.paintPictures(pen, visible);
-    else if (many) {
-      const groups = new Map();
-      visible.forEach((i) => {
-        const color = this.color(i);
-        groups.has(color) ? groups.get(color).push(i) : groups.set(color, [i]);
-      });
-      groups.forEach((members, color) => {
-        pen.fillStyle = color;
-        const [side, half] = [size * ratio, (size * ratio) / 2];
-        members.forEach((i) => pen.fillRect(this.px[i] * ratio - half, this.py[i] * ratio - half, side, side));
-      });
-    } else {
-      visible.forEach((i) => {
-        const mark = this.sprite(this.color(i), data.shapes[data.label[i]], size);
-        pen.drawImage(mark, this.px[i] * ratio - mark.width / 2, this.py[i] * ratio - mark.height / 2);
-      });
-    }
+    const solid = many ? 0.75 : 0.85;
+    const chosen = new Set(this.shared().selected);
+    const [front, back] = [[], []];
+    visible.forEach((i) => (!chosen.size || chosen.has(data.ids[i]) ? front : back).push(i));
+    pen.globalAlpha = FAINT;
+    this.paintPoints(pen, back, size, many);
+    pen.globalAlpha = solid;
+    if (this.state.pictures) this.paintPictures(pen, front);
+    else this.paintPoints(pen, front, size, many);
     pen.globalAlpha = 1;
     this.root.dataset.drawn = visible.length;
     this.paintOver();
+  }
+
+  paintPoints(pen, numbers, size, many) {
+    const { data, ratio } = this;
+    if (!many) {
+      numbers.forEach((i) => {
+        const mark = this.sprite(this.color(i), data.shapes[data.label[i]], size);
+        pen.drawImage(mark, this.px[i] * ratio - mark.width / 2, this.py[i] * ratio - mark.height / 2);
+      });
+      return;
+    }
+    const groups = new Map();
+    numbers.forEach((i) => {
+      const color = this.color(i);
+      groups.has(color) ? groups.get(color).push(i) : groups.set(color, [i]);
+    });
+    const [side, half] = [size * ratio, (size * ratio) / 2];
+    groups.forEach((members, color) => {
+      pen.fillStyle = color;
+      members.forEach((i) => pen.fillRect(this.px[i] * ratio - half, this.py[i] * ratio - half, side, side));
+    });
   }
 
   // Where they would hide each other, one stands for all in its place; nearer, more are seen.
@@ -354,13 +366,6 @@ class ScatterMap {
       pen.strokeStyle = color;
       pen.stroke();
     };
-    if (shared.selected?.length) {
-      pen.fillStyle = ink;
-      shared.selected.forEach((id) => {
-        const i = this.data.at.get(id);
-        if (i !== undefined && this.shown(i)) pen.fillRect(this.px[i] - 1, this.py[i] - 1, 2, 2);
-      });
-    }
     const focus = this.data.at.get(shared.focus);
     (shared.neighbours ?? []).forEach((id) => {
       const i = this.data.at.get(id);
@@ -528,8 +533,9 @@ class ScatterMap {
     const { data, state } = this;
     const flat = data.axes.length < 3;
     this.turn.hidden = flat;
-    this.modes.forEach((button) => (button.hidden = !(flat && data.lasso)));
-    if (!(flat && data.lasso)) this.setMode("move");
+    const selects = flat && data.lasso;
+    this.modes[0].parentElement.hidden = !selects;
+    if (!selects) this.setMode("move");
     const counts = new Array(10).fill(0);
     data.label.forEach((label) => (counts[label] += 1));
     const color = (label) => (state.by === "label" || state.by === "said" ? data.colors[label] : GREY);
