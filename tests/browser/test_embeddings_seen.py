@@ -129,7 +129,8 @@ def ids(opened) -> list[int]:
 def shows(opened, wanted: np.ndarray) -> None:
     """Wait until the gallery shows exactly these test images, or their first page."""
     expect(opened.images).to_have_count(min(len(wanted), PAGE))
-    opened.sees(re.compile(rf"^{len(wanted):,} of [\d,]+ images are selected"))
+    opened.sees(re.compile(rf"^{len(wanted):,} of [\d,]+ images are selected")).settle()
+    expect(opened.images.first).to_have_attribute("data-id", str(wanted[0] + FIRST))  # no longer the gallery before
     assert ids(opened) == (np.asarray(wanted)[:PAGE] + FIRST).tolist()
 
 
