@@ -16,6 +16,7 @@ page = st.navigation(
         st.Page(state.HOME_PAGE, title="Home", default=True),
         st.Page(state.TRAIN_PAGE, title="Train"),
         st.Page(state.CONFUSIONS_PAGE, title="Confusions"),
+        st.Page(state.EMBEDDINGS_PAGE, title="Embeddings"),
         st.Page(state.DATA_PAGE, title="Data"),
     ]
 )

@@ -1,7 +1,7 @@
 """One long-lived process beside the server for what needs torch: it answers questions about runs within milliseconds.
 
 The server keeps an Analyst, which starts the process, sends it questions and gets answers, both pickled over its
-standard input and output. Each of its two threads works on one question at a time, so that a quick one never waits
+standard input and output. It works on one quick and one long question at a time, so that a quick one never waits
 behind a long one. It ends with the server, and when nobody has asked for a while.
 """
 
@@ -12,21 +12,28 @@ import sys
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from types import NoneType
 from typing import IO, Any
 
 from fmexplore.errors import AnalysisFailed, FMExploreError
 from fmexplore.run import Run
+from fmexplore.schema import Schema
 from fmexplore.settings import PROJECT, Settings, child_environment
+from fmexplore.storage import storage_error
 
 IDLE_SECONDS = 1200
+PARTIAL_SECONDS = 0.5  # between two partial results
+MOST_PAUSED = 32
 
 
 class Question:
-    """One thing asked of the analyst: how far it is, and the answer."""
+    """One thing asked of the analyst: how far it is, what there is already, and the answer."""
 
     def __init__(self, analyst: "Analyst", number: int) -> None:
         self.share, self.message = 0.0, ""
+        self.partial: dict | None = None  # arrays, where the analysis has some to show before it ends
+        self.paused, self.askers = False, 1  # how many wait for it: only who is alone should pause or stop it
         self.answer: Future = Future()
         self.process: subprocess.Popen | None = None
         self._analyst, self._number = analyst, number
@@ -40,8 +47,25 @@ class Question:
         return self.answer.result(seconds)
 
     def cancel(self) -> None:
-        """Nobody wants the answer any more: it then fails with AnalysisFailed."""
-        self._analyst.cancel(self._number)
+        """One of those who asked does not want the answer any more; if nobody does, it fails with AnalysisFailed."""
+        self.askers -= 1
+        if self.askers < 1:
+            self._analyst.wish("cancel", self._number)
+
+    def pause(self) -> None:
+        """Let it wait at its next report, and others take its turn; quick questions do not wait."""
+        self.paused = True
+        self._analyst.wish("pause", self._number)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self.paused = False
+        self._analyst.wish("resume", self._number)
+
+    def stop(self) -> None:
+        """Have it finish with what there is, once there is something to show; it is not paused any more."""
+        self.paused = False
+        self._analyst.wish("stop", self._number)
 
 
 class Analyst:
@@ -60,6 +84,7 @@ class Analyst:
         same = repr((name, sorted(arguments.items(), key=lambda item: item[0]))) if _plain(arguments) else ""
         with self._lock:
             if same and (known := self._same.get(same)) and not known.answer.done():
+                known.askers += 1
                 return known
             process = self._start()
             self._count += 1
@@ -77,11 +102,12 @@ class Analyst:
                 pickle.dump(message, self._process.stdin)
                 self._process.stdin.flush()
 
-    def cancel(self, number: int) -> None:
-        """Have a question fail; who asks the same from now on gets a new one."""
+    def wish(self, wish: str, number: int) -> None:
+        """Control a question; who asks the same as a cancelled one from now on gets a new one."""
         with self._lock:
-            self._forget_same(self._open.get(number))
-            self.send({"cancel": number})
+            if wish == "cancel":
+                self._forget_same(self._open.get(number))
+            self.send({wish: number})
 
     def close(self) -> None:
         """End the process."""
@@ -93,8 +119,13 @@ class Analyst:
     def _start(self) -> subprocess.Popen:
         if self._process and self._process.poll() is None:
             return self._process
-        self.settings.cache.mkdir(parents=True, exist_ok=True)
-        with open(self.settings.cache / "analyst.log", "wb") as log:
+        path = self.settings.cache / "analyst.log"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            log = open(path, "wb")  # noqa: SIM115 closed below
+        except OSError as error:
+            raise storage_error(path, error) from None
+        with log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "fmexplore.analyst"],
                 cwd=PROJECT,
@@ -119,6 +150,7 @@ class Analyst:
                 question = self._open.get(answer["number"])
                 if question and "share" in answer:
                     question.share, question.message = answer["share"], answer["message"]
+                    question.partial = answer.get("partial", question.partial)
                     continue
                 self._close(answer["number"])
             if question and "error" in answer:
@@ -148,27 +180,50 @@ class Analyst:
 
 def _plain(arguments: dict[str, Any]) -> bool:
     """Whether two equal reprs mean equal arguments."""
-    return all(isinstance(value, (str, int, float, tuple, Run)) for value in arguments.values())
+    return all(isinstance(value, (str, int, float, tuple, Run, Schema, NoneType)) for value in arguments.values())
 
 
 # --- in the process --------------------------------------------------------------------------------------------------
 
 
 class _Asked:
-    """A question on this side: sends how far it is, and notices that it was cancelled."""
+    """A question on this side: sends how far it is, and notices what is wished of it."""
 
-    def __init__(self, number: int, office: "_Office") -> None:
-        self.number, self.office, self.cancelled = number, office, False
-        self._told = 0.0
+    def __init__(self, number: int, office: "_Office", turn: "threading.Semaphore | None") -> None:
+        self.number, self.office, self.turn = number, office, turn
+        self.cancelled = self.stopped = False
+        self._goes = threading.Event()
+        self._goes.set()
+        self._told = self._shown = 0.0
 
-    def report(self, share: float, message: str = "") -> None:
+    def hear(self, wish: str) -> None:
+        self.cancelled |= wish == "cancel"
+        self.stopped |= wish == "stop"
+        if wish == "pause" and self.turn and not self.cancelled and not self.stopped:
+            self._goes.clear()
+        else:
+            self._goes.set()
+
+    def report(self, share: float, message: str = "", partial: dict | None = None) -> None:
         from fmexplore.analyses import Cancelled
+        from fmexplore.projection import Stopped
 
+        if self.turn and not self._goes.is_set():
+            self.turn.release()
+            self._goes.wait()
+            self.turn.acquire()
         if self.cancelled:
             raise Cancelled
-        if time.monotonic() - self._told > 0.1:
-            self._told = time.monotonic()
-            self.office.send({"number": self.number, "share": share, "message": message})
+        if self.stopped and partial is not None:
+            raise Stopped
+        now = time.monotonic()
+        if now - self._told > 0.1:
+            self._told = now
+            answer: dict[str, Any] = {"number": self.number, "share": share, "message": message}
+            if partial is not None and now - self._shown > PARTIAL_SECONDS:
+                self._shown = now
+                answer["partial"] = partial
+            self.office.send(answer)
 
 
 class _Office:
@@ -176,7 +231,8 @@ class _Office:
 
     def __init__(self, questions: IO[bytes], answers: IO[bytes]) -> None:
         self.questions, self.answers = questions, answers
-        self.quick, self.long = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        self.quick, self.long = ThreadPoolExecutor(1), ThreadPoolExecutor(MOST_PAUSED)
+        self.turn = threading.Semaphore()  # of the long ones, who has it works
         self.asked: dict[int, _Asked] = {}
         self.last = time.monotonic()
         self._lock = threading.Lock()
@@ -191,18 +247,24 @@ class _Office:
             except (EOFError, pickle.UnpicklingError):  # the server has ended, perhaps while it wrote
                 os._exit(0)
             self.last = time.monotonic()
-            if "cancel" in message:
-                if asked := self.asked.get(message["cancel"]):
-                    asked.cancelled = True
+            if "name" not in message:
+                ((wish, number),) = message.items()
+                if asked := self.asked.get(number):
+                    asked.hear(wish)
                 continue
-            asked = self.asked[message["number"]] = _Asked(message["number"], self)
-            pool = self.quick if message["name"] in QUICK else self.long
-            pool.submit(self._answer, asked, message["name"], message["arguments"])
+            number = message["number"]
+            quick = message["name"] in QUICK
+            asked = self.asked[number] = _Asked(number, self, None if quick else self.turn)
+            (self.quick if quick else self.long).submit(self._take, asked, message["name"], message["arguments"])
 
     def send(self, answer: dict) -> None:
         with self._lock:
             pickle.dump(answer, self.answers)
             self.answers.flush()
+
+    def _take(self, asked: _Asked, name: str, arguments: dict) -> None:
+        with asked.turn or nullcontext():
+            self._answer(asked, name, arguments)
 
     def _answer(self, asked: _Asked, name: str, arguments: dict) -> None:
         from fmexplore.analyses import ANALYSES, Cancelled

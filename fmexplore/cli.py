@@ -3,14 +3,16 @@
 Accuracies are fractions, labels 0 to 9. Exit codes: 0 done, 1 done with errors, 2 bad input (one line on stderr).
 """
 
+import io
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from fmexplore import data as dataset
@@ -21,15 +23,16 @@ from fmexplore.confusion import accuracy_interval, class_report, confusion_matri
 from fmexplore.derived import SPLITS, Derived
 from fmexplore.errors import ConfigError, DataError, FMExploreError, RunBroken
 from fmexplore.evaluation import Predictions
+from fmexplore.features import LAST, check_layer, locate_images
 from fmexplore.layers import describe
 from fmexplore.presets import find_preset, presets
+from fmexplore.projection import STANDARD, ProjectionConfig
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import read_settings
 from fmexplore.status import LOCAL_OWNER, RESUMABLE, forget_wishes, own_process, write_status
-
-if TYPE_CHECKING:
-    from fmexplore.progress import Progress
+from fmexplore.storage import write_bytes
+from fmexplore.terminal import follow_training, show_bar
 
 app = typer.Typer(
     add_completion=False,
@@ -134,7 +137,7 @@ def train(
         job.interrupted = True
 
     signal.signal(signal.SIGINT, interrupt)
-    with _listener(as_json, run) as listen:
+    with follow_training(as_json, run) as listen:
         run_job(job, listen=listen)
     status = run.status
     if status.error:
@@ -251,15 +254,63 @@ def ship(run: RunName, name: Annotated[str, typer.Argument(help="Its plain name 
     store = RunStore(read_settings())
     found, images = store.find(run), dataset.load()
     if found.status.state == "finished":
-        from fmexplore.analyses import index_images
+        from fmexplore.analyses import index_images, project_images, project_snapshots
 
         for split in ("test", "validation"):
             if found.config.training.validation == "share" or split == "test":
                 _predictions(found, split, images)
         index_images(Silent(), found)
+        for standard in STANDARD:
+            with suppress(ConfigError):  # too few images for it, or snapshots without features
+                project_images(Silent(), found, LAST, "test", standard)
+                project_snapshots(Silent(), found, standard)
     path = store.ship(found, name)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     print(f"Shipped as {path} ({size / 1e6:.1f} MB).")
+
+
+@app.command()
+def embed(
+    run: RunName,
+    method: Annotated[str, typer.Option(help="pca, tsne or umap.")] = "umap",
+    layer: Annotated[str, typer.Option(help="A number of the layer table, last or pixels.")] = LAST,
+    split: Annotated[str, typer.Option(help="test, validation, train or all.")] = "test",
+    dimensions: Annotated[int, typer.Option(help="2 or 3.")] = 2,
+    sample: Annotated[int, typer.Option(help="How many of the images, 0 for all.")] = 0,
+    seed: Annotated[int, typer.Option()] = 0,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.npz", help="Default: named for what is in it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lay out images as a network sees them: coordinates (n, d), labels (n,) and index (n,) in a npz file."""
+    values = {"method": method, "dimensions": dimensions, "sample": sample, "seed": seed}
+    config = ProjectionConfig.parse(values)
+    found, images = RunStore(read_settings()).find(run), dataset.load()
+    check_layer(found.config.model, layer)
+    path = out or Path(f"{found.id}-{layer}-{split}-{method}-{dimensions}d.npz")
+    if path.suffix != ".npz":
+        raise ConfigError(f"--out is {str(path)!r}: give it the ending .npz.")
+    training = found.config.training
+    index, labels = locate_images(images, split, training.validation, training.validation_share)
+    from fmexplore.worker import prepare_process
+
+    prepare_process(trains=False)
+    from fmexplore.analyses import project_images
+
+    started = time.monotonic()
+    with show_bar(f"{method} of {layer}", as_json) as task:
+        arrays = project_images(task, found, layer, split, config)
+    seconds = round(time.monotonic() - started, 2)
+    coordinates, chosen = arrays["coordinates"], arrays["index"].astype(int)
+    buffer = io.BytesIO()
+    np.savez(buffer, coordinates=coordinates, labels=labels[np.searchsorted(index, chosen)], index=chosen)
+    write_bytes(path, buffer.getvalue())
+    explained = arrays.get("explained_variance")
+    summary = {"file": str(path), "n": len(chosen), "seconds": seconds}
+    text = f"{path}: {len(chosen):,} images in {dimensions} dimensions, {seconds:.1f} s"
+    if explained is not None:
+        summary["explained_variance"] = explained.tolist()
+        text += f", {explained.sum():.1%} of the variance"
+    _print(summary, as_json, text)
 
 
 def _change(config: RunConfig, changes: list[str]) -> RunConfig:
@@ -289,42 +340,6 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"--config {path} cannot be read ({error}): give a run's config.json.") from None
-
-
-@contextmanager
-def _listener(as_json: bool, run: Run) -> Iterator[Callable[["Progress"], None]]:
-    """What to do with each Progress: print it as JSON, move a bar on a terminal, or nothing."""
-    if as_json:
-        from fmexplore.tasks import metrics_line
-
-        def write(progress: "Progress") -> None:
-            if progress.kind != "step":
-                print(json.dumps(metrics_line(progress)), flush=True)
-
-        yield write
-    elif sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
-
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(),
-        )
-        with Bar(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task(run.config.preset, total=None, figures="starting")
-
-            def move(progress: "Progress") -> None:
-                figures: dict[str, Any] = {}
-                if progress.train_loss is not None:
-                    figures["figures"] = f"epoch {progress.epoch:.2f}  loss {progress.train_loss:.3f}"
-                bar.update(task, total=progress.steps, completed=progress.step, **figures)
-
-            yield move
-    else:
-        yield lambda _: None
 
 
 def _row(run: Run) -> dict:

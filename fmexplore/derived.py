@@ -1,4 +1,4 @@
-"""What can be computed again from a run: kept in cache/runs/, shipped runs bring it along. Knows files and arrays.
+"""What can be computed again from a run: kept in cache/, shipped runs bring it along. Knows files and arrays.
 
 Every file names the weights that it was computed from, so that it is not used after the run has learnt more.
 """
@@ -7,12 +7,16 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 from safetensors.numpy import save as pack
 
+from fmexplore.config import TrainConfig
 from fmexplore.data import DataSet
 from fmexplore.embedding import NeighbourIndex
 from fmexplore.errors import RunBroken
 from fmexplore.evaluation import Predictions
+from fmexplore.features import PIXELS, Features
+from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Arrays, Run, unpack
 from fmexplore.settings import Settings
 from fmexplore.storage import write_bytes
@@ -21,13 +25,23 @@ SPLITS = ("test", "validation", "train")
 FOLDER = "derived"  # of a shipped run
 
 
-class Derived:
-    """The derived files of one run; a missing, foreign or damaged one is simply not there."""
+class Kept:
+    """Derived files in some folders, the last of which is written to.
 
-    def __init__(self, run: Run, settings: Settings) -> None:
-        self.run, self.settings = run, settings
-        self.folder = settings.cache / "runs" / run.id
-        self._folders = run.path / FOLDER, self.folder
+    A missing, foreign or damaged file is simply not there.
+    """
+
+    def __init__(self, settings: Settings, *folders: Path) -> None:
+        self.settings, self.folder, self._folders = settings, folders[-1], folders
+
+    @property
+    def digest(self) -> str:
+        """Of the weights that everything should have been computed from; empty where there are none."""
+        return ""
+
+    def part(self, split: str) -> str:
+        """What a split's images are called in file names."""
+        return split
 
     def read(self, name: str) -> Arrays | None:
         """The arrays of that name, computed from the weights that the run has now, or None."""
@@ -40,7 +54,7 @@ class Derived:
         return arrays
 
     def _find(self, name: str) -> tuple[Path, Arrays] | None:
-        digest = self.run.weights_digest
+        digest = self.digest
         for folder in self._folders:
             path = folder / f"{name}.safetensors"
             with suppress(RunBroken):
@@ -51,9 +65,58 @@ class Derived:
 
     def write(self, name: str, arrays: Arrays, weights: str = "") -> None:
         """Keep arrays that were computed from the weights of that digest, or those of now. Raises StorageError."""
-        metadata = {"weights": weights or self.run.weights_digest}
+        metadata = {"weights": weights or self.digest}
         write_bytes(self.folder / f"{name}.safetensors", pack(arrays, metadata))
         trim(self.settings)
+
+    def paths(self) -> list[Path]:
+        """The files that `read` would read, by name."""
+        names = {path.stem for folder in self._folders for path in folder.glob("*.safetensors")}
+        return [found[0] for name in sorted(names) if (found := self._find(name))]
+
+    def read_features(self, layer: str, split: str) -> Features | None:
+        """What the images of a split are to a layer, or None."""
+        try:
+            features = Features.from_arrays(self.read(self.features_name(layer, split)) or {})
+        except (KeyError, IndexError):
+            return None
+        return features if features.points.ndim == 2 else None
+
+    def read_projection(self, layer: str, split: str, config: ProjectionConfig) -> Arrays | None:
+        """The map as `analyses.project_images` gave it, or None."""
+        arrays = self.read(self.projection_name(layer, split, config))
+        return _as_map(arrays, 2, config.dimensions)
+
+    def features_name(self, layer: str, split: str) -> str:
+        return f"features-{layer}-{self.part(split)}"
+
+    def projection_name(self, layer: str, split: str, config: ProjectionConfig) -> str:
+        return f"map-{layer}-{self.part(split)}-{config.key()}"
+
+
+class Pixels(Kept):
+    """The files about the images themselves, which need no run; one's training says which are for validation."""
+
+    def __init__(self, training: TrainConfig, settings: Settings) -> None:
+        super().__init__(settings, settings.cache / PIXELS)
+        self.training = training
+
+    def part(self, split: str) -> str:
+        if split in ("test", "all"):
+            return split
+        return f"{split}-{self.training.validation}-{self.training.validation_share:g}"
+
+
+class Derived(Kept):
+    """The derived files of one run."""
+
+    def __init__(self, run: Run, settings: Settings) -> None:
+        super().__init__(settings, run.path / FOLDER, settings.cache / "runs" / run.id)
+        self.run = run
+
+    @property
+    def digest(self) -> str:
+        return self.run.weights_digest
 
     def read_predictions(self, split: str, data: DataSet) -> Predictions | None:
         """The predictions of the finished weights for a split, or None."""
@@ -76,10 +139,32 @@ class Derived:
             return None
         return index if (len(index.train), len(index.test)) == (len(data.train), len(data.test)) else None
 
-    def paths(self) -> list[Path]:
-        """The files that `read` would read, by name."""
-        names = {path.stem for folder in self._folders for path in folder.glob("*.safetensors")}
-        return [found[0] for name in sorted(names) if (found := self._find(name))]
+    def read_course(self, config: ProjectionConfig) -> Arrays | None:
+        """The maps of its snapshots as `analyses.project_snapshots` gave them, or None."""
+        arrays = _as_map(self.read(course_name(config)), 3, config.dimensions)
+        return arrays if arrays and {"steps", "movements"} <= arrays.keys() else None
+
+
+def kept_files(run: Run | None, layer: str, settings: Settings) -> Kept:
+    """Where the maps of a layer lie: those of pixels serve all runs, and there need not be one."""
+    if run is None or layer == PIXELS:
+        return Pixels(run.config.training if run else TrainConfig(), settings)
+    return Derived(run, settings)
+
+
+def course_name(config: ProjectionConfig) -> str:
+    """Of the file with the maps of a run's snapshots."""
+    return f"course-{config.key()}"
+
+
+def _as_map(arrays: Arrays | None, axes: int, dimensions: int) -> Arrays | None:
+    """The arrays if they are a map, with coordinates as float32 (shipped ones are halved)."""
+    if arrays is None or not {"coordinates", "index"} <= arrays.keys():
+        return None
+    coordinates, index = arrays["coordinates"], arrays["index"]
+    if coordinates.ndim != axes or coordinates.shape[-2:] != (len(index), dimensions):
+        return None
+    return {**arrays, "coordinates": coordinates.astype(np.float32)}
 
 
 def _name(split: str) -> str:
@@ -92,9 +177,10 @@ def trim(settings: Settings) -> None:
     The last one stays, however large: whoever has just written it reads it.
     """
     files = []
-    for path in (settings.cache / "runs").rglob("*.safetensors"):
-        with suppress(OSError):  # another process deletes too
-            files.append((path.stat().st_mtime, path.stat().st_size, path))
+    for folder in ("runs", PIXELS):
+        for path in (settings.cache / folder).rglob("*.safetensors"):
+            with suppress(OSError):  # another process deletes too
+                files.append((path.stat().st_mtime, path.stat().st_size, path))
     excess = sum(size for _, size, _ in files) - 1e6 * (settings.max_cache_mb or float("inf"))
     for _, size, path in sorted(files)[:-1]:
         if excess <= 0:

@@ -1,15 +1,100 @@
-"""Images as points in the feature space of a network: a compact index of them, and their neighbours there.
+"""Images as points in the feature space of a network: its axes, neighbours there, and a compact index of them.
 
 Array functions; knows no network, run or screen.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
+from typing import Literal
 
 import numpy as np
 
 DIMENSIONS = 64  # of the index: docs/performance.md says what it loses
 FIT_IMAGES = 10_000
+BLOCK = 1000
+Metric = Literal["euclidean", "cosine", "manhattan", "correlation"]
+
+
+def principal_axes(points: np.ndarray, dimensions: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean `(width,)`, axes `(dimensions, width)` and the share of the variance along each, the largest first.
+
+    Fewer where the points `(n, width)` are narrower; with fewer points than axes the last are zero. The largest entry
+    of an axis is positive, so that equal points have equal axes.
+    """
+    points = points.astype(np.float32, copy=False)
+    mean = points.mean(0, dtype=np.float64).astype(np.float32)
+    centred = points - mean
+    wide = points.shape[1] > len(points)  # then the products of points with points have the same eigenvalues
+    values, vectors = np.linalg.eigh((centred @ centred.T if wide else centred.T @ centred).astype(np.float64))
+    components = vectors[:, ::-1].T[:dimensions]
+    if wide:
+        components = components @ centred / np.sqrt(np.maximum(values[::-1][:dimensions, None], 1e-12))
+        missing = min(dimensions, points.shape[1]) - len(components)
+        components, values = np.pad(components, ((0, missing), (0, 0))), np.pad(values, (missing, 0))
+    largest = np.take_along_axis(components, np.abs(components).argmax(1)[:, None], 1)
+    shares = values[::-1][:dimensions].clip(0) / max(values.sum(), 1e-30)
+    return mean, np.ascontiguousarray(components * np.where(largest < 0, -1, 1), np.float32), shares
+
+
+def nearest(
+    points: np.ndarray,
+    vectors: np.ndarray,
+    count: int,
+    metric: Metric = "euclidean",
+    report: Callable[[float], None] = lambda _: None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each of `vectors (q, width)` the `count` nearest of `points (n, width)`, exactly.
+
+    Their numbers and distances, both `(q, min(count, n))`, nearest first. `report` is called with the share done.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    if metric == "correlation":  # is the cosine of what is left without the mean
+        points, vectors = (each - each.mean(1, keepdims=True, dtype=np.float32) for each in (points, vectors))
+    if metric in ("correlation", "cosine"):  # is half the squared distance between unit vectors
+        points, vectors = _unit(points), _unit(vectors)
+    search = NearestNeighbors(
+        n_neighbors=min(count, len(points)),
+        algorithm="brute",
+        metric="manhattan" if metric == "manhattan" else "euclidean",
+    ).fit(points.astype(np.float32, copy=False))
+    found = []
+    for start in range(0, len(vectors), BLOCK):
+        found.append(search.kneighbors(vectors[start : start + BLOCK].astype(np.float32)))
+        report(min(1.0, (start + BLOCK) / len(vectors)))
+    distances, numbers = (np.concatenate(each) for each in zip(*found, strict=True))
+    return numbers, (distances**2 / 2 if metric in ("correlation", "cosine") else distances).astype(np.float32)
+
+
+def neighbours(
+    points: np.ndarray,
+    positions: np.ndarray,
+    count: int,
+    metric: Metric = "euclidean",
+    report: Callable[[float], None] = lambda _: None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `nearest`, for the points at `positions (q,)`, which are not their own neighbours."""
+    numbers, distances = nearest(points, points[positions], count + 1, metric, report)
+    others = numbers != positions[:, None]
+    others[others.all(1), -1] = False  # among points in one place it is not always among the first
+    shape = len(positions), numbers.shape[1] - 1
+    return numbers[others].reshape(shape), distances[others].reshape(shape)
+
+
+def place(numbers: np.ndarray, distances: np.ndarray, coordinates: np.ndarray) -> np.ndarray:
+    """Where new images belong on a map `(n, d)`: between their neighbours, weighted by the inverse distance.
+
+    Numbers and distances `(q, k)` as `nearest` gives them, over ten neighbours or so; `(q, d) float32`. One that
+    lies on a known image is put on it.
+    """
+    weights = 1 / np.maximum(distances, 1e-9 * max(float(distances.max(initial=0)), 1e-30))
+    weights /= weights.sum(1, keepdims=True)
+    return np.einsum("qk,qkd->qd", weights, coordinates[numbers]).astype(np.float32)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    vectors = vectors.astype(np.float32)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
 @dataclass(frozen=True)
@@ -25,11 +110,8 @@ class Axes:
     def fit(cls, features: np.ndarray, dimensions: int = DIMENSIONS) -> "Axes":
         """From features `(n, width)`; fewer dimensions where they are narrower."""
         features = features.astype(np.float32)
-        mean = features.mean(0)
-        centred = features - mean
-        _, vectors = np.linalg.eigh(centred.T @ centred)
-        components = np.ascontiguousarray(vectors[:, ::-1].T[:dimensions], np.float32)
-        places = centred @ components.T
+        mean, components, _ = principal_axes(features, dimensions)
+        places = (features - mean) @ components.T
         low, high = np.quantile(places, (0.0005, 0.9995), axis=0)
         step = max(float((high - low).max()) / 255, 1e-12)
         return cls(mean, components, low.astype(np.float32), np.array([step], np.float32))

@@ -68,11 +68,16 @@ class Predictions:
         return float(self.right.mean())
 
     @property
-    def loss(self) -> float:
-        """Mean cross-entropy in nats."""
+    def losses(self) -> np.ndarray:
+        """Cross-entropy of each image in nats, `(n,)`."""
         shifted = self.logits - self.logits.max(1, keepdims=True)
         log_probability = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
-        return float(-log_probability[np.arange(len(self.labels)), self.labels].mean())
+        return -log_probability[np.arange(len(self.labels)), self.labels]
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy in nats."""
+        return float(self.losses.mean())
 
 
 def predict(network: Network, split: Split, precision: str = "fp32") -> Predictions:

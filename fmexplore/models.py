@@ -23,6 +23,8 @@ CLASSES = 10
 MAX_PARAMETERS = 50_000_000
 MAX_LAYERS = 300
 MAX_DEPTH = 4  # blocks in blocks
+MONOTONE = ("relu", "leaky_relu", "elu", "tanh")
+WIDEST_VECTOR = 4096  # that can be looked at
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,30 @@ def walk(rows: list[LayerInfo] | tuple[LayerInfo, ...]) -> Iterator[LayerInfo]:
     for row in rows:
         yield row
         yield from walk(row.children)
+
+
+def execution_order(layers: tuple[Layer, ...]) -> list[int]:
+    """In which order the layers are run: max pooling before a monotone activation, as `networks` explains."""
+    order = list(range(len(layers)))
+    for index in range(len(layers) - 1):
+        first, second = layers[index], layers[index + 1]
+        if first.kind == "activation" and first.function in MONOTONE and second.kind == "max_pool":
+            order[index], order[index + 1] = index + 1, index
+    return order
+
+
+def layer_choices(model: Model) -> list[tuple[str, str, Shape]]:
+    """Number, text and output of the layers whose output can be looked at. Raises ConfigError as `summarize` does.
+
+    Left out are dropout and flattening, which change no value; vectors of more than 4,096 values; and an activation
+    that runs after the max pooling behind it, as its output then never exists.
+    """
+    order, chosen = execution_order(model.layers), []
+    for count, row in enumerate(summarize(model), start=1):
+        too_wide = len(row.output) == 1 and row.output[0] > WIDEST_VECTOR
+        if max(order[:count]) == count - 1 and row.layer.kind not in ("dropout", "flatten") and not too_wide:
+            chosen.append((row.number, describe(row.layer), row.output))
+    return chosen
 
 
 def parameters(rows: list[LayerInfo]) -> int:

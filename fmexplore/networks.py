@@ -18,7 +18,6 @@ from fmexplore.layers import Layer
 from fmexplore.models import Model
 
 MEAN, DEVIATION = 0.2860, 0.3530  # of the training pixels / 255
-_MONOTONE = ("relu", "leaky_relu", "elu", "tanh")
 WIDEST_FEATURES = 512
 
 
@@ -31,7 +30,7 @@ class Network(nn.Module):
         self.standardized = model.input_scale == "standardized"
         numbers = count()
         self.layers = _chain(model.layers, models.IMAGE_SHAPE, rows, numbers)
-        self.order = _execution_order(model.layers)
+        self.order = models.execution_order(model.layers)
         dense = [index for index, layer in enumerate(model.layers) if layer.kind == "dense"]
         self.last_dense = dense[-1] if dense else None
         shapes = [models.IMAGE_SHAPE, *(row.output for row in rows)]
@@ -52,6 +51,13 @@ class Network(nn.Module):
         Where that is a flattened map of more than 512 values, each channel is averaged, to keep it small.
         """
         return self._run(images)
+
+    def output_of(self, number: int, images: Tensor) -> Tensor:
+        """What layer `number` of the table makes of the images; one that `models.layer_choices` offers."""
+        x = (images - MEAN) / DEVIATION if self.standardized else images
+        for index in self.order[:number]:
+            x = self.layers[index](x)
+        return x
 
     def _run(self, images: Tensor) -> tuple[Tensor, Tensor]:
         x = (images - MEAN) / DEVIATION if self.standardized else images
@@ -187,15 +193,6 @@ class _DenseBlock(nn.Module):
         return x
 
 
-def _execution_order(layers: tuple[Layer, ...]) -> list[int]:
-    order = list(range(len(layers)))
-    for index in range(len(layers) - 1):
-        first, second = layers[index], layers[index + 1]
-        if first.kind == "activation" and first.function in _MONOTONE and second.kind == "max_pool":
-            order[index], order[index + 1] = index + 1, index
-    return order
-
-
 def _chain(layers, shape, rows, numbers) -> nn.ModuleList:
     modules = []
     for layer, row in zip(layers, rows, strict=True):
@@ -208,7 +205,7 @@ def _block_chains(layer: Layer, shape, row: models.LayerInfo, numbers) -> list[_
     chains, rest, current = [], list(row.children), shape
     for _, chain in layer.branches():
         inner, rest = rest[: len(chain)], rest[len(chain) :]
-        chains.append(_Chain(_chain(chain, current, inner, numbers), _execution_order(chain)))
+        chains.append(_Chain(_chain(chain, current, inner, numbers), models.execution_order(chain)))
         if layer.kind == "dense_block":
             current = (current[0] + inner[-1].output[0], *shape[1:])
     return chains

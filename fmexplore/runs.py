@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from safetensors.numpy import save as pack
 
 from fmexplore import models
@@ -17,13 +18,14 @@ from fmexplore.config import RunConfig
 from fmexplore.derived import FOLDER as DERIVED
 from fmexplore.derived import Derived
 from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken, RunNotFound, StorageError
-from fmexplore.run import Run
+from fmexplore.run import Run, unpack
 from fmexplore.settings import SHIPPED, Settings
 from fmexplore.status import LOCAL_OWNER, Status, write_status
 from fmexplore.storage import storage_error, write_bytes, write_json
 
 TRASH_SECONDS = 24 * 3600  # how long a deletion can be undone
 SHIPPED_FILES = ("config.json", "metrics.jsonl", "model.safetensors")
+_NOT_SHIPPED = r"(features|map)-(?!last-test)"  # derived files, of which there can be many
 
 
 class RunStore:
@@ -149,8 +151,8 @@ class RunStore:
     def ship(self, run: Run, name: str) -> Path:
         """Copy a finished run to the shipped ones, its snapshots with predictions but without features.
 
-        What has been computed from it is taken along. Raises RunBroken when it is not finished or damaged, ConfigError
-        for a name that is no plain word.
+        What its pages show is taken along: predictions, index, projections. Raises RunBroken when it is not finished
+        or damaged, ConfigError for a name that is no plain word.
         """
         status = run.status
         if status.state != "finished":
@@ -167,7 +169,8 @@ class RunStore:
             arrays.pop("features", None)
             content[target.snapshot_path(step)] = pack(arrays, metadata)
         for path in Derived(run, self.settings).paths():
-            content[target.path / DERIVED / path.name] = path.read_bytes()
+            if not re.match(_NOT_SHIPPED, path.stem):
+                content[target.path / DERIVED / path.name] = _halved(path)
         shutil.rmtree(target.path, ignore_errors=True)  # not before: it may be the same run
         for path, raw in content.items():
             write_bytes(path, raw)
@@ -181,6 +184,13 @@ class RunStore:
     def owned_by(self, owner: str) -> Iterator[Run]:
         """The owner's runs, newest first; on a laptop there is one owner, and all runs are theirs."""
         return (run for run in self.own_runs() if self._may_change(run, owner))
+
+
+def _halved(path: Path) -> bytes:
+    """A derived file with its coordinates as float16: a thousandth of a map's width is less than a pixel."""
+    arrays, metadata = unpack(path)
+    halves = {name: value.astype(np.float16) for name, value in arrays.items() if name == "coordinates"}
+    return pack({**arrays, **halves}, metadata) if halves else path.read_bytes()
 
 
 def _run_folders(folder: Path) -> list[Path]:

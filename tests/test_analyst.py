@@ -15,7 +15,7 @@ from fmexplore import data, models
 from fmexplore.analyst import Analyst
 from fmexplore.data import PROJECT
 from fmexplore.derived import Derived
-from fmexplore.errors import AnalysisFailed, ConfigError, RunBroken
+from fmexplore.errors import AnalysisFailed, ConfigError, RunBroken, StorageError
 from fmexplore.evaluation import predict
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
@@ -213,7 +213,7 @@ def test_a_fault_inside_is_told_with_its_kind_and_the_log_has_its_place(analyst,
 def test_a_process_that_cannot_be_started_leaves_no_question_behind(analyst, settings):
     settings.home.mkdir()
     settings.cache.write_text("a file where the folder should be")
-    with pytest.raises(OSError, match="cache"):
+    with pytest.raises(StorageError, match="cache"):
         analyst.ask("chatter")
     settings.cache.unlink()
     assert analyst.ask("chatter").result(PATIENCE) == "said"

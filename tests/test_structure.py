@@ -18,7 +18,7 @@ SCREEN = [path for path in (ROOT / "streamlit_app.py", *sorted((ROOT / "screens"
 # Each module imports only from modules before it, when it is imported; the torch modules stand together.
 LAYERS = (
     *("errors", "schema", "shapes", "layers", "storage", "settings", "models", "config", "papers", "presets", "data"),
-    *("figures", "evaluation", "confusion", "embedding", "suspects", "progress"),
+    *("figures", "evaluation", "confusion", "embedding", "features", "projection", "maps", "suspects", "progress"),
     *("networks", "augment", "optimizers", "training", "execution", "interpret"),
     *(
         "status",
@@ -32,12 +32,13 @@ LAYERS = (
         "worker",
         "analyses",
         "analyst",
+        "terminal",
         "cli",
         "__main__",
     ),
 )
 WITHOUT_TORCH = (
-    *("analyst", "analyses", "derived", "confusion", "embedding", "suspects"),
+    *("analyst", "analyses", "derived", "confusion", "embedding", "features", "projection", "maps", "suspects"),
     *("jobs", "runs", "archive", "presets", "speed", "data", "evaluation", "progress", "status", "cli"),
 )
 

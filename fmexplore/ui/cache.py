@@ -5,18 +5,21 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock, Timer
+from typing import TypeVar
 
+import numpy as np
 import streamlit as st
 
 from fmexplore import data
 from fmexplore.analyst import Analyst
 from fmexplore.data import DataSet
-from fmexplore.derived import Derived
+from fmexplore.derived import Derived, kept_files
 from fmexplore.embedding import NeighbourIndex
 from fmexplore.errors import DataError
 from fmexplore.evaluation import Predictions
 from fmexplore.jobs import JobQueue
-from fmexplore.run import MetricsReader, Run
+from fmexplore.projection import ProjectionConfig
+from fmexplore.run import Arrays, MetricsReader, Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings, read_settings
 
@@ -73,6 +76,9 @@ def metrics(run: Run) -> list[dict]:
         return list(reader.refresh())
 
 
+Value = TypeVar("Value")
+
+
 class _Absent(Exception):
     """Is not cached, so that it is looked for again."""
 
@@ -125,6 +131,63 @@ def index(run: Run) -> NeighbourIndex | None:
         return _index(str(run.path), run.weights_digest)
     except _Absent:
         return None
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _projection(path: str, digest: str, layer: str, split: str, _config: ProjectionConfig, key: str) -> Arrays:
+    del digest, key
+    arrays, images = _found(kept_files(_run(path), layer, settings()).read_projection(layer, split, _config)), dataset()
+    count = {"test": len(images.test), "all": len(images.train) + len(images.test)}.get(split, len(images.train))
+    there = arrays["index"].min(initial=0) >= 0 and arrays["index"].max(initial=0) < count
+    return _found(arrays if there else None)  # else of another data set
+
+
+def projection(run: Run | None, layer: str, split: str, config: ProjectionConfig) -> Arrays | None:
+    """A map that is kept, as `analyses.project_images` gave it."""
+    with suppress(_Absent):
+        return _projection(*_key(run), layer, split, config, config.key())
+    return None
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _points(path: str, digest: str, layer: str, split: str) -> np.ndarray:
+    del digest
+    features = _found(kept_files(_run(path), layer, settings()).read_features(layer, split))
+    return features.points
+
+
+def points(run: Run | None, layer: str, split: str) -> np.ndarray | None:
+    """What the images of a split are to a layer, `(n, width) float16`, if that is kept."""
+    with suppress(_Absent):
+        return _points(*_key(run), layer, split)
+    return None
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _course(path: str, digest: str, _config: ProjectionConfig, key: str) -> Arrays:
+    del digest, key
+    return _found(Derived(Run(Path(path)), settings()).read_course(_config))
+
+
+def course(run: Run, config: ProjectionConfig) -> Arrays | None:
+    """The maps of a run's snapshots that are kept, as `analyses.project_snapshots` gave them."""
+    with suppress(_Absent):
+        return _course(*_key(run), config, config.key())
+    return None
+
+
+def _key(run: Run | None) -> tuple[str, str]:
+    return (str(run.path), run.weights_digest) if run else ("", "")
+
+
+def _run(path: str) -> Run | None:
+    return Run(Path(path)) if path else None
+
+
+def _found(value: Value | None) -> Value:
+    if value is None:
+        raise _Absent
+    return value
 
 
 @st.cache_resource(max_entries=1)

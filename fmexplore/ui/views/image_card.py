@@ -30,7 +30,7 @@ def image_card(
 
     def go(step: Step) -> None:
         if step == "close":
-            st.session_state.last_image = number
+            st.session_state.last_image = (part, number)
         if step == "close" or near.get(step) is not None:
             link.go(image=near.get(step))
 

@@ -50,7 +50,9 @@ def images_or_card(
     title()
     if not len(ordered):
         return
-    if (last := last_opened()) is not None:
+    closed = last_opened()
+    last = closed[1] if closed and closed[0] == shown.part else None
+    if last is not None:
         turn_again(key)
     with st.container(horizontal=True, vertical_alignment="center"):
         if sortable and len(ordered) > 1:
@@ -97,8 +99,8 @@ def find_image(shown: Shown, number: int | None) -> int | None:
     return here
 
 
-def last_opened() -> int | None:
-    """The number of the image whose card was closed just now: it gets the keyboard's focus, once."""
+def last_opened() -> tuple[str, int] | None:
+    """Part and number of the image whose card was closed just now: it gets the keyboard's focus, once."""
     return st.session_state.pop("last_image", None)
 
 

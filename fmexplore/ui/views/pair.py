@@ -114,7 +114,8 @@ def _extremes(now: Shown, selection: Link, first: int, second: int) -> None:
             ),
         ]
     everything = np.concatenate([positions for _, positions in groups])
-    last = last_opened()
+    closed = last_opened()
+    last = closed[1] if closed and closed[0] == now.part else None
     if find_image(now, selection.image) is not None:
         images_or_card(now, everything, selection.image, lambda: None, "pair", "Back to the pair", sortable=False)
         return

@@ -38,7 +38,7 @@ def gallery(
     focus: bool = False,
     label: str = "Images",
 ) -> None:
-    """Show `images`, `(n, height, width)` grey or `(n, height, width, 3)` colour, uint8.
+    """Show `images`, `(n, height, width)` grey or with 3 or, transparent, 4 channels last, uint8.
 
     They are `size` pixels wide or, stretched, a little more, so that they fill their rows; more than `height` pixels
     of them are scrolled. `on_open` gets the number of a clicked one. `current` is marked and, with `focus`, gets the
@@ -55,6 +55,7 @@ def gallery(
         data={
             "sheet": picture_sheet(images, columns),
             "columns": columns,
+            "transparent": images.shape[3:] == (4,),
             "shape": images.shape[2] / images.shape[1],
             "items": [vars(item) for item in items],
             "open": on_open is not None,
@@ -71,6 +72,11 @@ def gallery(
 
 def picture_sheet(images: np.ndarray, columns: int) -> str:
     """All images side by side in rows of `columns`, as a PNG in base64."""
+    return base64.b64encode(encode_sheet(images, columns)).decode()
+
+
+def encode_sheet(images: np.ndarray, columns: int) -> bytes:
+    """The same as the PNG itself."""
     rows = max(1, math.ceil(len(images) / columns))
     high, wide, *color = images.shape[1:]
     sheet = np.zeros((rows * columns, high, wide, *color), np.uint8)
@@ -78,4 +84,4 @@ def picture_sheet(images: np.ndarray, columns: int) -> str:
     tiles = sheet.reshape(rows, columns, high, wide, *color).swapaxes(1, 2)
     buffer = io.BytesIO()
     Image.fromarray(tiles.reshape(rows * high, columns * wide, *color)).save(buffer, "PNG", compress_level=3)
-    return base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()

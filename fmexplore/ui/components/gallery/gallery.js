@@ -32,7 +32,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const gallery = parentElement.querySelector(".gallery");
   gallery.style.gridTemplateColumns = `repeat(auto-fill, ${data.stretch ? `minmax(${data.size}px, 1fr)` : `${data.size}px`})`;
   gallery.style.maxHeight = data.height ? `${data.height}px` : "";
-  gallery.className = data.height ? "gallery bounded" : "gallery";
+  gallery.className = ["gallery", data.height && "bounded", data.transparent && "transparent"].filter(Boolean).join(" ");
   gallery.setAttribute("role", "group");
   gallery.setAttribute("aria-label", data.label);
   const signature = JSON.stringify([data.sheet, data.items, data.columns, data.open]);

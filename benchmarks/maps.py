@@ -1,0 +1,112 @@
+"""How fast the Embeddings page answers in Chromium: maps drawn, and a box around thousands of points to its gallery.
+
+    python benchmarks/maps.py [--rounds 10]
+
+Needs requirements-dev.txt, the data set and Chromium. Uses the shipped run `quick`; the map of all 70,000 images is
+computed before anything is timed. Times are those of the page itself, to the frame in which the thing is seen.
+"""
+
+import argparse
+import os
+import platform
+import shutil
+import statistics
+import tempfile
+import time
+
+from browser import SIZE, rest
+from pages import CHROMIUM_FLAGS, serve
+from playwright.sync_api import Page, sync_playwright
+
+# From the next click or release until the text is on the page and, in the frame after, drawn.
+WATCH = """(text) => {
+  const shadows = (node) => [...node.querySelectorAll('*')].map((each) => each.shadowRoot).filter(Boolean);
+  const roots = (node) => [node, ...shadows(node).flatMap(roots)];
+  const all = (selector) => roots(document).flatMap((root) => [...root.querySelectorAll(selector)]);
+  window.answered = new Promise((done) => addEventListener('pointerup', () => {
+    const began = performance.now();
+    const before = all('.scatter').map((each) => each.dataset.name).join();
+    const look = () => {
+      const there = text
+        ? document.body.innerText.match(new RegExp(text)) && all('button.item').length
+        : all('.scatter').map((each) => each.dataset.name).join() !== before && all('.scatter[data-drawn]').length;
+      requestAnimationFrame(there ? () => done(performance.now() - began) : look);
+    };
+    look();
+  }, { capture: true, once: true }));
+}"""
+PLACES = {"10,000 images": "", "70,000 images": "&split=all&method=pca"}
+
+
+def answered(page: Page, text: str, act) -> float:
+    """Milliseconds from the release of the pointer in `act` until the text, or without one another map, is seen."""
+    page.evaluate(WATCH, text)
+    act()
+    return page.evaluate("window.answered")
+
+
+def opened(page: Page, address: str) -> float:
+    """Milliseconds from opening the page until the map is drawn."""
+    began = time.perf_counter()
+    page.goto(address)
+    page.locator(".scatter[data-drawn]").wait_for(timeout=120_000)
+    return 1000 * (time.perf_counter() - began)
+
+
+def box(page: Page, share: float) -> None:
+    """Draw a box around the middle of the map."""
+    frame = page.locator(".scatter .board").bounding_box()
+    assert frame
+    middle = frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2
+    half = share * frame["height"] / 2
+    page.mouse.move(middle[0] - half, middle[1] - half)
+    page.mouse.down()
+    page.mouse.move(middle[0] + half, middle[1] + half, steps=8)
+    page.mouse.up()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=10)
+    rounds = parser.parse_args().rounds
+    rows: dict[str, list[float]] = {}
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as home, serve(home) as (port, _):
+        executable = shutil.which("chromium") or shutil.which("google-chrome")
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
+        page = browser.new_page(viewport=SIZE)
+        address = f"http://127.0.0.1:{port}/embeddings?run=quick"
+        for name, query in PLACES.items():
+            opened(page, address + query)  # computed
+            rest(page)
+            for _ in range(rounds):
+                rows.setdefault(f"page opened to its map, {name}", []).append(opened(page, address + query))
+                rest(page)
+        page.get_by_role("button", name="Box", exact=True).click()
+        for turn in range(rounds):
+            share = 0.3 + 0.01 * turn  # other points each time: nothing is there already
+            text = r"[\d,]+ of 70,000 images are selected"
+            rows.setdefault("box to its gallery, 70,000 images", []).append(
+                answered(page, text, lambda: box(page, share))  # noqa: B023 it is called at once
+            )
+            rest(page)
+            count = page.get_by_text("images are selected").inner_text()
+            page.get_by_role("button", name="Forget the selection").click()
+            rest(page)
+        print(f"the last box: {count}")
+        opened(page, address)
+        rest(page)
+        for turn in range(2 * rounds):
+            method = ("PCA", "t-SNE", "UMAP")[turn % 3]
+            rows.setdefault("another map of 10,000 images", []).append(
+                answered(page, "", page.get_by_text(method, exact=True).click)
+            )
+            rest(page)
+        browser.close()
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}")
+    for name, times in rows.items():
+        tail = sorted(times)[min(len(times) - 1, int(0.95 * len(times)))]
+        print(f"{name:<45} median {statistics.median(times):6.0f} ms   95th {tail:6.0f} ms   n={len(times)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,267 @@
+"""Points as a map of two or three dimensions, by PCA, t-SNE or UMAP. Array functions; knows no network, run or screen.
+
+A map is centred, and its points are one unit from the centre, in the root of the mean square. The same seed gives the
+same map. Every long step tells how far it is, so that it can be paused, stopped or given up within a second or so.
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Literal, Protocol
+
+import numpy as np
+from pydantic import Field
+
+from fmexplore.embedding import Metric, neighbours, principal_axes
+from fmexplore.errors import ConfigError
+from fmexplore.schema import Schema
+
+PCA_FIRST = 128  # wider points are put on 50 axes before neighbours are sought
+PCA_WIDTH = 50
+SMALL = 3000  # up to here Barnes-Hut t-SNE is faster than that by FFT
+MOST_IN_SPACE = 10_000  # images that three-dimensional t-SNE is allowed, as it takes minutes
+UMAP_EPOCHS = 200
+WARM_RATE = 0.25  # at which a map goes on that has begun elsewhere; anew: 1
+TSNE_RADIUS = 30  # that t-SNE gives a few thousand images
+_umap_lock = threading.Lock()  # two at once can end the process, where numba has only its work queue
+
+
+class ProjectionConfig(Schema):
+    """How to make a map. What does not belong to the method is ignored, by `key` too."""
+
+    method: Literal["pca", "tsne", "umap"] = "umap"
+    dimensions: Literal[2, 3] = 2
+    seed: int = Field(0, ge=0, lt=2**32)
+    sample: int = Field(0, ge=0, le=70_000)  # how many of the images, drawn by the seed; 0: all
+    perplexity: float = Field(30.0, ge=1, le=500)
+    learning_rate: Literal["auto"] | Annotated[float, Field(gt=0, le=1e6)] = "auto"
+    iterations: int = Field(250, ge=0, le=5000)
+    early_exaggeration_iterations: int = Field(125, ge=0, le=5000)
+    initialization: Literal["pca", "random", "spectral"] = "pca"
+    neighbours: int = Field(15, ge=2, le=200)
+    min_distance: float = Field(0.1, ge=0, le=1)
+    metric: Metric = "euclidean"
+
+    def key(self) -> str:
+        """Ten letters and digits that are the same for equal maps of the same points."""
+        seeded = self.method != "pca" or self.sample
+        names = ["method", "dimensions", "sample", *(["seed"] if seeded else []), *_OWN_FIELDS[self.method]]
+        values = {name: getattr(self, name) for name in sorted(names)}
+        return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:10]
+
+    def choose(self, count: int) -> np.ndarray:
+        """Positions of the images to project, out of `count`, ascending."""
+        if not self.sample or self.sample >= count:
+            return np.arange(count)
+        return np.sort(np.random.default_rng(self.seed).choice(count, self.sample, replace=False))
+
+
+STANDARD = (  # that a shipped run brings along for its test images
+    *(ProjectionConfig(method=method) for method in ("pca", "tsne", "umap")),
+    ProjectionConfig(method="pca", dimensions=3),
+)
+_OWN_FIELDS = {
+    "pca": (),
+    "tsne": ("perplexity", "learning_rate", "iterations", "early_exaggeration_iterations", "initialization"),
+    "umap": ("neighbours", "min_distance", "metric"),
+}
+
+
+class Stopped(Exception):
+    """Raised by a report with positions in it: finish with these."""
+
+
+class Report(Protocol):
+    """Hears the share done, 0 to 1, what happens, and as soon as there are some the positions `(n, d) float32`.
+
+    May wait, and may raise to give up; Stopped only when it was given positions.
+    """
+
+    def __call__(self, share: float, message: str, positions: np.ndarray | None = None, /) -> None: ...
+
+
+@dataclass(frozen=True)
+class Projected:
+    """A map: coordinates `(n, d) float32`, with PCA the share of the variance along each axis, and whether it was
+    stopped before its time."""
+
+    coordinates: np.ndarray
+    explained_variance: np.ndarray | None = None  # (d,)
+    stopped: bool = False
+
+
+def project(
+    points: np.ndarray,
+    config: ProjectionConfig,
+    report: Report = lambda *_: None,
+    start: np.ndarray | None = None,
+) -> Projected:
+    """A map of all of `points (n, width)`; `config.sample` is for whoever chooses them.
+
+    From `start (n, d)` t-SNE and UMAP go on instead of beginning anew. Raises ConfigError where there are too few
+    points for the settings, too many, or some are no numbers.
+    """
+    points = points.astype(np.float32)
+    _check(points, config)
+    if config.method == "pca":
+        mean, components, shares = principal_axes(points, config.dimensions)
+        missing = config.dimensions - len(components)
+        coordinates = np.pad((points - mean) @ components.T, ((0, 0), (0, missing)))
+        return Projected(standardize(coordinates), np.pad(shares, (0, missing)))
+    positions: list[np.ndarray] = []
+
+    def tell(share: float, message: str, current: np.ndarray | None = None) -> None:
+        if current is not None:
+            positions[:] = [standardize(current)]
+        report(share, message, *positions)
+
+    layout = _tsne if config.method == "tsne" else _umap
+    try:
+        return Projected(standardize(layout(points, config, tell, start)))
+    except Stopped:
+        return Projected(positions[0], stopped=True)
+
+
+def standardize(coordinates: np.ndarray) -> np.ndarray:
+    """Centred, and scaled to one unit from the centre in the root mean square; `(n, d) float32`."""
+    coordinates = coordinates - coordinates.mean(0, dtype=np.float64)
+    return (coordinates / (radius(coordinates) or 1)).astype(np.float32)
+
+
+def radius(coordinates: np.ndarray) -> float:
+    """Root mean square of the distances from the centre."""
+    return float(np.sqrt(np.square(coordinates - coordinates.mean(0), dtype=np.float64).sum(1).mean()))
+
+
+def _check(points: np.ndarray, config: ProjectionConfig) -> None:
+    count = len(points)
+    if not count:
+        raise ConfigError("There are no images to project: choose another split.")
+    if not np.isfinite(points).all():
+        raise ConfigError("Some features are no numbers, so they have no place on a map: choose another run or layer.")
+    if config.method == "tsne" and config.perplexity > (count - 1) / 3:
+        raise ConfigError(
+            f"perplexity is {config.perplexity:g}, and {count:,} images allow at most {max(0, (count - 1) // 3)}: "
+            "lower it, or take more images."
+        )
+    if config.method == "tsne" and config.dimensions == 3 and count > MOST_IN_SPACE:
+        raise ConfigError(
+            f"sample is {config.sample}, and t-SNE in 3 dimensions takes at most {MOST_IN_SPACE:,} images: "
+            "take a sample, or UMAP."
+        )
+    if config.method == "umap" and config.neighbours > count - 1:
+        raise ConfigError(
+            f"neighbours is {config.neighbours}, and {count:,} images allow at most {count - 1}: "
+            "lower it, or take more images."
+        )
+
+
+def _find_neighbours(points: np.ndarray, count: int, metric: Metric, tell: Report) -> tuple[np.ndarray, np.ndarray]:
+    """Neighbours of every point, `(n, count)`: the first tenth of the work."""
+    if points.shape[1] > PCA_FIRST and metric == "euclidean":
+        mean, components, _ = principal_axes(points, PCA_WIDTH)
+        points = (points - mean) @ components.T
+    message = f"Finding the neighbours of {len(points):,} images"
+    everyone = np.arange(len(points))
+    return neighbours(points, everyone, count, metric, lambda share: tell(0.1 * share, message))
+
+
+def _spread(points: np.ndarray, config: ProjectionConfig, start: np.ndarray | None) -> np.ndarray:
+    """Where to begin: at `start`, else on the principal axes, a little apart where points are equal."""
+    if start is None:
+        start = project(points, config.replace(method="pca")).coordinates
+    rng = np.random.default_rng(config.seed)
+    return start.astype(float) + rng.normal(0, 1e-4, start.shape)
+
+
+def _tsne(points: np.ndarray, config: ProjectionConfig, tell: Report, start: np.ndarray | None) -> np.ndarray:
+    """By openTSNE (van der Maaten 2014; Linderman et al. 2019), on one thread: a second one gains nothing."""
+    import openTSNE
+    from openTSNE.nearest_neighbors import PrecomputedNeighbors
+
+    numbers, distances = _find_neighbours(points, int(3 * config.perplexity), "euclidean", tell)
+    affinities = openTSNE.affinity.PerplexityBasedNN(
+        perplexity=config.perplexity, knn_index=PrecomputedNeighbors(numbers, distances.astype(float))
+    )
+    if start is not None:  # at about the size that it will have, so that little moves
+        begin = _spread(points, config, start) * TSNE_RADIUS
+    elif config.initialization == "random":
+        begin = openTSNE.initialization.random(len(points), config.dimensions, random_state=config.seed)
+    elif config.initialization == "spectral" and config.dimensions < len(points) - 1:
+        begin = openTSNE.initialization.spectral(affinities.P, config.dimensions, random_state=config.seed)
+    else:
+        begin = _spread(points, config, None) * 1e-4
+    small = config.dimensions == 3 or len(points) <= SMALL
+    embedding = openTSNE.TSNEEmbedding(
+        begin,
+        affinities,
+        negative_gradient_method="bh" if small else "fft",
+        theta=1.0 if config.dimensions == 3 else 0.5,
+        ints_in_interval=2,  # half the time of 1, and as trustworthy
+        learning_rate=config.learning_rate,
+    )
+    early = config.early_exaggeration_iterations if start is None else 0
+    total, done = max(early + config.iterations, 1), 0
+
+    def follow(iteration: int, _: float, current: np.ndarray) -> None:
+        tell(0.1 + 0.9 * (done + iteration) / total, "t-SNE moves the images", np.asarray(current))
+
+    often = {"callbacks": follow, "callbacks_every_iters": 5, "inplace": True}
+    embedding.optimize(early, exaggeration=12, momentum=0.5, **often)
+    done = early
+    embedding.optimize(config.iterations, momentum=0.8, **often)
+    return np.asarray(embedding)
+
+
+def _umap(points: np.ndarray, config: ProjectionConfig, tell: Report, start: np.ndarray | None) -> np.ndarray:
+    """By the parts of umap-learn (McInnes et al. 2018), with exact neighbours and without NN-descent.
+
+    Its approximate neighbours take half a minute to compile in every process, and longer for 10,000 images.
+    """
+    tell(0, "Loading UMAP")
+    from scipy.sparse import coo_matrix
+    from umap.umap_ import find_ab_params, fuzzy_simplicial_set, make_epochs_per_sample
+
+    count = config.neighbours - 1  # UMAP counts the point itself
+    numbers, distances = _find_neighbours(points, count, config.metric, tell)
+    numbers = np.concatenate([np.arange(len(points))[:, None], numbers], 1)
+    distances = np.concatenate([np.zeros((len(points), 1)), distances], 1)
+    random = np.random.RandomState(config.seed)
+    known = {"knn_indices": numbers, "knn_dists": distances.astype(np.float32)}
+    with _umap_lock:
+        strengths = fuzzy_simplicial_set(points, config.neighbours, random, config.metric, **known)[0]
+    graph = coo_matrix(strengths)
+    graph.data[graph.data < graph.data.max() / UMAP_EPOCHS] = 0  # would never be drawn
+    graph.eliminate_zeros()
+    positions = _spread(points, config, start)
+    positions = (positions - positions.min(0)) * (10 / np.ptp(positions, 0).max())
+    positions = np.ascontiguousarray(positions, np.float32)
+
+    # As `layouts.optimize_layout_euclidean` does it, which cannot say how far it is.
+    states = random.randint(-(2**31) + 1, 2**31 - 1, 3).astype(np.int64)
+    states = states + positions[:, 0].astype(np.float64).view(np.int64)[:, None]
+    every = make_epochs_per_sample(graph.data, UMAP_EPOCHS)
+    edges = positions, positions, graph.row, graph.col, len(points), every
+    curve = find_ab_params(1.0, config.min_distance)
+    negative_every, negative_due, due = every / 5, every / 5, every.copy()
+    none = np.zeros(1, np.float32)
+    no_densities = False, none, none, 0, 0, 0, 0, none, none, 0
+    move, first_rate = _umap_epoch(), 1.0 if start is None else WARM_RATE
+    for epoch in range(UMAP_EPOCHS):
+        tell(0.1 + 0.9 * epoch / UMAP_EPOCHS, "UMAP moves the images", positions)
+        rate = first_rate * (1 - max(epoch - 1, 0) / UMAP_EPOCHS)
+        times = rate, negative_every, negative_due, due, epoch
+        move(*edges, *curve, states, 1.0, config.dimensions, True, *times, *no_densities)
+    return positions
+
+
+@cache
+def _umap_epoch() -> Callable[..., None]:
+    """umap-learn's innermost loop, compiled so that other threads go on meanwhile."""
+    import numba
+    from umap import layouts
+
+    return numba.njit(layouts._optimize_layout_euclidean_single_epoch, fastmath=True, nogil=True)

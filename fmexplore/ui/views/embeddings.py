@@ -1,0 +1,90 @@
+"""The Embeddings page: the map, what is selected on it, and the choice of the other views."""
+
+import numpy as np
+import streamlit as st
+
+from fmexplore.data import CLASS_NAMES
+from fmexplore.errors import RunNotFound
+from fmexplore.features import PIXELS
+from fmexplore.run import Run
+from fmexplore.ui import cache, link, state, widgets
+from fmexplore.ui.mapped import Mapped
+from fmexplore.ui.views.map_canvas import draw_map, draw_marks
+from fmexplore.ui.views.map_making import find_map
+from fmexplore.ui.views.map_selection import find_marks, selection_panel
+from fmexplore.ui.views.map_settings import SPLITS, choose_config, choose_source
+from fmexplore.ui.views.map_trust import trust_line, trust_view
+from fmexplore.ui.views.maps_compared import over_time, side_by_side
+
+MAP = "map"
+VIEWS = {MAP: "Map", "pair": "Side by side", "time": "Over the run", "trust": "How far to trust it"}
+
+
+def embeddings() -> None:
+    cache.analyst()
+    selection = link.read_link(tuple(VIEWS), tuple(SPLITS), ("view", "image"))
+    for problem in selection.problems:
+        st.warning(widgets.unlinked(problem))
+    run = _usable_run()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.session_state["map_view"] = selection.view
+        st.segmented_control(
+            "View", list(VIEWS), format_func=VIEWS.__getitem__, key="map_view", required=True,
+            label_visibility="collapsed",
+            on_change=lambda: link.go(view=None if st.session_state.map_view == MAP else st.session_state.map_view),
+        )  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        source, method = choose_source(run, fixed=selection.view == "time")  # snapshots keep one layer and split
+        config = choose_config(method)
+    if config is None:
+        return
+    with widgets.boundary():
+        if selection.view == "time":
+            over_time(source, config)
+        elif selection.view == "pair":
+            side_by_side(source, config, selection.image)
+        elif found := find_map(source, config):
+            trust_view(found) if selection.view == "trust" else _map(found, selection.image)
+
+
+def _usable_run() -> Run | None:
+    """The shown run, if it has a network to ask; else the map shows pixels, and says why."""
+    try:
+        run = state.shown_run()
+    except RunNotFound as error:
+        st.error(widgets.unlinked(f"{error} The link may be old, or the run was deleted: here are the pixels."))
+        return None
+    if run and (run.status.active or not run.has_weights):
+        why = "is still training" if run.status.active else "has no weights"
+        st.info(f"{widgets.plain(run.title)} {why}: this is a map of the pixels.")
+        return None
+    return run
+
+
+def _map(now: Mapped, number: int | None) -> None:
+    marks = find_marks([now], number)
+    with st.container(key="figure_first" if marks.image_id is not None else "map_first"):
+        left, right = st.columns([64, 36], gap="large")
+    with left:
+        st.subheader(finding(now), anchor=False)
+        draw_map(now, "main")
+        trust_line(now)
+    near = np.zeros(0, int)
+    with right, widgets.boundary():
+        near = selection_panel(marks)
+    draw_marks("map", marks, near)
+
+
+def finding(now: Mapped) -> str:
+    """The map in a sentence: the two classes that lie most upon each other, by their centres and spreads."""
+    classes = [label for label in range(len(CLASS_NAMES)) if (now.labels == label).any()]
+    crowds = [now.coordinates[now.labels == label] for label in classes]
+    centres = np.array([crowd.mean(0) for crowd in crowds])
+    spreads = np.array([np.linalg.norm(crowd - centre, axis=1).mean() for crowd, centre in zip(crowds, centres)])
+    who = "As pixels" if now.layer == PIXELS else "To the network"
+    if len(classes) < 2:
+        return f"{who}: {len(now.ids):,} images of one class"
+    apart = np.linalg.norm(centres[:, None] - centres, axis=2) / (spreads[:, None] + spreads + 1e-9)
+    np.fill_diagonal(apart, np.inf)
+    one, other = (classes[place] for place in np.unravel_index(apart.argmin(), apart.shape))
+    return f"{who}, {widgets.plural(one)} and {widgets.plural(other)} lie most upon each other"

@@ -1,0 +1,193 @@
+"""Beside the map: what is selected on it, or one image with its neighbours."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from fmexplore.data import CLASS_NAMES
+from fmexplore.embedding import Metric, neighbours
+from fmexplore.ui import cache, link, mapped, shown, state, widgets
+from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.mapped import Mapped, Marks
+from fmexplore.ui.views.image_card import image_card
+from fmexplore.ui.views.images import PAGE, choose_page, last_opened, turn_again, way_through
+
+HEIGHT, NEIGHBOURS, CELLS = 420, 10, 3
+
+
+def find_marks(maps: Sequence[Mapped], number: int | None) -> Marks:
+    """What the link selects and opens on these maps; what of it is in vain is told."""
+    marks, problems = mapped.read_marks(maps, st.query_params.get("selected"), number)
+    for problem in problems:
+        st.warning(problem)
+    return marks
+
+
+def selection_panel(marks: Marks) -> np.ndarray:
+    """The card of an image, or the gallery of what is selected. Returns the ids to mark as neighbours."""
+    now, selection, positions = marks.now, marks.selection, marks.positions
+    nobody = np.zeros(0, int)
+    search(now)
+    wrong = np.flatnonzero(now.outputs.known & (now.predicted != now.labels))
+    if marks.image_id is not None:
+        return _one(now, now.ids[positions if selection else wrong], marks.image_id)
+    if not selection:
+        _gallery(now, wrong, f"{len(wrong):,} of {len(now.ids):,} images are mistaken: where do they lie?", "wrong")
+        st.caption("Draw a lasso or a box around a crowd, press a point, or search above.")
+        return nobody
+    if selection.outline and now.coordinates.shape[1] != 2:
+        st.info("A selection was drawn on a flat map: choose two dimensions to see it.")
+        return nobody
+    shown_count = len(now.ids) if not selection.hidden else int((~np.isin(now.labels, selection.hidden)).sum())
+    _gallery(now, positions, f"{len(positions):,} of {shown_count:,} images are selected", selection.text())
+    if len(positions):
+        _mix(now, positions)
+        _downloads(now, positions)
+    st.button("Forget the selection", on_click=link.go, kwargs={"selected": None, "image": None})
+    return nobody
+
+
+def search(now: Mapped) -> None:
+    """By number, by class, or the most confused pair: a way to every image without a pointer."""
+    known = now.outputs.known
+    labels, predicted = now.labels[known], now.predicted[known]
+    confused = Counter(zip(labels[labels != predicted], predicted[labels != predicted], strict=True)).most_common(8)
+    options = {f"t{label}": f"all {widgets.plural(label)}" for label in range(len(CLASS_NAMES))}
+    options = {
+        **{f"t{t}p{p}": f"{widgets.plural(int(t))} taken for {widgets.plural(int(p))}: {n}" for (t, p), n in confused},
+        **options,
+    }
+
+    def choose() -> None:
+        text = st.session_state.map_search
+        if text in options:
+            link.go(selected=text, image=None)
+            return
+        number = mapped.read_number(now, text or "")
+        if number is not None:
+            link.go(image=number)
+        elif text:
+            state.tell(f"{text[:40]!r} is neither a class nor the number of an image: choose one of the list.")
+
+    current = st.query_params.get("selected")
+    st.session_state.map_search = current if current in options else None
+    st.selectbox(
+        "Search", list(options), format_func=lambda text: options.get(text, text), key="map_search", index=None,
+        placeholder="A class, a confusion, or an image number", accept_new_options=True, on_change=choose,
+        label_visibility="collapsed",
+    )  # fmt: skip
+
+
+def _gallery(now: Mapped, positions: np.ndarray, title: str, key: str) -> None:
+    st.subheader(title, anchor=False)
+    closed = last_opened()
+    last = mapped.id_of(*closed) if closed else None
+    if last is not None:
+        turn_again(f"map_{now.layer}_{now.split}_{key}")
+    places = np.flatnonzero(now.ids[positions] == last)
+    page = choose_page(len(positions), f"map_{now.layer}_{now.split}_{key}", places)
+    chosen = positions[(page - 1) * PAGE : page * PAGE]
+    if not len(chosen):
+        return
+    predicted = now.predicted
+    items = []
+    for position in chosen:
+        image_id, label, said = int(now.ids[position]), int(now.labels[position]), int(predicted[position])
+        wrong = said != label and said < len(CLASS_NAMES)
+        verdict = f", taken for {CLASS_NAMES[said]}" if wrong else ""
+        items.append(
+            Item(image_id, CLASS_NAMES[said if wrong else label], mapped.name_of(image_id, label) + verdict, wrong)
+        )
+    images = np.stack([mapped.image_of(int(image_id)) for image_id in now.ids[chosen]])
+    gallery(
+        images, items, f"map_gallery_{key}", lambda image_id: link.go(image=mapped.number_in_link(now, image_id)),
+        size=62, height=HEIGHT, current=last, focus=True,
+    )  # fmt: skip
+
+
+def _mix(now: Mapped, positions: np.ndarray) -> None:
+    """Which classes are in the selection, and the cells of the matrix that they come from."""
+    counts = np.bincount(now.labels[positions], minlength=len(CLASS_NAMES))
+    order = [label for label in np.argsort(-counts, kind="stable") if counts[label]]
+    shares = counts / len(positions)
+    parts = [
+        f"{widgets.plural(int(label))} {counts[label]:,}"
+        + (f" ({widgets.percent(shares[label], 0)})" if shares[label] >= 0.005 else "")
+        for label in order
+    ]
+    st.markdown("**In it:** " + ", ".join(parts))
+    if not now.run or now.split == "all":
+        return
+    matrix = now.matrix(positions)
+    cells = [divmod(int(cell), len(CLASS_NAMES)) for cell in np.argsort(-matrix, axis=None, kind="stable")[:30]]
+    mistaken = [(true, said) for true, said in cells if true != said and matrix[true, said]][:CELLS]
+    for true, said in mistaken:
+        place = {"run": now.run.id, "split": now.split, "true": str(true), "pred": str(said)}
+        words = f"{widgets.plural(true, start=True)} taken for {widgets.plural(said)}: {matrix[true, said]} here"
+        st.page_link(state.CONFUSIONS_PAGE, label=words, query_params=place)
+
+
+def _downloads(now: Mapped, positions: np.ndarray) -> None:
+    name = f"{now.run.id if now.run else 'pixels'}-{now.layer}-{now.split}-{now.config.method}"
+    everyone = np.arange(len(now.ids))
+    with st.container(horizontal=True):
+        st.download_button("Selection, CSV", lambda: map_csv(now, positions), f"{name}-selection.csv", "text/csv")
+        st.download_button("Map, CSV", lambda: map_csv(now, everyone), f"{name}.csv", "text/csv")
+        st.download_button("Map, npz", lambda: map_npz(now), f"{name}.npz", "application/octet-stream")
+
+
+def map_csv(now: Mapped, positions: np.ndarray) -> str:
+    """One line an image: part and number, true and predicted class, coordinates."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["part", "image", "true", "predicted", *"xyz"[: now.coordinates.shape[1]]])
+    predicted = now.predicted
+    for position in positions:
+        said = predicted[position] if predicted[position] < len(CLASS_NAMES) else ""
+        place = (f"{value:.6g}" for value in now.coordinates[position])
+        writer.writerow([*mapped.part_of(int(now.ids[position])), now.labels[position], said, *place])
+    return text.getvalue()
+
+
+def map_npz(now: Mapped) -> bytes:
+    """The arrays that `python -m fmexplore embed --out` writes."""
+    content = io.BytesIO()
+    np.savez(content, coordinates=now.coordinates, labels=now.labels, index=mapped.index_of(now))
+    return content.getvalue()
+
+
+def _one(now: Mapped, ids: np.ndarray, image_id: int) -> np.ndarray:
+    """The card of an image, with a way through the others of its gallery."""
+    position = now.position(image_id)
+    assert position is not None  # the page has looked
+    part, number = mapped.part_of(image_id)
+    way, near = way_through(ids, image_id, "Close")
+    to_link = {name: None if other is None else mapped.number_in_link(now, other) for name, other in near.items()}
+    logits = now.outputs.logits[position] if now.outputs.known[position] else None
+    image_card(now.run, part, number, logits, way, to_link)
+    if now.run and (found := shown.find_split(now.run, part, number)):
+        place = {"run": now.run.id, "split": found[0], "image": str(number)}
+        st.page_link(state.CONFUSIONS_PAGE, label="Among its confusions", query_params=place)
+    return np.zeros(0, int) if now.moment else _neighbours(now, position)  # features are those of the run's end
+
+
+def _neighbours(now: Mapped, position: int) -> np.ndarray:
+    """Ids of its nearest images on this map's own points, drawn there as lines."""
+    metric: Metric = st.segmented_control(
+        "Neighbours on the map, by distance", ("euclidean", "cosine"), default="euclidean", key="neighbour_distance",
+        required=True, persist_state="session",
+    )  # fmt: skip
+    points = cache.points(now.run, now.layer, now.split)
+    if points is None:
+        question = cache.analyst().ask("layer_features", run=now.run, layer=now.layer, split=now.split)
+        widgets.await_answer(question, "Asking the layer about all images")
+        points = cache.points(now.run, now.layer, now.split)
+    if points is None:
+        return np.zeros(0, int)
+    sample = mapped.rows_of(now, len(points))
+    found, _ = neighbours(points[sample], np.array([position]), NEIGHBOURS, metric)
+    return now.ids[found[0]]

@@ -1,0 +1,113 @@
+"""How far a map can be trusted: figures, the same map from three seeds, and what its distances do not mean."""
+
+import numpy as np
+import streamlit as st
+
+from fmexplore.analyst import Question
+from fmexplore.figures import CLASS_COLORS
+from fmexplore.maps import Trust
+from fmexplore.ui import cache, link, widgets
+from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.mapped import Mapped, Source, as_map, read_map
+
+SEEDS, MINIATURE = 3, 300
+MEANING = {
+    "pca": "Distances along an axis are true, but all other axes are left out: what lies upon each other here may be "
+    "far apart in another direction.",
+    "tsne": "Only who is next to whom means something: neither the distance between two crowds nor the size of a crowd "
+    "does.",
+    "umap": "Who is next to whom means most: the distance between two crowds means little, and the density of a crowd "
+    "nothing.",
+}
+
+
+def trust_line(now: Mapped) -> None:
+    """One line below the map."""
+    known = _known().get(_key(now))
+    figures = f"{widgets.percent(known.kept, 0)} of the nearest neighbours are kept. " if known else ""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(figures + MEANING[now.config.method])
+        st.button("How far to trust it", on_click=link.go, kwargs={"view": "trust"}, type="tertiary")
+
+
+def trust_view(now: Mapped) -> None:
+    """The figures, and maps from other seeds; each is computed when it is first looked at."""
+    config, found = now.config, _trust(now)
+    st.subheader(
+        f"Of an image's {found.neighbours} nearest neighbours, {widgets.percent(found.kept, 0)} are still among its "
+        f"nearest on the map",
+        anchor=False,
+    )
+    values = {
+        "Trustworthiness": (
+            f"{found.trustworthiness:.3f}",
+            "1 where no image has a false neighbour on the map (Venna, Kaski 2001); 0.5 is what a random map has.",
+        ),
+        "Neighbours kept": (
+            widgets.percent(found.kept),
+            "Of the nearest in feature space, those that are so on the map.",
+        ),
+        "Same label, in feature space": (
+            widgets.percent(found.label_agreement),
+            "How many of an image's nearest neighbours have its label.",
+        ),
+        "Same label, on the map": (
+            widgets.percent(found.map_agreement),
+            "The same for neighbours on the map: if it is much lower, the map has lost what the network knows.",
+        ),
+    }
+    with st.container(horizontal=True):
+        for name, (value, help_) in values.items():
+            st.metric(name, value, border=True, help=help_)
+    st.caption(f"Judged on {found.images:,} images. {MEANING[config.method]}")
+    if config.method == "pca" and not config.sample:
+        st.caption("PCA has no chance in it: every seed gives the same map.")
+        return
+    st.markdown("**The same map from other seeds: what changes between them is no fact about the images**")
+    if now.coordinates.shape[1] != 2:
+        st.caption("They are shown for flat maps: choose two dimensions.")
+        return
+    pictures, items = [], []
+    for seed in range(config.seed, config.seed + SEEDS):
+        source, other = Source(now.run, now.layer, now.split), config.replace(seed=seed)
+        found = read_map(source, other)
+        if found is None:
+            question = cache.analyst().ask("project_images", **vars(source), config=other)
+            found = as_map(source, widgets.await_answer(question, f"Computing the map of seed {seed}"), other)
+        pictures.append(miniature(found.coordinates, found.labels))
+        items.append(Item(seed, f"seed {seed}", f"The map of seed {seed}"))
+    gallery(np.stack(pictures), items, "seeds", size=MINIATURE, label="The same map from three seeds")
+
+
+def miniature(coordinates: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """A small picture of a flat map `(n, 2)` in the colours of the classes on nothing, `(side, side, 4) uint8`."""
+    picture = np.zeros((MINIATURE, MINIATURE, 4), np.uint8)
+    low, high = coordinates.min(0), coordinates.max(0)
+    span = max(float((high - low).max()), 1e-9)
+    places = ((coordinates - (low + high) / 2) / span * (MINIATURE - 8) + MINIATURE / 2).astype(int)
+    colors = np.array([list(bytes.fromhex(f"{color[1:]}ff")) for color in CLASS_COLORS], np.uint8)
+    for right, down in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        picture[MINIATURE - places[:, 1] - down, places[:, 0] + right] = colors[labels]
+    return picture
+
+
+def _trust(now: Mapped) -> Trust:
+    known, key = _known(), _key(now)
+    if key not in known:
+        question: Question = cache.analyst().ask(
+            "trust_map", run=now.run, layer=now.layer, split=now.split, config=now.config
+        )
+        if len(known) > 256:
+            known.clear()
+        known[key] = widgets.await_answer(question, "Comparing neighbours on the map with those in feature space")
+    return known[key]
+
+
+@st.cache_resource(max_entries=1)
+def _known() -> dict[tuple, Trust]:
+    return {}
+
+
+def _key(now: Mapped) -> tuple:
+    run = (str(now.run.path), now.run.weights_digest) if now.run else ()
+    return (*run, now.layer, now.split, now.config.key())

@@ -1,0 +1,162 @@
+"""Two maps side by side, or one that follows a run: the same images, linked."""
+
+import numpy as np
+import streamlit as st
+
+from fmexplore.errors import FMExploreError
+from fmexplore.evaluation import Predictions
+from fmexplore.features import LAST, PIXELS
+from fmexplore.projection import ProjectionConfig
+from fmexplore.run import Run
+from fmexplore.ui import cache, mapped, shown, state, widgets
+from fmexplore.ui.mapped import Mapped, Outputs, Source, read_map
+from fmexplore.ui.views.map_canvas import draw_course, draw_map, draw_marks
+from fmexplore.ui.views.map_making import find_map
+from fmexplore.ui.views.map_selection import find_marks, selection_panel
+from fmexplore.ui.views.map_settings import METHODS, layer_names
+
+PAIR, TIME = "pair", "time"  # groups of maps that share what is marked
+
+
+def side_by_side(source: Source, config: ProjectionConfig, number: int | None) -> None:
+    """This map beside that of another layer, another run, or an earlier moment; they share hover and selection."""
+    kinds = {"pixels": "its pixels", "layer": "another layer", "run": "another run", "moment": "two moments of the run"}
+    if source.run is None:
+        kinds = {"run": "a run"}
+    elif source.layer == PIXELS:
+        kinds = {"layer": "a layer", **{name: kinds[name] for name in ("run", "moment")}}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = st.segmented_control(
+            "Beside it", list(kinds), format_func=kinds.__getitem__, default=next(iter(kinds)), key="beside",
+            required=True, persist_state="session",
+        )  # fmt: skip
+        moments = _two_moments(source.run, config) if kind == "moment" and source.run else ()
+        other = None if moments else _other_source(source, str(kind))
+    if moments:
+        maps = moments
+    elif other and (first := find_map(source, config)):
+        maps = first, _second(other, first.config)
+    else:
+        return
+    marks = find_marks(maps, number)
+    for place, (column, each) in enumerate(zip(st.columns(2, gap="medium"), maps, strict=True)):
+        with column:
+            st.markdown(f"**{_title(each)}**")
+            draw_map(each, f"{PAIR}_{place}", PAIR)
+    same = np.isin(maps[0].ids, maps[1].ids).mean()
+    if same < 1:
+        st.caption(f"{widgets.percent(float(same), 0)} of the images are on both maps.")
+    near = np.zeros(0, int)
+    if marks.selection or marks.image_id is not None:
+        near = selection_panel(marks)
+    draw_marks(PAIR, marks, near)
+
+
+def _second(source: Source, config: ProjectionConfig) -> Mapped:
+    if found := read_map(source, config):
+        return found
+    question = cache.analyst().ask("project_images", **vars(source), config=config)
+    arrays = widgets.await_answer(question, f"Computing the other {METHODS[config.method]} map")
+    return mapped.as_map(source, arrays, config)
+
+
+def _title(now: Mapped) -> str:
+    if now.moment:
+        return now.caption
+    names = layer_names(now.run)
+    return f"{widgets.plain(now.run.title)}: {names[now.layer]}" if now.run and now.layer != PIXELS else "Pixels"
+
+
+def _other_source(now: Source, kind: str) -> Source | None:
+    if kind == "pixels":
+        return Source(now.run, PIXELS, now.split)
+    if kind == "layer":
+        names = {name: text for name, text in layer_names(now.run).items() if name not in (now.layer, PIXELS)}
+        layer = st.selectbox("Layer", list(names), format_func=names.__getitem__, key="beside_layer", width=260)
+        return Source(now.run, layer, now.split) if layer else None
+    if kind == "run":
+        runs = {run.id: run for run in _usable(now)}
+        if not runs:
+            st.info("No other run can be mapped on the same images: train another one.")
+            return None
+        chosen = st.selectbox(
+            "Run", list(runs), format_func=lambda run_id: widgets.run_text(runs[run_id]), key="beside_run", width=260
+        )
+        layer = now.layer if now.layer in layer_names(runs[chosen]) and now.run else LAST
+        return Source(runs[chosen], layer, now.split)
+    return None
+
+
+def _usable(now: Source) -> list[Run]:
+    found = []
+    for run in [*cache.store().owned_by(state.owner()), *cache.store().shipped_runs()]:
+        try:
+            if run != now.run and not run.status.active and run.has_weights:
+                found.append(run)
+        except FMExploreError:
+            continue
+    return found
+
+
+# --- over the run ----------------------------------------------------------------------------------------------------
+
+
+def over_time(source: Source, config: ProjectionConfig) -> None:
+    """The same 2,000 validation images at every snapshot of the run, with a slider and *Play*."""
+    if source.run is None:
+        st.info("A map over the run needs a run: choose or train one.")
+        return
+    maps, moved = _course(source.run, config)
+    if len(moved):
+        place = int(moved.argmax())
+        st.subheader(
+            f"Most moves between {maps[place].caption} and {maps[place + 1].caption}: by "
+            f"{widgets.percent(float(moved[place]), 0)} of the map's radius on average",
+            anchor=False,
+        )
+    draw_course(maps, TIME)
+    st.caption(
+        f"{len(maps[0].ids):,} {shown.words(maps[0].split)}, as the last hidden layer has them. "
+        + (
+            "The axes are laid through all snapshots together."
+            if config.method == "pca"
+            else "Each map starts from the one before and is turned onto it."
+        )
+        + " Press a point to open the image."
+    )
+
+
+def _course(run: Run, config: ProjectionConfig) -> tuple[list[Mapped], np.ndarray]:
+    """The maps of all snapshots, and how far images moved from each to the next, as shares of the map's radius."""
+    course = cache.course(run, config)
+    if course is None:
+        question = cache.analyst().ask("project_snapshots", run=run, config=config)
+        course = widgets.await_answer(question, f"Computing {METHODS[config.method]} maps of the snapshots")
+    located = shown.locate(run, "validation", cache.dataset())
+    assert located is not None  # snapshots are of validation images
+    part, numbers = located
+    split = "test" if part == "test" else "validation"  # where a run peeks, links call them test images
+    places = np.searchsorted(numbers, course["index"])
+    labels, ids = cache.dataset().part(part).labels[course["index"]], mapped.ids_of(course["index"].astype(int), part)
+    maps = []
+    for step, coordinates in zip(course["steps"], course["coordinates"], strict=True):
+        predictions = cache.predictions(run, "validation", int(step))
+        logits = predictions.logits[places] if predictions else np.full((len(ids), 10), np.nan, np.float32)
+        text = f"epoch {cache.snapshot_epoch(run, int(step)):.2f}"
+        if predictions:
+            text += f", {widgets.percent(Predictions(logits, labels).accuracy, 0)} right"
+        moment, outputs = shown.Moment(int(step), text), Outputs(logits, labels)
+        maps.append(Mapped(run, LAST, split, coordinates.astype(np.float32), ids, outputs, config, moment=moment))
+    return maps, course["movements"]
+
+
+def _two_moments(run: Run, config: ProjectionConfig) -> tuple[Mapped, ...]:
+    maps, _ = _course(run, config)
+    chosen = [
+        st.selectbox(
+            name, range(len(maps)), default, key=f"moment_{name}", format_func=lambda place: maps[place].caption,
+            width=210,
+        )
+        for name, default in (("Left", len(maps) // 2), ("Right", len(maps) - 1))
+    ]  # fmt: skip
+    return tuple(maps[place] for place in chosen)
