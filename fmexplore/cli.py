@@ -18,7 +18,7 @@ import typer
 from fmexplore import data as dataset
 from fmexplore import models as tables
 from fmexplore.analyses import Silent
-from fmexplore.config import RunConfig
+from fmexplore.config import RunConfig, change_settings
 from fmexplore.confusion import accuracy_interval, class_report, confusion_matrix, report_text
 from fmexplore.derived import SPLITS, Derived
 from fmexplore.errors import ConfigError, DataError, FMExploreError, RunBroken
@@ -127,7 +127,7 @@ def train(
         write_status(run.path, status.replace(state="running", **own_process()))
     else:
         chosen = RunConfig.parse(_read_json(config)) if config else find_preset(preset).config
-        wanted = _change(chosen, changes)
+        wanted = chosen.replace(training=change_settings(chosen.training, changes))
         dataset.find_folder()  # better now than as a failed run
         find_device(wanted.training.device)
         run = store.create(wanted, state="running", **own_process())
@@ -311,28 +311,6 @@ def embed(
         summary["explained_variance"] = explained.tolist()
         text += f", {explained.sum():.1%} of the variance"
     _print(summary, as_json, text)
-
-
-def _change(config: RunConfig, changes: list[str]) -> RunConfig:
-    """The configuration with "name=value" changes to its training; dots reach into augmentation and early stopping."""
-    values = config.training.model_dump(mode="json")
-    for change in changes:
-        path, equals, text = change.partition("=")
-        if not equals:
-            raise ConfigError(f"--set is {change!r}: write it as name=value.")
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            value = text
-        *outer, last = path.strip().replace("-", "_").split(".")
-        inner = values
-        for key in outer:
-            if not isinstance(inner.get(key) or {}, dict):
-                raise ConfigError(f"--set is {change!r}: {key} is one setting and has none inside it.")
-            inner[key] = dict(inner.get(key) or {})
-            inner = inner[key]
-        inner[last] = value
-    return config.replace(training=values)
 
 
 def _read_json(path: Path) -> Any:

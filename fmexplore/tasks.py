@@ -52,7 +52,7 @@ def train_run(job: "Job", listen: Callable[["Progress"], None] = lambda _: None)
     try:
         return _follow(job, run, trainer, listen)
     except TrainingDiverged:
-        run.write_weights(_arrays(trainer.state.network.state_dict()))
+        run.write_weights(_arrays(trainer.state.judged.state_dict()))
         run.forget_resume()
         job.update(diverged=True)
         raise

@@ -83,6 +83,9 @@ GROUPS: dict[str, tuple[Field, ...]] = {
     "Against overfitting": (
         Field("weight_decay", "Weight decay (L2)", "Pulls weights towards zero.", (), 0, 10, 0.0001, "%g"),
         Field("l1", "L1", "Pulls small weights to exactly zero.", (), 0, 10, 0.00001, "%g"),
+        Field(
+            "weight_average", "Average of weights", "Share that it keeps at each step. 0: none.", (), 0, 0.9999, 0.001
+        ),
         Field("label_smoothing", "Label smoothing", "Asks for less than full certainty.", (), 0, 0.99, 0.05),
         Field(
             "early_stopping.monitor",
@@ -99,6 +102,8 @@ GROUPS: dict[str, tuple[Field, ...]] = {
         Field("augmentation.scale", "Zoom", "0.1: between 0.9 and 1.1 times.", (), 0, 0.9, 0.05),
         Field("augmentation.brightness", "Brightness", "Added, each way.", (), 0, 1, 0.05),
         Field("augmentation.contrast", "Contrast", "0.2: between 0.8 and 1.2 times.", (), 0, 1, 0.05),
+        Field("augmentation.mixup", "Mixup", "Alpha: pairs of images are blended, with their labels.", (), 0, 10, 0.1),
+        Field("augmentation.cutmix", "CutMix", "Probability that a batch gets pieces of other images.", (), 0, 1, 0.1),
         Field("augmentation.erasing", "Random erasing", "Probability that a rectangle is blacked out.", (), 0, 1, 0.1),
     ),
     "Validation and seed": (
