@@ -11,6 +11,7 @@ of JSON for each is added to --out.
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -40,6 +41,7 @@ NETWORKS = {
     "folded": lambda: staged(64, (256, 512)),
     "folded-3": lambda: staged(64, (192, 384), convs=3),
     "folded-r": lambda: staged(64, (192, 384), convs=3, residual=True),
+    "solid-full": lambda: staged(16, (48, 160, 160), fold=False),
     "full": lambda: staged(24, (64, 256, 256), fold=False),
     "full-3": lambda: staged(24, (64, 192, 256), convs=3, fold=False),
     "full-r": lambda: staged(24, (64, 192, 256), convs=3, fold=False, residual=True),
@@ -53,9 +55,11 @@ def variant(text: str, epochs: float, seed: int) -> TrainConfig:
     return config.replace(validation="share", validation_share=HELD_OUT)
 
 
-def measure(network: str, text: str, epochs: float, seed: int) -> dict:
+def measure(network: str, text: str, epochs: float, seed: int, precision: str) -> dict:
     """One training, and what its last evaluation says of the held-out images."""
     model, config, images = NETWORKS[network](), variant(text, epochs, seed), data.load()
+    if precision != "auto":  # beside other work, timing could choose otherwise
+        config = config.replace(precision=precision, threads=os.cpu_count())
     few = images.test.take(np.arange(250))  # `train` ends with its test images: those are not looked at
     run = train(model, config, DataSet(images.train, few), choose_execution(model, config))
     for progress in run:
@@ -94,10 +98,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "recipes.jsonl")
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--precision", choices=("auto", "bf16", "fp32"), default="auto", help="all cores, if not auto")
     options = parser.parse_args()
     for text in options.variants:
         print(f"{options.network}, {options.epochs:g} epochs, seed {options.seed}: {text or 'as it is'}", flush=True)
-        found = measure(options.network, text, options.epochs, options.seed)
+        found = measure(options.network, text, options.epochs, options.seed, options.precision)
         print(json.dumps(found), flush=True)
         with options.out.open("a") as file:
             file.write(json.dumps(found) + "\n")

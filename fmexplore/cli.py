@@ -5,8 +5,10 @@ Accuracies are fractions, labels 0 to 9. Exit codes: 0 done, 1 done with errors,
 
 import io
 import json
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -250,23 +252,42 @@ def _predictions(run: Run, split: str, images: dataset.DataSet) -> Predictions:
 
 @app.command()
 def ship(run: RunName, name: Annotated[str, typer.Argument(help="Its plain name in checkpoints/.")]) -> None:
-    """Copy a finished run to checkpoints/, with all that its pages show but not the features of its snapshots."""
+    """Copy a finished run to checkpoints/, with all that its pages show but not the features of its snapshots.
+
+    Its weights become float16 where the test accuracy stays the same.
+    """
     store = RunStore(read_settings())
     found, images = store.find(run), dataset.load()
-    if found.status.state == "finished":
-        from fmexplore.analyses import index_images, project_images, project_snapshots
-
-        for split in ("test", "validation"):
-            if found.config.training.validation == "share" or split == "test":
-                _predictions(found, split, images)
-        index_images(Silent(), found)
-        for standard in STANDARD:
-            with suppress(ConfigError):  # too few images for it, or snapshots without features
-                project_images(Silent(), found, LAST, "test", standard)
-                project_snapshots(Silent(), found, standard)
-    path = store.ship(found, name)
+    with tempfile.TemporaryDirectory() as folder:
+        if found.status.state == "finished":
+            found = _halved(found, Path(folder))
+            _compute_all(found, images)
+        path = store.ship(found, name)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     print(f"Shipped as {path} ({size / 1e6:.1f} MB).")
+
+
+def _halved(run: Run, folder: Path) -> Run:
+    """A copy with weights as float16, or the run itself where that changes the test accuracy."""
+    copy = Run(Path(shutil.copytree(run.path, folder / run.id)))
+    half = {name: value.astype(np.float16) for name, value in run.read_weights().items() if value.dtype == np.float32}
+    copy.write_weights({**run.read_weights(), **half})
+    accuracy = _predictions(copy, "test", dataset.load()).accuracy
+    return copy if accuracy == run.status.result.test_accuracy else run
+
+
+def _compute_all(run: Run, images: dataset.DataSet) -> None:
+    """Keep what the pages of a finished run show."""
+    from fmexplore.analyses import index_images, project_images, project_snapshots
+
+    for split in ("test", "validation"):
+        if run.config.training.validation == "share" or split == "test":
+            _predictions(run, split, images)
+    index_images(Silent(), run)
+    for standard in STANDARD:
+        with suppress(ConfigError):  # too few images for it, or snapshots without features
+            project_images(Silent(), run, LAST, "test", standard)
+            project_snapshots(Silent(), run, standard)
 
 
 @app.command()

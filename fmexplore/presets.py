@@ -97,7 +97,13 @@ def _own() -> list[Preset]:
             staged(64, (128, 256)),
             muon.replace(epochs=4),
         ),
-        Preset("best", "", source, staged(24, (64, 256, 256), fold=False), muon.replace(epochs=30)),
+        Preset(
+            "best",
+            "",
+            source,
+            staged(24, (64, 256, 256), fold=False),
+            muon.replace(epochs=30, augmentation=Augmentation(flip="alternating")),
+        ),
     ]
 
 

@@ -225,15 +225,15 @@ class train(Iterator[Progress]):
             "train_accuracy": window["right"] / window["seen"],
         }
         if self.config.minutes and not self._at_end:
-            self._plan(window)
+            self._plan(window, 60 * self.config.minutes)
         if probe and self.validation is not None:
             few = Split(self.validation.images[:PROBE_IMAGES], self.validation.labels[:PROBE_IMAGES])
             found = predict(self.state.judged, few, self.execution.precision)
             figures |= {"validation_loss": found.loss, "validation_accuracy": found.accuracy}
         return self._progress("report", **figures)
 
-    def _plan(self, window: dict) -> None:
-        """Fit the number of steps to the minutes that are left, by the pace of late."""
+    def _plan(self, window: dict, budget: float) -> None:
+        """Fit the number of steps to the seconds that are left of the budget, by the pace of late."""
         scalars, images = self.state.scalars, len(self.training)
         pace = window["seconds"] / window["steps"]
         pace = scalars["pace"] = 0.7 * scalars.get("pace", pace) + 0.3 * pace
@@ -241,7 +241,7 @@ class train(Iterator[Progress]):
         held_out = len(self.validation) if self.validation is not None else 0
         each = scalars.get("evaluation_pace", pace / self.config.batch_size / 3)
         closing = (len(self.data.test) + held_out) * each * 1.5  # in fp32
-        left = 60 * self.config.minutes - (time.perf_counter() - self._clock) - closing
+        left = budget - (time.perf_counter() - self._clock) - closing
         more = left / (pace + held_out * each * self.config.batch_size / images)
         scalars["steps"] = scalars["step"] + max(1, round(more))
 
