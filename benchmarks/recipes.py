@@ -41,6 +41,8 @@ NETWORKS = {
     "folded": lambda: staged(64, (256, 512)),
     "folded-3": lambda: staged(64, (192, 384), convs=3),
     "folded-r": lambda: staged(64, (192, 384), convs=3, residual=True),
+    "quick-full": lambda: staged(8, (32, 64, 128), fold=False),
+    "mid-full": lambda: staged(16, (32, 96, 128), fold=False),
     "solid-full": lambda: staged(16, (48, 160, 160), fold=False),
     "full": lambda: staged(24, (64, 256, 256), fold=False),
     "full-3": lambda: staged(24, (64, 192, 256), convs=3, fold=False),

@@ -20,6 +20,7 @@ import typer
 from fmexplore import data as dataset
 from fmexplore import models as tables
 from fmexplore.analyses import Silent
+from fmexplore.budget import plan_training
 from fmexplore.config import RunConfig, change_settings
 from fmexplore.confusion import accuracy_interval, class_report, confusion_matrix, report_text
 from fmexplore.derived import SPLITS, Derived
@@ -31,7 +32,8 @@ from fmexplore.presets import find_preset, presets
 from fmexplore.projection import STANDARD, ProjectionConfig
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
-from fmexplore.settings import read_settings
+from fmexplore.settings import Settings, read_settings
+from fmexplore.speed import read_speed
 from fmexplore.status import LOCAL_OWNER, RESUMABLE, forget_wishes, own_process, write_status
 from fmexplore.storage import write_bytes
 from fmexplore.terminal import follow_training, show_bar
@@ -94,9 +96,14 @@ def models(as_json: AsJson = False) -> None:
 
 @app.command()
 def train(
-    preset: Annotated[str, typer.Option(help="Where to start from; `models` lists them.")] = "quick",
+    preset: Annotated[
+        str | None, typer.Option(help="Where to start from; `models` lists them.", show_default="quick")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="A run's config.json instead of a preset.")] = None,
     epochs: Annotated[float | None, typer.Option(help="Fractions allowed.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="End by then; without --preset, also choose what learns most in that time.")
+    ] = None,
     batch_size: Annotated[int | None, typer.Option()] = None,
     seed: Annotated[int | None, typer.Option()] = None,
     learning_rate: Annotated[float | None, typer.Option()] = None,
@@ -115,7 +122,13 @@ def train(
 
     settings = read_settings()
     store = RunStore(settings)
-    fields = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "learning_rate": learning_rate}
+    fields = {
+        "epochs": epochs,
+        "minutes": minutes,
+        "batch_size": batch_size,
+        "seed": seed,
+        "learning_rate": learning_rate,
+    }
     changes = [f"{name}={value}" for name, value in fields.items() if value is not None] + (set_ or [])
     if resume:
         if changes or config:
@@ -128,7 +141,12 @@ def train(
         forget_wishes(run.path)
         write_status(run.path, status.replace(state="running", **own_process()))
     else:
-        chosen = RunConfig.parse(_read_json(config)) if config else find_preset(preset).config
+        if config:
+            chosen = RunConfig.parse(_read_json(config))
+        elif minutes and not preset:
+            chosen = _plan(minutes, settings, as_json)
+        else:
+            chosen = find_preset(preset or "quick").config
         wanted = chosen.replace(training=change_settings(chosen.training, changes))
         dataset.find_folder()  # better now than as a failed run
         find_device(wanted.training.device)
@@ -332,6 +350,21 @@ def embed(
         summary["explained_variance"] = explained.tolist()
         text += f", {explained.sum():.1%} of the variance"
     _print(summary, as_json, text)
+
+
+def _plan(minutes: float, settings: Settings, quiet: bool) -> RunConfig:
+    """What learns most in that time."""
+    from fmexplore.tasks import time_machine
+
+    if read_speed(settings) is None:
+        time_machine(settings)
+    plan = plan_training(minutes, settings)
+    if not quiet:
+        training = plan.config.training
+        print(
+            f"{plan.config.preset}, about {training.epochs:g} epochs: {plan.accuracy:.1%} of held-out images expected"
+        )
+    return plan.config
 
 
 def _read_json(path: Path) -> Any:

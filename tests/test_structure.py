@@ -27,6 +27,7 @@ LAYERS = (
         "runs",
         "archive",
         "speed",
+        "budget",
         "jobs",
         "tasks",
         "worker",
@@ -39,7 +40,7 @@ LAYERS = (
 )
 WITHOUT_TORCH = (
     *("analyst", "analyses", "derived", "confusion", "embedding", "features", "projection", "maps", "suspects"),
-    *("jobs", "runs", "archive", "presets", "speed", "data", "evaluation", "progress", "status", "cli"),
+    *("jobs", "runs", "archive", "presets", "speed", "budget", "data", "evaluation", "progress", "status", "cli"),
 )
 
 

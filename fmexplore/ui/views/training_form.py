@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from fmexplore import models
+from fmexplore.budget import plan_training
 from fmexplore.config import RunConfig
 from fmexplore.errors import ConfigError
 from fmexplore.presets import find_preset, presets
@@ -137,6 +138,7 @@ def training_form() -> None:
     """Everything to set up and start a training."""
     config = state.draft()
     _preset_picker(config)
+    _budget(config)
     left, right = st.columns(2)
     for position, field in enumerate(MAIN):
         with (left, right)[position % 2]:
@@ -174,6 +176,38 @@ def _preset_picker(config: RunConfig) -> None:
                 st.button("Undo my changes", type="tertiary", on_click=state.set_draft, args=(preset.config,))
         if config.training.peeks:
             peeks_badge()
+
+
+def _budget(config: RunConfig) -> None:
+    """The time that there is, and the button that chooses what learns most in it."""
+    st.session_state["field:minutes"] = config.training.minutes
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.number_input(
+            "Minutes you have", 0.1, 10_000.0, key="field:minutes", step=1.0, format="%g", placeholder="no limit",
+            on_change=lambda: widgets.act(lambda: state.change_draft("minutes", st.session_state["field:minutes"])),
+            help="The run ends then, however fast this machine is: its epochs are adapted as it goes.",
+        )  # fmt: skip
+        st.button(
+            "Choose for me",
+            disabled=config.training.minutes is None,
+            on_click=_choose,
+            help="The network, epochs and augmentation that learnt most in such a time when they were measured.",
+        )
+
+
+def _choose() -> None:
+    def choose() -> None:
+        minutes = state.draft().training.minutes
+        assert minutes  # else there is no button
+        plan = plan_training(minutes, cache.settings())
+        state.set_draft(plan.config)
+        training = plan.config.training
+        state.tell(
+            f"{plan.config.preset} for about {training.epochs:g} epochs: {widgets.percent(plan.accuracy)} of the "
+            "validation images should be right after that time."
+        )
+
+    widgets.act(choose)
 
 
 def peeks_badge() -> None:
