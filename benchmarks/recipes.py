@@ -34,20 +34,16 @@ from fmexplore.presets import find_preset, staged  # noqa: E402
 from fmexplore.training import train  # noqa: E402
 
 HELD_OUT = 1 / 6
+OUT = ROOT / "docs" / "recipes.jsonl"
 NETWORKS = {
-    "best": lambda: find_preset("best").model,
-    "solid": lambda: find_preset("solid").model,
-    "quick": lambda: find_preset("quick").model,
-    "folded": lambda: staged(64, (256, 512)),
-    "folded-3": lambda: staged(64, (192, 384), convs=3),
-    "folded-r": lambda: staged(64, (192, 384), convs=3, residual=True),
-    "quick-full": lambda: staged(8, (32, 64, 128), fold=False),
-    "mid-full": lambda: staged(16, (32, 96, 128), fold=False),
-    "solid-full": lambda: staged(16, (48, 160, 160), fold=False),
-    "full": lambda: staged(24, (64, 256, 256), fold=False),
-    "full-3": lambda: staged(24, (64, 192, 256), convs=3, fold=False),
-    "full-r": lambda: staged(24, (64, 192, 256), convs=3, fold=False, residual=True),
-    "full-wide": lambda: staged(32, (96, 256, 384), fold=False),
+    **{name: (lambda name=name: find_preset(name).model) for name in ("quick", "solid", "best")},
+    "quick-thin": lambda: staged(8, (24, 48, 96)),
+    "quick-folded": lambda: staged(32, (64, 128), fold=True),
+    "solid-folded": lambda: staged(64, (128, 256), fold=True),
+    "solid-wide": lambda: staged(16, (48, 160, 160)),
+    "best-deep": lambda: staged(24, (64, 192, 256), convs=3),
+    "best-residual": lambda: staged(24, (64, 192, 256), convs=3, residual=True),
+    "best-wide": lambda: staged(32, (96, 256, 384)),
 }
 
 
@@ -98,7 +94,7 @@ def main() -> None:
     parser.add_argument("--network", choices=NETWORKS, default="best")
     parser.add_argument("--epochs", type=float, default=8)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "recipes.jsonl")
+    parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--precision", choices=("auto", "bf16", "fp32"), default="auto", help="all cores, if not auto")
     options = parser.parse_args()
