@@ -185,6 +185,28 @@ def train_keras(folder: Path) -> dict:
     }
 
 
+def measure_peak(folder: Path) -> dict:
+    """The limit: GFLOP/s of the best of some large matrix products, by precision, and FLOPs of training on an image."""
+    sys.path.insert(0, str(ROOT))
+    from fmexplore.worker import prepare_process
+
+    prepare_process()
+    import torch
+
+    from fmexplore.models import Model, flops, summarize
+
+    found = {"flops": 3 * flops(summarize(Model.parse(read(folder)[2]["model"])))}
+    for precision, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        one, other = torch.randn(4096, 4096, dtype=kind), torch.randn(4096, 4096, dtype=kind)
+        seconds = []
+        for _ in range(8):
+            started = time.perf_counter()
+            one @ other
+            seconds.append(time.perf_counter() - started)
+        found[precision] = 2 * 4096**3 / min(seconds) / 1e9
+    return found
+
+
 class Watch:
     """Seconds since it was made, and how many cores other processes took meanwhile (0 where there is no /proc)."""
 
@@ -243,7 +265,7 @@ def run_apart(name: str, folder: Path, python: str) -> dict:
     command = [python, __file__, "--one", name, "--folder", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        sys.exit(f"{NAMES[name]} failed:\n{done.stderr[-2000:]}")
+        sys.exit(f"{NAMES.get(name, name)} failed:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -283,11 +305,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one round of few images, to see that it runs")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--keras-python", metavar="PATH", help="interpreter with requirements-peers.txt")
-    parser.add_argument("--one", choices=NAMES, help=argparse.SUPPRESS)
+    parser.add_argument("--one", choices=[*NAMES, "peak"], help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        trainers = {"pytorch": train_pytorch, "keras": train_keras}
+        trainers = {"pytorch": train_pytorch, "keras": train_keras, "peak": measure_peak}
         precision = {"auto": "auto", "busy": "auto", "fp32": "fp32"}.get(options.one)
         result = train_ours(options.folder, precision) if precision else trainers[options.one](options.folder)
         print(json.dumps(result))
@@ -306,8 +328,14 @@ def main() -> None:
                 found[name].append(measure(name, Path(folder), python))
                 rate = found[name][-1]["images_per_second"]
                 print(f"round {number + 1}: {NAMES[name]}: {rate:,.0f} images/s", flush=True)
+        peak = run_apart("peak", Path(folder), sys.executable)
     assert len({one["parameters"] for results in found.values() for one in results}) == 1, "not the same network"
     print_table(found, rounds, images)
+    for name, precision in (("auto", "bf16"), ("fp32", "fp32")):
+        used = statistics.median(one["steps_only"] for one in found[name]) * peak["flops"] / 1e9
+        share = used / peak[precision]
+        limit = f"a large {precision} product's {peak[precision]:.0f}"
+        print(f"{NAMES[name]}: {used:.0f} GFLOP/s in its steps, {share:.0%} of {limit}")
 
 
 if __name__ == "__main__":
