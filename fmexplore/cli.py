@@ -5,12 +5,9 @@ Accuracies are fractions, labels 0 to 9. Exit codes: 0 done, 1 done with errors,
 
 import io
 import json
-import shutil
 import signal
 import sys
-import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,20 +16,19 @@ import typer
 
 from fmexplore import data as dataset
 from fmexplore import models as tables
-from fmexplore.analyses import Silent
 from fmexplore.budget import plan_training
 from fmexplore.config import RunConfig, change_settings
 from fmexplore.confusion import accuracy_interval, class_report, confusion_matrix, report_text
-from fmexplore.derived import SPLITS, Derived
-from fmexplore.errors import ConfigError, DataError, FMExploreError, RunBroken
-from fmexplore.evaluation import Predictions
+from fmexplore.derived import SPLITS
+from fmexplore.errors import ConfigError, DataError, FMExploreError
 from fmexplore.features import LAST, check_layer, locate_images
 from fmexplore.layers import describe
 from fmexplore.presets import find_preset, presets
-from fmexplore.projection import STANDARD, ProjectionConfig
+from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings, read_settings
+from fmexplore.shipping import keep_predictions, ship_run
 from fmexplore.speed import read_speed
 from fmexplore.status import LOCAL_OWNER, RESUMABLE, forget_wishes, own_process, write_status
 from fmexplore.storage import write_bytes
@@ -238,7 +234,7 @@ def evaluate(
     if split not in SPLITS:
         raise ConfigError(f"--split is {split!r}: choose test, validation or train.")
     found, images = RunStore(read_settings()).find(run), dataset.load()
-    predictions = _predictions(found, split, images)
+    predictions = keep_predictions(found, split, images)
     matrix = confusion_matrix(predictions.labels, predictions.predicted)
     interval = accuracy_interval(int(matrix.trace()), int(matrix.sum()))
     values = {"run": found.id, "split": split, "accuracy": predictions.accuracy, "interval": list(interval)}
@@ -251,61 +247,19 @@ def evaluate(
     print(report_text(matrix))
 
 
-def _predictions(run: Run, split: str, images: dataset.DataSet) -> Predictions:
-    """The run's, computed if they are not kept yet."""
-    derived = Derived(run, read_settings())
-    known = derived.read_predictions(split, images)
-    if known is None:
-        from fmexplore.worker import prepare_process
-
-        prepare_process()
-        from fmexplore.analyses import predict_split
-
-        predict_split(Silent(), run, split)
-        known = derived.read_predictions(split, images)
-    if known is None:
-        raise RunBroken(f"{run.title} has learnt more in the meantime: evaluate it again.")
-    return known
-
-
 @app.command()
 def ship(run: RunName, name: Annotated[str, typer.Argument(help="Its plain name in checkpoints/.")]) -> None:
     """Copy a finished run to checkpoints/, with all that its pages show but not the features of its snapshots.
 
     Its weights become float16 where the test accuracy stays the same.
     """
+    from fmexplore.worker import prepare_process
+
+    prepare_process()
     store = RunStore(read_settings())
-    found, images = store.find(run), dataset.load()
-    with tempfile.TemporaryDirectory() as folder:
-        if found.status.state == "finished":
-            found = _halved(found, Path(folder))
-            _compute_all(found, images)
-        path = store.ship(found, name)
+    path = ship_run(store, store.find(run), name)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     print(f"Shipped as {path} ({size / 1e6:.1f} MB).")
-
-
-def _halved(run: Run, folder: Path) -> Run:
-    """A copy with weights as float16, or the run itself where that changes the test accuracy."""
-    copy = Run(Path(shutil.copytree(run.path, folder / run.id)))
-    half = {name: value.astype(np.float16) for name, value in run.read_weights().items() if value.dtype == np.float32}
-    copy.write_weights({**run.read_weights(), **half})
-    accuracy = _predictions(copy, "test", dataset.load()).accuracy
-    return copy if accuracy == run.status.result.test_accuracy else run
-
-
-def _compute_all(run: Run, images: dataset.DataSet) -> None:
-    """Keep what the pages of a finished run show."""
-    from fmexplore.analyses import index_images, project_images, project_snapshots
-
-    for split in ("test", "validation"):
-        if run.config.training.validation == "share" or split == "test":
-            _predictions(run, split, images)
-    index_images(Silent(), run)
-    for standard in STANDARD:
-        with suppress(ConfigError):  # too few images for it, or snapshots without features
-            project_images(Silent(), run, LAST, "test", standard)
-            project_snapshots(Silent(), run, standard)
 
 
 @app.command()

@@ -354,8 +354,8 @@ def test_delete_asks_unless_told_not_to(call, trained, store):
     assert (code, f"Deleted {trained.id}" in out, trained.path.exists()) == (0, True, False)
 
 
-def test_a_training_for_some_minutes_is_chosen_and_keeps_to_them(call, store):
-    update_speed(store.settings, flops_per_second=5e11, step_seconds=1e-3, worker_mb=500)
+def test_a_training_for_some_minutes_is_chosen_and_keeps_to_them(call, store, drawn_folder):
+    update_speed(store.settings, flops_per_second=4e12, step_seconds=1e-4, worker_mb=500)
     code, out, error = call("train", "--minutes", "0.06", "--set", "threads=1", "--set", "precision=fp32")
     assert code == 0, error
     assert "of held-out images expected" in out
@@ -365,7 +365,7 @@ def test_a_training_for_some_minutes_is_chosen_and_keeps_to_them(call, store):
     assert run.status.result.seconds < 3.6 * 1.1 + 1
 
 
-def test_minutes_with_a_preset_keep_the_preset(call, store):
+def test_minutes_with_a_preset_keep_the_preset(call, store, drawn_folder):
     code, *_ = call("train", "--preset", "lenet-5", "--minutes", "0.03", "--set", "threads=1", "--json")
     (run,) = store.own_runs()
     assert (code, run.config.preset, run.config.training.minutes) == (0, "lenet-5", 0.03)

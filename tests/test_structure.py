@@ -34,6 +34,7 @@ LAYERS = (
         "analyses",
         "analyst",
         "terminal",
+        "shipping",
         "cli",
         "__main__",
     ),
