@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fmexplore.config import Augmentation, RunConfig
+from fmexplore.config import Augmentation, Execution, RunConfig
 from fmexplore.errors import ConfigError
 from fmexplore.presets import find_preset
 from fmexplore.settings import Settings
@@ -37,9 +37,9 @@ def plan_training(minutes: float, settings: Settings) -> Plan:
     if (speed := read_speed(settings)) is None:
         raise ConfigError("This machine's speed is not known yet: try again in a moment.")
     found, least = [], math.inf
-    for preset in measured():
+    for preset in read_table().trainings:
         config = find_preset(preset).config
-        timed = known_execution(settings, config)
+        timed = known_execution(settings, config) or _scaled_from_quick(preset, settings)
         once, twice = (
             estimate(config.replace(training=config.training.replace(epochs=epochs)), speed, timed).seconds
             for epochs in (1, 2)
@@ -71,12 +71,29 @@ def expected_accuracy(preset: str, epochs: float) -> float:
 
     A training longer or shorter than all that were measured counts as the longest or shortest.
     """
-    lengths, accuracies = np.array(measured()[preset]).T
+    lengths, accuracies = np.array(read_table().trainings[preset]).T
     return 1 - math.exp(np.interp(math.log(epochs), np.log(lengths), np.log(1 - accuracies)))
 
 
+@dataclass(frozen=True)
+class Table:
+    """What was measured on one machine: epochs and accuracies of each preset's trainings, ascending, and its speed."""
+
+    trainings: dict[str, list[tuple[float, float]]]
+    images_per_second: dict[str, float]
+
+
 @cache
-def measured() -> dict[str, list[tuple[float, float]]]:
-    """Epochs and accuracy of the measured trainings of each preset, ascending."""
-    rows = sorted((row["preset"], row["epochs"], row["accuracy"]) for row in read_json(TABLE))
-    return {preset: [row[1:] for row in group] for preset, group in groupby(rows, key=lambda row: row[0])}
+def read_table() -> Table:
+    values = read_json(TABLE)
+    rows = sorted((row["preset"], row["epochs"], row["accuracy"]) for row in values["trainings"])
+    trainings = {preset: [row[1:] for row in group] for preset, group in groupby(rows, key=lambda row: row[0])}
+    return Table(trainings, values["images_per_second"])
+
+
+def _scaled_from_quick(preset: str, settings: Settings) -> Execution | None:
+    """How fast a preset that never ran here should be, as `quick` has: their speeds differ alike on most machines."""
+    known, speeds = known_execution(settings, find_preset("quick").config), read_table().images_per_second
+    if known is None:
+        return None
+    return known.replace(images_per_second=known.images_per_second * speeds[preset] / speeds["quick"])

@@ -3,12 +3,12 @@
 import pytest
 
 from fmexplore import budget
-from fmexplore.budget import expected_accuracy, measured, plan_training, suit_augmentation
-from fmexplore.config import Augmentation
+from fmexplore.budget import Table, expected_accuracy, plan_training, read_table, suit_augmentation
+from fmexplore.config import Augmentation, Execution
 from fmexplore.errors import ConfigError
 from fmexplore.presets import presets
 from fmexplore.settings import Settings
-from fmexplore.speed import estimate, read_speed, update_speed
+from fmexplore.speed import estimate, keep_execution, read_speed, update_speed
 
 
 @pytest.fixture
@@ -21,12 +21,12 @@ def settings(home) -> Settings:
 @pytest.fixture
 def table(monkeypatch):
     rows = {"quick": [(1.0, 0.90), (4.0, 0.92)], "solid": [(1.0, 0.88), (4.0, 0.94)]}
-    monkeypatch.setattr(budget, "measured", lambda: rows)
+    monkeypatch.setattr(budget, "read_table", lambda: Table(rows, {"quick": 6000, "solid": 3000}))
 
 
 def test_the_shipped_table_is_of_presets_and_longer_is_better():
-    found = measured()
-    assert set(found) == {"quick", "solid", "best"}
+    found = read_table().trainings
+    assert set(found) == set(read_table().images_per_second) == {"quick", "solid", "best"}
     assert set(found) <= set(presets())
     for points in found.values():
         lengths, accuracies = zip(*points, strict=True)
@@ -61,6 +61,15 @@ def test_a_plan_fills_its_time_and_says_so_in_its_config(settings, table, minute
     without = config.replace(training=training.replace(minutes=None))
     assert estimate(without, read_speed(settings)).seconds == pytest.approx(60 * minutes, rel=0.02)
     assert estimate(config, read_speed(settings)).seconds == 60 * minutes
+
+
+def test_a_preset_that_never_ran_here_is_taken_for_as_much_slower_as_it_is_elsewhere(settings, table):
+    quick = presets()["quick"].config
+    keep_execution(settings, quick, Execution(images_per_second=1000))
+    speed, solid = read_speed(settings), presets()["solid"].config
+    training = plan_training(30, settings).config.training.replace(minutes=None)
+    timed = Execution(images_per_second=500)
+    assert estimate(solid.replace(training=training), speed, timed).seconds == pytest.approx(1800, rel=0.02)
 
 
 def test_too_short_a_time_is_refused_with_the_least(settings, table):
