@@ -11,7 +11,7 @@ speeds are timed at the end, for which the machine should be quiet.
 import argparse
 import json
 
-from recipes import NETWORKS, OUT, ROOT, measure, variant
+from recipes import NETWORKS, OUT, ROOT, keep, measure, variant
 
 from fmexplore.budget import suit_augmentation
 from fmexplore.execution import choose_execution
@@ -40,7 +40,9 @@ def main() -> None:
         for epochs in lengths:
             how = suit_augmentation(epochs)
             text = " ".join(f"augmentation.{name}={value}" for name, value in how.model_dump().items())
-            found = find_stored(preset, text, epochs) or measure(preset, text, epochs, 0, "bf16")
+            if (found := find_stored(preset, text, epochs)) is None:
+                found = measure(preset, text, epochs, 0, "bf16")
+                keep(found, OUT)
             rows.append({"preset": preset, "epochs": epochs, "accuracy": found["accuracy"]})
             print(rows[-1], flush=True)
     speeds = {}

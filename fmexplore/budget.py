@@ -61,9 +61,9 @@ def suit_augmentation(epochs: float) -> Augmentation:
     """What suits the length of a training: the longer, the more variety (docs/champion.md)."""
     if epochs < 2:
         return Augmentation()
-    if epochs < 8:
+    if epochs < 6:
         return Augmentation(flip="alternating")
-    return Augmentation(flip="alternating", shift=2, erasing=0.5)
+    return Augmentation(flip="alternating", erasing=0.5)
 
 
 def expected_accuracy(preset: str, epochs: float) -> float:
