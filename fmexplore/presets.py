@@ -102,7 +102,7 @@ def _own() -> list[Preset]:
         ),
         Preset(
             "best",
-            "Our best: 40 minutes and more on two cores",
+            "Our best: more than half an hour on two cores",
             source,
             staged(24, (64, 256, 256)),
             muon.replace(epochs=30, augmentation=Augmentation(flip="alternating", erasing=0.5)),
