@@ -9,6 +9,7 @@ one; index, neighbours and heat maps are those of the shipped run `quick`.
 import argparse
 import os
 import platform
+import resource
 import statistics
 import sys
 import time
@@ -16,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
+from throughput import build_pytorch
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
@@ -55,9 +58,19 @@ def main() -> None:
     images, run = data.load(), Run(PROJECT / "checkpoints" / "quick", shipped=True)
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}")
 
-    network = build(find_preset(arguments.preset).model)
+    config = find_preset(arguments.preset).config
+    network, plain = build(config.model), build_pytorch(config.model_dump(mode="json")).eval()
+    pixels = torch.tensor(images.test.images)[:, None]
+    idle = psutil.Process().memory_info().rss
+    predict(network, images.test)
+    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle
     seconds = median_seconds(lambda: predict(network, images.test), arguments.rounds)
-    print(f"predictions of {arguments.preset} for {len(images.test):,} images: {seconds:.2f} s")
+    with torch.no_grad():
+        naive = median_seconds(lambda: plain(pixels.float() / 255), arguments.rounds)
+    print(
+        f"predictions of {arguments.preset} for {len(images.test):,} images: {seconds:.2f} s and {peak / 1e6:.0f} MB, "
+        f"in one batch with plain PyTorch {naive:.2f} s: 1/{naive / seconds:.1f}"
+    )
 
     quick = build(run.config.model)
     quick.load_state_dict({name: torch.from_numpy(value) for name, value in run.read_weights().items()})

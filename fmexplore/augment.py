@@ -6,6 +6,7 @@ image too, but take three times as long for the two that short trainings use.
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -44,6 +45,30 @@ def augment(images: Tensor, index: Tensor, epoch: int, how: Augmentation, genera
     if how.erasing:
         x = _erase(x, draw(0, 1) < how.erasing, draw(0.02, 0.33), draw(), draw(0, 1), draw(0, 1))
     return x
+
+
+def mix(x: Tensor, how: Augmentation, generator: torch.Generator) -> tuple[Tensor, Tensor, float]:
+    """Each image mixed with another one of the batch: network input, the partners' positions, the own label's share.
+
+    Mixup (Zhang et al. 2018) blends the whole, CutMix (Yun et al. 2019) replaces a rectangle; one draw for a batch.
+    """
+    seed = int(torch.randint(2**62, (), generator=generator))
+    draw = np.random.default_rng(seed)
+    partners = torch.from_numpy(draw.permutation(len(x))).to(x.device)
+    if draw.random() < how.cutmix:
+        side = SIDE * math.sqrt(1 - draw.beta(1, 1))
+        (top, bottom), (left, right) = (_span(draw.uniform(0, SIDE), side) for _ in range(2))
+        mixed = x.clone()
+        mixed[:, :, top:bottom, left:right] = x[partners, :, top:bottom, left:right]
+        return mixed, partners, 1 - (bottom - top) * (right - left) / SIDE**2
+    if how.mixup:
+        share = float(draw.beta(how.mixup, how.mixup))
+        return x * share + x[partners] * (1 - share), partners, share
+    return x, partners, 1.0
+
+
+def _span(middle: float, side: float) -> tuple[int, int]:
+    return max(0, round(middle - side / 2)), min(SIDE, round(middle + side / 2))
 
 
 def _shift(images: Tensor, most: int, generator: torch.Generator) -> Tensor:

@@ -8,7 +8,6 @@ import json
 import signal
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,19 +16,20 @@ import typer
 
 from fmexplore import data as dataset
 from fmexplore import models as tables
-from fmexplore.analyses import Silent
-from fmexplore.config import RunConfig
+from fmexplore.budget import plan_training
+from fmexplore.config import RunConfig, change_settings
 from fmexplore.confusion import accuracy_interval, class_report, confusion_matrix, report_text
-from fmexplore.derived import SPLITS, Derived
-from fmexplore.errors import ConfigError, DataError, FMExploreError, RunBroken
-from fmexplore.evaluation import Predictions
+from fmexplore.derived import SPLITS
+from fmexplore.errors import ConfigError, DataError, FMExploreError
 from fmexplore.features import LAST, check_layer, locate_images
 from fmexplore.layers import describe
 from fmexplore.presets import find_preset, presets
-from fmexplore.projection import STANDARD, ProjectionConfig
+from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
-from fmexplore.settings import read_settings
+from fmexplore.settings import Settings, read_settings
+from fmexplore.shipping import keep_predictions, ship_run
+from fmexplore.speed import read_speed
 from fmexplore.status import LOCAL_OWNER, RESUMABLE, forget_wishes, own_process, write_status
 from fmexplore.storage import write_bytes
 from fmexplore.terminal import follow_training, show_bar
@@ -92,9 +92,14 @@ def models(as_json: AsJson = False) -> None:
 
 @app.command()
 def train(
-    preset: Annotated[str, typer.Option(help="Where to start from; `models` lists them.")] = "quick",
+    preset: Annotated[
+        str | None, typer.Option(help="Where to start from; `models` lists them.", show_default="quick")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="A run's config.json instead of a preset.")] = None,
     epochs: Annotated[float | None, typer.Option(help="Fractions allowed.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="End by then; without --preset, also choose what learns most in that time.")
+    ] = None,
     batch_size: Annotated[int | None, typer.Option()] = None,
     seed: Annotated[int | None, typer.Option()] = None,
     learning_rate: Annotated[float | None, typer.Option()] = None,
@@ -113,7 +118,13 @@ def train(
 
     settings = read_settings()
     store = RunStore(settings)
-    fields = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "learning_rate": learning_rate}
+    fields = {
+        "epochs": epochs,
+        "minutes": minutes,
+        "batch_size": batch_size,
+        "seed": seed,
+        "learning_rate": learning_rate,
+    }
     changes = [f"{name}={value}" for name, value in fields.items() if value is not None] + (set_ or [])
     if resume:
         if changes or config:
@@ -126,8 +137,13 @@ def train(
         forget_wishes(run.path)
         write_status(run.path, status.replace(state="running", **own_process()))
     else:
-        chosen = RunConfig.parse(_read_json(config)) if config else find_preset(preset).config
-        wanted = _change(chosen, changes)
+        if config:
+            chosen = RunConfig.parse(_read_json(config))
+        elif minutes and not preset:
+            chosen = _plan(minutes, settings, as_json)
+        else:
+            chosen = find_preset(preset or "quick").config
+        wanted = chosen.replace(training=change_settings(chosen.training, changes))
         dataset.find_folder()  # better now than as a failed run
         find_device(wanted.training.device)
         run = store.create(wanted, state="running", **own_process())
@@ -218,7 +234,7 @@ def evaluate(
     if split not in SPLITS:
         raise ConfigError(f"--split is {split!r}: choose test, validation or train.")
     found, images = RunStore(read_settings()).find(run), dataset.load()
-    predictions = _predictions(found, split, images)
+    predictions = keep_predictions(found, split, images)
     matrix = confusion_matrix(predictions.labels, predictions.predicted)
     interval = accuracy_interval(int(matrix.trace()), int(matrix.sum()))
     values = {"run": found.id, "split": split, "accuracy": predictions.accuracy, "interval": list(interval)}
@@ -231,40 +247,17 @@ def evaluate(
     print(report_text(matrix))
 
 
-def _predictions(run: Run, split: str, images: dataset.DataSet) -> Predictions:
-    """The run's, computed if they are not kept yet."""
-    derived = Derived(run, read_settings())
-    known = derived.read_predictions(split, images)
-    if known is None:
-        from fmexplore.worker import prepare_process
-
-        prepare_process()
-        from fmexplore.analyses import predict_split
-
-        predict_split(Silent(), run, split)
-        known = derived.read_predictions(split, images)
-    if known is None:
-        raise RunBroken(f"{run.title} has learnt more in the meantime: evaluate it again.")
-    return known
-
-
 @app.command()
 def ship(run: RunName, name: Annotated[str, typer.Argument(help="Its plain name in checkpoints/.")]) -> None:
-    """Copy a finished run to checkpoints/, with all that its pages show but not the features of its snapshots."""
-    store = RunStore(read_settings())
-    found, images = store.find(run), dataset.load()
-    if found.status.state == "finished":
-        from fmexplore.analyses import index_images, project_images, project_snapshots
+    """Copy a finished run to checkpoints/, with all that its pages show but not the features of its snapshots.
 
-        for split in ("test", "validation"):
-            if found.config.training.validation == "share" or split == "test":
-                _predictions(found, split, images)
-        index_images(Silent(), found)
-        for standard in STANDARD:
-            with suppress(ConfigError):  # too few images for it, or snapshots without features
-                project_images(Silent(), found, LAST, "test", standard)
-                project_snapshots(Silent(), found, standard)
-    path = store.ship(found, name)
+    Its weights become float16 where the test accuracy stays the same.
+    """
+    from fmexplore.worker import prepare_process
+
+    prepare_process()
+    store = RunStore(read_settings())
+    path = ship_run(store, store.find(run), name)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     print(f"Shipped as {path} ({size / 1e6:.1f} MB).")
 
@@ -313,26 +306,19 @@ def embed(
     _print(summary, as_json, text)
 
 
-def _change(config: RunConfig, changes: list[str]) -> RunConfig:
-    """The configuration with "name=value" changes to its training; dots reach into augmentation and early stopping."""
-    values = config.training.model_dump(mode="json")
-    for change in changes:
-        path, equals, text = change.partition("=")
-        if not equals:
-            raise ConfigError(f"--set is {change!r}: write it as name=value.")
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            value = text
-        *outer, last = path.strip().replace("-", "_").split(".")
-        inner = values
-        for key in outer:
-            if not isinstance(inner.get(key) or {}, dict):
-                raise ConfigError(f"--set is {change!r}: {key} is one setting and has none inside it.")
-            inner[key] = dict(inner.get(key) or {})
-            inner = inner[key]
-        inner[last] = value
-    return config.replace(training=values)
+def _plan(minutes: float, settings: Settings, quiet: bool) -> RunConfig:
+    """What learns most in that time."""
+    from fmexplore.tasks import time_machine
+
+    if read_speed(settings) is None:
+        time_machine(settings)
+    plan = plan_training(minutes, settings)
+    if not quiet:
+        training = plan.config.training
+        print(
+            f"{plan.config.preset}, about {training.epochs:g} epochs: {plan.accuracy:.1%} of held-out images expected"
+        )
+    return plan.config
 
 
 def _read_json(path: Path) -> Any:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from fmexplore.errors import ConfigError
 from fmexplore.models import Model
 from fmexplore.schema import Schema
 
@@ -20,6 +22,8 @@ class Augmentation(Schema):
     brightness: float = Field(0, ge=0, le=1)  # added, each way, where 1 is the whole range
     contrast: float = Field(0, ge=0, le=1)  # 0.2: between 0.8 and 1.2 times
     erasing: float = Field(0, ge=0, le=1)  # probability of a random rectangle (Zhong et al. 2017)
+    mixup: float = Field(0, ge=0, le=10)  # alpha: pairs of images are blended (Zhang et al. 2018)
+    cutmix: float = Field(0, ge=0, le=1)  # probability that a batch gets rectangles of other images (Yun et al. 2019)
 
 
 class EarlyStopping(Schema):
@@ -33,6 +37,7 @@ class TrainConfig(Schema):
     """One training: data split, optimiser, schedule, regularisation, and how the machine is used."""
 
     epochs: float = Field(10, gt=0, le=1000)  # fractions allowed
+    minutes: float | None = Field(None, gt=0, le=10_000)  # the run ends then, and `epochs` is but its first plan
     batch_size: int = Field(128, ge=2, le=4096)
     seed: int = Field(0, ge=0, lt=2**31)
 
@@ -50,6 +55,7 @@ class TrainConfig(Schema):
     weight_decay: float = Field(0, ge=0, le=10)  # decoupled in AdamW and Muon, an L2 gradient elsewhere
     l1: float = Field(0, ge=0, le=10)
     label_smoothing: float = Field(0, ge=0, lt=1)
+    weight_average: float = Field(0, ge=0, lt=1)  # share that the average of the weights keeps at each step; 0: none
     augmentation: Augmentation = Augmentation()
     early_stopping: EarlyStopping | None = None
 
@@ -89,3 +95,28 @@ class RunConfig(Schema):
     preset: str = Field("custom", pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
     model: Model
     training: TrainConfig = TrainConfig()
+
+
+def change_settings(config: TrainConfig, changes: list[str]) -> TrainConfig:
+    """The training with "name=value" changes, as `--set` takes them; dots reach into augmentation and early stopping.
+
+    Raises ConfigError.
+    """
+    values = config.model_dump(mode="json")
+    for change in changes:
+        path, equals, text = change.partition("=")
+        if not equals:
+            raise ConfigError(f"--set is {change!r}: write it as name=value.")
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = text
+        *outer, last = path.strip().replace("-", "_").split(".")
+        inner = values
+        for key in outer:
+            if not isinstance(inner.get(key) or {}, dict):
+                raise ConfigError(f"--set is {change!r}: {key} is one setting and has none inside it.")
+            inner[key] = dict(inner.get(key) or {})
+            inner = inner[key]
+        inner[last] = value
+    return TrainConfig.parse(values)

@@ -121,7 +121,7 @@ class Run:
         path = self.path / "model.safetensors"
         if saved := self.read_resume():  # newer than weights that an earlier stop has left
             parts = {name.partition(".")[0] for name in saved[0]}
-            prefix = "best." if "best" in parts else "good." if "good" in parts else "weights."
+            prefix = next(f"{part}." for part in ("best", "good", "average", "weights") if part in parts)
             weights = {n.removeprefix(prefix): value for n, value in saved[0].items() if n.startswith(prefix)}
         elif path.exists():
             weights, _ = unpack(path)

@@ -119,6 +119,8 @@ def estimate(config: RunConfig, speed: Speed, timed: Execution | None = None) ->
     """
     training, rows = config.training, models.summarize(config.model)
     memory = _memory_mb(config, rows, speed)
+    if training.minutes:
+        return Estimate(60 * training.minutes, memory, "as you have given it")
     if known := speed.seconds_per_epoch.get(_epoch_key(config)):
         return Estimate(training.epochs * known, memory, "from your last run of this network")
     if timed and timed.images_per_second:

@@ -13,6 +13,7 @@ from fmexplore.confusion import confusion_matrix
 from fmexplore.derived import Derived
 from fmexplore.errors import StorageError, TrainingDiverged
 from fmexplore.run import Arrays, Run
+from fmexplore.settings import Settings
 from fmexplore.speed import keep_execution, known_execution, learn_from_run, update_speed
 from fmexplore.status import Result, State
 
@@ -52,7 +53,7 @@ def train_run(job: "Job", listen: Callable[["Progress"], None] = lambda _: None)
     try:
         return _follow(job, run, trainer, listen)
     except TrainingDiverged:
-        run.write_weights(_arrays(trainer.state.network.state_dict()))
+        run.write_weights(_arrays(trainer.state.judged.state_dict()))
         run.forget_resume()
         job.update(diverged=True)
         raise
@@ -103,8 +104,14 @@ def _keep_predictions(job: "Job", run: Run, end: "Progress") -> None:
 
 
 def measure_speed(job: "Job") -> State:
-    """Time a few steps of a network that computes and of one that mostly starts steps, for estimates."""
+    """Find what estimates need."""
     job.update(message="Measuring this machine")
+    time_machine(job.settings)
+    return "finished"
+
+
+def time_machine(settings: Settings) -> None:
+    """Time a few steps of a network that computes and of one that mostly starts steps, for estimates."""
     from fmexplore.execution import choose_execution
     from fmexplore.presets import find_preset
 
@@ -115,7 +122,7 @@ def measure_speed(job: "Job") -> State:
         config = find_preset(name).config
         chosen = choose_execution(config.model, config.training)
         bf16 = chosen.precision == "bf16"  # the last one counts: it computes
-        keep_execution(job.settings, config, chosen)
+        keep_execution(settings, config, chosen)
         batch = config.training.batch_size
         seconds.append(batch / chosen.images_per_second)
         work.append(3 * _flops(config) * batch)
@@ -124,8 +131,7 @@ def measure_speed(job: "Job") -> State:
     # The first is what people train first, so that its time is told well.
     rate = (work[2] - work[1]) / max(seconds[2] - seconds[1], 1e-4)
     overhead = max(seconds[1] - work[1] / rate, 0.0)
-    update_speed(job.settings, flops_per_second=rate, step_seconds=overhead, worker_mb=worker_mb, bf16=bf16)
-    return "finished"
+    update_speed(settings, flops_per_second=rate, step_seconds=overhead, worker_mb=worker_mb, bf16=bf16)
 
 
 def fetch_data(job: "Job") -> State:

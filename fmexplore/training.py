@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fmexplore.augment import augment
+from fmexplore.augment import augment, mix
 from fmexplore.config import Augmentation, Execution, TrainConfig
 from fmexplore.data import DataSet, Split
 from fmexplore.errors import TrainingDiverged
@@ -41,13 +41,27 @@ class TrainState:
 
     network: Network
     optimizer: Optimizer
+    averaged: Network | None = None  # the network with the average of its weights so far
     scalars: dict = field(default_factory=dict)
     best: dict[str, Tensor] = field(default_factory=dict)  # weights, with early stopping
     good: dict[str, Tensor] = field(default_factory=dict)  # the last finite ones
 
+    @property
+    def judged(self) -> Network:
+        """The network that is evaluated and kept."""
+        return self.averaged or self.network
+
+    def average(self, share: float) -> None:
+        """Move the averaged weights, which keep `share` of themselves, towards those of now."""
+        assert self.averaged is not None
+        count = self.scalars["step"] + 1
+        share = min(share, count / (count + 9))  # the first weights are soon forgotten
+        for mean, now in zip(self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True):
+            mean.lerp_(now, 1 - share) if mean.is_floating_point() else mean.copy_(now)
+
     def result(self) -> dict[str, Tensor]:
         """The weights to keep if the run ended now: the best with early stopping, else the last finite ones."""
-        weights = self.network.state_dict()
+        weights = self.judged.state_dict()
         return self.best or (weights if _finite(weights) else self.good)
 
     def save(self) -> tuple[dict[str, Tensor], dict]:
@@ -55,19 +69,23 @@ class TrainState:
         tensors = {f"weights.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"optimizer.{k}": v for k, v in self.optimizer.tensors().items()}
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        if self.averaged:
+            tensors |= {f"average.{k}": v for k, v in self.averaged.state_dict().items()}
         if not _finite(self.network.state_dict()):  # it is about to be noticed
             tensors |= {f"good.{k}": v for k, v in self.good.items()}
         return tensors, copy.deepcopy(self.scalars)
 
     def load(self, tensors: dict[str, Tensor], scalars: dict) -> None:
         """Take back what `save` gave."""
-        parts: dict[str, dict[str, Tensor]] = {"weights": {}, "optimizer": {}, "best": {}, "good": {}}
+        parts: dict[str, dict[str, Tensor]] = {"weights": {}, "optimizer": {}, "best": {}, "good": {}, "average": {}}
         for name, value in tensors.items():
             part, key = name.split(".", 1)
             parts[part][key] = value
         self.network.load_state_dict(parts["weights"])
         self.optimizer.load(parts["optimizer"])
         self.best, self.good = parts["best"], parts["good"]
+        if self.averaged:
+            self.averaged.load_state_dict(parts["average"])
         self.scalars = copy.deepcopy(scalars)
 
 
@@ -92,27 +110,35 @@ class train(Iterator[Progress]):
         self.execution = execution
         self.device = torch.device(self.execution.device)
         network = build(model, config.seed).to(self.device)
-        self.state = TrainState(network, Optimizer(network, config))
+        averaged = copy.deepcopy(network).requires_grad_(False) if config.weight_average else None
+        self.state = TrainState(network, Optimizer(network, config), averaged)
         self.training, self.validation = data.divide(config.validation, config.validation_share)
         self.images, self.labels = _on(self.device, self.training)
         self.steps_per_epoch = _steps_per_epoch(len(self.training), config.batch_size)
-        self.steps = max(1, round(config.epochs * self.steps_per_epoch))
-        self.snapshot_steps = _log_spaced(config.snapshots, self.steps)
+        planned = max(1, round(config.epochs * self.steps_per_epoch))
+        self.snapshot_steps = _log_spaced(config.snapshots, planned)
         forward = flops(summarize(model))
         images = min(REPORT_IMAGES, REPORT_FLOPS / (3 * forward))
         self.report_every = max(1, int(images / config.batch_size))
         self.probe_every = max(self.report_every, round(PROBE_EVERY / config.batch_size))
         if resume:
-            self.state.load(*resume)
+            tensors, scalars = resume
+            self.state.load(tensors, {"steps": planned, **scalars})
         else:
             epoch = {"loss": 0.0, "right": 0, "seen": 0}
-            self.state.scalars = {"step": 0, "due": "", "seconds": 0.0, "stopped": False, "waited": 0, **epoch}
+            self.state.scalars = {"step": 0, "steps": planned, "due": "", "seconds": 0.0, "stopped": False, "waited": 0}
+            self.state.scalars |= epoch
             self.state.scalars["window"] = _empty_window()
         self._order: Tensor | None = None
         self._events = self._run()
 
     def __next__(self) -> Progress:
         return next(self._events)
+
+    @property
+    def steps(self) -> int:
+        """How many there will be; with a budget of minutes, as far as is known."""
+        return self.state.scalars["steps"]
 
     @property
     def stopped_early(self) -> bool:
@@ -132,7 +158,7 @@ class train(Iterator[Progress]):
             self.state.network.train()
             while True:
                 step = scalars["step"]
-                full = step % self.steps_per_epoch == 0 or step == self.steps
+                full = step % self.steps_per_epoch == 0 or self._at_end
                 evaluate = full or step in self.snapshot_steps
                 if scalars["due"] == "report":
                     scalars["due"] = "evaluation" if evaluate else ""
@@ -140,13 +166,13 @@ class train(Iterator[Progress]):
                         yield self._report(probe=not full and step % self.probe_every < self.report_every)
                 if scalars["due"] == "evaluation":
                     yield from self._evaluate("epoch" if full else "snapshot")
-                if step >= self.steps or scalars["stopped"]:
+                if self._at_end or scalars["stopped"]:
                     break
                 self.take_step(step)
                 scalars |= {"step": step + 1, "due": "report"}
                 yield self._progress("step")
             if self.state.best:
-                self.state.network.load_state_dict(self.state.best)
+                self.state.judged.load_state_dict(self.state.best)
             yield from self._finish()
 
     def take_step(self, step: int) -> None:
@@ -158,22 +184,33 @@ class train(Iterator[Progress]):
             generator = torch.Generator().manual_seed(_mix(config.seed, 1, epoch))
             self._order = torch.randperm(len(self.labels), generator=generator).to(self.device)
         index = self._order[position * config.batch_size : (position + 1) * config.batch_size]
-        labels = self.labels[index]
+        labels, partners, share = self.labels[index], index, 1.0
         if config.augmentation == Augmentation():
             images = to_input(self.images[index])
         else:
             generator = torch.Generator().manual_seed(_mix(config.seed, 2, step))
             images = augment(self.images[index], index, epoch, config.augmentation, generator)
+            images, partners, share = mix(images, config.augmentation, generator)
         self.state.network.seed_dropout(config.seed, 3, step)
         with torch.autocast(self.device.type, torch.bfloat16, self.execution.precision == "bf16"):
             logits = self.state.network(images).float()
             loss = F.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)
+            if share < 1:
+                other = F.cross_entropy(logits, labels[partners], label_smoothing=config.label_smoothing)
+                loss = share * loss + (1 - share) * other
         loss.backward()
         self.state.optimizer.step(rate_factor(step, self.steps, config))
+        if config.weight_average:
+            self.state.average(config.weight_average)
         window["loss"] += loss.item() * len(index)
         window["right"] += int((logits.argmax(1) == labels).sum())
         window["seen"] += len(index)
+        window["steps"] += 1
         window["seconds"] += time.perf_counter() - started
+
+    @property
+    def _at_end(self) -> bool:
+        return self.state.scalars["step"] >= self.steps
 
     def _report(self, probe: bool) -> Progress:
         scalars = self.state.scalars
@@ -187,11 +224,26 @@ class train(Iterator[Progress]):
             "train_loss": window["loss"] / window["seen"],
             "train_accuracy": window["right"] / window["seen"],
         }
+        if self.config.minutes and not self._at_end:
+            self._plan(window, 60 * self.config.minutes)
         if probe and self.validation is not None:
             few = Split(self.validation.images[:PROBE_IMAGES], self.validation.labels[:PROBE_IMAGES])
-            found = predict(self.state.network, few, self.execution.precision)
+            found = predict(self.state.judged, few, self.execution.precision)
             figures |= {"validation_loss": found.loss, "validation_accuracy": found.accuracy}
         return self._progress("report", **figures)
+
+    def _plan(self, window: dict, budget: float) -> None:
+        """Fit the number of steps to the seconds that are left of the budget, by the pace of late."""
+        scalars, images = self.state.scalars, len(self.training)
+        pace = window["seconds"] / window["steps"]
+        pace = scalars["pace"] = 0.7 * scalars.get("pace", pace) + 0.3 * pace
+        # Evaluations, also those at the end, by the pace of the last one; before it, a third of a training step.
+        held_out = len(self.validation) if self.validation is not None else 0
+        each = scalars.get("evaluation_pace", pace / self.config.batch_size / 3)
+        closing = (len(self.data.test) + held_out) * each * 1.5  # in fp32
+        left = budget - (time.perf_counter() - self._clock) - closing
+        more = left / (pace + held_out * each * self.config.batch_size / images)
+        scalars["steps"] = scalars["step"] + max(1, round(more))
 
     def _evaluate(self, kind: Literal["epoch", "snapshot"]) -> Iterator[Progress]:
         """Validate on all images, then close the epoch and decide whether to stop early."""
@@ -199,17 +251,19 @@ class train(Iterator[Progress]):
         seen = max(scalars["seen"], 1)
         figures: dict = {"train_loss": scalars["loss"] / seen, "train_accuracy": scalars["right"] / seen}
         if self.validation is not None:
+            started = time.perf_counter()
             predictions, features = yield from self._predict(self.validation, self.execution.precision)
+            scalars["evaluation_pace"] = (time.perf_counter() - started) / len(self.validation)
             figures |= {
                 "validation_loss": predictions.loss,
                 "validation_accuracy": predictions.accuracy,
                 "predictions": predictions,
             }
-            if scalars["step"] in self.snapshot_steps:
+            if scalars["step"] in self.snapshot_steps or (kind == "epoch" and self._at_end and self.snapshot_steps):
                 figures["snapshot"] = Snapshot(
                     scalars["step"],
                     scalars["step"] / self.steps_per_epoch,
-                    _digest(self.state.network),
+                    _digest(self.state.judged),
                     _half(predictions.logits),
                     predictions.labels,
                     _half(features),
@@ -223,7 +277,7 @@ class train(Iterator[Progress]):
     def _predict(self, split: Split, precision: str) -> Generator[Progress, None, tuple[Predictions, np.ndarray]]:
         """As `evaluation.predict`, with a Progress for each batch so that the caller can act in between."""
         logits, features = [], []
-        for batch, chosen in predict_batches(self.state.network, split.images, FEATURE_IMAGES, precision):
+        for batch, chosen in predict_batches(self.state.judged, split.images, FEATURE_IMAGES, precision):
             logits.append(batch)
             features += [] if chosen is None else [chosen]
             yield self._progress("step")
@@ -236,7 +290,7 @@ class train(Iterator[Progress]):
         value = figures["validation_loss"] if stopping.monitor == "loss" else -figures["validation_accuracy"]
         if value < scalars.get("best_value", math.inf):
             scalars |= {"best_value": value, "best_step": scalars["step"], "waited": 0}
-            self.state.best = _clone(self.state.network)
+            self.state.best = _clone(self.state.judged)
         else:
             scalars["waited"] += 1
             scalars["stopped"] = scalars["waited"] >= stopping.patience
@@ -261,11 +315,11 @@ class train(Iterator[Progress]):
         """Copy the weights if they are finite, and say whether they are."""
         finite = _finite(self.state.network.state_dict())
         if finite:
-            self.state.good = _clone(self.state.network)
+            self.state.good = _clone(self.state.judged)
         return finite
 
     def _diverged(self) -> None:
-        self.state.network.load_state_dict(self.state.good)
+        self.state.judged.load_state_dict(self.state.good)
         step = self.state.scalars["step"]
         raise TrainingDiverged(
             f"The loss became infinite or not a number at step {step} (epoch {step / self.steps_per_epoch:.2f}); the "
@@ -280,7 +334,7 @@ def _finite(weights: dict[str, Tensor]) -> bool:
 
 def _empty_window() -> dict:
     """Sums over the steps since the last report."""
-    return {"loss": 0.0, "right": 0, "seen": 0, "seconds": 0.0}
+    return {"loss": 0.0, "right": 0, "seen": 0, "steps": 0, "seconds": 0.0}
 
 
 @contextmanager

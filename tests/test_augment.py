@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fmexplore import augment as module
-from fmexplore.augment import augment
+from fmexplore.augment import augment, mix
 from fmexplore.config import Augmentation
 from fmexplore.networks import to_input
 
@@ -158,6 +158,36 @@ def test_contrast_stretches_about_the_middle_within_its_limit():
 
 def holes(images: Tensor, rate: float) -> Tensor:
     return run(images, Augmentation(erasing=rate))[:, 0] == 0
+
+
+def mixed(how: Augmentation, seed: int = 0):
+    x = torch.rand(40, 1, 28, 28, generator=torch.Generator().manual_seed(9))
+    return x, *mix(x, how, torch.Generator().manual_seed(seed))
+
+
+def test_mixup_blends_each_image_with_its_partner_by_the_share():
+    x, made, partners, share = mixed(Augmentation(mixup=1))
+    assert 0 < share < 1
+    assert sorted(partners.tolist()) == list(range(40))
+    torch.testing.assert_close(made, share * x + (1 - share) * x[partners])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_cutmix_takes_one_rectangle_from_the_partner_and_counts_its_pixels(seed):
+    x, made, partners, share = mixed(Augmentation(cutmix=1), seed)
+    foreign = (made != x)[partners != torch.arange(40)].squeeze(1)
+    rows, columns = foreign.any((0, 2)), foreign.any((0, 1))
+    assert share == pytest.approx(1 - int(rows.sum()) * int(columns.sum()) / 784)
+    assert torch.equal(foreign, (rows[:, None] & columns).expand_as(foreign))
+    assert torch.equal(made[:, 0, rows][:, :, columns], x[partners, 0][:, rows][:, :, columns])
+
+
+def test_cutmix_is_drawn_for_its_share_of_the_batches_and_else_nothing_is_mixed():
+    shares = [mixed(Augmentation(cutmix=0.5), seed)[3] for seed in range(200)]
+    assert 60 < sum(share == 1 for share in shares) < 140
+    x, made, _, share = mixed(Augmentation())
+    assert share == 1
+    assert torch.equal(made, x)
 
 
 def test_erasing_takes_its_share_of_the_images(same):

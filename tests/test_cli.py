@@ -24,6 +24,7 @@ from fmexplore.models import Model
 from fmexplore.presets import presets
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
+from fmexplore.speed import update_speed
 from fmexplore.status import own_process, wish, write_status
 
 
@@ -351,6 +352,49 @@ def test_delete_asks_unless_told_not_to(call, trained, store):
     store.restore(trained.id, "local")
     code, out, _ = call("delete", trained.id, "--yes")
     assert (code, f"Deleted {trained.id}" in out, trained.path.exists()) == (0, True, False)
+
+
+def test_a_training_for_some_minutes_is_chosen_and_keeps_to_them(call, store, drawn_folder):
+    update_speed(store.settings, flops_per_second=4e12, step_seconds=1e-4, worker_mb=500)
+    code, out, error = call("train", "--minutes", "0.06", "--set", "threads=1", "--set", "precision=fp32")
+    assert code == 0, error
+    assert "of held-out images expected" in out
+    (run,) = store.own_runs()
+    assert run.config.preset in ("quick", "solid", "best")
+    assert run.config.training.minutes == 0.06
+    assert run.status.result.seconds < 3.6 * 1.1 + 1
+
+
+def test_minutes_with_a_preset_keep_the_preset(call, store, drawn_folder):
+    code, *_ = call("train", "--preset", "lenet-5", "--minutes", "0.03", "--set", "threads=1", "--json")
+    (run,) = store.own_runs()
+    assert (code, run.config.preset, run.config.training.minutes) == (0, "lenet-5", 0.03)
+    assert run.status.state == "finished"
+
+
+def test_too_few_minutes_are_refused(call, store):
+    update_speed(store.settings, flops_per_second=5e11, step_seconds=1e-3, worker_mb=500)
+    code, _, error = call("train", "--minutes", "0.0001")
+    assert (code, "needs at least" in error) == (2, True)
+    assert store.own_runs() == []
+
+
+def test_weights_become_smaller_where_the_accuracy_stays(call, trained, store):
+    call("ship", trained.id, "quick")
+    shipped = store.find("quick").read_weights()
+    assert {value.dtype for value in shipped.values() if value.dtype.kind == "f"} == {np.dtype(np.float16)}
+    for name, value in trained.read_weights().items():
+        assert np.allclose(shipped[name], value, rtol=1e-3, atol=1e-6)
+    assert {value.dtype for value in trained.read_weights().values() if value.dtype.kind == "f"} == {np.dtype("f4")}
+
+
+def test_weights_stay_as_they_are_where_halving_would_change_the_accuracy(call, trained, store):
+    status = trained.status
+    write_status(trained.path, status.replace(result=status.result.replace(test_accuracy=0.123)))
+    call("ship", trained.id, "quick")
+    assert {value.dtype for value in store.find("quick").read_weights().values() if value.dtype.kind == "f"} == {
+        np.dtype(np.float32)
+    }
 
 
 def test_ship_copies_and_a_shipped_run_is_not_deleted(call, trained, store):

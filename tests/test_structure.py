@@ -27,19 +27,21 @@ LAYERS = (
         "runs",
         "archive",
         "speed",
+        "budget",
         "jobs",
         "tasks",
         "worker",
         "analyses",
         "analyst",
         "terminal",
+        "shipping",
         "cli",
         "__main__",
     ),
 )
 WITHOUT_TORCH = (
     *("analyst", "analyses", "derived", "confusion", "embedding", "features", "projection", "maps", "suspects"),
-    *("jobs", "runs", "archive", "presets", "speed", "data", "evaluation", "progress", "status", "cli"),
+    *("jobs", "runs", "archive", "presets", "speed", "budget", "data", "evaluation", "progress", "status", "cli"),
 )
 
 

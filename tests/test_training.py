@@ -116,14 +116,15 @@ def test_dropout_and_augmentation_differ_between_seeds(drawn, tiny):
         {"optimizer": "adamw", "weight_decay": 0.01, "schedule": "one-cycle"},
         {"optimizer": "rmsprop", "label_smoothing": 0.1, "l1": 1e-5},
         {"optimizer": "muon", "learning_rate": 0.1, "schedule": "warmup-linear"},
+        {"optimizer": "sgd", "weight_average": 0.8, "augmentation": Augmentation(mixup=1, cutmix=0.5)},
     ],
-    ids=lambda changes: changes["optimizer"],
+    ids=lambda changes: "averaged" if "weight_average" in changes else changes["optimizer"],
 )
 def test_a_run_saved_at_any_place_ends_as_if_it_had_not_been(drawn, tiny, changes, monkeypatch):
     monkeypatch.setattr(training, "REPORT_IMAGES", 100)  # windows of three steps
     monkeypatch.setattr(training, "PROBE_EVERY", 100)
     monkeypatch.setattr("fmexplore.evaluation.BATCH", 20)  # evaluations of several batches
-    config = tiny.training.replace(augmentation=AUGMENTED, epochs=1.6, snapshots=4, **changes)
+    config = tiny.training.replace(**{"augmentation": AUGMENTED, "epochs": 1.6, "snapshots": 4, **changes})
     images = few(drawn)
     whole = train(SMALL, config, images, ONE_THREAD)
     told, saved = [], []
@@ -149,6 +150,47 @@ def test_a_saved_state_does_not_change_while_the_run_goes_on(drawn, tiny):
     _, scalars = run.state.save()
     story(run)
     assert scalars["step"] == 1
+
+
+def test_the_average_of_the_weights_is_what_is_judged_and_kept(drawn, tiny):
+    config, images = tiny.training.replace(epochs=1, weight_average=0.6, snapshots=0), few(drawn)
+    run = train(SMALL, config, images, ONE_THREAD)
+    mean, count = run.state.network.state_dict()["layers.8.weight"].clone(), 0
+    end = None
+    for progress in run:
+        if progress.kind == "step" and progress.step > count:
+            count = progress.step
+            share = min(0.6, count / (count + 9))
+            mean = share * mean + (1 - share) * run.state.network.state_dict()["layers.8.weight"]
+        end = progress
+    torch.testing.assert_close(run.state.result()["layers.8.weight"], mean)
+    assert not torch.equal(mean, run.state.network.state_dict()["layers.8.weight"])
+    kept = training.build(SMALL)
+    kept.load_state_dict(run.state.result())
+    assert np.array_equal(predict(kept, images.test).logits, end.test_predictions.logits)
+
+
+@pytest.mark.parametrize("minutes", [0.02, 0.05])
+def test_a_run_with_a_budget_ends_in_it(drawn, tiny, minutes):
+    """Whatever the first plan was; the slack is for a busy machine, and for a last step."""
+    for epochs in (0.5, 1000):
+        run = train(SMALL, tiny.training.replace(epochs=epochs, minutes=minutes, snapshots=4), drawn, ONE_THREAD)
+        *_, end = run
+        assert end.kind == "end"
+        assert end.step == end.steps > 1
+        assert 60 * minutes * 0.75 < end.seconds < 60 * minutes * 1.25 + 0.3
+
+
+def test_a_run_with_a_budget_goes_on_where_it_was_saved(drawn, tiny):
+    config = tiny.training.replace(epochs=3, minutes=0.04, snapshots=4)
+    run = train(SMALL, config, drawn, ONE_THREAD)
+    while next(run).seconds < 1:
+        pass
+    state = through_files(run.state)
+    run.close()
+    *_, end = train(SMALL, config, drawn, ONE_THREAD, state)
+    assert 1 < end.seconds < 4
+    assert end.step > state[1]["step"]
 
 
 @pytest.mark.parametrize("monitor", ["loss", "accuracy"])

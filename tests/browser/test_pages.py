@@ -22,14 +22,14 @@ def test_layers_are_edited_by_keyboard_and_parameters_and_cost_follow(tab):
     opened = tab().open("/train?preset=quick").view("Layers")
     before = parameters(opened)
     opened.main.get_by_text(re.compile("^About")).first.wait_for()  # this machine has been measured
-    field = opened.main.get_by_label("filters of layer 2")
+    field = opened.main.get_by_label("filters of layer 1", exact=True)
     field.focus()
     opened.page.keyboard.press("ControlOrMeta+a")
     opened.page.keyboard.type("64")
     opened.page.keyboard.press("Enter")
     opened.sees("Your own layer table.")
-    # 32 filters more in layer 2 of 4 channels, and 32 channels more into the 64 filters of layer 5; 32 biases of norm.
-    assert parameters(opened) == before + 32 * 4 * 9 + 32 * 64 * 9 + 32
+    # 40 filters more in layer 1 of 1 channel, and 40 channels more into the 48 filters of layer 5; 40 biases of norm.
+    assert parameters(opened) == before + 40 * 1 * 9 + 40 * 48 * 9 + 40
     expect(field).to_be_focused()  # it can go on from where it was
 
 
@@ -43,6 +43,7 @@ def test_a_table_that_cannot_be_built_says_which_layer_and_cannot_be_started(tab
     opened.sees(re.compile(rf"^Layer {place}\b.*flatten"))
     expect(opened.button("Start training")).to_be_disabled()
     opened.main.get_by_role("button", name=f"Add a layer after {place - 1}", exact=True).click()
+    expect(opened.main.get_by_role("button", name=f"Remove layer {len(layers)}", exact=True)).to_be_visible()
     opened.main.get_by_label(f"Kind of layer {place}", exact=True).select_option("flatten")
     expect(opened.button("Start training")).to_be_enabled()
 

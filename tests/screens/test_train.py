@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from fmexplore import models
+from fmexplore.budget import plan_training
 from fmexplore.config import RunConfig
 from fmexplore.errors import NotAllowed
 from fmexplore.presets import find_preset, presets
@@ -306,6 +307,24 @@ def test_start_queues_exactly_what_is_shown_and_links_to_it(app, store):
     assert run.status.state == "queued"
     assert page.link == run.id
     assert "Starting in a moment" in page.text
+
+
+def test_the_minutes_that_there_are_choose_a_training(app, store):
+    page = app().open(TRAIN, preset="lenet-5")
+    assert page.at.get_by_key("field:minutes").value is None
+    assert page.buttons["Choose for me"].disabled
+    page.set("field:minutes", 5.0)
+    assert (draft(page).preset, draft(page).training.minutes) == ("lenet-5", 5)
+    page.click("Choose for me")
+    assert any("speed is not known yet" in error for error in page.errors)
+    update_speed(read_settings(), flops_per_second=5e11, step_seconds=2e-3, worker_mb=500)
+    page.run().click("Choose for me")
+    plan = plan_training(5, read_settings())
+    assert draft(page) == plan.config
+    assert f"{plan.config.preset} for about {plan.config.training.epochs:g} epochs" in page.text
+    assert "About **5 min**" in page.text
+    page.click("Start training")
+    assert store.own_runs()[0].config == plan.config
 
 
 def test_two_sessions_that_start_make_two_whole_runs(app, store):

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from fmexplore import models
+from fmexplore.budget import plan_training
 from fmexplore.config import RunConfig
 from fmexplore.errors import ConfigError
 from fmexplore.presets import find_preset, presets
@@ -83,6 +84,9 @@ GROUPS: dict[str, tuple[Field, ...]] = {
     "Against overfitting": (
         Field("weight_decay", "Weight decay (L2)", "Pulls weights towards zero.", (), 0, 10, 0.0001, "%g"),
         Field("l1", "L1", "Pulls small weights to exactly zero.", (), 0, 10, 0.00001, "%g"),
+        Field(
+            "weight_average", "Average of weights", "Share that it keeps at each step. 0: none.", (), 0, 0.9999, 0.001
+        ),
         Field("label_smoothing", "Label smoothing", "Asks for less than full certainty.", (), 0, 0.99, 0.05),
         Field(
             "early_stopping.monitor",
@@ -99,6 +103,8 @@ GROUPS: dict[str, tuple[Field, ...]] = {
         Field("augmentation.scale", "Zoom", "0.1: between 0.9 and 1.1 times.", (), 0, 0.9, 0.05),
         Field("augmentation.brightness", "Brightness", "Added, each way.", (), 0, 1, 0.05),
         Field("augmentation.contrast", "Contrast", "0.2: between 0.8 and 1.2 times.", (), 0, 1, 0.05),
+        Field("augmentation.mixup", "Mixup", "Alpha: pairs of images are blended, with their labels.", (), 0, 10, 0.1),
+        Field("augmentation.cutmix", "CutMix", "Probability that a batch gets pieces of other images.", (), 0, 1, 0.1),
         Field("augmentation.erasing", "Random erasing", "Probability that a rectangle is blacked out.", (), 0, 1, 0.1),
     ),
     "Validation and seed": (
@@ -132,6 +138,7 @@ def training_form() -> None:
     """Everything to set up and start a training."""
     config = state.draft()
     _preset_picker(config)
+    _budget(config)
     left, right = st.columns(2)
     for position, field in enumerate(MAIN):
         with (left, right)[position % 2]:
@@ -169,6 +176,38 @@ def _preset_picker(config: RunConfig) -> None:
                 st.button("Undo my changes", type="tertiary", on_click=state.set_draft, args=(preset.config,))
         if config.training.peeks:
             peeks_badge()
+
+
+def _budget(config: RunConfig) -> None:
+    """The time that there is, and the button that chooses what learns most in it."""
+    st.session_state["field:minutes"] = config.training.minutes
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.number_input(
+            "Minutes you have", 0.1, 10_000.0, key="field:minutes", step=1.0, format="%g", placeholder="no limit",
+            on_change=lambda: widgets.act(lambda: state.change_draft("minutes", st.session_state["field:minutes"])),
+            help="The run ends then, however fast this machine is: its epochs are adapted as it goes.",
+        )  # fmt: skip
+        st.button(
+            "Choose for me",
+            disabled=config.training.minutes is None,
+            on_click=_choose,
+            help="The network, epochs and augmentation that learnt most in such a time when they were measured.",
+        )
+
+
+def _choose() -> None:
+    def choose() -> None:
+        minutes = state.draft().training.minutes
+        assert minutes  # else there is no button
+        plan = plan_training(minutes, cache.settings())
+        state.set_draft(plan.config)
+        training = plan.config.training
+        state.tell(
+            f"{plan.config.preset} for about {training.epochs:g} epochs: {widgets.percent(plan.accuracy)} of the "
+            "validation images should be right after that time."
+        )
+
+    widgets.act(choose)
 
 
 def peeks_badge() -> None:

@@ -82,6 +82,7 @@ class ScatterMap {
     });
     this.centre = flat.map(([low, high]) => (low + high) / 2);
     this.radius = Math.max(1e-9, ...flat.map(([low, high]) => (high - low) / 2));
+    if (flat.length > 2) this.radius = this.reach(); // so that it fits however it is turned
     if (first || before.name !== this.data.name) {
       this.home(false);
       this.moment = this.data.frames.length - 1;
@@ -91,6 +92,16 @@ class ScatterMap {
     Object.assign(this.root.dataset, { count: this.data.count, name: this.data.name });
     this.palette();
     this.resize();
+  }
+
+  reach() {
+    let most = 1e-18;
+    this.data.places.forEach((axes) => {
+      for (let i = 0; i < this.data.count; i++) {
+        most = Math.max(most, axes.reduce((sum, axis, n) => sum + (axis[i] - this.centre[n]) ** 2, 0));
+      }
+    });
+    return Math.sqrt(most);
   }
 
   // A moment may lie between two frames: then every point is on its way.

@@ -1,0 +1,121 @@
+"""What helps and what does not: variants of a training, judged on images that none of them learns from.
+
+    .venv/bin/python benchmarks/recipes.py --network full --epochs 8 "" "weight_average=0.99" \\
+        "augmentation.erasing=0.5 augmentation.shift=2"
+    .venv/bin/python benchmarks/recipes.py --table
+
+Each variant is a list of settings, as `train --set` takes them, of `quick`'s training with alternating flips.
+It learns from five sixths of the training images and is judged on the 10,000 others; the test set is not read. A line
+of JSON for each is added to --out.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+
+from fmexplore.worker import prepare_process  # noqa: E402
+
+prepare_process()
+
+from fmexplore import data  # noqa: E402
+from fmexplore.config import Augmentation, TrainConfig, change_settings  # noqa: E402
+from fmexplore.data import DataSet, Split  # noqa: E402
+from fmexplore.evaluation import Predictions, predict  # noqa: E402
+from fmexplore.execution import choose_execution  # noqa: E402
+from fmexplore.presets import find_preset, staged  # noqa: E402
+from fmexplore.training import train  # noqa: E402
+
+HELD_OUT = 1 / 6
+BASE = find_preset("quick").training.replace(augmentation=Augmentation(flip="alternating"))
+OUT = ROOT / "docs" / "recipes.jsonl"
+NETWORKS = {
+    **{name: (lambda name=name: find_preset(name).model) for name in ("quick", "solid", "best")},
+    "quick-full": lambda: staged(8, (32, 64, 128)),
+    "quick-full-thin": lambda: staged(8, (24, 48, 96)),
+    "quick-pooled": lambda: staged(32, (64, 128), begin="pooled"),
+    "quick-pooled-wide": lambda: staged(48, (96, 160), begin="pooled"),
+    "quick-folded": lambda: staged(32, (64, 128), begin="folded"),
+    "solid-pooled": lambda: staged(32, (80, 160), begin="pooled"),
+    "solid-folded": lambda: staged(64, (128, 256), begin="folded"),
+    "solid-wide": lambda: staged(16, (48, 160, 160)),
+    "best-deep": lambda: staged(24, (64, 192, 256), convs=3),
+    "best-residual": lambda: staged(24, (64, 192, 256), convs=3, residual=True),
+    "best-wide": lambda: staged(32, (96, 256, 384)),
+}
+
+
+def variant(text: str, epochs: float, seed: int) -> TrainConfig:
+    config = change_settings(BASE, text.split())
+    config = config.replace(epochs=epochs, seed=seed, snapshots=0)
+    return config.replace(validation="share", validation_share=HELD_OUT)
+
+
+def measure(network: str, text: str, epochs: float, seed: int, precision: str) -> dict:
+    """One training, and what its last evaluation says of the held-out images."""
+    model, config, images = NETWORKS[network](), variant(text, epochs, seed), data.load()
+    if precision != "auto":  # beside other work, timing could choose otherwise
+        config = config.replace(precision=precision, threads=os.cpu_count())
+    few = images.test.take(np.arange(250))  # `train` ends with its test images: those are not looked at
+    run = train(model, config, DataSet(images.train, few), choose_execution(model, config))
+    for progress in run:
+        if progress.kind == "epoch":
+            right = f"{progress.train_accuracy:.4f} {progress.validation_accuracy:.4f}"
+            print(f"  epoch {progress.epoch:6.2f}  {right}  {progress.seconds:6.0f} s", flush=True)
+        if progress.kind == "end":
+            break
+    found, held_out = progress.predictions, run.validation
+    mirrored = predict(run.state.judged, Split(held_out.images[:, :, ::-1].copy(), held_out.labels))
+    both = Predictions(np.log(found.probabilities) + np.log(mirrored.probabilities), found.labels)
+    return {
+        **{"network": network, "settings": text, "epochs": epochs, "seed": seed},
+        **{"accuracy": found.accuracy, "with_flip": both.accuracy, "loss": found.loss},
+        "seconds": round(progress.seconds),
+        "parameters": sum(p.numel() for p in run.state.network.parameters()),
+        "execution": f"{run.execution.precision}, {run.execution.threads} threads",
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def keep(found: dict, path: Path) -> None:
+    with path.open("a") as file:
+        file.write(json.dumps(found) + "\n")
+
+
+def print_table(path: Path) -> None:
+    print("| network | settings | epochs | seed | held-out % | with flip | loss | seconds |")
+    print("|---" * 8 + "|")
+    for line in path.read_text().splitlines():
+        row = json.loads(line)
+        figures = f"{100 * row['accuracy']:.2f} | {100 * row['with_flip']:.2f} | {row['loss']:.4f} | {row['seconds']}"
+        print(f"| {row['network']} | {row['settings']} | {row['epochs']:g} | {row['seed']} | {figures} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("variants", nargs="*")
+    parser.add_argument("--network", choices=NETWORKS, default="best")
+    parser.add_argument("--epochs", type=float, default=8)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--precision", choices=("auto", "bf16", "fp32"), default="auto", help="all cores, if not auto")
+    options = parser.parse_args()
+    for text in options.variants:
+        print(f"{options.network}, {options.epochs:g} epochs, seed {options.seed}: {text or 'as it is'}", flush=True)
+        found = measure(options.network, text, options.epochs, options.seed, options.precision)
+        print(json.dumps(found), flush=True)
+        keep(found, options.out)
+    if options.table:
+        print_table(options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""A finished run as one that is shipped: small, and with all that its pages show."""
+
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from fmexplore import analyses, data
+from fmexplore.analyses import Silent, index_images, project_images, project_snapshots
+from fmexplore.data import DataSet
+from fmexplore.derived import Derived
+from fmexplore.errors import ConfigError, RunBroken
+from fmexplore.evaluation import Predictions
+from fmexplore.features import LAST
+from fmexplore.projection import STANDARD
+from fmexplore.run import Run
+from fmexplore.runs import RunStore
+from fmexplore.settings import read_settings
+
+
+def ship_run(store: RunStore, run: Run, name: str) -> Path:
+    """Copy a finished run to the shipped ones under a plain name, and say where to.
+
+    Its weights become float16 where the test accuracy stays the same. Raises as `RunStore.ship` does.
+    """
+    images = data.load()
+    with tempfile.TemporaryDirectory() as folder:
+        if run.status.state == "finished":
+            run = _halve(run, Path(folder), images)
+            _compute_all(run, images)
+        return store.ship(run, name)
+
+
+def keep_predictions(run: Run, split: str, images: DataSet) -> Predictions:
+    """A run's predictions for a split, computed if they are not kept yet. Raises RunBroken, ConfigError."""
+    derived = Derived(run, read_settings())
+    known = derived.read_predictions(split, images)
+    if known is None:
+        analyses.predict_split(Silent(), run, split)
+        known = derived.read_predictions(split, images)
+    if known is None:
+        raise RunBroken(f"{run.title} has learnt more in the meantime: evaluate it again.")
+    return known
+
+
+def _halve(run: Run, folder: Path, images: DataSet) -> Run:
+    """A copy with weights as float16, or the run itself where that changes the test accuracy."""
+    copy, weights = Run(Path(shutil.copytree(run.path, folder / run.id))), run.read_weights()
+    half = {name: value.astype(np.float16) for name, value in weights.items() if value.dtype == np.float32}
+    copy.write_weights({**weights, **half})
+    return copy if keep_predictions(copy, "test", images).accuracy == run.status.result.test_accuracy else run
+
+
+def _compute_all(run: Run, images: DataSet) -> None:
+    for split in ("test", "validation"):
+        if run.config.training.validation == "share" or split == "test":
+            keep_predictions(run, split, images)
+    index_images(Silent(), run)
+    for standard in STANDARD:
+        with suppress(ConfigError):  # too few images for it, or snapshots without features
+            project_images(Silent(), run, LAST, "test", standard)
+            project_snapshots(Silent(), run, standard)

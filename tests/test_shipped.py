@@ -1,0 +1,57 @@
+"""The shipped runs: each loads, is as accurate as its card says, brings all that its pages show, and is small."""
+
+import numpy as np
+import pytest
+import torch
+
+from fmexplore.derived import Derived
+from fmexplore.evaluation import predict
+from fmexplore.networks import build
+from fmexplore.presets import find_preset
+from fmexplore.projection import STANDARD
+from fmexplore.run import Run
+from fmexplore.runs import RunStore
+from fmexplore.settings import Settings
+
+MOST_MB = 20
+pytestmark = pytest.mark.real
+
+
+def shipped() -> list[Run]:
+    return RunStore(Settings()).shipped_runs()
+
+
+@pytest.fixture(params=shipped(), ids=lambda run: run.id)
+def run(request) -> Run:
+    return request.param
+
+
+def test_there_are_some():
+    assert {"quick", "solid"} <= {run.id for run in shipped()}
+
+
+def test_its_network_is_as_accurate_as_its_card_says(run, real):
+    network = build(run.config.model)
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in run.read_weights().items()})
+    found = predict(network, real.test)
+    assert found.accuracy == pytest.approx(run.status.result.test_accuracy, abs=2e-4)  # other CPUs round otherwise
+    kept = Derived(run, Settings()).read_predictions("test", real)
+    assert np.abs(found.logits - kept.logits).max() < 0.02
+
+
+def test_it_was_trained_as_its_preset_says(run):
+    assert run.config == find_preset(run.id).config
+
+
+def test_it_brings_all_that_its_pages_show(run, real, tmp_path):
+    files = Derived(run, Settings(home=tmp_path))
+    assert all(files.read_predictions(split, real) for split in ("test", "validation", "train"))
+    assert files.read_index(real)
+    assert files.read_features("last", "test")
+    for config in STANDARD:
+        assert files.read_projection("last", "test", config) is not None
+        assert files.read_course(config) is not None
+
+
+def test_it_is_small(run):
+    assert sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file()) < MOST_MB * 1e6
