@@ -78,7 +78,7 @@ def measure(network: str, text: str, epochs: float, seed: int, precision: str) -
         **{"network": network, "settings": text, "epochs": epochs, "seed": seed},
         **{"accuracy": found.accuracy, "with_flip": both.accuracy, "loss": found.loss},
         "seconds": round(progress.seconds),
-        "parameters": sum(p.numel() for p in run.state.network.parameters()),
+        "parameters": sum(p.numel() for p in run.state.network.parameters() if p.requires_grad),
         "execution": f"{run.execution.precision}, {run.execution.threads} threads",
         "date": time.strftime("%Y-%m-%d"),
     }

@@ -51,7 +51,7 @@ def train_one(preset: str, seed: int) -> dict:
     return {
         **{"preset": preset, "seed": seed, "training_seconds": learnt, "seconds": progress.seconds},
         **{"validation": progress.validation_accuracy, "test": progress.test_accuracy, "epochs": progress.epoch},
-        "parameters": sum(p.numel() for p in run.state.network.parameters()),
+        "parameters": sum(p.numel() for p in run.state.network.parameters() if p.requires_grad),
         "others": watch.result(1)["others"],
         "versions": f"torch {torch.__version__}, {run.execution.precision}, {run.execution.threads} threads",
     }
