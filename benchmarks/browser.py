@@ -65,6 +65,14 @@ def cold_start(context, port: int) -> tuple[float, float]:
     return ended - started, ended - opened
 
 
+def print_rows(rows: dict[str, list[float]]) -> None:
+    """Medians and 95th percentiles of milliseconds."""
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}")
+    for name, times in rows.items():
+        tail = sorted(times)[min(len(times) - 1, int(0.95 * len(times)))]
+        print(f"{name:<50} median {statistics.median(times):6.0f} ms   95th {tail:6.0f} ms   n={len(times)}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clicks", type=int, default=30)
@@ -109,10 +117,7 @@ def main() -> None:
                 page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
                 rows.setdefault("next image to neighbours and heat", []).append(1000 * (time.perf_counter() - began))
         browser.close()
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}")
-    for name, times in rows.items():
-        tail = sorted(times)[min(len(times) - 1, int(0.95 * len(times)))]
-        print(f"{name:<50} median {statistics.median(times):6.0f} ms   95th {tail:6.0f} ms   n={len(times)}")
+    print_rows(rows)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,11 @@ computed before anything is timed. Times are those of the page itself, to the fr
 """
 
 import argparse
-import os
-import platform
 import shutil
-import statistics
 import tempfile
 import time
 
-from browser import SIZE, rest
+from browser import SIZE, print_rows, rest
 from pages import CHROMIUM_FLAGS, serve
 from playwright.sync_api import Page, sync_playwright
 
@@ -102,10 +99,7 @@ def main() -> None:
             )
             rest(page)
         browser.close()
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}")
-    for name, times in rows.items():
-        tail = sorted(times)[min(len(times) - 1, int(0.95 * len(times)))]
-        print(f"{name:<45} median {statistics.median(times):6.0f} ms   95th {tail:6.0f} ms   n={len(times)}")
+    print_rows(rows)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from fmexplore.ui.mapped import MOST_CORNERS, TEST_FIRST, Selection, ids_of, inside, part_of, read_selection
+from fmexplore.ui.mapped import TEST_FIRST, ids_of, part_of
+from fmexplore.ui.selection import MOST_CORNERS, Selection, inside, read_selection
 
 SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 

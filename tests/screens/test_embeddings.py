@@ -21,6 +21,7 @@ from fmexplore.progress import Snapshot
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
 from fmexplore.ui import cache, mapped
+from fmexplore.ui.selection import Selection
 from fmexplore.ui.state import EMBEDDINGS_PAGE as EMBEDDINGS
 from fmexplore.ui.views import map_canvas
 
@@ -232,7 +233,7 @@ def test_a_map_in_space_is_shown(opened, run):
     page = opened(run=run.id).set("map_dimensions", 3)
     assert not page.errors
     assert len(page.find("scatter")) == 1
-    page.open(EMBEDDINGS, run=run.id, method="pca", selected=mapped.Selection(TRIANGLE).text())
+    page.open(EMBEDDINGS, run=run.id, method="pca", selected=Selection(TRIANGLE).text())
     assert "choose two dimensions" in page.text
 
 
@@ -427,7 +428,7 @@ def test_a_change_of_layer_split_or_method_forgets_image_and_selection(opened, r
 
 
 def test_an_outline_in_the_link_selects_exactly_the_points_inside(whole, run, store):
-    text = mapped.Selection(TRIANGLE).text()
+    text = Selection(TRIANGLE).text()
     page = whole(run=run.id, selected=text)
     coordinates, index = points_of(page, run, store)
     wanted = index[even_odd(coordinates, TRIANGLE)]
@@ -440,7 +441,7 @@ def test_an_outline_in_the_link_selects_exactly_the_points_inside(whole, run, st
 
 def test_a_lasso_selects_the_same_as_the_link_that_it_makes(whole, run, store):
     page = lasso(whole(run=run.id))
-    assert page.query["selected"].startswith(mapped.Selection(TRIANGLE).text())
+    assert page.query["selected"].startswith(Selection(TRIANGLE).text())
     coordinates, index = points_of(page, run, store)
     assert marks(page)["selected"] == (index[even_odd(coordinates, TRIANGLE)] + FIRST).tolist()
     other = whole(**page.query)
@@ -729,7 +730,7 @@ def test_two_sessions_do_not_see_each_others_selection(whole, run):
     assert "selected" not in two.query
     two.set("map_search", "t3")
     one.run()
-    assert one.query["selected"].startswith(mapped.Selection(TRIANGLE).text())
+    assert one.query["selected"].startswith(Selection(TRIANGLE).text())
     two.set("map_dimensions", 3)
     one.run()
     assert one.at.get_by_key("map_dimensions").value == 2

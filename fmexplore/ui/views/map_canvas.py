@@ -8,7 +8,8 @@ import streamlit as st
 from fmexplore.ui import link, mapped
 from fmexplore.ui.components.gallery import picture_sheet
 from fmexplore.ui.components.scatter import Points, mark, scatter
-from fmexplore.ui.mapped import Mapped, Marks, Selection
+from fmexplore.ui.mapped import Mapped, Marks
+from fmexplore.ui.selection import Selection
 from fmexplore.ui.sheets import sheet_address
 
 MOST_PICTURES = 500  # asked for one by one that a session keeps
