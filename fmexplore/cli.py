@@ -5,7 +5,6 @@ Accuracies are fractions, labels 0 to 9. Exit codes: 0 done, 1 done with errors,
 
 import io
 import json
-import signal
 import sys
 import time
 from pathlib import Path
@@ -23,6 +22,7 @@ from fmexplore.derived import SPLITS
 from fmexplore.errors import ConfigError, DataError, FMExploreError
 from fmexplore.features import LAST, check_layer, locate_images
 from fmexplore.layers import describe
+from fmexplore.photo_cli import commands as photo_commands
 from fmexplore.presets import find_preset, presets
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
@@ -30,9 +30,9 @@ from fmexplore.runs import RunStore
 from fmexplore.settings import Settings, read_settings
 from fmexplore.shipping import keep_predictions, ship_run
 from fmexplore.speed import read_speed
-from fmexplore.status import LOCAL_OWNER, RESUMABLE, forget_wishes, own_process, write_status
+from fmexplore.status import LOCAL_OWNER, own_process
 from fmexplore.storage import write_bytes
-from fmexplore.terminal import follow_training, show_bar
+from fmexplore.terminal import accuracies, resume_run, show_bar, train_here
 
 app = typer.Typer(
     add_completion=False,
@@ -40,6 +40,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Explore how a CNN learns Fashion-MNIST.",
 )
+app.add_typer(photo_commands)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="An id, a shipped name or a unique prefix.")]
 
@@ -111,7 +112,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a network and keep it as a run. Ctrl-C saves it; --resume goes on."""
-    from fmexplore.worker import Job, prepare_process, run_job
+    from fmexplore.worker import prepare_process
 
     prepare_process()
     from fmexplore.execution import find_device
@@ -129,13 +130,7 @@ def train(
     if resume:
         if changes or config:
             raise ConfigError("--resume goes on as the run was started: leave the other settings out.")
-        run = store.find(resume)
-        store.require_owner(run, LOCAL_OWNER)
-        status = run.status
-        if status.state not in RESUMABLE and (status.state != "running" or status.alive):
-            raise ConfigError(f"{run.id} is {status.state}: only a run that was not finished can be resumed.")
-        forget_wishes(run.path)
-        write_status(run.path, status.replace(state="running", **own_process()))
+        run = resume_run(store, resume)
     else:
         if config:
             chosen = RunConfig.parse(_read_json(config))
@@ -147,29 +142,7 @@ def train(
         dataset.find_folder()  # better now than as a failed run
         find_device(wanted.training.device)
         run = store.create(wanted, state="running", **own_process())
-    job = Job(run.path, settings)
-
-    def interrupt(*_: object) -> None:
-        job.interrupted = True
-
-    signal.signal(signal.SIGINT, interrupt)
-    with follow_training(as_json, run) as listen:
-        run_job(job, listen=listen)
-    status = run.status
-    if status.error:
-        print(status.error, file=sys.stderr)
-    result = status.result
-    last = {
-        "run": run.id,
-        "validation_accuracy": result.validation_accuracy,
-        "test_accuracy": result.test_accuracy,
-        "seconds": round(result.seconds, 2),
-    }
-    _print(last, as_json, f"{run.id} {status.state} after {result.seconds:.0f} s: {_accuracies(run)}")
-    if status.state != "finished":
-        if not status.error:
-            print(f"Go on with: python -m fmexplore train --resume {run.id}", file=sys.stderr)
-        raise typer.Exit(1)
+    train_here(run, as_json, "train")
 
 
 @app.command()
@@ -200,7 +173,7 @@ def show(run: RunName, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps({**_row(found), "config": found.config.model_dump(mode="json")}))
         return
-    print(f"{found.title}  {found.status.state}  {_accuracies(found)}")
+    print(f"{found.title}  {found.status.state}  {accuracies(found)}")
     for row in tables.walk(summary):
         indent = "  " * row.number.count(".")
         shape = "x".join(map(str, row.output))
@@ -341,12 +314,6 @@ def _row(run: Run) -> dict:
         "peeks": run.config.training.peeks,
         "error": status.error,
     }
-
-
-def _accuracies(run: Run) -> str:
-    result = run.status.result
-    parts = (("validation", result.validation_accuracy), ("test", result.test_accuracy))
-    return ", ".join(f"{name} {value:.2%}" for name, value in parts if value is not None) or "no accuracy yet"
 
 
 def _print(values: dict, as_json: bool, text: str) -> None:

@@ -81,29 +81,44 @@ FILES = {
 
 @dataclass(frozen=True)
 class Split:
-    """Images `(n, 28, 28) uint8`, 0 black, and labels `(n,) uint8`, 0 to 9; both read-only."""
+    """Images `(n, 28, 28) uint8`, 0 black, and labels `(n,) uint8`, 0 to 9; all read-only.
+
+    Where a label alone does not say it, `targets (n, 10) float32` are the probabilities that a network should give.
+    """
 
     images: np.ndarray
     labels: np.ndarray
+    targets: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        self.images.setflags(write=False)
-        self.labels.setflags(write=False)
+        for array in (self.images, self.labels, self.targets):
+            if array is not None:
+                array.setflags(write=False)
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, index: np.ndarray) -> "Split":
         """The chosen images, as a copy."""
-        return Split(self.images[index], self.labels[index])
+        return Split(self.images[index], self.labels[index], None if self.targets is None else self.targets[index])
+
+    def join(self, other: "Split") -> "Split":
+        """These images, then those of another split, with targets."""
+        both = ((part.images, part.labels, part.known_targets()) for part in (self, other))
+        return Split(*map(np.concatenate, zip(*both, strict=True)))
+
+    def known_targets(self) -> np.ndarray:
+        """The targets, or those that the labels mean."""
+        return np.eye(len(CLASS_NAMES), dtype=np.float32)[self.labels] if self.targets is None else self.targets
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """The 60,000 training and 10,000 test images."""
+    """The 60,000 training and 10,000 test images, and what else a network should learn from, as photos."""
 
     train: Split
     test: Split
+    extra: Split | None = None  # in no split that is looked at
 
     def part(self, name: str) -> Split:
         """`train` or `test`, as the data set comes."""
@@ -135,7 +150,7 @@ class DataSet:
         """Training and validation images: `share`, `none` or `test` (which peeks)."""
         training = self.select("train", validation, share)
         assert training is not None  # there always are some
-        return training, self.select("validation", validation, share)
+        return training.join(self.extra) if self.extra else training, self.select("validation", validation, share)
 
 
 def find_folder() -> Path:

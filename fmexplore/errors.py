@@ -10,6 +10,7 @@ FMExploreError
  ├─ NotAllowed          another owner's run, a shipped run, or a limit of this server
  ├─ StorageError        the disk is full or cannot be written
  ├─ TrainingDiverged    the loss became NaN or infinite
+ ├─ PhotoError          a picture or a folder of photos that cannot be used
  └─ AnalysisFailed      the process that answers questions about a run ended, or was asked to stop
 """
 
@@ -48,3 +49,7 @@ class TrainingDiverged(FMExploreError):
 
 class AnalysisFailed(FMExploreError):
     """The process that answers questions about a run ended, or was asked to stop."""
+
+
+class PhotoError(FMExploreError):
+    """A picture, or a folder of photos, that cannot be used."""

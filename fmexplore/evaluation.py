@@ -140,13 +140,13 @@ class Calibration:
         return float(np.abs(self.accuracy - self.confidence) @ self.counts / self.counts.sum())
 
 
-def calibration(predictions: Predictions, bins: int = BINS) -> Calibration:
-    """How often the network is right when it is that sure."""
-    confidence = predictions.confidence.astype(float)
+def calibration(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> Calibration:
+    """How often a network is right when it is that sure; `confidence (n,)` from 0 to 1, `right (n,) bool`."""
+    confidence = confidence.astype(float)
     number = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)  # bins are open below, closed above
     counts = np.bincount(number, minlength=bins)
     there = counts > 0
-    sums = [np.bincount(number, weights, bins)[there] for weights in (confidence, predictions.right)]
+    sums = [np.bincount(number, weights, bins)[there] for weights in (confidence, right)]
     return Calibration(sums[0] / counts[there], sums[1] / counts[there], counts[there])
 
 

@@ -18,14 +18,16 @@ from safetensors.numpy import save as pack
 from fmexplore import models
 from fmexplore.config import RunConfig
 from fmexplore.errors import ConfigError, FMExploreError, RunBroken
+from fmexplore.photo_scores import PhotoFit
 from fmexplore.schema import Schema
 from fmexplore.status import Share, Status, read_status
-from fmexplore.storage import read_cached, read_json, storage_error, write_bytes
+from fmexplore.storage import read_cached, read_json, storage_error, write_bytes, write_json
 
 if TYPE_CHECKING:
     from fmexplore.progress import Snapshot
 
 Arrays = dict[str, np.ndarray]
+PHOTO_FILE = "photo.json"
 
 
 class Label(Schema):
@@ -97,6 +99,15 @@ class Run:
             return self.id
         today = made[1] == time.strftime("%Y%m%d")
         return f"{made[3]}, {time.strftime('%H:%M' if today else '%d %b %H:%M', moment)}"
+
+    @property
+    def photo_fit(self) -> PhotoFit:
+        """What it knows of photos; the default for a run that never saw any."""
+        path = self.path / PHOTO_FILE
+        return read_cached(path, lambda path: PhotoFit.parse(read_json(path))) if path.exists() else PhotoFit()
+
+    def write_photo_fit(self, fit: PhotoFit) -> None:
+        write_json(self.path / PHOTO_FILE, fit.model_dump(mode="json"))
 
     @property
     def has_weights(self) -> bool:

@@ -18,13 +18,13 @@ from fmexplore.config import RunConfig
 from fmexplore.derived import FOLDER as DERIVED
 from fmexplore.derived import Derived
 from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken, RunNotFound, StorageError
-from fmexplore.run import Run, unpack
+from fmexplore.run import PHOTO_FILE, Run, unpack
 from fmexplore.settings import SHIPPED, Settings
 from fmexplore.status import LOCAL_OWNER, Status, write_status
 from fmexplore.storage import storage_error, write_bytes, write_json
 
 TRASH_SECONDS = 24 * 3600  # how long a deletion can be undone
-SHIPPED_FILES = ("config.json", "metrics.jsonl", "model.safetensors")
+SHIPPED_FILES = ("config.json", "metrics.jsonl", "model.safetensors", PHOTO_FILE)
 _NOT_SHIPPED = r"(features|map)-(?!last-test)"  # derived files, of which there can be many
 
 

@@ -3,15 +3,17 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from fmexplore import data
 from fmexplore.config import RunConfig
 from fmexplore.confusion import confusion_matrix
+from fmexplore.data import Split
 from fmexplore.derived import Derived
-from fmexplore.errors import StorageError, TrainingDiverged
+from fmexplore.errors import ConfigError, StorageError, TrainingDiverged
 from fmexplore.run import Arrays, Run
 from fmexplore.settings import Settings
 from fmexplore.speed import keep_execution, known_execution, learn_from_run, update_speed
@@ -32,14 +34,22 @@ FIGURES = (
 )
 
 
-def train_run(job: "Job", listen: Callable[["Progress"], None] = lambda _: None) -> State:
-    """Train the run in the job's folder, from its saved state if it has one, and keep all that it yields."""
+def train_run(
+    job: "Job",
+    listen: Callable[["Progress"], None] = lambda _: None,
+    extra: Split | None = None,
+    begin: Arrays | None = None,
+) -> State:
+    """Train the run in the job's folder, from its saved state if it has one, and keep all that it yields.
+
+    It also learns from `extra` images, and begins with the weights `begin` if there are some.
+    """
     job.update(message="Starting: loading torch and the data set")
     from fmexplore.execution import choose_execution
     from fmexplore.training import train
 
     run = Run(job.folder)
-    config, images = run.config, data.load()
+    config, images = run.config, replace(data.load(), extra=extra)
     resume = _read_resume(run)
     execution = job.status.execution or known_execution(job.settings, config)
     if execution is None:
@@ -47,7 +57,7 @@ def train_run(job: "Job", listen: Callable[["Progress"], None] = lambda _: None)
         execution = choose_execution(config.model, config.training)
         keep_execution(job.settings, config, execution)
     job.update(execution=execution)
-    trainer = train(config.model, config.training, images, execution, resume)
+    trainer = train(config.model, config.training, images, execution, resume, _tensors(begin) if begin else None)
     run.keep_metrics(trainer.state.scalars["step"], trainer.state.scalars["due"])
     job.update(message="")
     try:
@@ -57,6 +67,13 @@ def train_run(job: "Job", listen: Callable[["Progress"], None] = lambda _: None)
         run.forget_resume()
         job.update(diverged=True)
         raise
+
+
+def train_run_on_photos(job: "Job", extra: Split | None = None, **arguments: Any) -> State:
+    """The same for a run that learns from photos too, which are not kept with it."""
+    if extra is None:
+        raise ConfigError("This run learns from photos that are not kept: resume it with `train-photos --resume`.")
+    return train_run(job, extra=extra, **arguments)
 
 
 def _follow(job: "Job", run: Run, trainer: "train", listen: Callable[["Progress"], None]) -> State:
@@ -90,7 +107,7 @@ def _follow(job: "Job", run: Run, trainer: "train", listen: Callable[["Progress"
     run.forget_resume()
     with suppress(StorageError):  # they can be computed again
         _keep_predictions(job, run, progress)
-    if not trainer.stopped_early:
+    if not trainer.stopped_early and trainer.data.extra is None:
         learn_from_run(job.settings, run.config, result.seconds, result.epoch)
     return "finished"
 
@@ -148,7 +165,12 @@ def fetch_data(job: "Job") -> State:
     return "finished"
 
 
-TASKS: dict[str, Callable[..., State]] = {"train": train_run, "measure": measure_speed, "fetch": fetch_data}
+TASKS: dict[str, Callable[..., State]] = {
+    "train": train_run,
+    "train-photos": train_run_on_photos,
+    "measure": measure_speed,
+    "fetch": fetch_data,
+}
 
 
 def _flops(config: RunConfig) -> int:
@@ -161,11 +183,15 @@ def _arrays(tensors: dict[str, "Tensor"]) -> Arrays:
     return {name: value.detach().cpu().numpy().copy(order="C") for name, value in tensors.items()}
 
 
-def _read_resume(run: Run) -> tuple[dict[str, "Tensor"], dict] | None:
+def _tensors(arrays: Arrays) -> dict[str, "Tensor"]:
     import torch
 
+    return {name: torch.from_numpy(value) for name, value in arrays.items()}
+
+
+def _read_resume(run: Run) -> tuple[dict[str, "Tensor"], dict] | None:
     saved = run.read_resume()
-    return saved and ({name: torch.from_numpy(value) for name, value in saved[0].items()}, saved[1])
+    return saved and (_tensors(saved[0]), saved[1])
 
 
 def metrics_line(progress: "Progress") -> dict:

@@ -1,16 +1,75 @@
-"""What the command line shows of work while it goes on: a bar on a terminal, JSON lines, or nothing."""
+"""Work that the command line waits for, and what it shows of it: a bar on a terminal, JSON lines, or nothing."""
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from fmexplore.analyses import Silent, Task
+from fmexplore.errors import ConfigError
 from fmexplore.run import Run
+from fmexplore.runs import RunStore
+from fmexplore.settings import read_settings
+from fmexplore.status import LOCAL_OWNER, RESUMABLE, forget_wishes, own_process, write_status
 
 if TYPE_CHECKING:
     from fmexplore.progress import Progress
+
+
+def resume_run(store: RunStore, text: str) -> Run:
+    """The unfinished run of that name, marked as running here. Raises ConfigError, RunNotFound, NotAllowed."""
+    run = store.find(text)
+    store.require_owner(run, LOCAL_OWNER)
+    status = run.status
+    if status.state not in RESUMABLE and (status.state != "running" or status.alive):
+        raise ConfigError(f"{run.id} is {status.state}: only a run that was not finished can be resumed.")
+    forget_wishes(run.path)
+    write_status(run.path, status.replace(state="running", **own_process()))
+    return run
+
+
+def train_here(run: Run, as_json: bool, command: str, **extra: Any) -> None:
+    """Do the work of a run in this process and print how it ended; Ctrl-C saves it.
+
+    Raises typer.Exit with code 1, having said how `command` goes on, when it is not finished.
+    """
+    from fmexplore.worker import Job, run_job
+
+    job = Job(run.path, read_settings())
+
+    def interrupt(*_: object) -> None:
+        job.interrupted = True
+
+    signal.signal(signal.SIGINT, interrupt)
+    with follow_training(as_json, run) as listen:
+        run_job(job, listen=listen, **extra)
+    status = run.status
+    if status.error:
+        print(status.error, file=sys.stderr)
+    result = status.result
+    last = {
+        "run": run.id,
+        "validation_accuracy": result.validation_accuracy,
+        "test_accuracy": result.test_accuracy,
+        "seconds": round(result.seconds, 2),
+    }
+    text = f"{run.id} {status.state} after {result.seconds:.0f} s: {accuracies(run)}"
+    print(json.dumps(last) if as_json else text, flush=True)
+    if status.state != "finished":
+        if not status.error:
+            print(f"Go on with: python -m fmexplore {command} --resume {run.id}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def accuracies(run: Run) -> str:
+    """Its validation and test accuracy in words."""
+    result = run.status.result
+    parts = (("validation", result.validation_accuracy), ("test", result.test_accuracy))
+    return ", ".join(f"{name} {value:.2%}" for name, value in parts if value is not None) or "no accuracy yet"
 
 
 @contextmanager

@@ -93,9 +93,9 @@ class train(Iterator[Progress]):
     """Train `model` on `data` as `config` says, yielding Progress at least once a step.
 
     Close it, or just stop asking, to stop or pause; `state` can be saved between two steps and given to a later call
-    as `resume`. `execution` fixes device, precision and threads; `execution.choose_execution` finds the fastest.
-    Raises ConfigError for a table that cannot be built, TrainingDiverged when the loss is no longer finite; the
-    network then holds the last finite weights.
+    as `resume`. `begin` are weights to begin with instead of drawn ones. `execution` fixes device, precision and
+    threads; `execution.choose_execution` finds the fastest. Raises ConfigError for a table that cannot be built,
+    TrainingDiverged when the loss is no longer finite; the network then holds the last finite weights.
     """
 
     def __init__(
@@ -105,15 +105,18 @@ class train(Iterator[Progress]):
         data: DataSet,
         execution: Execution,
         resume: tuple[dict[str, Tensor], dict] | None = None,
+        begin: dict[str, Tensor] | None = None,
     ) -> None:
         self.config, self.data = config, data
         self.execution = execution
         self.device = torch.device(self.execution.device)
         network = build(model, config.seed).to(self.device)
+        if begin:
+            network.load_state_dict(begin)
         averaged = copy.deepcopy(network).requires_grad_(False) if config.weight_average else None
         self.state = TrainState(network, Optimizer(network, config), averaged)
         self.training, self.validation = data.divide(config.validation, config.validation_share)
-        self.images, self.labels = _on(self.device, self.training)
+        self.images, self.wanted = _on(self.device, self.training)
         self.steps_per_epoch = _steps_per_epoch(len(self.training), config.batch_size)
         planned = max(1, round(config.epochs * self.steps_per_epoch))
         self.snapshot_steps = _log_spaced(config.snapshots, planned)
@@ -182,9 +185,9 @@ class train(Iterator[Progress]):
         started = time.perf_counter()
         if position == 0 or self._order is None:
             generator = torch.Generator().manual_seed(_mix(config.seed, 1, epoch))
-            self._order = torch.randperm(len(self.labels), generator=generator).to(self.device)
+            self._order = torch.randperm(len(self.images), generator=generator).to(self.device)
         index = self._order[position * config.batch_size : (position + 1) * config.batch_size]
-        labels, partners, share = self.labels[index], index, 1.0
+        wanted, partners, share = self.wanted[index], index, 1.0
         if config.augmentation == Augmentation():
             images = to_input(self.images[index])
         else:
@@ -194,16 +197,16 @@ class train(Iterator[Progress]):
         self.state.network.seed_dropout(config.seed, 3, step)
         with torch.autocast(self.device.type, torch.bfloat16, self.execution.precision == "bf16"):
             logits = self.state.network(images).float()
-            loss = F.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)
+            loss = F.cross_entropy(logits, wanted, label_smoothing=config.label_smoothing)
             if share < 1:
-                other = F.cross_entropy(logits, labels[partners], label_smoothing=config.label_smoothing)
+                other = F.cross_entropy(logits, wanted[partners], label_smoothing=config.label_smoothing)
                 loss = share * loss + (1 - share) * other
         loss.backward()
         self.state.optimizer.step(rate_factor(step, self.steps, config))
         if config.weight_average:
             self.state.average(config.weight_average)
         window["loss"] += loss.item() * len(index)
-        window["right"] += int((logits.argmax(1) == labels).sum())
+        window["right"] += _count_right(logits, wanted)
         window["seen"] += len(index)
         window["steps"] += 1
         window["seconds"] += time.perf_counter() - started
@@ -378,4 +381,13 @@ def _half(values: np.ndarray) -> np.ndarray:
 
 
 def _on(device: torch.device, split: Split) -> tuple[Tensor, Tensor]:
-    return torch.tensor(split.images, device=device), torch.tensor(split.labels, device=device).long()
+    """Images, and what should be said of them: labels `(n,)` or probabilities `(n, 10)`."""
+    wanted = torch.tensor(split.labels).long() if split.targets is None else torch.tensor(split.targets)
+    return torch.tensor(split.images, device=device), wanted.to(device)
+
+
+def _count_right(logits: Tensor, wanted: Tensor) -> int:
+    predicted = logits.argmax(1)
+    if wanted.dim() == 1:
+        return int((predicted == wanted).sum())
+    return int((wanted.gather(1, predicted[:, None])[:, 0] >= wanted.amax(1)).sum())

@@ -9,6 +9,8 @@ from sklearn.calibration import calibration_curve
 from fmexplore import networks
 from fmexplore.evaluation import (
     BATCH,
+    BINS,
+    Calibration,
     Predictions,
     calibration,
     coverage_at,
@@ -20,6 +22,10 @@ from fmexplore.evaluation import (
     predict_batches,
     top_k_accuracy,
 )
+
+
+def calibrate(predictions: Predictions, bins: int = BINS) -> Calibration:
+    return calibration(predictions.confidence, predictions.right, bins)
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +152,7 @@ def test_among_one_class_is_the_accuracy_and_among_ten_is_everything(predictions
 @pytest.mark.parametrize("bins", [1, 4, 10, 15])
 def test_the_calibration_curve_is_scikit_learns(predictions, bins):
     accuracy, confidence = calibration_curve(predictions.right, predictions.confidence, n_bins=bins)
-    found = calibration(predictions, bins)
+    found = calibrate(predictions, bins)
     assert found.accuracy == pytest.approx(accuracy)
     assert found.confidence == pytest.approx(confidence)
     counts, _ = np.histogram(predictions.confidence, bins, (0, 1))
@@ -157,7 +163,7 @@ def test_a_bin_holds_its_upper_edge_and_not_its_lower_one():
     logits = np.full((4, 10), -1e4, np.float32)
     for image, alike in enumerate((1, 2, 3, 4)):
         logits[image, :alike] = 0
-    found = calibration(Predictions(logits, np.zeros(4, np.uint8)), bins=4)
+    found = calibrate(Predictions(logits, np.zeros(4, np.uint8)), 4)
     assert found.confidence == pytest.approx([1 / 4, (1 / 3 + 1 / 2) / 2, 1])
     assert found.counts.tolist() == [1, 2, 1]
 
@@ -165,7 +171,7 @@ def test_a_bin_holds_its_upper_edge_and_not_its_lower_one():
 def test_the_expected_calibration_error_is_the_mean_gap_weighted_by_images():
     # Two at 0.5, half of them right: no gap. Three at 1.0, two right: a gap of a third. (2 x 0 + 3 x 1/3) / 5
     images = sure((0.5, True), (0.5, False), (1.0, True), (1.0, True), (1.0, False))
-    found = calibration(images)
+    found = calibrate(images)
     assert found.confidence == pytest.approx([0.5, 1])
     assert found.accuracy == pytest.approx([1 / 2, 2 / 3])
     assert found.counts.tolist() == [2, 3]
@@ -175,12 +181,12 @@ def test_the_expected_calibration_error_is_the_mean_gap_weighted_by_images():
 def test_gaps_above_and_below_add_up_in_the_calibration_error():
     """As they do not in one bin: there, too sure and too unsure cancel."""
     images = sure((0.6, True), (1.0, False), (0.6, True), (1.0, True))
-    assert calibration(images).error == pytest.approx((0.4 + 0.5) / 2)
-    assert calibration(images, 1).error == pytest.approx(0.05)
+    assert calibrate(images).error == pytest.approx((0.4 + 0.5) / 2)
+    assert calibrate(images, 1).error == pytest.approx(0.05)
 
 
 def test_a_network_as_right_as_it_is_sure_has_no_calibration_error():
-    assert calibration(sure(*[(0.75, True)] * 3, (0.75, False))).error == pytest.approx(0, abs=1e-7)
+    assert calibrate(sure(*[(0.75, True)] * 3, (0.75, False))).error == pytest.approx(0, abs=1e-7)
 
 
 def test_the_coverage_curve_is_the_accuracy_on_the_most_confident_images(predictions):

@@ -18,8 +18,10 @@ SCREEN = [path for path in (ROOT / "streamlit_app.py", *sorted((ROOT / "screens"
 # Each module imports only from modules before it, when it is imported; the torch modules stand together.
 LAYERS = (
     *("errors", "schema", "shapes", "layers", "storage", "settings", "models", "config", "papers", "presets", "data"),
+    *("foreground", "photos", "photo_folder"),
     *("figures", "evaluation", "confusion", "embedding", "features", "projection", "maps", "suspects", "progress"),
-    *("networks", "augment", "optimizers", "training", "execution", "interpret"),
+    *("photo_scores", "photo_training"),
+    *("segmentation", "networks", "augment", "optimizers", "training", "execution", "interpret"),
     *(
         "status",
         "run",
@@ -32,8 +34,10 @@ LAYERS = (
         "tasks",
         "worker",
         "analyses",
+        "photo_analyses",
         "analyst",
         "terminal",
+        "photo_cli",
         "shipping",
         "cli",
         "__main__",
@@ -42,6 +46,7 @@ LAYERS = (
 WITHOUT_TORCH = (
     *("analyst", "analyses", "derived", "confusion", "embedding", "features", "projection", "maps", "suspects"),
     *("jobs", "runs", "archive", "presets", "speed", "budget", "data", "evaluation", "progress", "status", "cli"),
+    *("foreground", "photos", "photo_folder", "photo_scores", "photo_training", "photo_analyses", "photo_cli"),
 )
 
 
@@ -99,7 +104,7 @@ def test_only_the_torch_modules_import_torch_when_imported():
         for path in LIBRARY
         if {"torch", "torchvision"} & {each.split(".")[0] for each in imports(read(path), at_import_only=True)}
     }
-    assert importing == {"networks", "augment", "optimizers", "training", "execution", "interpret"}
+    assert importing == {"segmentation", "networks", "augment", "optimizers", "training", "execution", "interpret"}
 
 
 @pytest.mark.parametrize("module", WITHOUT_TORCH)

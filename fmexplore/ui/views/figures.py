@@ -30,7 +30,7 @@ HELP = {
 def figures(now: Shown, _: Link) -> None:
     """The numbers behind the matrix."""
     matrix, predictions = now.matrix, now.predictions
-    report, calibrated = class_report(matrix), calibration(predictions)
+    report, calibrated = class_report(matrix), calibration(predictions.confidence, predictions.right)
     low, high = accuracy_interval(int(matrix.trace()), int(matrix.sum()))
     answered = widgets.percent(coverage_at(predictions, TARGET))
     hardest = min(range(len(report)), key=lambda label: report[label]["recall"])

@@ -1,0 +1,79 @@
+"""Where the garment is on a photo: soft masks `(h, w) float32`, 0 background to 1 garment. Arrays only; no network."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageCms
+
+LEAST, MOST = 0.015, 0.97  # share of the photo that a garment can fill
+PART = 0.15  # of the largest piece: what another piece needs to count too, as with a pair of shoes
+FRAME = 0.04  # of the shorter side: how wide the border is that shows the background
+SIDE = 160  # to which pictures are shrunk before colours are compared
+
+
+def clean(mask: np.ndarray) -> np.ndarray | None:
+    """The mask without specks and holes, or None where what is left is too small or too large to be a garment."""
+    from scipy import ndimage
+
+    pieces, count = ndimage.label(mask > 0.5)
+    if not count:
+        return None
+    sizes = np.bincount(pieces.ravel())[1:]
+    chosen = np.isin(pieces, 1 + np.flatnonzero(sizes >= PART * sizes.max()))
+    filled = ndimage.binary_fill_holes(chosen)
+    if not LEAST <= filled.mean() <= MOST:
+        return None
+    near = ndimage.binary_dilation(filled, iterations=max(1, round(min(mask.shape) / 80)))
+    return np.where(filled & ~chosen, 1.0, np.where(near, mask, 0.0)).astype(np.float32)
+
+
+def differs_from_border(picture: Image.Image) -> np.ndarray:
+    """A mask of what differs in colour from the border of the picture, at most 160 pixels a side.
+
+    Distance in CIELAB to the nearest of three colours of the border (k-means), split by Otsu's threshold (1979).
+    """
+    from scipy.cluster.vq import kmeans2
+
+    small = picture.convert("RGB")
+    small.thumbnail((SIDE, SIDE))
+    raw = np.asarray(ImageCms.applyTransform(small, _to_lab()))
+    lab = np.dstack([raw[..., :1] / 2.55, raw[..., 1:].view(np.int8)]).astype(np.float32)
+    width = max(1, round(FRAME * min(lab.shape[:2])))
+    frame = np.ones(lab.shape[:2], bool)
+    frame[width:-width, width:-width] = False
+    colours, _ = kmeans2(lab[frame], 3, minit="++", rng=np.random.default_rng(0), missing="warn")
+    distance = np.linalg.norm(lab[:, :, None] - colours, axis=-1).min(2)
+    return (distance > otsu(distance)).astype(np.float32)
+
+
+def otsu(values: np.ndarray, bins: int = 128) -> float:
+    """The threshold that leaves the least variance within the two sides."""
+    counts, edges = np.histogram(values, bins)
+    middles = (edges[:-1] + edges[1:]) / 2
+    below, total = np.cumsum(counts), counts.sum()
+    sums = np.cumsum(counts * middles)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = (sums[-1] * below / total - sums) ** 2 / (below * (total - below))
+    return float(edges[1 + np.nanargmax(np.where(np.isfinite(between), between, -1))])
+
+
+def paint(mask: np.ndarray, x: float, y: float, radius: float, value: float) -> None:
+    """Set a disc of the mask, in place; place and radius are shares of its width."""
+    height, width = mask.shape
+    rows, columns = np.ogrid[:height, :width]
+    near = (columns + 0.5 - x * width) ** 2 + (rows + 0.5 - y * height) ** 2 <= (radius * width) ** 2
+    mask[near] = value
+
+
+def overlap(first: np.ndarray, second: np.ndarray) -> float:
+    """Intersection over union of two masks, 0 to 1; two empty ones are equal."""
+    a, b = first > 0.5, second > 0.5
+    union = int((a | b).sum())
+    return float((a & b).sum() / union) if union else 1.0
+
+
+@lru_cache(maxsize=1)
+def _to_lab() -> Any:
+    profiles = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    return ImageCms.buildTransform(*profiles, "RGB", "LAB")

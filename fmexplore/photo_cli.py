@@ -1,0 +1,237 @@
+"""The commands about photos: `predict`, `photo-bench`, and how what they use was trained."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from PIL import Image
+
+from fmexplore import data
+from fmexplore.config import RunConfig, change_settings
+from fmexplore.data import CLASS_NAMES
+from fmexplore.errors import ConfigError, PhotoError
+from fmexplore.photo_folder import LabelledPhoto, hold_out, read_folder
+from fmexplore.photo_scores import fit_photos, judge, score, unsure_threshold
+from fmexplore.photos import SUFFIXES, WAYS, Conversion, open_photo
+from fmexplore.runs import RunStore
+from fmexplore.settings import read_settings
+from fmexplore.status import own_process
+from fmexplore.terminal import resume_run, show_bar, train_here
+
+commands = typer.Typer()
+PHOTO_RUN = "photo"
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Photos with labels.csv, as README describes.")]
+
+
+@commands.command()
+def predict(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Photos, and folders of them.")],
+    run: Annotated[str, typer.Option(metavar="RUN", help="Default: the shipped one for photos.")] = PHOTO_RUN,
+    way: Annotated[str, typer.Option(help="How photos are converted: ours, seven or squash.")] = "ours",
+    top: Annotated[int, typer.Option(min=1, max=10, help="How many classes are told.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Say what photos of clothes show."""
+    from fmexplore.worker import prepare_process
+
+    prepare_process(trains=False)
+    from fmexplore.photo_analyses import judge_photo
+
+    found, how, failed = RunStore(read_settings()).find(run), _way(way), False
+    for path in _photo_files(paths):
+        started = time.monotonic()
+        try:
+            verdicts = judge_photo(found, _read_file(path), path.name, how)
+        except PhotoError as error:
+            failed = True
+            print(json.dumps({"file": str(path), "error": str(error)}) if as_json else f"{path}: {error}", flush=True)
+            continue
+        probabilities = verdicts.probabilities[0]
+        order = [int(label) for label in np.argsort(-probabilities)[:top]]
+        values = {
+            "file": str(path),
+            "label": order[0],
+            "name": CLASS_NAMES[order[0]],
+            "probabilities": probabilities.tolist(),
+            "unsure": bool(verdicts.unsure[0]),
+            "ood_score": float(verdicts.ood_score[0]),
+            "seconds": round(time.monotonic() - started, 4),
+        }
+        said = ", ".join(f"{CLASS_NAMES[label]} {probabilities[label]:.0%}" for label in order)
+        unsure = " (unsure: perhaps none of the ten)" if values["unsure"] else ""
+        print(json.dumps(values) if as_json else f"{path}: {said}{unsure}", flush=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+@commands.command()
+def train_segmenter(
+    folder: Folder,
+    masks: Annotated[Path, typer.Option(help="Folder of the teacher's masks: grey PNGs named as the photos.")],
+    epochs: Annotated[int, typer.Option()] = 40,
+    seed: Annotated[int, typer.Option()] = 0,
+    bf16: Annotated[bool, typer.Option(help="Where the processor has it, twice as fast.")] = True,
+    judge: Annotated[Path | None, typer.Option(help="Another such folder: measure the overlap there too.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Default: the file that the app uses.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train the network that finds the garment on a photo, from masks of a larger one."""
+    from fmexplore.worker import prepare_process
+
+    prepare_process()
+    import torch
+
+    from fmexplore import segmentation
+    from fmexplore.segmentation import Segmenter, teach, write_segmenter
+
+    photos = read_folder(folder)
+    lessons, apart = _lessons(photos, masks), hold_out(photos)
+    torch.manual_seed(seed)
+    network = Segmenter()
+    with show_bar("Training the segmenter", as_json) as task:
+        last = None
+        for last in teach(
+            network,
+            lessons.take(np.flatnonzero(~apart)),
+            lessons.take(np.flatnonzero(apart)),
+            data.load().train.images,
+            epochs,
+            seed=seed,
+            bf16=bf16,
+        ):
+            task.report(last.step / last.steps, f"loss {last.loss:.3f}")
+            if last.overlap is not None and as_json:
+                print(json.dumps(vars(last)), flush=True)
+    path = out or segmentation.WEIGHTS
+    write_segmenter(network, path)
+    found = {"file": str(path), "bytes": path.stat().st_size, "held_out_overlap": last.overlap if last else None}
+    if judge:
+        others = _lessons(read_folder(judge), masks)
+        found["overlap"] = segmentation.judge(segmentation.load_segmenter(path), others)
+    print(json.dumps(found))
+
+
+@commands.command()
+def train_photos(
+    folder: Folder,
+    begin: Annotated[str, typer.Option(metavar="RUN", help="Whose network and weights to begin with.")] = "best",
+    epochs: Annotated[float | None, typer.Option()] = None,
+    times: Annotated[int, typer.Option(help="Variants of each photo in an epoch.")] = 16,
+    seed: Annotated[int, typer.Option()] = 0,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Any other setting, as for train.")] = None,
+    source: Annotated[str, typer.Option(help="Where the photos come from and their licence, for its card.")] = "",
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was not finished.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a copy of a run on Fashion-MNIST and photos of clothes together; `predict` then works on real photos."""
+    from fmexplore.worker import prepare_process
+
+    prepare_process()
+    from fmexplore.photo_analyses import find, judge_photos
+    from fmexplore.photo_training import LENIENT, TRAINING, cut_out_all, vary_all
+
+    store = RunStore(read_settings())
+    photos = read_folder(folder)
+    apart = hold_out(photos)
+    learnt, held_out = ([photo for photo, out in zip(photos, apart, strict=True) if out == side] for side in (0, 1))
+    arguments: dict[str, Any] = {}
+    if resume:
+        run = resume_run(store, resume)
+    else:
+        parent = store.find(begin)
+        changes = [f"seed={seed}"] + ([f"epochs={epochs}"] if epochs else []) + (set_ or [])
+        config = RunConfig(preset="photo", model=parent.config.model, training=change_settings(TRAINING, changes))
+        arguments["begin"] = parent.read_weights()
+        run = store.create(config, state="running", task="train-photos", **own_process())
+    with show_bar("Cutting the clothes out", as_json) as task:
+        garments = cut_out_all(learnt, find, task.report)
+    with show_bar("Varying them", as_json) as task:
+        targets = np.stack([photo.target(LENIENT) for photo in learnt])
+        extra = vary_all(garments, targets, times, seed, task.report)
+    train_here(run, as_json, "train-photos FOLDER", extra=extra, **arguments)
+    logits, _ = judge_photos(run, held_out)
+    run.write_photo_fit(fit_photos(logits, held_out, len(learnt), source))
+    print(json.dumps({"run": run.id, **vars(score(held_out, judge(logits, run.photo_fit)))}))
+
+
+@commands.command()
+def photo_bench(
+    folder: Folder,
+    run: Annotated[str, typer.Option(metavar="RUN", help="Default: the shipped one for photos.")] = PHOTO_RUN,
+    way: Annotated[str, typer.Option(help="How photos are converted: ours, seven or squash.")] = "ours",
+    held_out: Annotated[bool, typer.Option("--held-out", help="Only the people whom train-photos holds out.")] = False,
+    threshold: Annotated[bool, typer.Option("--set-threshold", help="Let these photos set what is unsure.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Score a run on a folder of labelled photos."""
+    from fmexplore.worker import prepare_process
+
+    prepare_process(trains=False)
+    from fmexplore.photo_analyses import judge_photos
+
+    how = _way(way)
+    found, photos = RunStore(read_settings()).find(run), read_folder(folder)
+    if held_out:
+        photos = [photo for photo, out in zip(photos, hold_out(photos), strict=True) if out]
+    started = time.monotonic()
+    with show_bar("Converting", as_json) as task:
+        logits, verdicts = judge_photos(found, photos, how, task.report)
+    milliseconds = 1000 * (time.monotonic() - started) / len(photos)
+    if threshold:
+        fit = found.photo_fit.replace(unsure_above=unsure_threshold(verdicts.ood_score, photos))
+        found.write_photo_fit(fit)
+        verdicts = judge(logits, fit)
+    scored = score(photos, verdicts)
+    if as_json:
+        print(json.dumps({"run": found.id, "way": way, **vars(scored), "milliseconds": milliseconds}))
+        return
+    print(f"{found.title}, {way}: {scored.top1:.1%} right of {scored.photos:,} photos of clothes")
+    print(f"  also defensible {scored.lenient:.1%}, mean of the groups {scored.macro:.1%}")
+    print(f"  calibration error {scored.error:.3f}, right among the surest half {scored.sure_half:.1%}")
+    if scored.auroc is not None:
+        print(f"  clothes against {scored.others} others: AUROC {scored.auroc:.3f}")
+        print(f"  answered {scored.answered:.1%} of the clothes, refused {scored.refused:.1%} of the others")
+    for name, (share, count) in scored.groups.items():
+        print(f"  {name:<12} {share:6.1%} of {count}")
+    print(f"  {milliseconds:.0f} ms a photo")
+
+
+def _way(name: str) -> Conversion:
+    if name not in WAYS:
+        raise ConfigError(f"--way is {name!r}: choose one of {', '.join(WAYS)}.")
+    return WAYS[name]
+
+
+def _photo_files(paths: list[Path]) -> Iterator[Path]:
+    """The files themselves, and from folders and theirs those that are named as pictures are."""
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        else:
+            yield path
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PhotoError(f"{path} cannot be read ({error.strerror}): check its name.") from None
+
+
+def _lessons(photos: list[LabelledPhoto], masks: Path):
+    from fmexplore.segmentation import SIDE, Lessons
+
+    pictures, teachers = [], []
+    for photo in photos:
+        path = masks / f"{photo.path.stem}.png"
+        if not path.is_file():
+            raise PhotoError(f"There is no mask {path} for {photo.path.name}.")
+        picture = open_photo(photo.path.read_bytes(), photo.path.name).convert("RGB")
+        pictures.append(np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)))
+        teachers.append(np.asarray(Image.open(path).convert("L").resize((SIDE, SIDE))))
+    return Lessons(np.stack(pictures), np.stack(teachers))

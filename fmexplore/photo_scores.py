@@ -1,0 +1,140 @@
+"""What is said of a photo in the end, and how good that is on labelled ones. Arrays only.
+
+Logits of a photo are made calibrated probabilities, and a score of how little it looks like any of the ten classes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import Field
+
+from fmexplore.data import CLASS_NAMES, GROUPS
+from fmexplore.evaluation import calibration
+from fmexplore.photo_folder import LabelledPhoto
+from fmexplore.schema import Schema
+
+SHOES = frozenset(GROUPS["shoes"])
+COVERAGE = 0.95  # of the photos of clothes get an answer; the others are called unsure
+FEWEST = 30  # photos that a group needs to count in the mean of the groups
+
+
+class PhotoFit(Schema):
+    """What a run knows of photos besides its weights; the default is for one that never saw any."""
+
+    temperature: float = Field(1.0, gt=0)  # logits are divided by it (Guo et al. 2017)
+    unsure_above: float | None = None  # of the score of `judge`; None: less than an even chance is unsure
+    photos: int = Field(0, ge=0)  # that it learnt from
+    source: str = ""  # where they come from, for its card
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Of n photos: `probabilities (n, 10)`, `ood_score (n,)`, high for what is none of the ten, `unsure (n,) bool`."""
+
+    probabilities: np.ndarray
+    ood_score: np.ndarray
+    unsure: np.ndarray
+
+
+def judge(logits: np.ndarray, fit: PhotoFit) -> Verdicts:
+    """Verdicts on logits `(n, 10)`.
+
+    The score is the energy (Liu et al. 2020, equation 4) where the run has learnt from photos, else what is missing to
+    full confidence.
+    """
+    scaled = logits.astype(float) / fit.temperature
+    total = np.logaddexp.reduce(scaled, axis=1)
+    probabilities = np.exp(scaled - total[:, None])
+    if fit.unsure_above is None:
+        score = 1 - probabilities.max(1)
+        return Verdicts(probabilities, score, score > 0.5)
+    score = -total
+    return Verdicts(probabilities, score, score > fit.unsure_above)
+
+
+def fit_temperature(logits: np.ndarray, photos: Sequence[LabelledPhoto]) -> float:
+    """The temperature with the least negative log-likelihood of the right labels, those of the shoes taken together."""
+    from scipy.optimize import minimize_scalar
+
+    known = np.array([photo.known for photo in photos])
+    right = np.array([[label in counted(photo) for label in range(10)] for photo in photos])[known]
+    scaled = logits[known].astype(float)
+
+    def loss(log_temperature: float) -> float:
+        values = scaled / np.exp(log_temperature)
+        chosen = np.logaddexp.reduce(np.where(right, values, -np.inf), axis=1)
+        return float(np.mean(np.logaddexp.reduce(values, axis=1) - chosen))
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+
+
+def fit_photos(logits: np.ndarray, photos: Sequence[LabelledPhoto], learnt: int, source: str) -> PhotoFit:
+    """What held-out photos say of a run that learnt from `learnt` others."""
+    fit = PhotoFit(temperature=fit_temperature(logits, photos), unsure_above=0.0, photos=learnt, source=source)
+    return fit.replace(unsure_above=unsure_threshold(judge(logits, fit).ood_score, photos))
+
+
+def unsure_threshold(ood_score: np.ndarray, photos: Sequence[LabelledPhoto], coverage: float = COVERAGE) -> float:
+    """The score above which a verdict is unsure, so that `coverage` of the clothes get an answer."""
+    return float(np.quantile(ood_score[[photo.known for photo in photos]], coverage))
+
+
+def counted(photo: LabelledPhoto) -> frozenset[int]:
+    """The labels that count as right: pairs of shoes from above do not show which of the three they are."""
+    return photo.labels | SHOES if photo.labels & SHOES else photo.labels
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good verdicts are on labelled photos; shares from 0 to 1, None where no photo says it."""
+
+    photos: int  # of clothes
+    others: int  # of what is none of the ten
+    top1: float  # strict; the three kinds of shoes count as one
+    lenient: float  # labels that are also defensible count too
+    macro: float  # mean of the groups with 30 photos or more
+    error: float  # expected calibration error
+    sure_half: float  # right among the half that it is most sure of
+    auroc: float | None  # of the score, clothes against the others
+    answered: float  # share of clothes that are not called unsure
+    refused: float | None  # share of the others that are
+    groups: dict[str, tuple[float, int]]  # right, and how many
+
+
+def score(photos: Sequence[LabelledPhoto], verdicts: Verdicts) -> Score:
+    """Score verdicts on the photos, in the same order, at least one of which shows clothes."""
+    known = np.array([photo.known for photo in photos])
+    clothes = [photo for photo in photos if photo.known]
+    probabilities = verdicts.probabilities[known]
+    predicted, confidence = probabilities.argmax(1), probabilities.max(1)
+    right = np.array([said in counted(photo) for said, photo in zip(predicted, clothes, strict=True)])
+    lenient = np.array([said in counted(p) | p.lenient for said, p in zip(predicted, clothes, strict=True)])
+    names = np.array([group(photo) for photo in clothes])
+    groups = {name: (float(right[names == name].mean()), int((names == name).sum())) for name in sorted(set(names))}
+    large = [share for share, count in groups.values() if count >= FEWEST] or [share for share, _ in groups.values()]
+    surest = np.argsort(-confidence, kind="stable")[: max(1, len(clothes) // 2)]
+    return Score(
+        photos=len(clothes),
+        others=int((~known).sum()),
+        top1=float(right.mean()),
+        lenient=float(lenient.mean()),
+        macro=float(np.mean(large)),
+        error=calibration(confidence, right).error,
+        sure_half=float(right[surest].mean()),
+        auroc=_auroc(verdicts.ood_score, ~known),
+        answered=float(1 - verdicts.unsure[known].mean()),
+        refused=float(verdicts.unsure[~known].mean()) if (~known).any() else None,
+        groups=groups,
+    )
+
+
+def group(photo: LabelledPhoto) -> str:
+    """The class of a photo of clothes, all shoes being one."""
+    return "Shoes" if photo.labels & SHOES else CLASS_NAMES[min(photo.labels)]
+
+
+def _auroc(values: np.ndarray, positive: np.ndarray) -> float | None:
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(positive, values)) if positive.any() else None

@@ -1,0 +1,137 @@
+"""Labelled photos as training images: garments cut out once, then varied as photos of clothes vary.
+
+Pillow and arrays; the training itself is `training.train`, which takes them as extra images.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from fmexplore.config import Augmentation, TrainConfig
+from fmexplore.data import Split
+from fmexplore.photo_folder import LabelledPhoto
+from fmexplore.photos import OURS, Conversion, Finder, as_alpha, convert, find_foreground, foreground_box, open_photo
+
+CUT_SIDE = 84  # of a garment that has been cut out: three times what the network sees
+MARGIN = 0.08  # around it, so that a mask can be too large
+LENIENT = 0.15  # share of a target that goes to labels that are only defensible
+VARIED = Conversion(foreground="alpha")
+TRAINING = TrainConfig(
+    epochs=8,
+    batch_size=250,
+    optimizer="muon",
+    learning_rate=0.05,
+    momentum=0.6,
+    beta2=0.95,
+    rest_learning_rate=0.005,
+    schedule="warmup-linear",
+    label_smoothing=0.05,
+    augmentation=Augmentation(flip="alternating", erasing=0.25),
+)
+
+
+def cut_out(photo: Image.Image, find: Finder, how: Conversion = OURS) -> Image.Image:
+    """The garment of a photo with a little around it, at most 84 pixels a side, its mask as transparency."""
+    mask, _, _ = find_foreground(photo, how, find)
+    if mask is None:
+        mask = np.ones(photo.size[::-1], np.float32)
+    left, top, right, bottom = foreground_box(mask) or (0, 0, *photo.size)
+    margin = round(MARGIN * max(right - left, bottom - top))
+    box = (left - margin, top - margin, right + margin, bottom + margin)
+    page = photo.convert("RGB")
+    page.putalpha(as_alpha(mask))
+    page = page.crop(box)
+    page.thumbnail((CUT_SIDE, CUT_SIDE), Image.Resampling.BOX)
+    return page
+
+
+def vary(garment: Image.Image, draw: np.random.Generator) -> np.ndarray:
+    """One of the ways in which the garment could have been photographed and found, converted to `(28, 28) uint8`."""
+    garment = _move(garment, draw)
+    garment.putalpha(_missed(garment.getchannel("A"), draw))
+    if np.asarray(garment.getchannel("A")).max() < 128:
+        return np.zeros((28, 28), np.uint8)
+    garment = _light(garment, draw)
+    how = VARIED.replace(sharpen=bool(draw.random() < 0.8), negate=bool(draw.random() < 0.93))
+    return convert(garment, how, lambda _: np.zeros((1, 1))).image
+
+
+def cut_out_all(
+    photos: Sequence[LabelledPhoto], find: Finder, report: Callable[[float], None] = lambda _: None
+) -> list[Image.Image]:
+    """`cut_out` of every photo. Raises PhotoError."""
+    found = []
+    for number, photo in enumerate(photos):
+        found.append(cut_out(open_photo(photo.path.read_bytes(), photo.path.name), find))
+        report((number + 1) / len(photos))
+    return found
+
+
+def vary_all(
+    garments: Sequence[Image.Image],
+    targets: np.ndarray,
+    times: int,
+    seed: int = 0,
+    report: Callable[[float], None] = lambda _: None,
+) -> Split:
+    """`times` variants of each garment with its target `(n, 10)`, as extra images to learn from."""
+    draw = np.random.default_rng(seed)
+    images = np.empty((times, len(garments), 28, 28), np.uint8)
+    for each in range(times):
+        for number, garment in enumerate(garments):
+            images[each, number] = vary(garment, draw)
+        report((each + 1) / times)
+    wanted = np.tile(targets, (times, 1)).astype(np.float32)
+    return Split(images.reshape(-1, 28, 28), wanted.argmax(1).astype(np.uint8), wanted)
+
+
+def _move(garment: Image.Image, draw: np.random.Generator) -> Image.Image:
+    """Turned, sheared, stretched."""
+    width, height = garment.size
+    side = round(1.3 * max(width, height))
+    angle = np.radians(np.clip(draw.normal(0, 9), -30, 30))
+    stretch, shear = np.exp(draw.normal(0, 0.09)), draw.normal(0, 0.05)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    back = np.linalg.inv(turn @ np.array([[stretch, shear], [0, 1 / stretch]]))
+    offset = np.array([width, height]) / 2 - back @ np.array([side, side]) / 2
+    values = (*back[0], offset[0], *back[1], offset[1])
+    return garment.transform((side, side), Image.Transform.AFFINE, values, Image.Resampling.BILINEAR)
+
+
+def _missed(mask: Image.Image, draw: np.random.Generator) -> Image.Image:
+    """A mask as wrong as masks are: too narrow, too wide, or without a part."""
+    kind = draw.random()
+    if kind < 0.15:
+        mask = mask.filter(ImageFilter.MinFilter(3))
+    elif kind < 0.4:
+        mask = mask.filter(ImageFilter.MaxFilter(int(draw.choice([3, 5]))))
+    if draw.random() < 0.15:
+        left, top, right, bottom = mask.getbbox() or (0, 0, *mask.size)
+        across, along = (round(draw.uniform(0.03, 0.15) * each) for each in (right - left, bottom - top))
+        strips = [
+            (left, top, left + across, bottom),
+            (right - across, top, right, bottom),
+            (left, top, right, top + along),
+            (left, bottom - along, right, bottom),
+        ]
+        mask.paste(0, strips[draw.integers(4)])
+    return mask
+
+
+def _light(garment: Image.Image, draw: np.random.Generator) -> Image.Image:
+    """Other colours, light and sharpness."""
+    mask = garment.getchannel("A")
+    values = np.asarray(garment.convert("RGB"), np.float32) / 255
+    if draw.random() < 0.5:  # a garment of another colour has another grey
+        values = np.repeat((values @ draw.dirichlet([1.2, 1.2, 1.2]))[..., None], 3, -1)
+    values = values ** np.exp(draw.normal(0, 0.25))
+    values = (values - 0.5) * np.exp(draw.normal(0, 0.2)) + 0.5 + draw.normal(0, 0.08)
+    light = draw.normal(0, 0.08, 2)
+    side = np.linspace(-1, 1, values.shape[0])
+    values = values * (1 + light[0] * side[:, None, None] + light[1] * side[None, :, None])
+    lit = Image.fromarray((values.clip(0, 1) * 255).astype(np.uint8))
+    if draw.random() < 0.15:
+        lit = lit.filter(ImageFilter.GaussianBlur(draw.uniform(0.5, 2)))
+    lit.putalpha(mask)
+    return lit

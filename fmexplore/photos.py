@@ -1,0 +1,315 @@
+"""A photo becomes 28 x 28 grey, as Fashion-MNIST's pictures were made; every step with its picture and its reason.
+
+Knows Pillow and arrays. The network that finds the garment is passed in, so that this needs no torch.
+"""
+
+import io
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
+from pydantic import Field, model_validator
+
+from fmexplore.errors import PhotoError
+from fmexplore.foreground import clean, differs_from_border, paint
+from fmexplore.schema import Schema
+
+SIDE = 28
+WORKING_SIDE = 480  # pixels of the longer side, to which photos are reduced
+MAX_MB, MAX_MEGAPIXELS, MIN_SIDE = 20, 50, 28
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif")
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "HEIF")
+CLOSE = 0.05  # "within 5 % of the maximum possible intensity in RGB space" (Xiao et al. 2017, section 2)
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+
+Part = Annotated[float, Field(ge=0, le=1)]
+Foreground = Literal["network", "border", "alpha", "none"]
+Finder = Callable[[Image.Image], np.ndarray]  # a picture -> soft mask of any size
+
+
+class Stroke(Schema):
+    """One brush stroke: what lies under it belongs to the garment, or does not. All in shares of the width."""
+
+    points: tuple[tuple[float, float], ...] = Field(min_length=1, max_length=2000)  # x, y
+    radius: float = Field(0.03, gt=0, le=0.5)
+    keep: bool = True
+
+
+class Conversion(Schema):
+    """How a photo is converted; the default is what works best, `WAYS` names others."""
+
+    turn: Literal[0, 90, 180, 270] = 0  # degrees clockwise, after EXIF
+    crop: tuple[Part, Part, Part, Part] = (0, 0, 1, 1)  # left, top, right, bottom, of what has been turned
+    foreground: Foreground = "network"
+    strokes: tuple[Stroke, ...] = Field((), max_length=200)
+    trim: Literal["foreground", "corners", "none"] = "foreground"
+    resize: Literal["smooth", "skip"] = "smooth"  # skip: some rows and columns are left out
+    sharpen: bool = True
+    centre: bool = True  # else squashed to a square
+    negate: bool = True
+
+    @model_validator(mode="after")
+    def _crop_is_a_box(self) -> "Conversion":
+        left, top, right, bottom = self.crop
+        if right - left < 0.02 or bottom - top < 0.02:
+            raise ValueError(f"crop is {self.crop}: left, top, right, bottom, at least 0.02 apart.")
+        return self
+
+
+OURS = Conversion()
+WAYS = {
+    "ours": OURS,
+    # Xiao, Rasul, Vollgraf 2017, figure 1, to the letter: meant for a garment on a plain studio background.
+    "seven": Conversion(foreground="none", trim="corners", resize="skip"),
+    # What the papers' apps do.
+    "squash": Conversion(foreground="none", trim="none", sharpen=False, centre=False, negate=False),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step made: its `picture (h, w, 3) uint8`, and the `image (28, 28) uint8` if one stopped there."""
+
+    name: str
+    title: str
+    picture: np.ndarray
+    note: str
+    done: bool = True  # False: switched off, or nothing to do
+
+    @property
+    def image(self) -> np.ndarray:
+        squashed = Image.fromarray(self.picture).resize((SIDE, SIDE), Image.Resampling.BOX)
+        return np.asarray(squashed.convert("L"))
+
+
+@dataclass(frozen=True)
+class Converted:
+    """All steps in order, the last of which is the `image (28, 28) uint8`, and the `mask (h, w)` of the first."""
+
+    steps: tuple[Step, ...]
+    image: np.ndarray
+    mask: np.ndarray | None
+    found: Foreground  # how the foreground was found in the end
+
+
+def open_photo(content: bytes, name: str) -> Image.Image:
+    """A file's picture upright, at most 480 pixels a side, RGB or, where parts are transparent, RGBA.
+
+    Raises PhotoError naming the file, what is wrong with it and the remedy.
+    """
+    if len(content) > MAX_MB * 1_000_000:
+        raise PhotoError(f"{name} has {len(content) / 1e6:.0f} MB: at most {MAX_MB} MB, so make it smaller first.")
+    _learn_heif()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_MEGAPIXELS is stricter
+        try:
+            picture = Image.open(io.BytesIO(content), formats=(*FORMATS, "GIF", "BMP", "TIFF"))
+        except Image.DecompressionBombError:
+            raise PhotoError(
+                f"{name} claims far more than {MAX_MEGAPIXELS} megapixels: make it smaller first."
+            ) from None
+        except UnidentifiedImageError:
+            raise PhotoError(f"{name} is not a picture: choose a JPEG, PNG, WebP or HEIC file.") from None
+        except Exception as error:  # Pillow's readers raise whatever a damaged header leads them to
+            raise PhotoError(f"{name} cannot be read ({error}): save it again as JPEG or PNG.") from None
+    width, height = picture.size
+    if picture.format not in FORMATS:
+        raise PhotoError(f"{name} is a {picture.format} file: save it as JPEG, PNG, WebP or HEIC.")
+    if width * height > MAX_MEGAPIXELS * 1_000_000:
+        raise PhotoError(
+            f"{name} has {width:,} x {height:,} pixels: at most {MAX_MEGAPIXELS} megapixels, so make it smaller first."
+        )
+    if min(width, height) < MIN_SIDE:
+        raise PhotoError(f"{name} has {width:,} x {height:,} pixels: at least {MIN_SIDE} a side are needed.")
+    try:
+        picture.draft("RGB", (WORKING_SIDE, WORKING_SIDE))  # a JPEG is decoded at an eighth of its size if that will do
+        picture.load()
+        picture = _upright(_to_rgb(picture))
+    except Exception as error:
+        raise PhotoError(f"{name} is damaged or cut off ({error}): take the photo again, or save it again.") from None
+    return picture
+
+
+def convert(photo: Image.Image, how: Conversion, find: Finder) -> Converted:
+    """The photo as `open_photo` gives it, converted step by step. `find` is asked where `how` wants the network."""
+    steps: list[Step] = []
+
+    def add(name: str, title: str, picture: Image.Image, note: str, done: bool = True) -> None:
+        steps.append(Step(name, title, np.asarray(picture.convert("RGB")), note, done))
+
+    picture, note = _turn_and_crop(photo, how)
+    whole = _on_white(picture)
+    add("upright", "Upright", whole, note)
+
+    page = WHITE if how.negate else BLACK  # it is black in the end
+    mask, found, note = find_foreground(picture, how, find)
+    if mask is not None:
+        whole = _set_on_page(whole, mask, page)
+    add("foreground", "Foreground", whole, note, mask is not None)
+
+    box, note = _box(whole, mask, how)
+    trimmed = whole.crop(box)
+    add("trim", "Trim", trimmed, note, box != (0, 0, *whole.size))
+
+    small, note = _shrink(trimmed, how)
+    add("resize", "Resize", small, note)
+
+    if how.sharpen:
+        small = small.filter(ImageFilter.UnsharpMask(radius=1, percent=60, threshold=0))
+    add(
+        "sharpen", "Sharpen", small, "Outlines are made a little stronger." if how.sharpen else "Left out.", how.sharpen
+    )
+
+    if how.centre:
+        middle = Image.new("RGB", (SIDE, SIDE), page)
+        middle.paste(small, ((SIDE - small.width) // 2, (SIDE - small.height) // 2))
+        small = middle
+    note = "Put into the middle of 28 x 28 pixels." if how.centre else "Squashed to a square: its shape is lost."
+    add("centre", "Centre", small, note, how.centre)
+
+    if how.negate:
+        small = ImageOps.invert(small)
+    add("negate", "Negate", small, _tone_note(how), how.negate)
+
+    grey = small.convert("L")
+    add("grey", "Grey", grey, "256 shades of grey, as the network gets it.")
+    return Converted(tuple(steps), np.asarray(grey), mask, found)
+
+
+def find_foreground(picture: Image.Image, how: Conversion, find: Finder) -> tuple[np.ndarray | None, Foreground, str]:
+    """A clean mask `(h, w)` of the size of the picture or None, how it was found, and that in a sentence."""
+    found, mask, note = how.foreground, None, ""
+    if found == "network" and picture.mode == "RGBA":
+        found = "alpha"
+    if found == "alpha" and picture.mode == "RGBA":
+        mask, note = np.asarray(picture.getchannel("A"), np.float32) / 255, "The picture's own transparency shows it."
+    elif found == "network":
+        mask, note = clean(find(_on_white(picture))), "Found by a small network trained for that."
+    if mask is None and found != "none":
+        mask = clean(differs_from_border(_on_white(picture)))
+        tried = "The network found none, so it" if found == "network" else "It"
+        note = f"{tried} is what differs in colour from the border of the photo."
+        found = "border"
+    if mask is not None:
+        mask = _stretch(mask, picture.size)
+    elif found != "none":
+        found, note = "none", "None was found: put the garment on a plain background, or paint over it."
+    if how.strokes:
+        mask = np.zeros(picture.size[::-1], np.float32) if mask is None else mask.copy()
+        for stroke in how.strokes:
+            for x, y in stroke.points:
+                paint(mask, x, y, stroke.radius, float(stroke.keep))
+        note = f"{note} Corrected by hand." if note else "Painted by hand."
+    return mask, found, note or "Switched off: the background stays."
+
+
+def foreground_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
+    """Left, top, right and bottom of what belongs to the garment, in pixels; None where nothing does."""
+    rows, columns = np.flatnonzero((mask > 0.5).any(1)), np.flatnonzero((mask > 0.5).any(0))
+    if not len(rows):
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def as_alpha(mask: np.ndarray) -> Image.Image:
+    """A soft mask as a channel of a picture."""
+    return Image.fromarray((mask * 255).round().astype(np.uint8))
+
+
+def _learn_heif() -> None:
+    try:
+        import pi_heif
+    except ImportError:  # iPhones then send JPEG, as the page does not ask for HEIC
+        return
+    pi_heif.register_heif_opener()
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    """Reduced, with 8 bits a channel; RGBA only where something is transparent."""
+    if picture.mode.startswith(("I", "F")):  # 16 bits and more
+        values = np.asarray(picture, np.float32)
+        picture_8 = Image.fromarray((values * (255 / max(float(values.max()), 255.0))).clip(0, 255).astype(np.uint8))
+        picture_8.getexif().update(picture.getexif())
+        picture = picture_8
+    transparent = "A" in picture.getbands() or "transparency" in picture.info
+    exif = picture.getexif()
+    picture = picture.convert("RGBA" if transparent else "RGB")
+    picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    if transparent and np.asarray(picture.getchannel("A")).min() > 250:
+        picture = picture.convert("RGB")
+    picture.info["exif"] = exif.tobytes() if exif else b""
+    return picture
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turned as EXIF says; EXIF that makes no sense is not followed."""
+    try:
+        turned = ImageOps.exif_transpose(picture)
+    except Exception:  # a damaged block raises struct.error, KeyError and others
+        turned = picture
+    turned.info.pop("exif", None)
+    return turned
+
+
+def _turn_and_crop(photo: Image.Image, how: Conversion) -> tuple[Image.Image, str]:
+    turned = photo.rotate(-how.turn, expand=True) if how.turn else photo
+    width, height = turned.size
+    left, top, right, bottom = how.crop
+    box = round(left * width), round(top * height), round(right * width), round(bottom * height)
+    cut = turned.crop(box) if box != (0, 0, width, height) else turned
+    notes = [f"Turned by {how.turn} degrees"] * bool(how.turn) + ["Cut to the box that was drawn"] * (cut is not turned)
+    return cut, f"{' and '.join(notes).capitalize()}." if notes else "As the camera says it was held."
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if picture.mode != "RGBA":
+        return picture
+    white = Image.new("RGB", picture.size, WHITE)
+    white.paste(picture, mask=picture.getchannel("A"))
+    return white
+
+
+def _set_on_page(picture: Image.Image, mask: np.ndarray, page: tuple[int, int, int]) -> Image.Image:
+    """What the mask leaves out gets one colour, as a studio's background has."""
+    return Image.composite(picture, Image.new("RGB", picture.size, page), as_alpha(mask))
+
+
+def _stretch(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if mask.shape == size[::-1]:
+        return mask
+    return np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR))
+
+
+def _box(picture: Image.Image, mask: np.ndarray | None, how: Conversion) -> tuple[tuple[int, int, int, int], str]:
+    whole = (0, 0, *picture.size)
+    if how.trim == "none":
+        return whole, "Left out: the margins stay."
+    if how.trim == "foreground" and mask is not None:
+        return foreground_box(mask) or whole, "Cut to the garment."
+    return _corner_box(np.asarray(picture)) or whole, "Edges of the colour of the corners are cut off."
+
+
+def _corner_box(picture: np.ndarray) -> tuple[int, int, int, int] | None:
+    """What is left without the edges whose pixels are all close to the colour of a corner."""
+    corners = picture[[0, 0, -1, -1], [0, -1, 0, -1]].astype(np.float32)
+    distance = np.linalg.norm(picture[:, :, None].astype(np.float32) - corners, axis=-1).min(2)
+    return foreground_box((distance > CLOSE * 255 * np.sqrt(3)).astype(np.float32))
+
+
+def _shrink(picture: Image.Image, how: Conversion) -> tuple[Image.Image, str]:
+    width, height = picture.size
+    scale = SIDE / max(width, height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale))) if how.centre else (SIDE, SIDE)
+    if how.resize == "skip":
+        words = "by leaving out rows and columns"
+        return picture.resize(size, Image.Resampling.NEAREST), f"The longer edge becomes 28 pixels, {words}."
+    return picture.resize(size, Image.Resampling.LANCZOS), f"{size[0]} x {size[1]} pixels, each the mean of many."
+
+
+def _tone_note(how: Conversion) -> str:
+    if how.negate:
+        return "Dark becomes bright: Fashion-MNIST shows garments on black, and dark ones bright."
+    return "Left out: dark stays dark."
