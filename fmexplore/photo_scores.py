@@ -40,8 +40,8 @@ class Verdicts:
 def judge(logits: np.ndarray, fit: PhotoFit) -> Verdicts:
     """Verdicts on logits `(n, 10)`.
 
-    The score is the energy (Liu et al. 2020, equation 4) where the run has learnt from photos, else what is missing to
-    full confidence.
+    The score is how flat the logits are, minus their standard deviation, where the run has learnt to leave them flat
+    (outlier exposure, Hendrycks et al. 2019); else what is missing to full confidence.
     """
     scaled = logits.astype(float) / fit.temperature
     total = np.logaddexp.reduce(scaled, axis=1)
@@ -49,7 +49,7 @@ def judge(logits: np.ndarray, fit: PhotoFit) -> Verdicts:
     if fit.unsure_above is None:
         score = 1 - probabilities.max(1)
         return Verdicts(probabilities, score, score > 0.5)
-    score = -total
+    score = -logits.std(1)
     return Verdicts(probabilities, score, score > fit.unsure_above)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from fmexplore.errors import RunBroken
 from fmexplore.foreground import overlap
+from fmexplore.scenes import draw_scene
 from fmexplore.settings import PROJECT
 
 SIDE = 160
@@ -104,7 +105,7 @@ def teach(
         others = _picture_tensor(backgrounds[draw.integers(len(backgrounds), size=int(swapped.sum()))])
         photos[swapped] = photos[swapped] * masks[swapped] + others * (1 - masks[swapped])
         scenes = batch_size // 8
-        background = _picture_tensor(backgrounds[draw.integers(len(backgrounds), size=scenes)])
+        background = backgrounds[draw.integers(len(backgrounds), size=scenes)]
         chosen = drawn[draw.integers(len(drawn), size=scenes)]
         photos[:scenes], masks[:scenes] = _scenes(chosen, background, draw)
         photos, masks = _distort(photos, masks, generator)
@@ -200,27 +201,15 @@ def _backgrounds(lessons: Lessons) -> np.ndarray:
     return filled
 
 
-def _scenes(images: np.ndarray, backgrounds: Tensor, draw: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Images of the data set in a random colour, dark on bright as they were photographed, somewhere on a background.
-
-    Half of the backgrounds are plain, as a page is.
-    """
-    from scipy import ndimage
-
-    photos, masks = backgrounds.clone(), torch.zeros(len(images), 1, SIDE, SIDE)
-    for k, image in enumerate(images):
-        if draw.random() < 0.5:
-            photos[k] = torch.from_numpy(draw.uniform(0.6, 1, (3, 1, 1))).float()
-        side = int(draw.integers(70, 150))
-        solid = ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(image, 2) > 8))[2:-2, 2:-2]
-        both = np.stack([1 - image / 255, solid]).astype(np.float32)
-        shade, mask = F.interpolate(torch.from_numpy(both)[None], size=(side, side), mode="bilinear")[0]
-        colour = torch.from_numpy(draw.uniform(0.5, 1, (3, 1, 1))).float()
-        top, left = draw.integers(0, SIDE - side + 1, size=2)
-        place = photos[k, :, top : top + side, left : left + side]
-        photos[k, :, top : top + side, left : left + side] = place * (1 - mask) + shade * colour * mask
-        masks[k, 0, top : top + side, left : left + side] = mask
-    return photos, masks
+def _scenes(images: np.ndarray, backgrounds: np.ndarray, draw: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Images of the data set as if photographed, half of them on a page, half on another photo's background."""
+    scenes = [
+        draw_scene(image, draw, SIDE, background if draw.random() < 0.5 else None)
+        for image, background in zip(images, backgrounds, strict=True)
+    ]
+    return _tensors(
+        *(np.stack(each) for each in zip(*((a, (255 * b).astype(np.uint8)) for a, b in scenes), strict=True))
+    )
 
 
 def _distort(photos: Tensor, masks: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

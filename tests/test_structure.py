@@ -18,7 +18,7 @@ SCREEN = [path for path in (ROOT / "streamlit_app.py", *sorted((ROOT / "screens"
 # Each module imports only from modules before it, when it is imported; the torch modules stand together.
 LAYERS = (
     *("errors", "schema", "shapes", "layers", "storage", "settings", "models", "config", "papers", "presets", "data"),
-    *("foreground", "photos", "photo_folder"),
+    *("foreground", "photos", "scenes", "photo_folder"),
     *("figures", "evaluation", "confusion", "embedding", "features", "projection", "maps", "suspects", "progress"),
     *("photo_scores", "photo_training"),
     *("segmentation", "networks", "augment", "optimizers", "training", "execution", "interpret"),
@@ -46,7 +46,7 @@ LAYERS = (
 WITHOUT_TORCH = (
     *("analyst", "analyses", "derived", "confusion", "embedding", "features", "projection", "maps", "suspects"),
     *("jobs", "runs", "archive", "presets", "speed", "budget", "data", "evaluation", "progress", "status", "cli"),
-    *("foreground", "photos", "photo_folder", "photo_scores", "photo_training", "photo_analyses", "photo_cli"),
+    *("foreground", "photos", "scenes", "photo_folder", "photo_scores", "photo_training", "photo_analyses", "photo_cli"),
 )
 
 

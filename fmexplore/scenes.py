@@ -1,0 +1,52 @@
+"""Images of the data set as if they were photos: enlarged, on a page or another background, turned and lit.
+
+Arrays and Pillow; used to teach the segmenter, to try the app without a photo, and to test the way back.
+"""
+
+import numpy as np
+from PIL import Image
+
+from fmexplore.photos import as_alpha
+
+
+def draw_scene(
+    image: np.ndarray, draw: np.random.Generator, side: int = 160, background: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """A photo `(side, side, 3) uint8` of the garment on `image (28, 28) uint8`, and its mask `(side, side) float32`.
+
+    The garment has a random colour, is dark where the image is bright, turned by up to 6 degrees, and lies somewhere
+    on `background (side, side, 3) uint8` or, without one, on a bright page that is lit from one side.
+    """
+    from scipy import ndimage
+
+    page = _page(draw, side) if background is None else background.astype(np.float32) / 255
+    size = int(draw.uniform(0.5, 0.85) * side)
+    angle, colour = draw.uniform(-6, 6), draw.uniform(0.6, 1, 3)
+    place = tuple(int(each) for each in draw.integers(0, side - size + 1, 2))
+
+    def lay(values: np.ndarray) -> np.ndarray:
+        """Enlarged and turned, at its place in the scene."""
+        whole = Image.new("L", (side, side))
+        large = as_alpha(values.astype(np.float32)).resize((size, size), Image.Resampling.BICUBIC)
+        whole.paste(large.rotate(angle, Image.Resampling.BILINEAR), place)
+        return np.asarray(whole, np.float32) / 255
+
+    there = outline(image)
+    nearest = ndimage.distance_transform_edt(~there, return_distances=False, return_indices=True)
+    mask, shade = lay(there), 1 - lay(image[tuple(nearest)] / 255)  # its edge has its own shade, not the paper's
+    scene = page * (1 - mask[..., None]) + shade[..., None] * colour * mask[..., None]
+    return (scene.clip(0, 1) * 255).round().astype(np.uint8), mask
+
+
+def outline(image: np.ndarray) -> np.ndarray:
+    """Where the garment is on an image of the data set, `(28, 28) bool`, its dark parts included."""
+    from scipy import ndimage
+
+    return ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(image, 2) > 8))[2:-2, 2:-2]
+
+
+def _page(draw: np.random.Generator, side: int) -> np.ndarray:
+    slope = np.linspace(-1, 1, side, dtype=np.float32)
+    light = 1 + draw.uniform(-0.12, 0.12) * slope[:, None] + draw.uniform(-0.12, 0.12) * slope
+    grain = draw.normal(0, 0.01, (side, side))
+    return ((light + grain)[..., None] * draw.uniform(0.75, 0.97, 3)).clip(0, 1).astype(np.float32)
