@@ -18,6 +18,7 @@ page = st.navigation(
         st.Page(state.CONFUSIONS_PAGE, title="Confusions"),
         st.Page(state.EMBEDDINGS_PAGE, title="Embeddings"),
         st.Page(state.DATA_PAGE, title="Data"),
+        st.Page(state.PREDICT_PAGE, title="Predict"),
     ]
 )
 cache.freeze_collector()

@@ -80,7 +80,7 @@ class Analyst:
         self._count = 0
 
     def ask(self, name: str, **arguments: Any) -> Question:
-        """Ask for one of `analyses.ANALYSES`; while the same question is open, everyone gets that one."""
+        """Ask for one of `analyses.ANALYSES` or those about photos; while the same is asked, everyone gets that one."""
         same = repr((name, sorted(arguments.items(), key=lambda item: item[0]))) if _plain(arguments) else ""
         with self._lock:
             if same and (known := self._same.get(same)) and not known.answer.done():
@@ -239,6 +239,7 @@ class _Office:
 
     def run(self) -> None:
         from fmexplore.analyses import QUICK
+        from fmexplore.photo_analyses import QUICK as QUICK_ON_PHOTOS
 
         threading.Thread(target=self._watch, daemon=True).start()
         while True:
@@ -253,7 +254,7 @@ class _Office:
                     asked.hear(wish)
                 continue
             number = message["number"]
-            quick = message["name"] in QUICK
+            quick = message["name"] in QUICK | QUICK_ON_PHOTOS
             asked = self.asked[number] = _Asked(number, self, None if quick else self.turn)
             (self.quick if quick else self.long).submit(self._take, asked, message["name"], message["arguments"])
 
@@ -268,11 +269,12 @@ class _Office:
 
     def _answer(self, asked: _Asked, name: str, arguments: dict) -> None:
         from fmexplore.analyses import ANALYSES, Cancelled
+        from fmexplore.photo_analyses import ANALYSES as ON_PHOTOS
 
         try:
             if asked.cancelled:
                 raise Cancelled
-            answer = {"result": ANALYSES[name](asked, **arguments)}
+            answer = {"result": {**ANALYSES, **ON_PHOTOS}[name](asked, **arguments)}
         except Cancelled:
             answer = {"error": AnalysisFailed("This was cancelled: ask again.")}
         except FMExploreError as error:

@@ -139,12 +139,14 @@ class NeighbourIndex:
         axes = {field.name: getattr(self.axes, field.name) for field in fields(Axes)}
         return {**axes, "train": self.train, "test": self.test}
 
-    def nearest(self, code: np.ndarray, among: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """The `count` training images nearest to a point `(dimensions,) uint8`, out of the numbers `among`.
+    def nearest(
+        self, code: np.ndarray, among: np.ndarray, count: int, part: Literal["train", "test"] = "train"
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The `count` images nearest to a point `(dimensions,) uint8`, out of the numbers `among` of a part.
 
         Their numbers and their Euclidean distances in feature units, nearest first.
         """
-        differences = self.train[among].astype(np.float32) - code
+        differences = (self.train if part == "train" else self.test)[among].astype(np.float32) - code
         squares = np.einsum("nd,nd->n", differences, differences)
         count = min(count, len(among))
         nearest = np.argpartition(squares, count - 1)[:count] if count else np.zeros(0, int)

@@ -1,10 +1,11 @@
 """Where the garment is on a photo: soft masks `(h, w) float32`, 0 background to 1 garment. Arrays only; no network."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageDraw
 
 LEAST, MOST = 0.015, 0.97  # share of the photo that a garment can fill
 PART = 0.15  # of the largest piece: what another piece needs to count too, as with a pair of shoes
@@ -58,12 +59,16 @@ def otsu(values: np.ndarray, bins: int = 128) -> float:
     return float(edges[1 + np.nanargmax(np.where(np.isfinite(between), between, -1))])
 
 
-def paint(mask: np.ndarray, x: float, y: float, radius: float, value: float) -> None:
-    """Set a disc of the mask, in place; place and radius are shares of its width."""
+def paint(mask: np.ndarray, points: Sequence[tuple[float, float]], radius: float, value: float) -> np.ndarray:
+    """The mask with a brush stroke through `points`, x and y as shares of width and height, radius of the width."""
     height, width = mask.shape
-    rows, columns = np.ogrid[:height, :width]
-    near = (columns + 0.5 - x * width) ** 2 + (rows + 0.5 - y * height) ** 2 <= (radius * width) ** 2
-    mask[near] = value
+    stroke = Image.new("1", (width, height))
+    draw, reach = ImageDraw.Draw(stroke), max(radius * width, 0.5)
+    places = [(x * width, y * height) for x, y in points]
+    draw.line(places, 1, round(2 * reach))
+    for x, y in places:
+        draw.ellipse((x - reach, y - reach, x + reach, y + reach), 1)
+    return np.where(np.asarray(stroke), np.float32(value), mask)
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> float:

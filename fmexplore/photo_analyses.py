@@ -3,25 +3,30 @@
 Functions of a Task as in `analyses`; the photos live in memory only.
 """
 
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from fmexplore import data
 from fmexplore.analyses import Silent, Task, look_at
+from fmexplore.config import RunConfig
+from fmexplore.data import DataSet
 from fmexplore.photo_folder import LabelledPhoto
 from fmexplore.photo_scores import Verdicts, judge
 from fmexplore.photos import OURS, Conversion, Converted, convert, open_photo
 from fmexplore.run import Run
+from fmexplore.runs import RunStore
+from fmexplore.settings import read_settings
+from fmexplore.status import Result, write_status
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
-
-def open_picture(task: Task, content: bytes, name: str) -> np.ndarray:
+def open_picture(task: Task, content: bytes, file: str) -> np.ndarray:
     """A photo's file as `(h, w, 3 or 4) uint8`, at most 480 pixels a side. Raises PhotoError."""
     del task
-    return np.asarray(open_photo(content, name))
+    return np.asarray(open_photo(content, file))
 
 
 def convert_picture(task: Task, picture: np.ndarray, how: Conversion) -> Converted:
@@ -46,6 +51,53 @@ def recognize(task: Task, run: Run, images: np.ndarray) -> tuple[np.ndarray, np.
     return (logits[: len(images)] + logits[len(images) :]) / 2, features[: len(images)]
 
 
+def teach(
+    task: Task, run: Run, pictures: Sequence[np.ndarray], hows: Sequence[Conversion], targets: np.ndarray, owner: str
+) -> str:
+    """Fine-tune a copy of a run on opened photos with targets `(n, 10)`; the id of the new run, which keeps no photo.
+
+    It learns from variants of the photos among images that the run learnt from, and keeps what the run knows of photos.
+    """
+    import torch
+
+    from fmexplore.execution import choose_execution
+    from fmexplore.photo_training import REHEARSED, TEACHING, VARIANTS, cut_out, vary_all
+    from fmexplore.training import train
+
+    task.report(0.0, "Cutting the clothes out")
+    garments = [cut_out(Image.fromarray(p), find, how) for p, how in zip(pictures, hows, strict=True)]
+    extra = vary_all(
+        garments, targets, VARIANTS // len(garments), report=lambda share: task.report(share / 5, "Varying")
+    )
+    before, images = run.config.training, data.load()
+    learnt = images.select("train", before.validation, before.validation_share)
+    assert learnt is not None  # every run learns from some
+    rehearsed = learnt.take(np.random.default_rng(0).choice(len(learnt), min(REHEARSED, len(learnt)), replace=False))
+    config = TEACHING.replace(validation="none")
+    begin = {name: torch.from_numpy(value) for name, value in run.read_weights().items()}
+    lesson = DataSet(rehearsed, images.test, extra)
+    execution = choose_execution(run.config.model, config)
+    trainer = train(run.config.model, config, lesson, execution, begin=begin)
+    for progress in trainer:
+        task.report(0.2 + 0.6 * progress.step / progress.steps, "Learning, then looking at the test images")
+    store = RunStore(read_settings())
+    kept = config.replace(validation=before.validation, validation_share=before.validation_share)
+    pupil = store.create(RunConfig(preset="taught", model=run.config.model, training=kept), owner, state="running")
+    pupil.write_weights({name: value.numpy() for name, value in trainer.state.result().items()})
+    if run.photo_fit.photos:
+        pupil.write_photo_fit(run.photo_fit.replace(photos=run.photo_fit.photos + len(pictures)))
+    result = Result(test_accuracy=progress.test_accuracy, test_loss=progress.test_loss, seconds=progress.seconds)
+    write_status(pupil.path, pupil.status.replace(state="finished", ended=time.time(), result=result))
+    store.relabel(pupil, owner, name=f"{run.title}, taught {len(pictures)} photos"[:80])
+    return pupil.id
+
+
+ANALYSES: dict[str, Callable[..., Any]] = {
+    function.__name__: function for function in (open_picture, convert_picture, recognize, teach)
+}
+QUICK = {"open_picture", "convert_picture", "recognize"}
+
+
 def judge_photo(run: Run, content: bytes, name: str, how: Conversion = OURS) -> Verdicts:
     """The verdict of a run on one photo's file. Raises PhotoError."""
     logits, _ = recognize(Silent(), run, convert(open_photo(content, name), how, find).image[None])
@@ -54,9 +106,9 @@ def judge_photo(run: Run, content: bytes, name: str, how: Conversion = OURS) -> 
 
 def judge_photos(
     run: Run,
-    photos: "Sequence[LabelledPhoto]",
+    photos: Sequence[LabelledPhoto],
     how: Conversion = OURS,
-    report: "Callable[[float], None]" = lambda _: None,
+    report: Callable[[float], None] = lambda _: None,
 ) -> tuple[np.ndarray, Verdicts]:
     """Logits `(n, 10)` and verdicts of a run on the photos of a folder. Raises PhotoError."""
     images = []

@@ -11,7 +11,17 @@ from PIL import Image, ImageFilter
 from fmexplore.config import Augmentation, TrainConfig
 from fmexplore.data import Split
 from fmexplore.photo_folder import LabelledPhoto
-from fmexplore.photos import OURS, Conversion, Finder, as_alpha, convert, find_foreground, foreground_box, open_photo
+from fmexplore.photos import (
+    OURS,
+    Conversion,
+    Finder,
+    as_alpha,
+    convert,
+    find_foreground,
+    foreground_box,
+    open_photo,
+    turn_and_crop,
+)
 
 CUT_SIDE = 84  # of a garment that has been cut out: three times what the network sees
 MARGIN = 0.08  # around it, so that a mask can be too large
@@ -30,9 +40,14 @@ TRAINING = TrainConfig(
     augmentation=Augmentation(flip="alternating", erasing=0.25),
 )
 
+TEACHING = TRAINING.replace(epochs=2, learning_rate=0.02, rest_learning_rate=0.002, snapshots=0)
+VARIANTS = 1500  # of all photos together, when a run is taught a few
+REHEARSED = 3000  # images of the data set among them
+
 
 def cut_out(photo: Image.Image, find: Finder, how: Conversion = OURS) -> Image.Image:
     """The garment of a photo with a little around it, at most 84 pixels a side, its mask as transparency."""
+    photo, _ = turn_and_crop(photo, how)
     mask, _, _ = find_foreground(photo, how, find)
     if mask is None:
         mask = np.ones(photo.size[::-1], np.float32)

@@ -23,6 +23,16 @@ MAX_MB, MAX_MEGAPIXELS, MIN_SIDE = 20, 50, 28
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif")
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "HEIF")
 CLOSE = 0.05  # "within 5 % of the maximum possible intensity in RGB space" (Xiao et al. 2017, section 2)
+EXIF_ORIENTATION = 0x0112
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 
 Part = Annotated[float, Field(ge=0, le=1)]
@@ -31,10 +41,10 @@ Finder = Callable[[Image.Image], np.ndarray]  # a picture -> soft mask of any si
 
 
 class Stroke(Schema):
-    """One brush stroke: what lies under it belongs to the garment, or does not. All in shares of the width."""
+    """One brush stroke: what lies under it belongs to the garment, or does not."""
 
-    points: tuple[tuple[float, float], ...] = Field(min_length=1, max_length=2000)  # x, y
-    radius: float = Field(0.03, gt=0, le=0.5)
+    points: tuple[tuple[Part, Part], ...] = Field(min_length=1, max_length=2000)  # x, y: shares of width and height
+    radius: float = Field(0.03, gt=0, le=0.5)  # of the width
     keep: bool = True
 
 
@@ -127,10 +137,11 @@ def open_photo(content: bytes, name: str) -> Image.Image:
     try:
         picture.draft("RGB", (WORKING_SIDE, WORKING_SIDE))  # a JPEG is decoded at an eighth of its size if that will do
         picture.load()
-        picture = _upright(_to_rgb(picture))
+        turn = _orientation(picture)
+        picture = _to_rgb(picture)
     except Exception as error:
         raise PhotoError(f"{name} is damaged or cut off ({error}): take the photo again, or save it again.") from None
-    return picture
+    return picture if turn is None else picture.transpose(turn)
 
 
 def convert(photo: Image.Image, how: Conversion, find: Finder) -> Converted:
@@ -140,7 +151,7 @@ def convert(photo: Image.Image, how: Conversion, find: Finder) -> Converted:
     def add(name: str, title: str, picture: Image.Image, note: str, done: bool = True) -> None:
         steps.append(Step(name, title, np.asarray(picture.convert("RGB")), note, done))
 
-    picture, note = _turn_and_crop(photo, how)
+    picture, note = turn_and_crop(photo, how)
     whole = _on_white(picture)
     add("upright", "Upright", whole, note)
 
@@ -198,10 +209,9 @@ def find_foreground(picture: Image.Image, how: Conversion, find: Finder) -> tupl
     elif found != "none":
         found, note = "none", "None was found: put the garment on a plain background, or paint over it."
     if how.strokes:
-        mask = np.zeros(picture.size[::-1], np.float32) if mask is None else mask.copy()
+        mask = np.zeros(picture.size[::-1], np.float32) if mask is None else mask
         for stroke in how.strokes:
-            for x, y in stroke.points:
-                paint(mask, x, y, stroke.radius, float(stroke.keep))
+            mask = paint(mask, stroke.points, stroke.radius, float(stroke.keep))
         note = f"{note} Corrected by hand." if note else "Painted by hand."
     return mask, found, note or "Switched off: the background stays."
 
@@ -231,30 +241,24 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
     """Reduced, with 8 bits a channel; RGBA only where something is transparent."""
     if picture.mode.startswith(("I", "F")):  # 16 bits and more
         values = np.asarray(picture, np.float32)
-        picture_8 = Image.fromarray((values * (255 / max(float(values.max()), 255.0))).clip(0, 255).astype(np.uint8))
-        picture_8.getexif().update(picture.getexif())
-        picture = picture_8
+        picture = Image.fromarray((values / (257 if values.max() > 255 else 1)).clip(0, 255).astype(np.uint8))
     transparent = "A" in picture.getbands() or "transparency" in picture.info
-    exif = picture.getexif()
     picture = picture.convert("RGBA" if transparent else "RGB")
     picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    if transparent and np.asarray(picture.getchannel("A")).min() > 250:
-        picture = picture.convert("RGB")
-    picture.info["exif"] = exif.tobytes() if exif else b""
-    return picture
+    opaque = transparent and np.asarray(picture.getchannel("A")).min() > 250
+    return picture.convert("RGB") if opaque else picture
 
 
-def _upright(picture: Image.Image) -> Image.Image:
-    """Turned as EXIF says; EXIF that makes no sense is not followed."""
+def _orientation(picture: Image.Image) -> Image.Transpose | None:
+    """How it has to be turned by its EXIF; EXIF that makes no sense is not followed."""
     try:
-        turned = ImageOps.exif_transpose(picture)
-    except Exception:  # a damaged block raises struct.error, KeyError and others
-        turned = picture
-    turned.info.pop("exif", None)
-    return turned
+        return TURNS.get(picture.getexif().get(EXIF_ORIENTATION, 1))
+    except Exception:  # a damaged block raises struct.error, SyntaxError and others
+        return None
 
 
-def _turn_and_crop(photo: Image.Image, how: Conversion) -> tuple[Image.Image, str]:
+def turn_and_crop(photo: Image.Image, how: Conversion) -> tuple[Image.Image, str]:
+    """The part of the photo that was asked for, upright, and in a sentence what was done."""
     turned = photo.rotate(-how.turn, expand=True) if how.turn else photo
     width, height = turned.size
     left, top, right, bottom = how.crop

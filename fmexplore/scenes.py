@@ -3,6 +3,8 @@
 Arrays and Pillow; used to teach the segmenter, to try the app without a photo, and to test the way back.
 """
 
+from typing import Any
+
 import numpy as np
 from PIL import Image
 
@@ -21,18 +23,18 @@ def draw_scene(
 
     page = _page(draw, side) if background is None else background.astype(np.float32) / 255
     size = int(draw.uniform(0.5, 0.85) * side)
-    angle, colour = draw.uniform(-6, 6), draw.uniform(0.6, 1, 3)
-    place = tuple(int(each) for each in draw.integers(0, side - size + 1, 2))
+    angle, colour = draw.uniform(-6, 6), draw.uniform(0.75, 1, 3)
+    left, top = (int(each) for each in draw.integers(0, side - size + 1, 2))
 
     def lay(values: np.ndarray) -> np.ndarray:
         """Enlarged and turned, at its place in the scene."""
         whole = Image.new("L", (side, side))
         large = as_alpha(values.astype(np.float32)).resize((size, size), Image.Resampling.BICUBIC)
-        whole.paste(large.rotate(angle, Image.Resampling.BILINEAR), place)
+        whole.paste(large.rotate(angle, Image.Resampling.BILINEAR), (left, top))
         return np.asarray(whole, np.float32) / 255
 
     there = outline(image)
-    nearest = ndimage.distance_transform_edt(~there, return_distances=False, return_indices=True)
+    nearest: Any = ndimage.distance_transform_edt(~there, return_distances=False, return_indices=True)
     mask, shade = lay(there), 1 - lay(image[tuple(nearest)] / 255)  # its edge has its own shade, not the paper's
     scene = page * (1 - mask[..., None]) + shade[..., None] * colour * mask[..., None]
     return (scene.clip(0, 1) * 255).round().astype(np.uint8), mask
@@ -49,4 +51,5 @@ def _page(draw: np.random.Generator, side: int) -> np.ndarray:
     slope = np.linspace(-1, 1, side, dtype=np.float32)
     light = 1 + draw.uniform(-0.12, 0.12) * slope[:, None] + draw.uniform(-0.12, 0.12) * slope
     grain = draw.normal(0, 0.01, (side, side))
-    return ((light + grain)[..., None] * draw.uniform(0.75, 0.97, 3)).clip(0, 1).astype(np.float32)
+    tint = draw.uniform(0.78, 0.95) + draw.normal(0, 0.025, 3)
+    return ((light + grain)[..., None] * tint).clip(0, 1).astype(np.float32)

@@ -46,7 +46,16 @@ LAYERS = (
 WITHOUT_TORCH = (
     *("analyst", "analyses", "derived", "confusion", "embedding", "features", "projection", "maps", "suspects"),
     *("jobs", "runs", "archive", "presets", "speed", "budget", "data", "evaluation", "progress", "status", "cli"),
-    *("foreground", "photos", "scenes", "photo_folder", "photo_scores", "photo_training", "photo_analyses", "photo_cli"),
+    *(
+        "foreground",
+        "photos",
+        "scenes",
+        "photo_folder",
+        "photo_scores",
+        "photo_training",
+        "photo_analyses",
+        "photo_cli",
+    ),
 )
 
 

@@ -51,7 +51,7 @@ def _run_picker(page) -> None:
     runs = {run.id: run for run in [*cache.store().owned_by(owner), *cache.store().shipped_runs()]}
     try:
         linked = state.run_in_link()
-        shown = linked if page.title == "Home" else state.shown_run()
+        shown = linked if page.title == "Home" else state.shown_run(state.FOR_PHOTOS if page.title == "Predict" else "")
     except RunNotFound:
         linked = shown = None
     if shown:

@@ -16,7 +16,9 @@ from fmexplore.ui.components.owner import COOKIE, make_owner_key
 HOME_PAGE, TRAIN_PAGE = "screens/start/home.py", "screens/train/train.py"
 CONFUSIONS_PAGE, DATA_PAGE = "screens/inspect/confusions.py", "screens/inspect/data.py"
 EMBEDDINGS_PAGE = "screens/inspect/embeddings.py"
+PREDICT_PAGE = "screens/use/predict.py"
 FIRST = "quick"  # the preset that everything starts from
+FOR_PHOTOS = "photo"  # the shipped run that knows photos
 
 
 def owner() -> str:
@@ -58,10 +60,13 @@ def select_run(run_id: str | None) -> None:
     link.go(run=run_id or None, snapshot=None, other=None if other == run_id else other)
 
 
-def shown_run() -> Run | None:
-    """The run in the link, else the owner's active or newest one, else the first shipped one."""
+def shown_run(first: str = "") -> Run | None:
+    """The run in the link, else the shipped one called `first`, the owner's active or newest one, a shipped one."""
     if chosen := run_in_link():
         return chosen
+    for run in cache.store().shipped_runs():
+        if run.id == first:
+            return run
     own = list(cache.store().owned_by(owner()))
     for run in own:
         try:

@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.data import CLASS_NAMES
+from fmexplore.embedding import NeighbourIndex
 from fmexplore.evaluation import Predictions
 from fmexplore.run import Run
 from fmexplore.ui import cache, link, shown, state, widgets
@@ -54,7 +55,8 @@ def image_card(
     with st.container(), widgets.boundary():
         _neighbours(run, part, number, label)
     with st.container(), widgets.boundary():
-        _heat(run, part, number, image, label, probabilities)
+        rivals = [int(each) for each in np.argsort(-probabilities) if each != label]
+        show_heat(run, (part, number), image, (label, rivals[0]))
 
 
 def _title(number: int, label: int, predictions: Predictions | None) -> str:
@@ -100,16 +102,25 @@ def _others(run: Run | None, part: str, number: int, label: int) -> list[Chip]:
 
 def _neighbours(run: Run, part: str, number: int, label: int) -> None:
     """The training images that lie nearest in the network's feature space."""
-    index = cache.index(run)
-    if index is None:
-        message = "Placing all images in its feature space, once for this run"
-        widgets.await_answer(cache.analyst().ask("index_images", run=run), message)
-        if (index := cache.index(run)) is None:
-            return
+    if (index := find_index(run)) is None:
+        return
     located = shown.locate(run, "train", cache.dataset())
     assert located is not None  # every run learns from some
     among = located[1] if part == "test" else located[1][located[1] != number]
-    code = (index.test if part == "test" else index.train)[number]
+    neighbours_of((index.test if part == "test" else index.train)[number], index, among, label)
+
+
+def find_index(run: Run) -> NeighbourIndex | None:
+    """Where all images lie in a run's feature space, computed first where it is not kept. Raises FMExploreError."""
+    if (index := cache.index(run)) is None:
+        message = "Placing all images in its feature space, once for this run"
+        widgets.await_answer(cache.analyst().ask("index_images", run=run), message)
+        index = cache.index(run)
+    return index
+
+
+def neighbours_of(code: np.ndarray, index: NeighbourIndex, among: np.ndarray, label: int) -> None:
+    """Show the training images out of `among` that are nearest to a point `(dimensions,) uint8` of a run's index."""
     numbers, distances = index.nearest(code, among, NEIGHBOURS)
     train = cache.dataset().train
     labels = train.labels[numbers]
@@ -125,11 +136,9 @@ def _neighbours(run: Run, part: str, number: int, label: int) -> None:
     gallery(train.images[numbers], items, "neighbours", size=46, label="Nearest training images")
 
 
-def _heat(run: Run, part: str, number: int, image: np.ndarray, label: int, probabilities: np.ndarray) -> None:
-    """Grad-CAM of the true class beside that of what was said, or of the runner-up."""
-    rivals = [int(each) for each in np.argsort(-probabilities) if each != label]
-    classes = (label, rivals[0])
-    heat = _heat_of(run, part, number, classes)
+def show_heat(run: Run, key: tuple, image: np.ndarray, classes: tuple[int, int]) -> None:
+    """Grad-CAM of an image for two classes, side by side; `key` names the image."""
+    heat = _heat_of(run, key, image, classes)
     if heat is None:
         st.caption("Grad-CAM needs a feature map of at least 5 x 5 behind a convolution, and this network has none.")
         return
@@ -150,10 +159,9 @@ def _known_heat() -> dict:
     return {}
 
 
-def _heat_of(run: Run, part: str, number: int, classes: tuple[int, int]) -> np.ndarray | None:
-    known, key = _known_heat(), (str(run.path), run.weights_digest, part, number, classes)
+def _heat_of(run: Run, of: tuple, image: np.ndarray, classes: tuple[int, int]) -> np.ndarray | None:
+    known, key = _known_heat(), (str(run.path), run.weights_digest, of, classes)
     if key not in known:
-        image = cache.dataset().part(part).images[number]
         question = cache.analyst().ask("explain", run=run, image=image, classes=list(classes))
         if len(known) >= 512:
             known.clear()

@@ -29,7 +29,7 @@ class Chip:
 class Way:
     """Where the card stands among the images that it was opened from."""
 
-    back: str = "Close"
+    back: str = "Close"  # empty where there is nowhere to go back to
     place: str = ""  # as in "3 of 112"; empty where there are no others
     previous: bool = False
     next: bool = False
@@ -37,7 +37,7 @@ class Way:
 
 def card(
     image: np.ndarray,
-    label: int,
+    label: int | None,
     key: str,
     on_go: Callable[[Step], None],
     probabilities: np.ndarray | None = None,
@@ -46,7 +46,7 @@ def card(
     history_title: str = "",
     others: Sequence[Chip] = (),
 ) -> None:
-    """Show an image `(28, 28) uint8` with its label and, where known, probabilities `(10,)`.
+    """Show an image `(28, 28) uint8` with its label, if it has one, and, where known, probabilities `(10,)`.
 
     `on_go` gets where people want to go: with buttons, arrow keys or Escape.
     """
@@ -57,12 +57,13 @@ def card(
 
     said = None if probabilities is None else int(probabilities.argmax())
     bars = [] if probabilities is None else [_bar(n, float(p), label, said) for n, p in enumerate(probabilities)]
-    verdict = "" if said is None else f", taken for {CLASS_NAMES[said]}"
+    verdict = [] if said is None else [f"taken for {CLASS_NAMES[said]}"]
+    name = [] if label is None else [CLASS_NAMES[label]]
     _component(
         key=key,
         data={
             "picture": picture_sheet(image[None], 1),
-            "alt": f"{CLASS_NAMES[label]}{verdict}",
+            "alt": ", ".join(name + verdict),
             "bars": bars,
             **vars(way),
             "history": [vars(chip) for chip in history],
@@ -73,11 +74,12 @@ def card(
     )
 
 
-def _bar(number: int, probability: float, label: int, said: int | None) -> dict:
+def _bar(number: int, probability: float, label: int | None, said: int | None) -> dict:
     return {
         "name": CLASS_NAMES[number],
         "probability": probability,
         "text": f"{100 * probability:.1f} %",
         "true": number == label,
+        "said": label is None and number == said,
         "predicted": number == said,
     }

@@ -12,7 +12,7 @@ function way(data, go) {
     made.onclick = () => go(step);
     return made;
   };
-  bar.append(button(data.back, `${data.back} (Esc)`, "close", true));
+  if (data.back) bar.append(button(data.back, `${data.back} (Esc)`, "close", true));
   if (data.place) {
     bar.append(
       element("span", { className: "place", textContent: data.place }),
@@ -26,12 +26,12 @@ function way(data, go) {
 function bars(data) {
   const list = element("div", { className: "bars" });
   data.bars.forEach((bar) => {
-    const kind = bar.true ? "true" : bar.predicted ? "wrong" : "";
+    const kind = bar.true || bar.said ? "true" : bar.predicted ? "wrong" : "";
     const fill = element("i");
     fill.style.width = `${100 * bar.probability}%`;
     const title = bar.true ? "its label" : "";
     list.append(
-      element("span", { className: bar.true ? "true" : "", title, textContent: bar.name }),
+      element("span", { className: bar.true || bar.said ? "true" : "", title, textContent: bar.name }),
       element("span", { className: `bar ${kind}` }, fill),
       element("span", { className: "number", textContent: bar.text }),
     );
@@ -59,7 +59,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const focused = card.contains(parentElement.activeElement) ? parentElement.activeElement.ariaLabel : null;
     card.signature = signature;
     const picture = element("img", { src: `data:image/png;base64,${data.picture}`, alt: data.alt });
-    card.replaceChildren(way(data, go), element("div", { className: "body" }, picture, bars(data)));
+    card.replaceChildren(element("div", { className: "body" }, picture, bars(data)));
+    if (data.back || data.place) card.prepend(way(data, go));
     if (data.history.length) card.append(...chips("ol", data.history_title, data.history));
     if (data.others.length) card.append(...chips("ul", "What other runs say", data.others));
     if (focused) [...card.querySelectorAll("button")].find((one) => one.ariaLabel === focused)?.focus();
@@ -69,7 +70,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       const typing = event.composedPath()[0].closest?.("input, textarea, select, [contenteditable], [role=slider]");
       if (event.defaultPrevented || typing || event.ctrlKey || event.metaKey || event.altKey) return;
       const step = { ArrowLeft: "previous", ArrowRight: "next", Escape: "close" }[event.key];
-      if (!step || (step !== "close" && !card.data[step])) return;
+      if (!step || !card.data[step === "close" ? "back" : step]) return;
       event.preventDefault();
       card.go(step);
     };

@@ -1,0 +1,46 @@
+"""What a photo goes through, step by step: picture, what the network says there, and a switch where there is one."""
+
+import base64
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from fmexplore.ui.components import register
+
+_component = register("steps", "<ol class='steps'></ol>")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step: its picture `(h, w, 3) uint8`, its reason, what is said there, and whether that is new."""
+
+    name: str
+    title: str
+    picture: np.ndarray
+    note: str
+    verdict: str
+    changed: bool
+    done: bool
+    action: str = ""  # what its button does; empty where it has none
+
+
+def steps(stages: Sequence[Stage], key: str, on_press: Callable[[str], None]) -> None:
+    """Show the steps in order; `on_press` gets the name of one whose button is pressed."""
+
+    def pressed() -> None:
+        if (name := st.session_state[key]["press"]) is not None:
+            on_press(name)
+
+    entries = [{**vars(stage), "picture": as_png(stage.picture)} for stage in stages]
+    _component(key=key, data={"steps": entries}, on_press_change=pressed)
+
+
+def as_png(picture: np.ndarray) -> str:
+    """A picture as a PNG in base64."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG", compress_level=3)
+    return base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,136 @@
+"""The photos of a session: kept in its memory only, with how each is converted and what a run says of it."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import streamlit as st
+from PIL import Image, ImageOps
+
+from fmexplore.errors import FMExploreError, PhotoError
+from fmexplore.photo_scores import Verdicts, judge
+from fmexplore.photos import OURS, Conversion, Converted, Foreground
+from fmexplore.run import Run
+from fmexplore.ui import cache, widgets
+
+MOST, MOST_MB = 40, 100  # files, and their size together
+THUMBNAIL = 96
+OTHER = -1  # the label of what is none of the ten
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo of this session: `picture (h, w, 3 or 4) uint8`, how it is converted, and what its owner says it is."""
+
+    id: str
+    name: str
+    picture: np.ndarray
+    how: Conversion = OURS
+    label: int | None = None
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was made of a photo, and what a run says of that: logits `(10,)` and features `(width,)`."""
+
+    image: np.ndarray
+    found: Foreground
+    logits: np.ndarray
+    features: np.ndarray
+
+
+def photos() -> dict[str, Photo]:
+    """By id, in the order in which they came."""
+    return st.session_state.setdefault("photos", {})
+
+
+def add_files(files: Iterable[tuple[str, bytes]]) -> list[str]:
+    """Take files as photos, with a bar; returns what is wrong with those that could not be taken."""
+    files = list(files)
+    total = sum(len(content) for _, content in files)
+    if len(files) > MOST or total > MOST_MB * 1_000_000:
+        size = f"{len(files)} files with {total / 1e6:.0f} MB"
+        return [f"These are {size}: at most {MOST} files and {MOST_MB} MB together, so choose fewer at a time."]
+    problems, bar = [], st.progress(0.0, "Opening")
+    for number, (name, content) in enumerate(files):
+        bar.progress(number / len(files), f"Opening {number + 1} of {len(files)}")
+        try:
+            if len(photos()) >= MOST:
+                raise PhotoError(f"{name} was left out: {MOST} photos are here already, so remove some first.")
+            add_picture(name, cache.analyst().ask("open_picture", content=content, file=name).result())
+        except FMExploreError as error:
+            problems.append(str(error))
+    bar.empty()
+    return problems
+
+
+def add_picture(name: str, picture: np.ndarray) -> str:
+    """Take an opened picture, and return its id; the same one again stays where it is."""
+    picture.setflags(write=False)
+    photo_id = hashlib.sha256(picture.tobytes()).hexdigest()[:10]
+    photos().setdefault(photo_id, Photo(photo_id, name[:80], picture))
+    return photo_id
+
+
+def change(photo: Photo, **changes: object) -> None:
+    """Convert it otherwise. Raises ConfigError."""
+    photos()[photo.id] = replace(photo, how=photo.how.replace(**changes))
+
+
+def say(photo: Photo, label: int | None) -> None:
+    """What its owner says it is."""
+    photos()[photo.id] = replace(photo, label=label)
+
+
+def remove(photo_id: str | None = None) -> None:
+    """Forget one, or all."""
+    for each in [photo_id] if photo_id else list(photos()):
+        photos().pop(each, None)
+    kept: dict = st.session_state.get("known_photos", {})
+    for key in [key for key in kept if key[0] not in photos()]:
+        del kept[key]
+
+
+def convert(photo: Photo) -> Converted:
+    """All steps of its conversion; those of the last few are kept. Raises FMExploreError."""
+    kept: dict = st.session_state.setdefault("converted_photos", {})
+    key = photo.id, photo.how
+    if key not in kept:
+        while len(kept) >= 3:
+            kept.pop(next(iter(kept)))
+        question = cache.analyst().ask("convert_picture", picture=photo.picture, how=photo.how)
+        kept[key] = widgets.await_answer(question, "Converting")
+    return kept[key]
+
+
+def look(photo: Photo, run: Run) -> Known:
+    """What a run says of it. Raises FMExploreError."""
+    kept: dict = st.session_state.setdefault("known_photos", {})
+    key = photo.id, photo.how, str(run.path), run.weights_digest
+    if key not in kept:
+        converted = convert(photo)
+        logits, features = recognize(run, converted.image[None])
+        kept[key] = Known(converted.image, converted.found, logits[0], features[0])
+    return kept[key]
+
+
+def recognize(run: Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logits and features of converted photos `(n, 28, 28)`. Raises FMExploreError."""
+    return widgets.await_answer(cache.analyst().ask("recognize", run=run, images=images), "Asking the network")
+
+
+def verdict(known: Known, run: Run) -> Verdicts:
+    """Of one photo."""
+    return judge(known.logits[None], run.photo_fit)
+
+
+def is_right(chosen: Sequence[Photo], verdicts: Verdicts) -> np.ndarray:
+    """Which verdicts agree with the labels `(n,) bool`; what is none of the ten should be unsure."""
+    labels = np.array([OTHER if photo.label is None else photo.label for photo in chosen])
+    return np.where(labels == OTHER, verdicts.unsure, verdicts.probabilities.argmax(1) == labels)
+
+
+def thumbnail(picture: np.ndarray) -> np.ndarray:
+    """Its middle as a square, `(96, 96, 3) uint8`."""
+    return np.asarray(ImageOps.fit(Image.fromarray(picture).convert("RGB"), (THUMBNAIL, THUMBNAIL)))

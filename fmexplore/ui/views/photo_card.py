@@ -1,0 +1,287 @@
+"""One photo: what is said of it and how it got there, why, where it lies among the others, and correcting it."""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from fmexplore.data import CLASS_NAMES
+from fmexplore.embedding import place
+from fmexplore.errors import FMExploreError
+from fmexplore.evaluation import Predictions
+from fmexplore.features import LAST
+from fmexplore.photo_scores import Verdicts
+from fmexplore.photos import WAYS, Conversion, Converted, Stroke
+from fmexplore.projection import ProjectionConfig
+from fmexplore.run import Run
+from fmexplore.ui import cache, mapped, photos, shown, state, widgets
+from fmexplore.ui.components.card import Chip, Step, Way, card
+from fmexplore.ui.components.gallery import picture_sheet
+from fmexplore.ui.components.photo_editor import Tool, photo_editor
+from fmexplore.ui.components.scatter import Frame, Points, mark, scatter
+from fmexplore.ui.components.steps import Stage, steps
+from fmexplore.ui.mapped import Source
+from fmexplore.ui.photos import Known, Photo
+from fmexplore.ui.sheets import sheet_address
+from fmexplore.ui.views.image_card import MOST_OTHERS, find_index, neighbours_of, show_heat
+
+VIEWS = {
+    "steps": "How it got there",
+    "why": "Where it looks",
+    "map": "On the map",
+    "correct": "Correct by hand",
+}
+WAY_NAMES = {
+    "ours": "as Fashion-MNIST was made, the garment found first",
+    "seven": "the data set's seven steps to the letter",
+    "squash": "squashed, as the papers did",
+}
+# What the button of a step changes: a field, its two values, and the words for both.
+SWITCHES: dict[str, tuple[str, Any, Any, str, str]] = {
+    "foreground": ("foreground", "network", "none", "Leave out", "Find it"),
+    "trim": ("trim", "foreground", "none", "Leave out", "Trim"),
+    "resize": ("resize", "smooth", "skip", "Skip pixels instead", "Blend pixels instead"),
+    "sharpen": ("sharpen", True, False, "Leave out", "Sharpen"),
+    "centre": ("centre", True, False, "Squash instead", "Keep its shape"),
+    "negate": ("negate", True, False, "Leave out", "Negate"),
+}
+PHOTO_ID = mapped.TEST_FIRST + 10_000  # on the map, after the last test image
+NEAR = 40  # whose error record is told
+
+
+def photo_card(photo: Photo, run: Run) -> None:
+    """Show a photo as a run sees it."""
+    known = photos.look(photo, run)
+    verdicts = photos.verdict(known, run)
+    st.subheader(sentence(verdicts, 0), anchor=False)
+    left, right = st.columns([30, 70], gap="large")
+    with left:
+        st.image(photo.picture, caption=widgets.plain(photo.name))
+        st.button("Remove this photo", on_click=photos.remove, args=(photo.id,), type="tertiary")
+    with right:
+        _verdict(photo, run, known, verdicts)
+    view = st.segmented_control(
+        "View of the photo", list(VIEWS), format_func=VIEWS.__getitem__, key="photo_part", default="steps",
+        required=True, label_visibility="collapsed",
+    )  # fmt: skip
+    with st.container(), widgets.boundary():
+        if view == "steps":
+            _steps(photo, run)
+        elif view == "why":
+            _why(photo, run, known, verdicts)
+        elif view == "map":
+            _map(photo, run, known, verdicts)
+        else:
+            _correct(photo)
+
+
+def sentence(verdicts: Verdicts, number: int) -> str:
+    """The verdict on a photo, as in "Shirt, 87 % sure"."""
+    probabilities = verdicts.probabilities[number]
+    name = CLASS_NAMES[probabilities.argmax()]
+    sure = widgets.percent(float(probabilities.max()), 0)
+    if verdicts.unsure[number]:
+        return f"Unsure, perhaps none of the ten; nearest is {name}, {sure}"
+    return f"{name}, {sure} sure"
+
+
+def _verdict(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
+    """The image that the network gets, its ten probabilities, and what other runs say."""
+    ids = list(photos.photos())
+    here = ids.index(photo.id)
+    near = {"previous": here - 1 if here else None, "next": here + 1 if here + 1 < len(ids) else None}
+
+    def go(step: Step) -> None:
+        if (number := near.get(step)) is not None:
+            st.session_state.photo_shown = ids[number]
+
+    text = f"{here + 1} of {len(ids)}" if len(ids) > 1 else ""
+    way = Way("", text, near["previous"] is not None, near["next"] is not None)
+    label = photo.label if photo.label in range(len(CLASS_NAMES)) else None
+    card(known.image, label, "photo_verdict", go, verdicts.probabilities[0], way, others=_others(photo, run, label))
+
+
+def _others(photo: Photo, run: Run, label: int | None) -> list[Chip]:
+    """What other runs make of the same 28 x 28 pixels."""
+    chips = []
+    for other in [*cache.store().owned_by(state.owner()), *cache.store().shipped_runs()]:
+        if other == run or len(chips) == MOST_OTHERS:
+            continue
+        try:
+            if other.status.active or not other.has_weights:
+                continue
+            known = photos.look(photo, other)
+            found = photos.verdict(known, other)
+        except FMExploreError:
+            continue
+        said = int(found.probabilities[0].argmax())
+        sure = widgets.percent(float(found.probabilities[0].max()), 0)
+        chips.append(Chip(CLASS_NAMES[said], other.title, label is None or said == label, sure))
+    return chips
+
+
+def _steps(photo: Photo, run: Run) -> None:
+    """Every step with what the network would say there, and a switch."""
+    converted = photos.convert(photo)
+    stages, turns = _stages(converted, photo.how, run)
+    st.markdown(f"**{turns}**")
+    steps(stages, "photo_steps", lambda name: _press(photo, name))
+    _choose_way(photo)
+
+
+def _stages(converted: Converted, how: Conversion, run: Run) -> tuple[list[Stage], str]:
+    logits, _ = photos.recognize(run, np.stack([step.image for step in converted.steps]))
+    found = Predictions(logits / run.photo_fit.temperature, np.zeros(len(logits), np.uint8))
+    stages, turns, before = [], [], int(found.predicted[0])
+    for step, said, sure in zip(converted.steps, found.predicted, found.confidence, strict=True):
+        changed = bool(said != before)
+        if changed:
+            turns.append(f"at {step.title} {CLASS_NAMES[before]} became {CLASS_NAMES[said]}")
+        verdict = f"{CLASS_NAMES[said]} {widgets.percent(float(sure), 0)}"
+        action = _action(step.name, how)
+        stages.append(Stage(step.name, step.title, step.picture, step.note, verdict, changed, step.done, action))
+        before = int(said)
+    text = ", ".join(turns) if turns else f"{CLASS_NAMES[before]} from the first step to the last"
+    return stages, f"{text[:1].upper()}{text[1:]}"
+
+
+def _action(name: str, how: Conversion) -> str:
+    if name == "upright":
+        return "Turn by 90°"
+    if name not in SWITCHES:
+        return ""
+    field, on, _, leave, take = SWITCHES[name]
+    return leave if getattr(how, field) == on else take
+
+
+def _press(photo: Photo, name: str) -> None:
+    if name == "upright":
+        photos.change(photo, turn=(photo.how.turn + 90) % 360, crop=(0, 0, 1, 1), strokes=())
+        return
+    field, on, off, _, _ = SWITCHES[name]
+    photos.change(photo, **{field: off if getattr(photo.how, field) == on else on})
+
+
+def _choose_way(photo: Photo) -> None:
+    kept = {"turn": photo.how.turn, "crop": photo.how.crop, "strokes": photo.how.strokes}
+    ways = {name: way.replace(**kept) for name, way in WAYS.items()}
+    current = next((name for name, way in ways.items() if way == photo.how), None)
+    st.session_state.photo_way = current
+
+    def choose() -> None:
+        if st.session_state.photo_way:
+            photos.change(photo, **ways[st.session_state.photo_way].model_dump(mode="json"))
+
+    st.selectbox(
+        "Convert it", list(WAYS), format_func=WAY_NAMES.__getitem__, key="photo_way", index=None,
+        placeholder="as switched above", on_change=choose, width=420,
+    )  # fmt: skip
+
+
+def _why(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
+    """Grad-CAM for the two likeliest classes, and the nearest training images."""
+    first, second = (int(each) for each in np.argsort(-verdicts.probabilities[0])[:2])
+    left, right = st.columns(2, gap="large")
+    with left:
+        show_heat(run, ("photo", photo.id, photo.how), known.image, (first, second))
+    index = find_index(run)
+    located = shown.locate(run, "train", cache.dataset())
+    if index is not None and located is not None:
+        with right:
+            neighbours_of(index.axes.encode(known.features[None])[0], index, located[1], first)
+
+
+def _map(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
+    """Its place on the map of the test images, and how often the network is wrong around there."""
+    index = find_index(run)
+    config = ProjectionConfig(method="umap")
+    now = mapped.read_map(Source(run, LAST, "test"), config)
+    if now is None:
+        config = ProjectionConfig(method="pca")
+        question = cache.analyst().ask("project_images", run=run, layer=LAST, split="test", config=config)
+        widgets.await_answer(question, "Making a map of the test images")
+        now = mapped.read_map(Source(run, LAST, "test"), config)
+    if index is None or now is None:
+        return
+    everyone = now.ids - mapped.TEST_FIRST
+    code = index.axes.encode(known.features[None])[0]
+    numbers, distances = index.nearest(code, everyone, NEAR, "test")
+    rows = np.searchsorted(everyone, numbers)
+    point = place(np.arange(10)[None], distances[None, :10], now.coordinates[rows[:10]])
+    said = int(verdicts.probabilities[0].argmax())
+    st.markdown(f"**{_record(now.labels[rows], now.predicted[rows], said)}**")
+    outputs = now.outputs
+    frame = outputs.frame(now.coordinates)
+    with_photo = Frame(
+        np.concatenate([frame.coordinates, point]),
+        np.append(frame.predicted, np.uint8(said)),
+        np.append(frame.confidence, np.float32(verdicts.probabilities[0].max())),
+        np.append(frame.loss, np.float32(0)),
+    )
+    points = Points(np.append(now.ids, PHOTO_ID), np.append(now.labels, np.uint8(said)), (with_photo,))
+    name = f"{now.key}{photo.id}"
+    scatter(points, name, "photo_map", "photo_scatter", sheet_address(), lambda _: None)
+    pictures = {PHOTO_ID: picture_sheet(known.image[None], 1)}
+    mark("photo_map", focus=PHOTO_ID, neighbours=[int(each) for each in now.ids[rows[:10]]], pictures=pictures)
+    st.caption(
+        "Your photo is put between the ten test images whose features are most like its own; lines lead to them. "
+        f"The map itself: {config.method.upper()} of the last layer."
+    )
+    st.page_link(state.EMBEDDINGS_PAGE, label="The whole map", query_params={"run": run.id})
+
+
+def _record(labels: np.ndarray, predicted: np.ndarray, said: int) -> str:
+    """How reliable the network is where the photo lies."""
+    called = predicted == said
+    wrong = int((called & (labels != said)).sum())
+    name = CLASS_NAMES[said]
+    if not called.any():
+        return f"Of the {len(labels)} test images nearest to it none is called {name}: do not trust this verdict"
+    return (
+        f"Of the {len(labels)} test images nearest to it {int(called.sum())} are called {name}, {wrong} of them wrongly"
+    )
+
+
+def _correct(photo: Photo) -> None:
+    """Brush and box; what they do is seen at once."""
+    converted = photos.convert(photo)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        tools: dict[Tool, str] = {"add": "This belongs to it", "remove": "This does not", "box": "Cut to a box"}
+        tool: Tool = st.segmented_control(
+            "Tool", list(tools), format_func=tools.__getitem__, key="photo_tool", default="add", required=True,
+        )  # fmt: skip
+        radius = st.slider("Brush", 1, 15, 4, key="photo_brush", width=160, help="Its radius, in % of the width.") / 100
+        st.button(
+            "Undo", on_click=photos.change, args=(photo,), kwargs={"strokes": photo.how.strokes[:-1]},
+            disabled=not photo.how.strokes,
+        )  # fmt: skip
+        st.button("Turn by 90°", on_click=_press, args=(photo, "upright"))
+        touched = photo.how.replace(strokes=()).crop != (0, 0, 1, 1) or bool(photo.how.strokes)
+        start = {"crop": (0, 0, 1, 1), "strokes": ()}
+        st.button("Start over", on_click=photos.change, args=(photo,), kwargs=start, disabled=not touched)
+
+    def changed(event: dict[str, Any]) -> None:
+        if box := event.get("box"):
+            photos.change(photo, crop=_inner(photo.how.crop, box), strokes=())
+        elif points := event.get("points"):
+            stroke = Stroke.parse({"points": points, "radius": radius, "keep": event.get("tool") != "remove"})
+            photos.change(photo, strokes=(*photo.how.strokes, stroke))
+
+    left, right = st.columns([40, 60], gap="large")
+    with left:
+        upright = converted.steps[0].picture
+        photo_editor(upright, converted.mask, tool, radius, "photo_editor", changed)
+        st.caption("Bright is what counts as the garment. Draw with the mouse or a finger.")
+    with right:
+        cut_out, image = converted.steps[1].picture, converted.image
+        with st.container(horizontal=True, gap="medium"):
+            st.image(cut_out, caption="Foreground", width=220)
+            st.image(np.kron(image, np.ones((8, 8), np.uint8)), caption="28 x 28", width=224)
+        st.caption(converted.steps[1].note)
+
+
+def _inner(crop: tuple[float, ...], box: list[float]) -> tuple[float, ...]:
+    """A box drawn inside the part that is shown, in shares of the whole."""
+    left, top, right, bottom = crop
+    across, along = right - left, bottom - top
+    return (left + box[0] * across, top + box[1] * along, left + box[2] * across, top + box[3] * along)

@@ -1,0 +1,139 @@
+"""All photos at once: verdicts in a table, one's own labels, the score and the confusion matrix, a CSV."""
+
+import csv
+import io
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from fmexplore.confusion import accuracy_interval, confusion_matrix
+from fmexplore.data import CLASS_NAMES
+from fmexplore.photo_scores import Verdicts, judge
+from fmexplore.run import Run
+from fmexplore.ui import photos, widgets
+from fmexplore.ui.components.confusion_grid import confusion_grid
+from fmexplore.ui.components.steps import as_png
+from fmexplore.ui.photos import OTHER, Known, Photo
+
+NONE_OF_THEM = "none of the ten"
+CHOICES = (*CLASS_NAMES, NONE_OF_THEM)
+
+
+def photo_set(run: Run) -> None:
+    """Every photo with its verdict; labels of one's own make a score."""
+    here, looked = list(photos.photos().values()), look_at_all(run)
+    verdicts = judge(np.stack([known.logits for known in looked]), run.photo_fit)
+    labelled = np.array([photo.label is not None for photo in here])
+    st.subheader(_title(here, verdicts, labelled), anchor=False)
+    left, right = st.columns([60, 40], gap="large")
+    with left:
+        label_table(here, looked, verdicts)
+        st.download_button("All verdicts, CSV", lambda: verdicts_csv(here, verdicts), "photos.csv", "text/csv")
+    with right:
+        _score(here, verdicts)
+
+
+def look_at_all(run: Run) -> list[Known]:
+    """What a run says of every photo, with a bar."""
+    here = list(photos.photos().values())
+    bar, looked = st.empty(), []
+    for number, photo in enumerate(here):
+        looked.append(photos.look(photo, run))
+        if len(here) > 3:
+            bar.progress((number + 1) / len(here), f"Looking at photo {number + 1} of {len(here)}")
+    bar.empty()
+    return looked
+
+
+def label_table(here: list[Photo], looked: list[Known], verdicts: Verdicts) -> None:
+    """A table whose last column takes the labels."""
+    predicted, confidence = verdicts.probabilities.argmax(1), verdicts.probabilities.max(1)
+    table = pd.DataFrame(
+        {
+            "photo": [f"data:image/png;base64,{as_png(photos.thumbnail(photo.picture))}" for photo in here],
+            "28 x 28": [
+                f"data:image/png;base64,{as_png(np.kron(known.image, np.ones((4, 4), np.uint8)))}" for known in looked
+            ],
+            "verdict": [
+                f"{CLASS_NAMES[said]} (unsure)" if unsure else CLASS_NAMES[said]
+                for said, unsure in zip(predicted, verdicts.unsure, strict=True)
+            ],
+            "sure": 100 * confidence,
+            "it is": [None if photo.label is None else CHOICES[photo.label] for photo in here],
+            "file": [photo.name for photo in here],
+        }
+    )
+    edited = st.data_editor(
+        table,
+        column_config={
+            "photo": st.column_config.ImageColumn(width="small"),
+            "28 x 28": st.column_config.ImageColumn(width="small"),
+            "sure": st.column_config.NumberColumn(format="%.0f %%", width="small"),
+            "it is": st.column_config.SelectboxColumn(options=list(CHOICES), help="What it really is, for the score."),
+        },
+        disabled=["photo", "28 x 28", "verdict", "sure", "file"],
+        hide_index=True,
+        row_height=56,
+        height=min(600, 38 + 56 * len(here)),
+        key=f"photo_labels_{'-'.join(photo.id for photo in here)[:200]}",
+    )
+    changed = False
+    for photo, said in zip(here, edited["it is"], strict=True):
+        label = None if said is None or said not in CHOICES else CHOICES.index(said)
+        label = OTHER if label == len(CLASS_NAMES) else label
+        if label != photo.label:
+            photos.say(photo, label)
+            changed = True
+    if changed:
+        st.rerun()
+
+
+def _title(here: list[Photo], verdicts: Verdicts, labelled: np.ndarray) -> str:
+    if not labelled.any():
+        unsure = int(verdicts.unsure.sum())
+        return f"{len(here)} photos" + (f", {unsure} of them unsure" if unsure else "")
+    right = photos.is_right(here, verdicts)[labelled]
+    return f"{int(right.sum())} of your {len(right)} labelled photos are recognised"
+
+
+def _score(here: list[Photo], verdicts: Verdicts) -> None:
+    known = np.array([photo.label in range(len(CLASS_NAMES)) for photo in here])
+    if not known.any():
+        st.info("Say what your photos really are, in the column *it is*: then their score and matrix stand here.")
+        return
+    labels = np.array([photo.label for photo in here])[known].astype(np.uint8)
+    matrix = confusion_matrix(labels, verdicts.probabilities.argmax(1)[known])
+    low, high = accuracy_interval(int(matrix.trace()), int(matrix.sum()))
+    right = widgets.percent(matrix.trace() / matrix.sum(), 0)
+    st.markdown(
+        f"**{right} right; with so few photos the truth may lie between {widgets.percent(low, 0)} and "
+        f"{widgets.percent(high, 0)}**"
+    )
+    confusion_grid([("Your photos", matrix)], "photo_matrix", lambda _: None, label="Confusion matrix of your photos")
+
+
+def verdicts_csv(here: list[Photo], verdicts: Verdicts) -> str:
+    """One line a photo: file, verdict, whether it is unsure, the ten probabilities, the label given to it."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", "verdict", "unsure", "ood_score", *CLASS_NAMES, "label"])
+    for number, photo in enumerate(here):
+        probabilities = verdicts.probabilities[number]
+        label = "" if photo.label is None else CHOICES[photo.label]
+        writer.writerow(
+            [
+                _safe(photo.name),
+                CLASS_NAMES[probabilities.argmax()],
+                bool(verdicts.unsure[number]),
+                f"{verdicts.ood_score[number]:.4f}",
+                *(f"{value:.4f}" for value in probabilities),
+                label,
+            ]
+        )
+    return text.getvalue()
+
+
+def _safe(name: str) -> str:
+    """A name that a spreadsheet does not take for a formula."""
+    return f"'{name}" if name[:1] in "=+-@\t\r" else name

@@ -1,0 +1,110 @@
+"""Teaching a copy of a run one's own photos, and what that changed."""
+
+import numpy as np
+import streamlit as st
+
+from fmexplore.analyst import Question
+from fmexplore.errors import FMExploreError
+from fmexplore.photo_scores import judge
+from fmexplore.run import Run
+from fmexplore.ui import cache, photos, state, widgets
+from fmexplore.ui.photos import OTHER, Photo
+from fmexplore.ui.views.photo_set import label_table, look_at_all
+
+FEWEST, HOLD_BACK = 2, 6  # labelled photos to begin; from so many on, every third is held back to check
+
+
+def photo_teaching(run: Run) -> None:
+    """Label photos, press the button, see what it cost and brought."""
+    labelled = [photo for photo in photos.photos().values() if photo.label is not None]
+    held_back = labelled[2::3] if len(labelled) >= HOLD_BACK else []
+    taught = [photo for photo in labelled if photo not in held_back]
+    st.subheader(f"Teach a copy of {run.title} what your clothes look like", anchor=False)
+    left, right = st.columns([60, 40], gap="large")
+    with left:
+        looked = look_at_all(run)
+        here = list(photos.photos().values())
+        label_table(here, looked, judge(np.stack([known.logits for known in looked]), run.photo_fit))
+    with right:
+        st.markdown(
+            "Say in the column *it is* what your photos show. A copy of the network then learns from them, among "
+            "images of the data set so that it forgets nothing: transfer learning, in seconds. "
+            + (f"{len(held_back)} of them are held back, to see whether it learnt more than these photos by heart."
+               if held_back else f"From {HOLD_BACK} labelled photos on, every third is held back as a check.")
+        )  # fmt: skip
+        question: Question | None = st.session_state.get("teaching")
+        st.button(
+            f"Teach it these {len(taught)} photos", type="primary", on_click=_start, args=(run, taught),
+            disabled=len(taught) < FEWEST or question is not None or not state.owner(),
+        )  # fmt: skip
+        if len(labelled) < FEWEST:
+            st.caption(f"Label at least {FEWEST} photos first.")
+        if question is not None:
+            st.fragment(_watch, run_every=0.5)(question)
+        elif pupil := _pupil():
+            with widgets.boundary():
+                _compare(run, pupil, taught, held_back)
+
+
+def _start(run: Run, taught: list[Photo]) -> None:
+    targets = np.array([np.eye(10)[photo.label] if photo.label != OTHER else np.full(10, 0.1) for photo in taught])
+    st.session_state.pop("pupil", None)
+    st.session_state.teaching = cache.analyst().ask(
+        "teach",
+        run=run,
+        pictures=[photo.picture for photo in taught],
+        hows=[photo.how for photo in taught],
+        targets=targets.astype(np.float32),
+        owner=state.owner(),
+    )
+
+
+def _watch(question: Question) -> None:
+    if not question.answer.done():
+        st.progress(question.share, question.message or "Waiting for its turn")
+        st.button("Cancel", on_click=_cancel, args=(question,))
+        return
+    st.session_state.pop("teaching", None)
+    try:
+        st.session_state.pupil = question.result()
+    except FMExploreError as error:
+        state.tell(str(error), wrong=True)
+    st.rerun()
+
+
+def _cancel(question: Question) -> None:
+    question.cancel()
+    st.session_state.pop("teaching", None)
+
+
+def _pupil() -> Run | None:
+    """The run that was taught last, if it is still there."""
+    try:
+        return cache.store().get(st.session_state.pupil) if "pupil" in st.session_state else None
+    except FMExploreError:
+        return None
+
+
+def _compare(run: Run, pupil: Run, taught: list[Photo], held_back: list[Photo]) -> None:
+    """Before and after: on the photos that it saw, on those held back, on the test images."""
+    rows = {"photos that it was taught": taught, "photos held back": held_back}
+    lines = ["| right | before | after |", "|---|---|---|"]
+    for name, chosen in rows.items():
+        if chosen:
+            before, after = (f"{_right(each, chosen)} of {len(chosen)}" for each in (run, pupil))
+            lines.append(f"| {name} | {before} | {after} |")
+    tests = (widgets.percent(each.status.result.test_accuracy, 2) for each in (run, pupil))
+    lines.append(f"| the 10,000 test images | {' | '.join(tests)} |")
+    st.markdown("\n".join(lines))
+    if not held_back:
+        st.caption(
+            "It has seen these photos: only photos that it has not seen tell whether it learnt what clothes are."
+        )
+    st.page_link(
+        state.PREDICT_PAGE, label=f"Ask {widgets.plain(pupil.title)} from now on", query_params={"run": pupil.id}
+    )
+
+
+def _right(run: Run, chosen: list[Photo]) -> int:
+    verdicts = judge(np.stack([photos.look(photo, run).logits for photo in chosen]), run.photo_fit)
+    return int(photos.is_right(chosen, verdicts).sum())

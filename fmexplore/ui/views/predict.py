@@ -1,0 +1,151 @@
+"""The Predict page: photos come in, one is looked at, or all of them; the choice of the views."""
+
+import numpy as np
+import streamlit as st
+
+from fmexplore.data import CLASS_NAMES
+from fmexplore.errors import FMExploreError, RunNotFound
+from fmexplore.photos import MAX_MB, SUFFIXES
+from fmexplore.run import Run
+from fmexplore.scenes import draw_scene
+from fmexplore.ui import cache, photos, state, widgets
+from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.photos import Photo
+from fmexplore.ui.views.photo_card import photo_card
+from fmexplore.ui.views.photo_set import photo_set
+from fmexplore.ui.views.photo_teaching import photo_teaching
+
+VIEWS = {"one": "One by one", "all": "All together", "teach": "Teach it"}
+SAMPLE_SIDE = 320
+
+
+def predict() -> None:
+    cache.analyst()
+    run = _usable_run()
+    if run is None:
+        return
+    here = photos.photos()
+    if not here:
+        st.subheader("What does a network make of your clothes?", anchor=False)
+    with st.container():
+        _bring_in()
+    if not here:
+        _samples("Or try one of these: test images as if photographed")
+        return
+    view = "one"
+    if len(here) > 1 or st.session_state.get("photo_view", "one") != "one":
+        view = st.segmented_control(
+            "View", list(VIEWS), format_func=VIEWS.__getitem__, key="photo_view", default="one", required=True,
+            label_visibility="collapsed",
+        )  # fmt: skip
+    if not run.photo_fit.photos:
+        _advise(run)
+    with widgets.boundary():
+        if view == "all":
+            photo_set(run)
+        elif view == "teach":
+            photo_teaching(run)
+        else:
+            photo_card(_choose(here), run)
+
+
+def _usable_run() -> Run | None:
+    """The shown run, if it has a network to ask; else says what to do."""
+    try:
+        run = state.shown_run(state.FOR_PHOTOS)
+    except RunNotFound as error:
+        st.error(widgets.unlinked(f"{error} The link may be old, or the run was deleted: choose another one."))
+        return None
+    if run is None:
+        st.info("There is no network to ask yet.")
+        st.page_link(state.TRAIN_PAGE, label="Train one")
+        return None
+    if run.status.active or not run.has_weights:
+        why = "is still training" if run.status.active else "has no weights"
+        st.info(f"{widgets.plain(run.title)} {why}: choose another run on the left, or come back when it has ended.")
+        return None
+    return run
+
+
+def _bring_in() -> None:
+    """Files, camera, samples. A new key for each lot: what was uploaded is let go once it has been reduced."""
+    lot = st.session_state.setdefault("photo_lot", 0)
+    left, right = st.columns([64, 36], gap="medium", vertical_alignment="center")
+    with left:
+        files = st.file_uploader(
+            "Photos of clothes, one garment each", [suffix[1:] for suffix in SUFFIXES], accept_multiple_files=True,
+            key=f"photo_files_{lot}", max_upload_size=MAX_MB, label_visibility="collapsed",
+        )  # fmt: skip
+    with right, st.container(horizontal=True, gap="small"):
+        with st.popover("Camera", icon=":material/photo_camera:"):
+            if st.toggle("Use the camera", key="use_camera"):
+                shot = st.camera_input("Hold the garment in front of it", key=f"photo_camera_{lot}")
+                if shot:
+                    files = [shot]
+        if photos.photos():
+            with st.popover("Samples"):
+                _samples("Test images as if photographed")
+            st.button("Remove all", on_click=photos.remove)
+    with right:
+        st.caption("Photos stay in the memory of this session: they are never written to disk, and gone when it ends.")
+    if files:
+        before = set(photos.photos())
+        st.session_state.photo_problems = photos.add_files((file.name, file.getvalue()) for file in files)
+        new = [photo_id for photo_id in photos.photos() if photo_id not in before]
+        if new:
+            st.session_state.photo_shown = new[0]
+        st.session_state.photo_lot += 1
+        st.rerun()
+    if problems := st.session_state.get("photo_problems"):
+        st.error("\n\n".join(map(widgets.unlinked, map(widgets.plain, problems))))
+        st.button("Dismiss", key="dismiss_photos", on_click=lambda: st.session_state.pop("photo_problems", None))
+
+
+def _samples(title: str) -> None:
+    st.markdown(f"**{title}**")
+    labels = cache.dataset().test.labels
+    numbers = [int(number) for label in range(len(CLASS_NAMES)) for number in np.flatnonzero(labels == label)[1:2]]
+    items = [Item(n, CLASS_NAMES[labels[n]], f"Sample: {CLASS_NAMES[labels[n]]}") for n in numbers]
+
+    def take(number: int) -> None:
+        name = f"Sample {CLASS_NAMES[labels[number]]}"
+        st.session_state.photo_shown = photos.add_picture(name, _sample(number))
+
+    if numbers:
+        pictures = np.stack([_sample(number) for number in numbers])
+        gallery(pictures, items, "photo_samples", take, size=84, label="Samples")
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _sample(number: int) -> np.ndarray:
+    return draw_scene(cache.dataset().test.images[number], np.random.default_rng(number), SAMPLE_SIDE)[0]
+
+
+def _advise(run: Run) -> None:
+    """A run that never saw photos is not the one to ask."""
+    try:
+        better = cache.store().get(state.FOR_PHOTOS)
+    except FMExploreError:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"{widgets.plain(run.title)} has never seen a photo.")
+        st.page_link(state.PREDICT_PAGE, label=f"Ask {better.title}, which has", query_params={"run": better.id})
+
+
+def _choose(here: dict[str, Photo]) -> Photo:
+    """The photo to look at; with several, from their pictures."""
+    if st.session_state.get("photo_shown") not in here:
+        st.session_state.photo_shown = next(iter(here))
+    chosen = here[st.session_state.photo_shown]
+    if len(here) > 1:
+        ids = list(here)
+
+        def show(number: int) -> None:
+            st.session_state.photo_shown = ids[number]
+
+        gallery(
+            np.stack([photos.thumbnail(photo.picture) for photo in here.values()]),
+            [Item(n, "", f"Photo {n + 1}: {photo.name}") for n, photo in enumerate(here.values())],
+            "photo_strip", show, size=72, stretch=False, height=170, current=ids.index(chosen.id), label="Your photos",
+        )  # fmt: skip
+    return chosen
