@@ -66,6 +66,11 @@ class JobQueue:
             self._check_memory(config)
             return self.store.create(config, owner)
 
+    def require_room(self, owner: str) -> None:
+        """Raises NotAllowed when the owner may not keep one more run."""
+        with self._lock:
+            self._check_limits(owner)
+
     def load_zip(self, content: bytes, owner: str = LOCAL_OWNER) -> Run:
         """A run from a zip that was downloaded here or elsewhere. Raises NotAllowed, RunBroken, StorageError."""
         with self._lock:

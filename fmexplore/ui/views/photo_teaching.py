@@ -47,6 +47,11 @@ def photo_teaching(run: Run) -> None:
 
 
 def _start(run: Run, taught: list[Photo]) -> None:
+    try:
+        cache.queue().require_room(state.owner())
+    except FMExploreError as error:
+        state.tell(str(error), wrong=True)
+        return
     targets = np.array([np.eye(10)[photo.label] if photo.label != OTHER else np.full(10, 0.1) for photo in taught])
     st.session_state.pop("pupil", None)
     st.session_state.teaching = cache.analyst().ask(

@@ -1,0 +1,81 @@
+"""What each stage of the way from a photo to a verdict is worth, on a folder of labelled photos.
+
+    .venv/bin/python benchmarks/photo_stages.py FOLDER [--begin best] [--out docs/photo_stages.json]
+
+`--begin` is the run that has not seen photos, `photo` the one that has. FOLDER has labels.csv as README describes.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))
+
+from fmexplore.worker import prepare_process  # noqa: E402
+
+prepare_process(trains=False)
+
+import torch  # noqa: E402
+
+from fmexplore.analyses import Silent, look_at  # noqa: E402
+from fmexplore.photo_analyses import find, recognize  # noqa: E402
+from fmexplore.photo_folder import LabelledPhoto, read_folder  # noqa: E402
+from fmexplore.photo_scores import Score, judge, score  # noqa: E402
+from fmexplore.photos import OURS, WAYS, Conversion, convert, open_photo  # noqa: E402
+from fmexplore.run import Run  # noqa: E402
+
+STAGES = {  # name: conversion, whether the run has seen photos, whether the mirror image is asked too
+    "squashed, as in the papers": (WAYS["squash"], False, False),
+    "the data set's seven steps": (WAYS["seven"], False, False),
+    "garment by the border's colour": (OURS.replace(foreground="border"), False, False),
+    "garment by our segmenter": (OURS, False, False),
+    "and a run that has seen photos": (OURS, True, False),
+    "and its mirror image": (OURS, True, True),
+}
+
+
+def convert_all(photos: list[LabelledPhoto], how: Conversion) -> tuple[np.ndarray, float]:
+    """Images `(n, 28, 28)`, and the median of milliseconds for one, opening included."""
+    images, times = [], []
+    for photo in photos:
+        content, started = photo.path.read_bytes(), time.perf_counter()
+        images.append(convert(open_photo(content, photo.path.name), how, find).image)
+        times.append(1000 * (time.perf_counter() - started))
+    return np.stack(images), float(np.median(times))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--begin", default="best")
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    photos = read_folder(arguments.folder)
+    runs = [Run(PROJECT / "checkpoints" / name, shipped=True) for name in (arguments.begin, "photo")]
+    print(f"{len(photos)} photos, one thread, torch {torch.__version__}, {os.cpu_count()} cores, {time.strftime('%F')}")
+    found: dict[str, tuple[Score, float]] = {}
+    for name, (how, seen, mirrored) in STAGES.items():
+        images, milliseconds = convert_all(photos, how)
+        logits, _ = (recognize if mirrored else look_at)(Silent(), runs[seen], images)
+        found[name] = score(photos, judge(logits, runs[seen].photo_fit)), milliseconds
+    groups = list(next(iter(found.values()))[0].groups)
+    head = ["stage", "right", "defensible", "groups", "ECE", "AUROC", "ms", *groups]
+    print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
+    for name, (each, milliseconds) in found.items():
+        shares = [each.top1, each.lenient, each.macro, each.error, each.auroc or 0]
+        row = [name, *(f"{share:.3f}" for share in shares), f"{milliseconds:.0f}"]
+        print("| " + " | ".join(row + [f"{each.groups[group][0]:.2f}" for group in groups]) + " |")
+    if arguments.out:
+        values = {name: {**vars(each), "milliseconds": ms} for name, (each, ms) in found.items()}
+        arguments.out.write_text(json.dumps(values, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
