@@ -58,10 +58,9 @@ def teach(
 
     It learns from variants of the photos among images that the run learnt from, and keeps what the run knows of photos.
     """
-    import torch
-
     from fmexplore.execution import choose_execution
     from fmexplore.photo_training import REHEARSED, TEACHING, VARIANTS, cut_out, vary_all
+    from fmexplore.tasks import to_arrays, to_tensors
     from fmexplore.training import train
 
     task.report(0.0, "Cutting the clothes out")
@@ -74,16 +73,15 @@ def teach(
     assert learnt is not None  # every run learns from some
     rehearsed = learnt.take(np.random.default_rng(0).choice(len(learnt), min(REHEARSED, len(learnt)), replace=False))
     config = TEACHING.replace(validation="none")
-    begin = {name: torch.from_numpy(value) for name, value in run.read_weights().items()}
     lesson = DataSet(rehearsed, images.test, extra)
     execution = choose_execution(run.config.model, config)
-    trainer = train(run.config.model, config, lesson, execution, begin=begin)
+    trainer = train(run.config.model, config, lesson, execution, begin=to_tensors(run.read_weights()))
     for progress in trainer:
         task.report(0.2 + 0.6 * progress.step / progress.steps, "Learning, then looking at the test images")
     store = RunStore(read_settings())
     kept = config.replace(validation=before.validation, validation_share=before.validation_share)
     pupil = store.create(RunConfig(preset="taught", model=run.config.model, training=kept), owner, state="running")
-    pupil.write_weights({name: value.numpy() for name, value in trainer.state.result().items()})
+    pupil.write_weights(to_arrays(trainer.state.result()))
     if run.photo_fit.photos:
         pupil.write_photo_fit(run.photo_fit.replace(photos=run.photo_fit.photos + len(pictures)))
     result = Result(test_accuracy=progress.test_accuracy, test_loss=progress.test_loss, seconds=progress.seconds)

@@ -40,7 +40,7 @@ TRAINING = TrainConfig(
     augmentation=Augmentation(flip="alternating", erasing=0.25),
 )
 
-TEACHING = TRAINING.replace(epochs=2, learning_rate=0.02, rest_learning_rate=0.002, snapshots=0)
+TEACHING = TRAINING.replace(epochs=2, learning_rate=0.01, rest_learning_rate=0.001, snapshots=0)
 VARIANTS = 1500  # of all photos together, when a run is taught a few
 REHEARSED = 3000  # images of the data set among them
 

@@ -57,13 +57,13 @@ def train_run(
         execution = choose_execution(config.model, config.training)
         keep_execution(job.settings, config, execution)
     job.update(execution=execution)
-    trainer = train(config.model, config.training, images, execution, resume, _tensors(begin) if begin else None)
+    trainer = train(config.model, config.training, images, execution, resume, to_tensors(begin) if begin else None)
     run.keep_metrics(trainer.state.scalars["step"], trainer.state.scalars["due"])
     job.update(message="")
     try:
         return _follow(job, run, trainer, listen)
     except TrainingDiverged:
-        run.write_weights(_arrays(trainer.state.judged.state_dict()))
+        run.write_weights(to_arrays(trainer.state.judged.state_dict()))
         run.forget_resume()
         job.update(diverged=True)
         raise
@@ -92,17 +92,17 @@ def _follow(job: "Job", run: Run, trainer: "train", listen: Callable[["Progress"
         wish = "STOP" if over else job.wish()
         if wish or progress.snapshot or time.monotonic() - saved > SAVE_SECONDS:
             tensors, scalars = trainer.state.save()
-            run.write_resume(_arrays(tensors), scalars)
+            run.write_resume(to_arrays(tensors), scalars)
             saved = time.monotonic()
             job.update(result=result, progress=progress.step / progress.steps)
         if wish:
             trainer.close()
             if wish == "STOP":
-                run.write_weights(_arrays(trainer.state.result()))
+                run.write_weights(to_arrays(trainer.state.result()))
             if over:
                 job.update(message=f"Stopped at this server's limit of {job.settings.max_minutes:g} minutes per run.")
             return WISHES[wish]
-    run.write_weights(_arrays(trainer.state.result()))
+    run.write_weights(to_arrays(trainer.state.result()))
     job.update(result=result, progress=1.0)
     run.forget_resume()
     with suppress(StorageError):  # they can be computed again
@@ -179,11 +179,13 @@ def _flops(config: RunConfig) -> int:
     return flops(summarize(config.model))
 
 
-def _arrays(tensors: dict[str, "Tensor"]) -> Arrays:
+def to_arrays(tensors: dict[str, "Tensor"]) -> Arrays:
+    """Tensors as arrays of their own, in C order, as files need them."""
     return {name: value.detach().cpu().numpy().copy(order="C") for name, value in tensors.items()}
 
 
-def _tensors(arrays: Arrays) -> dict[str, "Tensor"]:
+def to_tensors(arrays: Arrays) -> dict[str, "Tensor"]:
+    """What `to_arrays` made arrays of."""
     import torch
 
     return {name: torch.from_numpy(value) for name, value in arrays.items()}
@@ -191,7 +193,7 @@ def _tensors(arrays: Arrays) -> dict[str, "Tensor"]:
 
 def _read_resume(run: Run) -> tuple[dict[str, "Tensor"], dict] | None:
     saved = run.read_resume()
-    return saved and (_tensors(saved[0]), saved[1])
+    return saved and (to_tensors(saved[0]), saved[1])
 
 
 def metrics_line(progress: "Progress") -> dict:

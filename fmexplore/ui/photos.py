@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageOps
 
+from fmexplore.data import CLASS_NAMES
 from fmexplore.errors import FMExploreError, PhotoError
 from fmexplore.photo_scores import Verdicts, judge
 from fmexplore.photos import OURS, Conversion, Converted, Foreground
@@ -16,7 +17,8 @@ from fmexplore.ui import cache, widgets
 
 MOST, MOST_MB = 40, 100  # files, and their size together
 THUMBNAIL = 96
-OTHER = -1  # the label of what is none of the ten
+LABELS = (*CLASS_NAMES, "none of the ten")
+OTHER = len(CLASS_NAMES)  # the label of the last
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Photo:
     name: str
     picture: np.ndarray
     how: Conversion = OURS
-    label: int | None = None
+    label: int | None = None  # a place in LABELS
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,8 @@ def verdict(known: Known, run: Run) -> Verdicts:
 
 
 def is_right(chosen: Sequence[Photo], verdicts: Verdicts) -> np.ndarray:
-    """Which verdicts agree with the labels `(n,) bool`; what is none of the ten should be unsure."""
-    labels = np.array([OTHER if photo.label is None else photo.label for photo in chosen])
+    """Which verdicts agree with the labels, `(n,) bool`; what is none of the ten should be unsure."""
+    labels = np.array([photo.label for photo in chosen])
     return np.where(labels == OTHER, verdicts.unsure, verdicts.probabilities.argmax(1) == labels)
 
 

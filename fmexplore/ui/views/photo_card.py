@@ -21,7 +21,7 @@ from fmexplore.ui.components.photo_editor import Tool, photo_editor
 from fmexplore.ui.components.scatter import Frame, Points, mark, scatter
 from fmexplore.ui.components.steps import Stage, steps
 from fmexplore.ui.mapped import Source
-from fmexplore.ui.photos import Known, Photo
+from fmexplore.ui.photos import LABELS, OTHER, Known, Photo
 from fmexplore.ui.sheets import sheet_address
 from fmexplore.ui.views.image_card import MOST_OTHERS, find_index, neighbours_of, show_heat
 
@@ -57,6 +57,7 @@ def photo_card(photo: Photo, run: Run) -> None:
     left, right = st.columns([30, 70], gap="large")
     with left:
         st.image(photo.picture, caption=widgets.plain(photo.name))
+        _ask_label(photo)
         st.button("Remove this photo", on_click=photos.remove, args=(photo.id,), type="tertiary")
     with right:
         _verdict(photo, run, known, verdicts)
@@ -73,6 +74,15 @@ def photo_card(photo: Photo, run: Run) -> None:
             _map(photo, run, known, verdicts)
         else:
             _correct(photo)
+
+
+def _ask_label(photo: Photo) -> None:
+    key = f"photo_label_{photo.id}"
+    st.session_state[key] = photo.label
+    st.selectbox(
+        "It really is", range(len(LABELS)), format_func=LABELS.__getitem__, key=key, index=None,
+        placeholder="say it, for a score", on_change=lambda: photos.say(photo, st.session_state[key]),
+    )  # fmt: skip
 
 
 def sentence(verdicts: Verdicts, number: int) -> str:
@@ -97,7 +107,7 @@ def _verdict(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
 
     text = f"{here + 1} of {len(ids)}" if len(ids) > 1 else ""
     way = Way("", text, near["previous"] is not None, near["next"] is not None)
-    label = photo.label if photo.label in range(len(CLASS_NAMES)) else None
+    label = None if photo.label == OTHER else photo.label
     card(known.image, label, "photo_verdict", go, verdicts.probabilities[0], way, others=_others(photo, run, label))
 
 

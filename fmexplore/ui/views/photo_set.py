@@ -14,10 +14,7 @@ from fmexplore.run import Run
 from fmexplore.ui import photos, widgets
 from fmexplore.ui.components.confusion_grid import confusion_grid
 from fmexplore.ui.components.steps import as_png
-from fmexplore.ui.photos import OTHER, Known, Photo
-
-NONE_OF_THEM = "none of the ten"
-CHOICES = (*CLASS_NAMES, NONE_OF_THEM)
+from fmexplore.ui.photos import LABELS, OTHER, Known, Photo
 
 
 def photo_set(run: Run) -> None:
@@ -60,7 +57,7 @@ def label_table(here: list[Photo], looked: list[Known], verdicts: Verdicts) -> N
                 for said, unsure in zip(predicted, verdicts.unsure, strict=True)
             ],
             "sure": 100 * confidence,
-            "it is": [None if photo.label is None else CHOICES[photo.label] for photo in here],
+            "it is": [None if photo.label is None else LABELS[photo.label] for photo in here],
             "file": [photo.name for photo in here],
         }
     )
@@ -70,7 +67,7 @@ def label_table(here: list[Photo], looked: list[Known], verdicts: Verdicts) -> N
             "photo": st.column_config.ImageColumn(width="small"),
             "28 x 28": st.column_config.ImageColumn(width="small"),
             "sure": st.column_config.NumberColumn(format="%.0f %%", width="small"),
-            "it is": st.column_config.SelectboxColumn(options=list(CHOICES), help="What it really is, for the score."),
+            "it is": st.column_config.SelectboxColumn(options=list(LABELS), help="What it really is, for the score."),
         },
         disabled=["photo", "28 x 28", "verdict", "sure", "file"],
         hide_index=True,
@@ -80,8 +77,7 @@ def label_table(here: list[Photo], looked: list[Known], verdicts: Verdicts) -> N
     )
     changed = False
     for photo, said in zip(here, edited["it is"], strict=True):
-        label = None if said is None or said not in CHOICES else CHOICES.index(said)
-        label = OTHER if label == len(CLASS_NAMES) else label
+        label = LABELS.index(said) if said in LABELS else None
         if label != photo.label:
             photos.say(photo, label)
             changed = True
@@ -98,7 +94,7 @@ def _title(here: list[Photo], verdicts: Verdicts, labelled: np.ndarray) -> str:
 
 
 def _score(here: list[Photo], verdicts: Verdicts) -> None:
-    known = np.array([photo.label in range(len(CLASS_NAMES)) for photo in here])
+    known = np.array([photo.label is not None and photo.label != OTHER for photo in here])
     if not known.any():
         st.info("Say what your photos really are, in the column *it is*: then their score and matrix stand here.")
         return
@@ -120,7 +116,7 @@ def verdicts_csv(here: list[Photo], verdicts: Verdicts) -> str:
     writer.writerow(["file", "verdict", "unsure", "ood_score", *CLASS_NAMES, "label"])
     for number, photo in enumerate(here):
         probabilities = verdicts.probabilities[number]
-        label = "" if photo.label is None else CHOICES[photo.label]
+        label = "" if photo.label is None else LABELS[photo.label]
         writer.writerow(
             [
                 _safe(photo.name),
