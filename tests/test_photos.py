@@ -220,9 +220,7 @@ def test_a_photo_is_turned_as_its_exif_says_where_that_makes_sense(orientation, 
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-@pytest.mark.parametrize(
-    "exif", [b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\0\0"]
-)
+@pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\0\0"])
 def test_damaged_exif_is_ignored(exif):
     opened = open_photo(pack(two_halves(), "JPEG", exif=exif), "phone.jpg")
     assert opened.size == (80, 40)
