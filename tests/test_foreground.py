@@ -105,10 +105,10 @@ def test_a_garment_is_found_on_a_plain_background(background, garment):
 
 
 def test_a_garment_is_found_where_the_background_has_two_colours():
-    """A wall and a floor."""
-    background = Image.new("RGB", (400, 400), (225, 220, 205))
-    background.paste((120, 80, 50), (0, 260, 400, 400))
-    picture, truth = draw_shirt(background, (30, 60, 160))
+    """A bright wall and a dark floor, and a garment of the mean of both."""
+    background = Image.new("RGB", (400, 400), (240, 235, 225))
+    background.paste((40, 30, 25), (0, 260, 400, 400))
+    picture, truth = draw_shirt(background, (150, 140, 130))
     assert found_overlap(noisy(picture), truth) > 0.9
 
 
