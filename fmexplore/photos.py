@@ -243,7 +243,8 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
     """Reduced, with 8 bits a channel; RGBA only where something is transparent."""
     if picture.mode.startswith(("I", "F")):  # 16 bits and more
         values = np.asarray(picture, np.float32)
-        picture = Image.fromarray((values / (257 if values.max() > 255 else 1)).clip(0, 255).astype(np.uint8))
+        deep = picture.mode.startswith("I;16") or values.max() > 255
+        picture = Image.fromarray((values / (257 if deep else 1)).clip(0, 255).astype(np.uint8))
     transparent = "A" in picture.getbands() or "transparency" in picture.info
     picture = picture.convert("RGBA" if transparent else "RGB")
     picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)

@@ -235,7 +235,7 @@ def test_a_cmyk_jpeg_has_the_colours_that_it_shows():
     assert max(green, blue) < 25
 
 
-@pytest.mark.parametrize(("value", "grey"), [(0, 0), (32_768, 128), (65_535, 255)])
+@pytest.mark.parametrize(("value", "grey"), [(0, 0), (200, 1), (32_768, 128), (65_535, 255)])
 def test_16_bits_of_grey_become_8(value, grey):
     opened = open_photo(pack(Image.fromarray(np.full((60, 60), value, np.uint16)), "PNG"), "scan.png")
     assert opened.mode == "RGB"
