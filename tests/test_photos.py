@@ -2,6 +2,7 @@
 
 import io
 import struct
+import sys
 import tracemalloc
 import zlib
 
@@ -184,6 +185,12 @@ def test_each_format_opens_as_rgb_whatever_its_name(kind):
     opened = open_photo(pack(two_halves(), kind), "photo.xyz")
     assert (opened.mode, opened.size) == ("RGB", (80, 40))
     assert (colour_at(opened, 0.2, 0.5), colour_at(opened, 0.8, 0.5)) == ("red", "blue")
+
+
+def test_without_the_reader_of_heic_other_photos_still_open(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    assert open_photo(pack(two_halves(), "PNG"), "a.png").size == (80, 40)
+    assert "is not a picture" in refused(b"hello", "a.heic")
 
 
 def test_a_photo_of_12_megapixels_is_reduced():
