@@ -1,4 +1,7 @@
-"""A run as one zip (configuration, metrics, weights, result), and back. A foreign zip leaves nothing behind."""
+"""A run as one zip (configuration, metrics, weights, result; what it knows of photos), and back.
+
+A foreign zip leaves nothing behind.
+"""
 
 import io
 import json
@@ -15,13 +18,15 @@ from safetensors.numpy import save as pack
 from fmexplore import models
 from fmexplore.config import RunConfig
 from fmexplore.errors import FMExploreError, RunBroken
-from fmexplore.run import Report, Run
+from fmexplore.photo_scores import PhotoFit
+from fmexplore.run import PHOTO_FILE, Report, Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import MAX_ZIP_MB
 from fmexplore.status import Result, Status, write_status
 from fmexplore.storage import storage_error
 
 FILES = ("config.json", "metrics.jsonl", "model.safetensors", "result.json")
+MORE_FILES = (PHOTO_FILE,)  # of some runs
 MAX_UNPACKED_MB = 100
 # All that reading a damaged zip raises.
 BROKEN = (
@@ -39,6 +44,8 @@ def pack_run(run: Run) -> bytes:
         archive.writestr("result.json", run.status.result.model_dump_json(indent=1))
         archive.writestr("metrics.jsonl", "".join(json.dumps(line) + "\n" for line in run.read_metrics()))
         archive.writestr("model.safetensors", pack(weights))
+        if run.photo_fit != PhotoFit():
+            archive.writestr(PHOTO_FILE, run.photo_fit.model_dump_json(indent=1))
     return buffer.getvalue()
 
 
@@ -52,6 +59,8 @@ def unpack_run(store: RunStore, content: bytes, owner: str) -> Run:
         result = Result.parse(json.loads(files["result.json"]))
         for line in files["metrics.jsonl"].splitlines():
             Report.parse(json.loads(line))
+        if PHOTO_FILE in files:
+            PhotoFit.parse(json.loads(files[PHOTO_FILE]))
         models.summarize(config.model)
     except (ValueError, TypeError, RecursionError) as error:
         raise RunBroken(f"The zip is not a run's: a file in it is not JSON ({error}).") from None
@@ -61,7 +70,7 @@ def unpack_run(store: RunStore, content: bytes, owner: str) -> Run:
     hidden = folder.with_name(f".{folder.name}")  # not listed until it has been checked
     os.replace(folder, hidden)
     try:
-        for name in ("config.json", "metrics.jsonl", "model.safetensors"):
+        for name in files.keys() - {"result.json"}:
             (hidden / name).write_bytes(files[name])
         Run(hidden).read_weights()
         status = Status(owner=owner, state="finished", result=result, message="loaded from a zip")
@@ -78,7 +87,7 @@ def _read_zip(content: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = archive.namelist()
-            if foreign := [name for name in names if name not in FILES]:
+            if foreign := [name for name in names if name not in FILES + MORE_FILES]:
                 climbs = " (it climbs out of its folder)" if ".." in Path(foreign[0]).parts else ""
                 raise RunBroken(
                     f"The zip holds {foreign[0][:80]!r}{climbs}, which is no part of a run: choose another."
@@ -86,7 +95,7 @@ def _read_zip(content: bytes) -> dict[str, bytes]:
             if missing := [name for name in FILES if name not in names]:
                 raise RunBroken(f"The zip has no {missing[0]}: it is not a run, or not a whole one.")
             files, left = {}, int(MAX_UNPACKED_MB * 1e6)
-            for name in FILES:
+            for name in (each for each in FILES + MORE_FILES if each in names):
                 with archive.open(name) as file:
                     files[name] = file.read(left + 1)  # sizes in a zip's directory may lie
                 left -= len(files[name])

@@ -43,7 +43,9 @@ def differs_from_border(picture: Image.Image) -> np.ndarray:
     width = max(1, round(FRAME * min(lab.shape[:2])))
     frame = np.ones(lab.shape[:2], bool)
     frame[width:-width, width:-width] = False
-    colours, _ = kmeans2(lab[frame], 3, minit="++", rng=np.random.default_rng(0), missing="warn")
+    colours = np.unique(lab[frame], axis=0)
+    if len(colours) > 3:
+        colours, _ = kmeans2(lab[frame], 3, minit="++", rng=np.random.default_rng(0), missing="warn")
     distance = np.linalg.norm(lab[:, :, None] - colours, axis=-1).min(2)
     return (distance > otsu(distance)).astype(np.float32)
 

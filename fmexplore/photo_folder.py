@@ -83,7 +83,9 @@ def _read(row: dict, folder: Path, where: str) -> LabelledPhoto:
     if not row["file"] or not path.is_file():
         raise PhotoError(f"{where}: there is no file {row['file']!r} in {folder}.")
     known = row["fmnist"] != NONE
-    labels = _labels(row["fmnist"], where) if known else frozenset()
+    labels = _labels(row["fmnist"] or "", where) if known else frozenset()
+    if known and not labels:
+        raise PhotoError(f"{where}: {row['file']} has no label: it should be 0 to 9, several as in 5|7|9, or {NONE}.")
     lenient = _labels(row.get("lenient") or "", where) if known else frozenset()
     return LabelledPhoto(path, labels, lenient, row.get("sender") or "")
 

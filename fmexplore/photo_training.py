@@ -54,10 +54,10 @@ def cut_out(photo: Image.Image, find: Finder, how: Conversion = OURS) -> Image.I
     left, top, right, bottom = foreground_box(mask) or (0, 0, *photo.size)
     margin = round(MARGIN * max(right - left, bottom - top))
     box = (left - margin, top - margin, right + margin, bottom + margin)
-    page = photo.convert("RGB")
-    page.putalpha(as_alpha(mask))
-    page = page.crop(box)
-    page.thumbnail((CUT_SIDE, CUT_SIDE), Image.Resampling.BOX)
+    page, alpha = photo.convert("RGB").crop(box), as_alpha(mask).crop(box)
+    for part in (page, alpha):  # together, Pillow would blacken what is transparent
+        part.thumbnail((CUT_SIDE, CUT_SIDE), Image.Resampling.BOX)
+    page.putalpha(alpha)
     return page
 
 
@@ -111,7 +111,12 @@ def _move(garment: Image.Image, draw: np.random.Generator) -> Image.Image:
     back = np.linalg.inv(turn @ np.array([[stretch, shear], [0, 1 / stretch]]))
     offset = np.array([width, height]) / 2 - back @ np.array([side, side]) / 2
     values = (*back[0], offset[0], *back[1], offset[1])
-    return garment.transform((side, side), Image.Transform.AFFINE, values, Image.Resampling.BILINEAR)
+    moved, alpha = (
+        part.transform((side, side), Image.Transform.AFFINE, values, Image.Resampling.BILINEAR)
+        for part in (garment.convert("RGB"), garment.getchannel("A"))
+    )
+    moved.putalpha(alpha)
+    return moved
 
 
 def _missed(mask: Image.Image, draw: np.random.Generator) -> Image.Image:

@@ -21,7 +21,7 @@ SIDE = 28
 WORKING_SIDE = 480  # pixels of the longer side, to which photos are reduced
 MAX_MB, MAX_MEGAPIXELS, MIN_SIDE = 20, 50, 28
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif")
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "HEIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "MPO")  # Pillow's reader of JPEG reads MPO too
 CLOSE = 0.05  # "within 5 % of the maximum possible intensity in RGB space" (Xiao et al. 2017, section 2)
 EXIF_ORIENTATION = 0x0112
 TURNS = {
@@ -112,11 +112,11 @@ def open_photo(content: bytes, name: str) -> Image.Image:
     """
     if len(content) > MAX_MB * 1_000_000:
         raise PhotoError(f"{name} has {len(content) / 1e6:.0f} MB: at most {MAX_MB} MB, so make it smaller first.")
-    _learn_heif()
+    readers = [*FORMATS[:3], *_learn_heif(), "GIF", "BMP", "TIFF"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_MEGAPIXELS is stricter
         try:
-            picture = Image.open(io.BytesIO(content), formats=(*FORMATS, "GIF", "BMP", "TIFF"))
+            picture = Image.open(io.BytesIO(content), formats=readers)
         except Image.DecompressionBombError:
             raise PhotoError(
                 f"{name} claims far more than {MAX_MEGAPIXELS} megapixels: make it smaller first."
@@ -229,19 +229,22 @@ def as_alpha(mask: np.ndarray) -> Image.Image:
     return Image.fromarray((mask * 255).round().astype(np.uint8))
 
 
-def _learn_heif() -> None:
+def _learn_heif() -> list[str]:
+    """The reader for HEIC, where there is one."""
     try:
         import pi_heif
     except ImportError:  # iPhones then send JPEG, as the page does not ask for HEIC
-        return
+        return []
     pi_heif.register_heif_opener()
+    return ["HEIF"]
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
     """Reduced, with 8 bits a channel; RGBA only where something is transparent."""
     if picture.mode.startswith(("I", "F")):  # 16 bits and more
         values = np.asarray(picture, np.float32)
-        picture = Image.fromarray((values / (257 if values.max() > 255 else 1)).clip(0, 255).astype(np.uint8))
+        deep = picture.mode.startswith("I;16") or values.max() > 255
+        picture = Image.fromarray((values / (257 if deep else 1)).clip(0, 255).astype(np.uint8))
     transparent = "A" in picture.getbands() or "transparency" in picture.info
     picture = picture.convert("RGBA" if transparent else "RGB")
     picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)

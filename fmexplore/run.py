@@ -104,7 +104,7 @@ class Run:
     def photo_fit(self) -> PhotoFit:
         """What it knows of photos; the default for a run that never saw any."""
         path = self.path / PHOTO_FILE
-        return read_cached(path, lambda path: PhotoFit.parse(read_json(path))) if path.exists() else PhotoFit()
+        return read_cached(path, _parse_photo_fit) if path.exists() else PhotoFit()
 
     def write_photo_fit(self, fit: PhotoFit) -> None:
         write_json(self.path / PHOTO_FILE, fit.model_dump(mode="json"))
@@ -264,6 +264,13 @@ def _parse_config(path: Path) -> RunConfig:
         return RunConfig.parse(read_json(path))
     except ConfigError as error:
         raise RunBroken(f"{path} is not a run's configuration: {error}") from None
+
+
+def _parse_photo_fit(path: Path) -> PhotoFit:
+    try:
+        return PhotoFit.parse(read_json(path))
+    except ConfigError as error:
+        raise RunBroken(f"{path} does not say what the run knows of photos: {error}") from None
 
 
 def unpack(path: Path) -> tuple[Arrays, dict[str, str]]:

@@ -168,9 +168,10 @@ def load_segmenter(path: Path = WEIGHTS) -> Segmenter:
 
 
 def judge(network: Segmenter, lessons: Lessons) -> float:
-    network.eval()
-    found = predict_masks(network, lessons.photos)
-    network.train()
+    """The mean overlap with the teacher's masks."""
+    learning = network.training
+    found = predict_masks(network.eval(), lessons.photos)
+    network.train(learning)
     return float(np.mean([overlap(a, b / 255) for a, b in zip(found, lessons.masks, strict=True)]))
 
 

@@ -11,6 +11,7 @@ import pytest
 from fmexplore import archive, models
 from fmexplore.archive import pack_run, unpack_run
 from fmexplore.errors import RunBroken, StorageError
+from fmexplore.photo_scores import PhotoFit
 from fmexplore.runs import RunStore
 from fmexplore.settings import MAX_ZIP_MB, Settings
 
@@ -78,6 +79,17 @@ def test_a_run_comes_back_from_its_zip(store, run):
     assert {found.id for found in store.own_runs()} == {run.id, copy.id}
     assert not [path for path in store.folder.iterdir() if path.name.startswith(".")]
     assert pack_run(copy)
+
+
+def test_what_a_run_knows_of_photos_is_in_its_zip(store, run):
+    fit = PhotoFit(temperature=1.7, unsure_above=-0.6, photos=2300, source="people, CC0")
+    run.write_photo_fit(fit)
+    assert unpack_run(store, pack_run(run), "bob").photo_fit == fit
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"temperature": 0}', b"[]", b"\xff"])
+def test_what_makes_no_sense_of_photos_is_refused(store, run, parts, content):
+    refuse(store, zip_of({**parts, "photo.json": content}), "The zip is not a run")
 
 
 def test_a_run_without_weights_has_no_zip(store, tiny):

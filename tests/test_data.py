@@ -293,6 +293,69 @@ def test_every_class_has_its_plural_and_one_group():
     assert sorted(label for group in data.GROUPS.values() for label in group) == list(range(10))
 
 
+# Targets, and extra images.
+
+
+def soft(count: int) -> data.Split:
+    """Bright images, each with a target of its own: more and more of class 3, the rest of class 8."""
+    targets = np.zeros((count, 10), np.float32)
+    targets[:, 3] = np.arange(count) / count
+    targets[:, 8] = 1 - targets[:, 3]
+    return data.Split(np.full((count, 28, 28), 250, np.uint8), targets.argmax(1).astype(np.uint8), targets)
+
+
+def test_labels_mean_targets_of_their_own(drawn):
+    few = drawn.train.take(np.array([3, 15, 0]))
+    assert few.targets is None
+    assert few.known_targets().dtype == np.float32
+    assert few.known_targets().tolist() == np.eye(10)[[3, 5, 0]].tolist()
+
+
+def test_known_targets_are_the_given_ones_and_cannot_be_written():
+    split = soft(8)
+    assert split.known_targets() is split.targets
+    with pytest.raises(ValueError, match="read-only"):
+        split.targets[0] = 0
+
+
+def test_targets_are_taken_with_their_images():
+    split = soft(8)
+    assert np.array_equal(split.take(np.array([5, 1])).targets, split.targets[[5, 1]])
+
+
+def test_joined_splits_follow_each_other_with_the_targets_of_both(drawn):
+    few, extra = drawn.train.take(np.arange(4)), soft(8)
+    for first, second in ((few, extra), (extra, few), (few, few)):
+        joined = first.join(second)
+        assert np.array_equal(joined.images, np.concatenate([first.images, second.images]))
+        assert np.array_equal(joined.labels, np.concatenate([first.labels, second.labels]))
+        wanted = np.concatenate([first.known_targets(), second.known_targets()])
+        assert np.array_equal(joined.targets, wanted)
+        assert joined.targets.dtype == np.float32
+
+
+@pytest.mark.parametrize("validation", ["share", "none", "test"])
+def test_extra_images_are_learnt_from_and_nothing_else(drawn, validation):
+    with_extra = data.DataSet(drawn.train, drawn.test, soft(8))
+    training, held_out = with_extra.divide(validation, 0.1)
+    plain, wanted = drawn.divide(validation, 0.1)
+    assert len(training) == len(plain) + 8
+    assert np.array_equal(training.images[:-8], plain.images)
+    assert np.array_equal(training.images[-8:], soft(8).images)
+    assert np.array_equal(training.known_targets()[-8:], soft(8).targets)
+    assert (held_out is None) == (wanted is None)
+    if held_out is not None:
+        assert np.array_equal(held_out.images, wanted.images)
+        assert held_out.targets is None
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_extra_images_are_in_no_split_that_is_looked_at(drawn, split):
+    with_extra = data.DataSet(drawn.train, drawn.test, soft(8))
+    assert with_extra.locate(split, "share", 0.1)[1].tolist() == drawn.locate(split, "share", 0.1)[1].tolist()
+    assert np.array_equal(with_extra.select(split, "share", 0.1).images, drawn.select(split, "share", 0.1).images)
+
+
 # Fetching: the two sources are the outside world, and replaced.
 
 

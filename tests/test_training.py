@@ -432,3 +432,120 @@ def test_closing_a_run_gives_back_the_threads(drawn, tiny):
 def test_a_table_that_cannot_be_built_is_refused(drawn, tiny):
     with pytest.raises(ConfigError, match="Layer 1"):
         train(Model(layers=(Dense(units=10),)), tiny.training, drawn, ONE_THREAD)
+
+
+# Extra images, soft targets, weights to begin with.
+
+
+SOFT = {2: 0.7, 6: 0.3}
+
+
+def photos(count: int = 200) -> Split:
+    """Images unlike the drawn ones, with a target that no label says."""
+    images = np.random.default_rng(5).integers(0, 60, (count, 28, 28)).astype(np.uint8)
+    images[:, :, :14] = 240
+    targets = np.zeros((count, 10), np.float32)
+    for label, share in SOFT.items():
+        targets[:, label] = share
+    return Split(images, targets.argmax(1).astype(np.uint8), targets)
+
+
+def chances(run, images: Split) -> np.ndarray:
+    return predict(run.state.judged, images).probabilities
+
+
+def test_extra_images_teach_their_soft_targets_beside_the_labels(drawn, tiny):
+    config = tiny.training.replace(epochs=8)
+    run = train(PLAIN, config, DataSet(drawn.train, drawn.test, photos()), ONE_THREAD)
+    *_, end = run
+    assert chances(run, photos())[:, [2, 6]].mean(0) == pytest.approx([0.7, 0.3], abs=0.05)
+    assert end.test_accuracy > 0.95
+    plain = train(PLAIN, config, drawn, ONE_THREAD)
+    story(plain)
+    assert chances(plain, photos())[:, [2, 6]].mean(0) != pytest.approx([0.7, 0.3], abs=0.2)
+
+
+def test_extra_images_make_epochs_longer_and_are_not_validated_on(drawn, tiny):
+    config = tiny.training.replace(batch_size=64, epochs=1)
+    images = few(drawn)
+    plain = train(PLAIN, config, images, ONE_THREAD)
+    more = train(PLAIN, config, DataSet(images.train, images.test, photos()), ONE_THREAD)
+    assert (plain.steps_per_epoch, more.steps_per_epoch) == (4, 7)
+    assert np.array_equal(plain.validation.images, more.validation.images)
+
+
+def test_targets_that_say_what_the_labels_say_teach_the_same(drawn, tiny):
+    """Also with mixing and smoothing."""
+    changes = {"augmentation": Augmentation(mixup=1, cutmix=0.5), "label_smoothing": 0.1, "epochs": 1}
+    config, parts = tiny.training.replace(**changes), few(drawn)
+    spoken = DataSet(Split(parts.train.images, parts.train.labels, parts.train.known_targets()), parts.test)
+    runs = [train(PLAIN, config, images, ONE_THREAD) for images in (parts, spoken)]
+    stories = [story(run) for run in runs]
+    for (name, one), other in zip(weights_of(runs[0]).items(), weights_of(runs[1]).values(), strict=True):
+        assert torch.allclose(one, other, atol=1e-5), name
+    assert [each.get("train_accuracy") for each in stories[0]] == [each.get("train_accuracy") for each in stories[1]]
+
+
+@pytest.mark.parametrize(
+    ("target", "said", "right"),
+    [
+        ({2: 0.7, 6: 0.3}, 2, 1.0),
+        ({2: 0.7, 6: 0.3}, 6, 0.0),
+        ({2: 0.5, 6: 0.5}, 2, 1.0),  # both are as likely as any other
+        ({2: 0.5, 6: 0.5}, 6, 1.0),
+        ({2: 0.5, 6: 0.5}, 3, 0.0),
+        (dict.fromkeys(range(10), 0.1), 4, 1.0),  # none of the ten: nothing is wrong
+    ],
+    ids=str,
+)
+def test_what_is_as_likely_as_any_other_counts_as_right(tiny, target, said, right):
+    values = np.zeros((64, 10), np.float32)
+    for label, share in target.items():
+        values[:, label] = share
+    split = Split(np.zeros((64, 28, 28), np.uint8), np.full(64, 2, np.uint8), values)
+    begin = training.build(PLAIN, 0).state_dict()
+    begin = {name: torch.zeros_like(value) for name, value in begin.items()}
+    bias = next(name for name, value in begin.items() if value.shape == (10,))
+    begin[bias][said] = 100
+    config = tiny.training.replace(epochs=1, batch_size=64, validation="none", learning_rate=1e-6)
+    run = train(PLAIN, config, DataSet(split, split.take(np.arange(4))), ONE_THREAD, begin=begin)
+    [report, *_] = [each for each in run if each.kind == "report"]
+    assert report.train_accuracy == right
+
+
+def test_a_run_begins_with_the_weights_that_it_is_given(drawn, tiny):
+    parent = train(SMALL, tiny.training.replace(weight_average=0.9), few(drawn), ONE_THREAD)
+    story(parent)
+    begin = {name: value.clone() for name, value in parent.state.result().items()}
+    config = tiny.training.replace(seed=5, weight_average=0.9)
+    run = train(SMALL, config, few(drawn), ONE_THREAD, begin=begin)
+    for network in (run.state.network, run.state.averaged):
+        for name, value in network.state_dict().items():
+            assert torch.equal(value, begin[name]), name
+    next(run)
+    assert any(not torch.equal(value, begin[name]) for name, value in weights_of(run).items())
+
+
+def test_the_weights_to_begin_with_are_not_changed(drawn, tiny):
+    begin = training.build(SMALL, 9).state_dict()
+    before = {name: value.clone() for name, value in begin.items()}
+    story(train(SMALL, tiny.training, few(drawn), ONE_THREAD, begin=begin))
+    assert all(torch.equal(value, before[name]) for name, value in begin.items())
+
+
+def test_a_run_that_goes_on_does_not_begin_again(drawn, tiny):
+    config, images = tiny.training, few(drawn)
+    begin = training.build(SMALL, 9).state_dict()
+    run = train(SMALL, config, images, ONE_THREAD, begin=begin)
+    for _ in range(4):
+        next(run)
+    saved = through_files(run.state)
+    rest = story(run)
+    again = train(SMALL, config, images, ONE_THREAD, resume=saved, begin=begin)
+    assert story(again) == rest
+    assert digest(again) == digest(run)
+
+
+def test_weights_of_another_network_are_not_begun_with(drawn, tiny):
+    with pytest.raises(RuntimeError, match=r"size mismatch|Missing key"):
+        train(SMALL, tiny.training, few(drawn), ONE_THREAD, begin=training.build(PLAIN, 0).state_dict())
