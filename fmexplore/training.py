@@ -5,13 +5,11 @@ All randomness follows from (seed, epoch) or (seed, step), so a resumed run need
 
 from __future__ import annotations
 
-import copy
-import hashlib
 import math
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from copy import deepcopy
 from typing import Literal
 
 import numpy as np
@@ -25,68 +23,15 @@ from fmexplore.data import DataSet, Split
 from fmexplore.errors import TrainingDiverged
 from fmexplore.evaluation import Predictions, predict, predict_batches
 from fmexplore.models import Model, flops, summarize
-from fmexplore.networks import Network, build, to_input
+from fmexplore.networks import build, to_input
 from fmexplore.optimizers import Optimizer, rate_factor
 from fmexplore.progress import Progress, Snapshot
+from fmexplore.train_state import TrainState, copy_weights, digest
 
 FEATURE_IMAGES = 2000  # of the validation images, at each snapshot
 PROBE_IMAGES, PROBE_EVERY = 256, 2560  # validation within an epoch, for about 3 % of the time
 REPORT_FLOPS = 15e9  # half a second of a slow laptop: at least two reports a second
 REPORT_IMAGES = 2500  # at most, between two reports
-
-
-@dataclass
-class TrainState:
-    """All that a run needs to go on: weights, optimiser, counters. Live while `train` runs; save it between steps."""
-
-    network: Network
-    optimizer: Optimizer
-    averaged: Network | None = None  # the network with the average of its weights so far
-    scalars: dict = field(default_factory=dict)
-    best: dict[str, Tensor] = field(default_factory=dict)  # weights, with early stopping
-    good: dict[str, Tensor] = field(default_factory=dict)  # the last finite ones
-
-    @property
-    def judged(self) -> Network:
-        """The network that is evaluated and kept."""
-        return self.averaged or self.network
-
-    def average(self, share: float) -> None:
-        """Move the averaged weights, which keep `share` of themselves, towards those of now."""
-        assert self.averaged is not None
-        count = self.scalars["step"] + 1
-        share = min(share, count / (count + 9))  # the first weights are soon forgotten
-        for mean, now in zip(self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True):
-            mean.lerp_(now, 1 - share) if mean.is_floating_point() else mean.copy_(now)
-
-    def result(self) -> dict[str, Tensor]:
-        """The weights to keep if the run ended now: the best with early stopping, else the last finite ones."""
-        weights = self.judged.state_dict()
-        return self.best or (weights if _finite(weights) else self.good)
-
-    def save(self) -> tuple[dict[str, Tensor], dict]:
-        """Tensors by name and scalars for JSON."""
-        tensors = {f"weights.{k}": v for k, v in self.network.state_dict().items()}
-        tensors |= {f"optimizer.{k}": v for k, v in self.optimizer.tensors().items()}
-        tensors |= {f"best.{k}": v for k, v in self.best.items()}
-        if self.averaged:
-            tensors |= {f"average.{k}": v for k, v in self.averaged.state_dict().items()}
-        if not _finite(self.network.state_dict()):  # it is about to be noticed
-            tensors |= {f"good.{k}": v for k, v in self.good.items()}
-        return tensors, copy.deepcopy(self.scalars)
-
-    def load(self, tensors: dict[str, Tensor], scalars: dict) -> None:
-        """Take back what `save` gave."""
-        parts: dict[str, dict[str, Tensor]] = {"weights": {}, "optimizer": {}, "best": {}, "good": {}, "average": {}}
-        for name, value in tensors.items():
-            part, key = name.split(".", 1)
-            parts[part][key] = value
-        self.network.load_state_dict(parts["weights"])
-        self.optimizer.load(parts["optimizer"])
-        self.best, self.good = parts["best"], parts["good"]
-        if self.averaged:
-            self.averaged.load_state_dict(parts["average"])
-        self.scalars = copy.deepcopy(scalars)
 
 
 class train(Iterator[Progress]):
@@ -113,7 +58,7 @@ class train(Iterator[Progress]):
         network = build(model, config.seed).to(self.device)
         if begin:
             network.load_state_dict(begin)
-        averaged = copy.deepcopy(network).requires_grad_(False) if config.weight_average else None
+        averaged = deepcopy(network).requires_grad_(False) if config.weight_average else None
         self.state = TrainState(network, Optimizer(network, config), averaged)
         self.training, self.validation = data.divide(config.validation, config.validation_share)
         self.images, self.wanted = _on(self.device, self.training)
@@ -156,7 +101,7 @@ class train(Iterator[Progress]):
         """Steps, with what is due after each; `scalars["due"]` lets a run saved in between resume at that place."""
         scalars = self.state.scalars
         self._clock = time.perf_counter() - scalars["seconds"]
-        self._keep_good()
+        self.state.keep_good()
         with use_threads(self.execution):
             self.state.network.train()
             while True:
@@ -218,7 +163,7 @@ class train(Iterator[Progress]):
     def _report(self, probe: bool) -> Progress:
         scalars = self.state.scalars
         window, scalars["window"] = scalars["window"], _empty_window()
-        if not (math.isfinite(window["loss"]) and self._keep_good()):
+        if not (math.isfinite(window["loss"]) and self.state.keep_good()):
             self._diverged()
         for key in ("loss", "right", "seen"):
             scalars[key] += window[key]
@@ -266,7 +211,7 @@ class train(Iterator[Progress]):
                 figures["snapshot"] = Snapshot(
                     scalars["step"],
                     scalars["step"] / self.steps_per_epoch,
-                    _digest(self.state.judged),
+                    digest(self.state.judged),
                     _half(predictions.logits),
                     predictions.labels,
                     _half(features),
@@ -293,7 +238,7 @@ class train(Iterator[Progress]):
         value = figures["validation_loss"] if stopping.monitor == "loss" else -figures["validation_accuracy"]
         if value < scalars.get("best_value", math.inf):
             scalars |= {"best_value": value, "best_step": scalars["step"], "waited": 0}
-            self.state.best = _clone(self.state.judged)
+            self.state.best = copy_weights(self.state.judged)
         else:
             scalars["waited"] += 1
             scalars["stopped"] = scalars["waited"] >= stopping.patience
@@ -314,13 +259,6 @@ class train(Iterator[Progress]):
         step = scalars["step"]
         return Progress(kind, step, self.steps, step / self.steps_per_epoch, scalars["seconds"], **figures)
 
-    def _keep_good(self) -> bool:
-        """Copy the weights if they are finite, and say whether they are."""
-        finite = _finite(self.state.network.state_dict())
-        if finite:
-            self.state.good = _clone(self.state.judged)
-        return finite
-
     def _diverged(self) -> None:
         self.state.judged.load_state_dict(self.state.good)
         step = self.state.scalars["step"]
@@ -329,10 +267,6 @@ class train(Iterator[Progress]):
             f"last good weights are kept. The learning rate of {self.config.learning_rate:g} is probably too high: "
             "try a tenth of it."
         )
-
-
-def _finite(weights: dict[str, Tensor]) -> bool:
-    return all(bool(value.isfinite().all()) for value in weights.values())
 
 
 def _empty_window() -> dict:
@@ -362,17 +296,6 @@ def _log_spaced(points: int, steps: int) -> set[int]:
 
 def _mix(*entropy: int) -> int:
     return int(np.random.SeedSequence(entropy).generate_state(1)[0])
-
-
-def _clone(network: Network) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}
-
-
-def _digest(network: Network) -> str:
-    digest = hashlib.sha256()
-    for name, value in sorted(network.state_dict().items()):
-        digest.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _half(values: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ LAYERS = (
     *("foreground", "photos", "scenes", "photo_folder"),
     *("figures", "evaluation", "confusion", "embedding", "features", "projection", "maps", "suspects", "progress"),
     *("photo_scores", "photo_training"),
-    *("segmentation", "networks", "augment", "optimizers", "training", "execution", "interpret"),
+    *("segmentation", "networks", "augment", "optimizers", "train_state", "training", "execution", "interpret"),
     *(
         "status",
         "run",
@@ -113,7 +113,16 @@ def test_only_the_torch_modules_import_torch_when_imported():
         for path in LIBRARY
         if {"torch", "torchvision"} & {each.split(".")[0] for each in imports(read(path), at_import_only=True)}
     }
-    assert importing == {"segmentation", "networks", "augment", "optimizers", "training", "execution", "interpret"}
+    assert importing == {
+        "segmentation",
+        "networks",
+        "augment",
+        "optimizers",
+        "train_state",
+        "training",
+        "execution",
+        "interpret",
+    }
 
 
 @pytest.mark.parametrize("module", WITHOUT_TORCH)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fmexplore import training
+from fmexplore import train_state, training
 from fmexplore.config import Augmentation, EarlyStopping, Execution
 from fmexplore.data import DataSet, Split
 from fmexplore.errors import ConfigError, TrainingDiverged
@@ -48,7 +48,7 @@ def story(run) -> list[dict]:
 
 
 def digest(run) -> str:
-    return training._digest(run.state.network)
+    return train_state.digest(run.state.network)
 
 
 def through_files(state) -> tuple[dict, dict]:

@@ -1,0 +1,91 @@
+"""All that a training needs to go on from where it stands. Knows tensors; no data and no file."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from fmexplore.networks import Network
+from fmexplore.optimizers import Optimizer
+
+
+@dataclass
+class TrainState:
+    """All that a run needs to go on: weights, optimiser, counters. Live while `train` runs; save it between steps."""
+
+    network: Network
+    optimizer: Optimizer
+    averaged: Network | None = None  # the network with the average of its weights so far
+    scalars: dict = field(default_factory=dict)
+    best: dict[str, Tensor] = field(default_factory=dict)  # weights, with early stopping
+    good: dict[str, Tensor] = field(default_factory=dict)  # the last finite ones
+
+    @property
+    def judged(self) -> Network:
+        """The network that is evaluated and kept."""
+        return self.averaged or self.network
+
+    def average(self, share: float) -> None:
+        """Move the averaged weights, which keep `share` of themselves, towards those of now."""
+        assert self.averaged is not None
+        count = self.scalars["step"] + 1
+        share = min(share, count / (count + 9))  # the first weights are soon forgotten
+        for mean, now in zip(self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True):
+            mean.lerp_(now, 1 - share) if mean.is_floating_point() else mean.copy_(now)
+
+    def result(self) -> dict[str, Tensor]:
+        """The weights to keep if the run ended now: the best with early stopping, else the last finite ones."""
+        weights = self.judged.state_dict()
+        return self.best or (weights if are_finite(weights) else self.good)
+
+    def save(self) -> tuple[dict[str, Tensor], dict]:
+        """Tensors by name and scalars for JSON."""
+        tensors = {f"weights.{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {f"optimizer.{k}": v for k, v in self.optimizer.tensors().items()}
+        tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        if self.averaged:
+            tensors |= {f"average.{k}": v for k, v in self.averaged.state_dict().items()}
+        if not are_finite(self.network.state_dict()):  # it is about to be noticed
+            tensors |= {f"good.{k}": v for k, v in self.good.items()}
+        return tensors, copy.deepcopy(self.scalars)
+
+    def load(self, tensors: dict[str, Tensor], scalars: dict) -> None:
+        """Take back what `save` gave."""
+        parts: dict[str, dict[str, Tensor]] = {"weights": {}, "optimizer": {}, "best": {}, "good": {}, "average": {}}
+        for name, value in tensors.items():
+            part, key = name.split(".", 1)
+            parts[part][key] = value
+        self.network.load_state_dict(parts["weights"])
+        self.optimizer.load(parts["optimizer"])
+        self.best, self.good = parts["best"], parts["good"]
+        if self.averaged:
+            self.averaged.load_state_dict(parts["average"])
+        self.scalars = copy.deepcopy(scalars)
+
+    def keep_good(self) -> bool:
+        """Copy the weights if they are finite, and say whether they are."""
+        finite = are_finite(self.network.state_dict())
+        if finite:
+            self.good = copy_weights(self.judged)
+        return finite
+
+
+def are_finite(weights: dict[str, Tensor]) -> bool:
+    """Whether every weight is a number."""
+    return all(bool(value.isfinite().all()) for value in weights.values())
+
+
+def copy_weights(network: Network) -> dict[str, Tensor]:
+    """Its weights by name, as they are now."""
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+
+def digest(network: Network) -> str:
+    """Names its weights: their SHA-256."""
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
