@@ -22,6 +22,7 @@ WORKING_SIDE = 480  # pixels of the longer side, to which photos are reduced
 MAX_MB, MAX_MEGAPIXELS, MIN_SIDE = 20, 50, 28
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif")
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "HEIF")
+OPENED = ("JPEG", "PNG", "WEBP", "HEIF", "GIF", "BMP", "TIFF")  # by Pillow's readers; that of JPEG gives MPO
 CLOSE = 0.05  # "within 5 % of the maximum possible intensity in RGB space" (Xiao et al. 2017, section 2)
 EXIF_ORIENTATION = 0x0112
 TURNS = {
@@ -112,11 +113,11 @@ def open_photo(content: bytes, name: str) -> Image.Image:
     """
     if len(content) > MAX_MB * 1_000_000:
         raise PhotoError(f"{name} has {len(content) / 1e6:.0f} MB: at most {MAX_MB} MB, so make it smaller first.")
-    _learn_heif()
+    _learn_formats()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_MEGAPIXELS is stricter
         try:
-            picture = Image.open(io.BytesIO(content), formats=(*FORMATS, "GIF", "BMP", "TIFF"))
+            picture = Image.open(io.BytesIO(content), formats=[each for each in OPENED if each in Image.OPEN])
         except Image.DecompressionBombError:
             raise PhotoError(
                 f"{name} claims far more than {MAX_MEGAPIXELS} megapixels: make it smaller first."
@@ -229,7 +230,9 @@ def as_alpha(mask: np.ndarray) -> Image.Image:
     return Image.fromarray((mask * 255).round().astype(np.uint8))
 
 
-def _learn_heif() -> None:
+def _learn_formats() -> None:
+    """Pillow refuses to look for a format that it does not know."""
+    Image.init()
     try:
         import pi_heif
     except ImportError:  # iPhones then send JPEG, as the page does not ask for HEIC
