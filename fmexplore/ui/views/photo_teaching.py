@@ -19,7 +19,7 @@ def photo_teaching(run: Run) -> None:
     labelled = [photo for photo in photos.photos().values() if photo.label is not None]
     held_back = labelled[2::3] if len(labelled) >= HOLD_BACK else []
     taught = [photo for photo in labelled if photo not in held_back]
-    st.subheader(f"Teach a copy of {run.title} what your clothes look like", anchor=False)
+    st.subheader(f"Teach a copy of {widgets.plain(run.title)} what your clothes look like", anchor=False)
     left, right = st.columns([60, 40], gap="large")
     with left:
         looked = look_at_all(run)

@@ -97,7 +97,7 @@ def _bring_in() -> None:
         st.session_state.photo_lot += 1
         st.rerun()
     if problems := st.session_state.get("photo_problems"):
-        st.error("\n\n".join(map(widgets.unlinked, map(widgets.plain, problems))))
+        st.error("\n\n".join(map(widgets.plain, problems)))
         st.button("Dismiss", key="dismiss_photos", on_click=lambda: st.session_state.pop("photo_problems", None))
 
 
