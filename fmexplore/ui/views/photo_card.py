@@ -271,11 +271,14 @@ def _correct(photo: Photo) -> None:
         st.button("Start over", on_click=photos.change, args=(photo,), kwargs=start, disabled=not touched)
 
     def changed(event: dict[str, Any]) -> None:
-        if box := event.get("box"):
-            photos.change(photo, crop=_inner(photo.how.crop, box), strokes=())
-        elif points := event.get("points"):
-            stroke = Stroke.parse({"points": points, "radius": radius, "keep": event.get("tool") != "remove"})
-            photos.change(photo, strokes=(*photo.how.strokes, stroke))
+        def draw() -> None:
+            if box := event.get("box"):
+                photos.change(photo, crop=_inner(photo.how.crop, box), strokes=())
+            elif points := event.get("points"):
+                stroke = Stroke.parse({"points": points, "radius": radius, "keep": event.get("tool") != "remove"})
+                photos.change(photo, strokes=(*photo.how.strokes, stroke))
+
+        widgets.act(draw)
 
     left, right = st.columns([40, 60], gap="large")
     with left:
