@@ -145,7 +145,7 @@ class Page:
     def edit_cell(self, column: str, row: int, value: object) -> "Page":
         """Fill in a cell of the only table that can be edited, beside the cells that were."""
         key = self.at.data_editor[0].key
-        state = self.at.session_state[key] if key in self.at.session_state else {}
+        state = self.at.session_state.get(key, {})
         edited = {number: dict(cells) for number, cells in state.get("edited_rows", {}).items()}
         edited.setdefault(row, {})[column] = value
         self.at.session_state[key] = {"edited_rows": edited, "added_rows": [], "deleted_rows": []}
