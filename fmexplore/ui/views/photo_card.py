@@ -56,7 +56,7 @@ def photo_card(photo: Photo, run: Run) -> None:
     st.subheader(sentence(verdicts, 0), anchor=False)
     left, right = st.columns([30, 70], gap="large")
     with left:
-        st.image(photo.picture, caption=widgets.plain(photo.name))
+        st.image(photo.picture, caption=widgets.plain(photo.name), alt=f"Your photo {photo.name}")
         _ask_label(photo)
         st.button("Remove this photo", on_click=photos.remove, args=(photo.id,), type="tertiary")
     with right:
@@ -288,8 +288,9 @@ def _correct(photo: Photo) -> None:
     with right:
         cut_out, image = converted.steps[1].picture, converted.image
         with st.container(horizontal=True, gap="medium"):
-            st.image(cut_out, caption="Foreground", width=220)
-            st.image(np.kron(image, np.ones((8, 8), np.uint8)), caption="28 x 28", width=224)
+            st.image(cut_out, caption="Foreground", width=220, alt="What is left of the photo without its background")
+            large = np.kron(image, np.ones((8, 8), np.uint8))
+            st.image(large, caption="28 x 28", width=224, alt="What the network gets")
         st.caption(converted.steps[1].note)
 
 
