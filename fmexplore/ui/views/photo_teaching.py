@@ -108,9 +108,8 @@ def _compare(run: Run, pupil: Run, parent: Run, taught: list[str], held_back: li
             "It has seen these photos: only photos that it has not seen tell whether it learnt what clothes are."
         )
     if run != pupil:
-        st.page_link(
-            state.PREDICT_PAGE, label=f"Ask {widgets.plain(pupil.title)} from now on", query_params={"run": pupil.id}
-        )
+        name = widgets.plain(pupil.title)
+        st.button(f"Ask {name} from now on", on_click=state.select_run, args=(pupil.id,))
 
 
 def _right(run: Run, chosen: list[Photo]) -> int:

@@ -129,7 +129,7 @@ def _advise(run: Run) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"{widgets.plain(run.title)} has never seen a photo.")
-        st.page_link(state.PREDICT_PAGE, label=f"Ask {better.title}, which has", query_params={"run": better.id})
+        st.button(f"Ask {better.title}, which has", on_click=state.select_run, args=(better.id,))
 
 
 def _choose(here: dict[str, Photo]) -> Photo:
