@@ -171,6 +171,40 @@ def test_other_views_of_the_photo_open(opened, files):
     expect(opened.main.locator(".scatter")).to_have_attribute("data-drawn", "10001")
 
 
+def label(opened, name: str):
+    box = opened.main.get_by_role("combobox", name="It really is")
+    box.fill(name)
+    box.press("Enter")
+    return opened.settle()
+
+
+@pytest.fixture
+def labelled(opened, files):
+    """A trouser and a bag with their labels, about to be taught."""
+    label(bring(opened, *files), "Trouser")
+    opened.main.get_by_role("button", name="Photo 2: Bag.png").click()
+    label(opened.sees("2 of 2").settle(), "Bag")
+    opened.main.get_by_role("radio", name="Teach it").click()
+    expect(opened.button("Teach it these 2 photos")).to_be_enabled()
+    return opened.settle()
+
+
+def test_teaching_can_be_cancelled_and_leaves_no_run(labelled):
+    labelled.press("Teach it these 2 photos").press("Cancel")
+    expect(labelled.button("Cancel")).to_have_count(0)
+    expect(labelled.button("Teach it these 2 photos")).to_be_enabled()
+    assert not labelled.server.runs()
+
+
+def test_a_taught_run_is_compared_and_asked(labelled):
+    labelled.press("Teach it these 2 photos").sees("the 10,000 test images").settle()
+    (pupil,) = labelled.server.runs()
+    assert pupil.status.state == "finished"
+    assert pupil.title.endswith("taught 2 photos")
+    labelled.press(f"Ask {pupil.title} from now on")
+    labelled.at(run=pupil.id).sees(f"Teach a copy of {pupil.title}")
+
+
 def test_photos_are_gone_in_another_tab(opened, tab, files):
     bring(opened, files[0])
     tab().open(PREDICT).sees("What does a network make of your clothes?")

@@ -490,6 +490,18 @@ def test_labels_make_a_score_and_a_matrix(together):
     assert [photo.label for photo in here(together)] == [6, None, photos.OTHER]
 
 
+def test_a_label_can_be_given_on_the_card(opened, sure):
+    page = opened(sure, 2)
+    key = f"photo_label_{here(page)[0].id}"
+    page.set(key, 4)
+    assert [photo.label for photo in here(page)] == [4, None]
+    assert [bar["name"] for bar in page.given("photo_verdict")["bars"] if bar["true"]] == ["Coat"]
+    page.set("photo_view", "all")
+    assert list(page.at.data_editor[0].value["it is"].fillna("")) == ["Coat", ""]
+    page.set("photo_view", "one").set(key, None)
+    assert here(page)[0].label is None
+
+
 def test_a_label_is_marked_on_the_card(together):
     together.edit_cell("it is", 0, "Coat").set("photo_view", "one")
     bars = together.given("photo_verdict")["bars"]
