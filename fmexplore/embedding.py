@@ -87,7 +87,7 @@ def place(numbers: np.ndarray, distances: np.ndarray, coordinates: np.ndarray) -
     Numbers and distances `(q, k)` as `nearest` gives them, over ten neighbours or so; `(q, d) float32`. One that
     lies on a known image is put on it.
     """
-    weights = 1 / np.maximum(distances, 1e-9 * max(float(distances.max(initial=0)), 1e-30))
+    weights = 1 / np.maximum(distances.astype(float), 1e-9 * max(float(distances.max(initial=0)), 1e-30))
     weights /= weights.sum(1, keepdims=True)
     return np.einsum("qk,qkd->qd", weights, coordinates[numbers]).astype(np.float32)
 

@@ -24,6 +24,7 @@ from fmexplore.terminal import resume_run, show_bar, train_here
 
 commands = typer.Typer()
 PHOTO_RUN = "photo"
+WHO_IS_HELD_OUT = "Held out are people, by the column sender, who took at most 3 % of the photos each: add more people."
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Photos with labels.csv, as README describes.")]
 
@@ -73,7 +74,7 @@ def predict(
 def train_segmenter(
     folder: Folder,
     masks: Annotated[Path, typer.Option(help="Folder of the teacher's masks: grey PNGs named as the photos.")],
-    epochs: Annotated[int, typer.Option()] = 40,
+    epochs: Annotated[int, typer.Option(min=1)] = 40,
     seed: Annotated[int, typer.Option()] = 0,
     bf16: Annotated[bool, typer.Option(help="Where the processor has it, twice as fast.")] = True,
     judge: Annotated[Path | None, typer.Option(help="Another such folder: measure the overlap there too.")] = None,
@@ -90,7 +91,13 @@ def train_segmenter(
     from fmexplore.segmentation import Segmenter, teach, write_segmenter
 
     photos = read_folder(folder)
-    lessons, apart = _lessons(photos, masks), hold_out(photos)
+    apart = hold_out(photos)
+    if not apart.any() or (~apart).sum() < segmentation.BATCH:
+        raise PhotoError(
+            f"{folder} leaves {(~apart).sum()} photos to learn from and {apart.sum()} held out: at least "
+            f"{segmentation.BATCH} and one are needed. {WHO_IS_HELD_OUT}"
+        )
+    lessons = _lessons(photos, masks)
     torch.manual_seed(seed)
     network = Segmenter()
     with show_bar("Training the segmenter", as_json) as task:
@@ -139,6 +146,7 @@ def train_photos(
     photos = read_folder(folder)
     apart = hold_out(photos)
     learnt, held_out = ([photo for photo, out in zip(photos, apart, strict=True) if out == side] for side in (0, 1))
+    _require_clothes(held_out, f"held out in {folder}. {WHO_IS_HELD_OUT}")
     arguments: dict[str, Any] = {}
     if resume:
         run = resume_run(store, resume)
@@ -178,6 +186,7 @@ def photo_bench(
     found, photos = RunStore(read_settings()).find(run), read_folder(folder)
     if held_out:
         photos = [photo for photo, out in zip(photos, hold_out(photos), strict=True) if out]
+    _require_clothes(photos, f"held out in {folder}. {WHO_IS_HELD_OUT}" if held_out else f"in {folder}.")
     started = time.monotonic()
     with show_bar("Converting", as_json) as task:
         logits, verdicts = judge_photos(found, photos, how, task.report)
@@ -205,6 +214,11 @@ def _way(name: str) -> Conversion:
     if name not in WAYS:
         raise ConfigError(f"--way is {name!r}: choose one of {', '.join(WAYS)}.")
     return WAYS[name]
+
+
+def _require_clothes(photos: list[LabelledPhoto], where: str) -> None:
+    if not any(photo.known for photo in photos):
+        raise PhotoError(f"No photo of clothes is {where}")
 
 
 def _photo_files(paths: list[Path]) -> Iterator[Path]:

@@ -23,7 +23,7 @@ from fmexplore.settings import PROJECT
 SIDE = 160
 WIDTHS = (24, 40, 72, 104, 128)  # of the maps of 80, 40, 20, 10 and 5
 WEIGHTS = PROJECT / "checkpoints" / "segmenter.safetensors"
-RATE, WARMUP = 2e-3, 0.1
+RATE, WARMUP, BATCH = 2e-3, 0.1, 32
 
 
 class Segmenter(nn.Module):
@@ -81,7 +81,7 @@ def teach(
     held_out: Lessons,
     drawn: np.ndarray,
     epochs: int = 40,
-    batch_size: int = 32,
+    batch_size: int = BATCH,
     seed: int = 0,
     bf16: bool = False,
 ) -> Iterator[Lesson]:

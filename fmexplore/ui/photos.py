@@ -89,9 +89,10 @@ def remove(photo_id: str | None = None) -> None:
     """Forget one, or all."""
     for each in [photo_id] if photo_id else list(photos()):
         photos().pop(each, None)
-    kept: dict = st.session_state.get("known_photos", {})
-    for key in [key for key in kept if key[0] not in photos()]:
-        del kept[key]
+    for name in ("known_photos", "converted_photos"):
+        kept: dict = st.session_state.get(name, {})
+        for key in [key for key in kept if key[0] not in photos()]:
+            del kept[key]
 
 
 def convert(photo: Photo) -> Converted:

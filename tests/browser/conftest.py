@@ -304,3 +304,14 @@ def tab(chromium, server) -> Iterator[Callable[..., Tab]]:
     yield make
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def filmed(chromium, server) -> Iterator[Tab]:
+    """A tab of another Chromium, which lets pages use a camera that shows a test picture."""
+    flags = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    browser = chromium.browser_type.launch(executable_path=find_chromium(), args=[*ARGUMENTS, *flags])
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, permissions=["camera"])
+    context.set_default_timeout(PATIENCE * 1000)
+    yield Tab(context.new_page(), server)
+    browser.close()

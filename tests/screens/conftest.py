@@ -1,6 +1,7 @@
 """The app in AppTest: its pages without a browser, on the drawn data set; no worker and no analyst starts."""
 
 import json
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
-from fmexplore import analyses, models, networks
+from fmexplore import analyses, models, networks, photo_analyses
 from fmexplore.data import PROJECT
 from fmexplore.derived import Derived
 from fmexplore.errors import FMExploreError
@@ -21,6 +22,8 @@ from fmexplore.runs import RunStore
 from fmexplore.settings import read_settings
 from fmexplore.status import write_status
 from fmexplore.ui import cache
+
+ANALYSES = {**analyses.ANALYSES, **photo_analyses.ANALYSES}
 
 
 class Page:
@@ -139,6 +142,15 @@ class Page:
         self.at.session_state[self.at.dataframe[0].key] = {"selection": {"rows": [row], "columns": []}}
         return self.run()
 
+    def edit_cell(self, column: str, row: int, value: object) -> "Page":
+        """Fill in a cell of the only table that can be edited, beside the cells that were."""
+        key = self.at.data_editor[0].key
+        state = self.at.session_state.get(key, {})
+        edited = {number: dict(cells) for number, cells in state.get("edited_rows", {}).items()}
+        edited.setdefault(row, {})[column] = value
+        self.at.session_state[key] = {"edited_rows": edited, "added_rows": [], "deleted_rows": []}
+        return self.run()
+
     @property
     def names(self) -> list[str]:
         """Names in the list of runs."""
@@ -156,15 +168,17 @@ class Answered:
     share, message = 1.0, ""
 
     def __init__(self, answer: object) -> None:
-        self.answer = answer
+        self.answer: Future = Future()
+        if isinstance(answer, FMExploreError):
+            self.answer.set_exception(answer)
+        else:
+            self.answer.set_result(answer)
 
     def wait(self, seconds: float) -> bool:
         return True
 
     def result(self, seconds: float | None = None) -> object:
-        if isinstance(self.answer, FMExploreError):
-            raise self.answer
-        return self.answer
+        return self.answer.result()
 
 
 class Desk:
@@ -176,7 +190,7 @@ class Desk:
     def ask(self, name: str, **arguments: object) -> Answered:
         self.asked.append(name)
         try:
-            return Answered(analyses.ANALYSES[name](analyses.Silent(), **arguments))
+            return Answered(ANALYSES[name](analyses.Silent(), **arguments))
         except FMExploreError as error:
             return Answered(error)
 

@@ -51,12 +51,13 @@ NEAR = 40  # whose error record is told
 
 def photo_card(photo: Photo, run: Run) -> None:
     """Show a photo as a run sees it."""
-    known = photos.look(photo, run)
+    with st.container():
+        known = photos.look(photo, run)
     verdicts = photos.verdict(known, run)
     st.subheader(sentence(verdicts, 0), anchor=False)
     left, right = st.columns([30, 70], gap="large")
     with left:
-        st.image(photo.picture, caption=widgets.plain(photo.name))
+        st.image(photo.picture, caption=widgets.plain(photo.name), alt=f"Your photo {photo.name}")
         _ask_label(photo)
         st.button("Remove this photo", on_click=photos.remove, args=(photo.id,), type="tertiary")
     with right:
@@ -108,7 +109,9 @@ def _verdict(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
     text = f"{here + 1} of {len(ids)}" if len(ids) > 1 else ""
     way = Way("", text, near["previous"] is not None, near["next"] is not None)
     label = None if photo.label == OTHER else photo.label
-    card(known.image, label, "photo_verdict", go, verdicts.probabilities[0], way, others=_others(photo, run, label))
+    with st.container():
+        others = _others(photo, run, label)
+    card(known.image, label, "photo_verdict", go, verdicts.probabilities[0], way, others=others)
 
 
 def _others(photo: Photo, run: Run, label: int | None) -> list[Chip]:
@@ -132,8 +135,8 @@ def _others(photo: Photo, run: Run, label: int | None) -> list[Chip]:
 
 def _steps(photo: Photo, run: Run) -> None:
     """Every step with what the network would say there, and a switch."""
-    converted = photos.convert(photo)
-    stages, turns = _stages(converted, photo.how, run)
+    with st.container():
+        stages, turns = _stages(photos.convert(photo), photo.how, run)
     st.markdown(f"**{turns}**")
     steps(stages, "photo_steps", lambda name: _press(photo, name))
     _choose_way(photo)
@@ -254,7 +257,8 @@ def _record(labels: np.ndarray, predicted: np.ndarray, said: int) -> str:
 
 def _correct(photo: Photo) -> None:
     """Brush and box; what they do is seen at once."""
-    converted = photos.convert(photo)
+    with st.container():
+        converted = photos.convert(photo)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         tools: dict[Tool, str] = {"add": "This belongs to it", "remove": "This does not", "box": "Cut to a box"}
         tool: Tool = st.segmented_control(
@@ -271,11 +275,14 @@ def _correct(photo: Photo) -> None:
         st.button("Start over", on_click=photos.change, args=(photo,), kwargs=start, disabled=not touched)
 
     def changed(event: dict[str, Any]) -> None:
-        if box := event.get("box"):
-            photos.change(photo, crop=_inner(photo.how.crop, box), strokes=())
-        elif points := event.get("points"):
-            stroke = Stroke.parse({"points": points, "radius": radius, "keep": event.get("tool") != "remove"})
-            photos.change(photo, strokes=(*photo.how.strokes, stroke))
+        def draw() -> None:
+            if box := event.get("box"):
+                photos.change(photo, crop=_inner(photo.how.crop, box), strokes=())
+            elif points := event.get("points"):
+                stroke = Stroke.parse({"points": points, "radius": radius, "keep": event.get("tool") != "remove"})
+                photos.change(photo, strokes=(*photo.how.strokes, stroke))
+
+        widgets.act(draw)
 
     left, right = st.columns([40, 60], gap="large")
     with left:
@@ -285,8 +292,9 @@ def _correct(photo: Photo) -> None:
     with right:
         cut_out, image = converted.steps[1].picture, converted.image
         with st.container(horizontal=True, gap="medium"):
-            st.image(cut_out, caption="Foreground", width=220)
-            st.image(np.kron(image, np.ones((8, 8), np.uint8)), caption="28 x 28", width=224)
+            st.image(cut_out, caption="Foreground", width=220, alt="What is left of the photo without its background")
+            large = np.kron(image, np.ones((8, 8), np.uint8))
+            st.image(large, caption="28 x 28", width=224, alt="What the network gets")
         st.caption(converted.steps[1].note)
 
 

@@ -35,8 +35,10 @@ def look_at_all(run: Run) -> list[Known]:
     """What a run says of every photo, with a bar."""
     here = list(photos.photos().values())
     bar, looked = st.empty(), []
+    asked = st.container()
     for number, photo in enumerate(here):
-        looked.append(photos.look(photo, run))
+        with asked:
+            looked.append(photos.look(photo, run))
         if len(here) > 3:
             bar.progress((number + 1) / len(here), f"Looking at photo {number + 1} of {len(here)}")
     bar.empty()

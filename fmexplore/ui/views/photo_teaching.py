@@ -19,7 +19,7 @@ def photo_teaching(run: Run) -> None:
     labelled = [photo for photo in photos.photos().values() if photo.label is not None]
     held_back = labelled[2::3] if len(labelled) >= HOLD_BACK else []
     taught = [photo for photo in labelled if photo not in held_back]
-    st.subheader(f"Teach a copy of {run.title} what your clothes look like", anchor=False)
+    st.subheader(f"Teach a copy of {widgets.plain(run.title)} what your clothes look like", anchor=False)
     left, right = st.columns([60, 40], gap="large")
     with left:
         looked = look_at_all(run)
@@ -34,7 +34,7 @@ def photo_teaching(run: Run) -> None:
         )  # fmt: skip
         question: Question | None = st.session_state.get("teaching")
         st.button(
-            f"Teach it these {len(taught)} photos", type="primary", on_click=_start, args=(run, taught),
+            f"Teach it these {len(taught)} photos", type="primary", on_click=_start, args=(run, taught, held_back),
             disabled=len(taught) < FEWEST or question is not None or not state.owner(),
         )  # fmt: skip
         if len(labelled) < FEWEST:
@@ -43,10 +43,10 @@ def photo_teaching(run: Run) -> None:
             st.fragment(_watch, run_every=0.5)(question)
         elif pupil := _pupil():
             with widgets.boundary():
-                _compare(run, pupil, taught, held_back)
+                _compare(run, pupil, *st.session_state.lesson)
 
 
-def _start(run: Run, taught: list[Photo]) -> None:
+def _start(run: Run, taught: list[Photo], held_back: list[Photo]) -> None:
     try:
         cache.queue().require_room(state.owner())
     except FMExploreError as error:
@@ -54,6 +54,7 @@ def _start(run: Run, taught: list[Photo]) -> None:
         return
     targets = np.array([np.eye(10)[photo.label] if photo.label != OTHER else np.full(10, 0.1) for photo in taught])
     st.session_state.pop("pupil", None)
+    st.session_state.lesson = run, [photo.id for photo in taught], [photo.id for photo in held_back]
     st.session_state.teaching = cache.analyst().ask(
         "teach",
         run=run,
@@ -90,24 +91,25 @@ def _pupil() -> Run | None:
         return None
 
 
-def _compare(run: Run, pupil: Run, taught: list[Photo], held_back: list[Photo]) -> None:
-    """Before and after: on the photos that it saw, on those held back, on the test images."""
+def _compare(run: Run, pupil: Run, parent: Run, taught: list[str], held_back: list[str]) -> None:
+    """Before and after: on the photos that it saw, on those held back, on the test images; `run` is the shown one."""
     rows = {"photos that it was taught": taught, "photos held back": held_back}
     lines = ["| right | before | after |", "|---|---|---|"]
-    for name, chosen in rows.items():
+    for name, ids in rows.items():
+        chosen = [photo for photo in photos.photos().values() if photo.id in ids and photo.label is not None]
         if chosen:
-            before, after = (f"{_right(each, chosen)} of {len(chosen)}" for each in (run, pupil))
+            before, after = (f"{_right(each, chosen)} of {len(chosen)}" for each in (parent, pupil))
             lines.append(f"| {name} | {before} | {after} |")
-    tests = (widgets.percent(each.status.result.test_accuracy, 2) for each in (run, pupil))
+    tests = (widgets.percent(each.status.result.test_accuracy, 2) for each in (parent, pupil))
     lines.append(f"| the 10,000 test images | {' | '.join(tests)} |")
     st.markdown("\n".join(lines))
     if not held_back:
         st.caption(
             "It has seen these photos: only photos that it has not seen tell whether it learnt what clothes are."
         )
-    st.page_link(
-        state.PREDICT_PAGE, label=f"Ask {widgets.plain(pupil.title)} from now on", query_params={"run": pupil.id}
-    )
+    if run != pupil:
+        name = widgets.plain(pupil.title)
+        st.button(f"Ask {name} from now on", on_click=state.select_run, args=(pupil.id,))
 
 
 def _right(run: Run, chosen: list[Photo]) -> int:

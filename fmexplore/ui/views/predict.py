@@ -97,7 +97,7 @@ def _bring_in() -> None:
         st.session_state.photo_lot += 1
         st.rerun()
     if problems := st.session_state.get("photo_problems"):
-        st.error("\n\n".join(map(widgets.unlinked, map(widgets.plain, problems))))
+        st.error("\n\n".join(map(widgets.plain, problems)))
         st.button("Dismiss", key="dismiss_photos", on_click=lambda: st.session_state.pop("photo_problems", None))
 
 
@@ -129,7 +129,7 @@ def _advise(run: Run) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"{widgets.plain(run.title)} has never seen a photo.")
-        st.page_link(state.PREDICT_PAGE, label=f"Ask {better.title}, which has", query_params={"run": better.id})
+        st.button(f"Ask {better.title}, which has", on_click=state.select_run, args=(better.id,))
 
 
 def _choose(here: dict[str, Photo]) -> Photo:
