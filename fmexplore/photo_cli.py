@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -147,21 +147,20 @@ def train_photos(
     apart = hold_out(photos)
     learnt, held_out = ([photo for photo, out in zip(photos, apart, strict=True) if out == side] for side in (0, 1))
     _require_clothes(held_out, f"held out in {folder}. {WHO_IS_HELD_OUT}")
-    arguments: dict[str, Any] = {}
     if resume:
         run = resume_run(store, resume)
     else:
         parent = store.find(begin)
         changes = [f"seed={seed}"] + ([f"epochs={epochs}"] if epochs else []) + (set_ or [])
         config = RunConfig(preset="photo", model=parent.config.model, training=change_settings(TRAINING, changes))
-        arguments["begin"] = parent.read_weights()
         run = store.create(config, state="running", task="train-photos", **own_process())
+        run.write_weights(parent.read_weights())  # where it begins, also when it is resumed before it was ever saved
     with show_bar("Cutting the clothes out", as_json) as task:
         garments = cut_out_all(learnt, find, task.report)
     with show_bar("Varying them", as_json) as task:
         targets = np.stack([photo.target(LENIENT) for photo in learnt])
         extra = vary_all(garments, targets, times, seed, task.report)
-    train_here(run, as_json, "train-photos FOLDER", extra=extra, **arguments)
+    train_here(run, as_json, "train-photos FOLDER", extra=extra, begin=run.read_weights())
     logits, _ = judge_photos(run, held_out)
     run.write_photo_fit(fit_photos(logits, held_out, len(learnt), source))
     print(json.dumps({"run": run.id, **vars(score(held_out, judge(logits, run.photo_fit)))}))

@@ -66,6 +66,8 @@ def _start(run: Run, taught: list[Photo], held_back: list[Photo]) -> None:
 
 
 def _watch(question: Question) -> None:
+    if st.session_state.get("teaching") is not question:  # it was cancelled
+        st.rerun()
     if not question.answer.done():
         st.progress(question.share, question.message or "Waiting for its turn")
         st.button("Cancel", on_click=_cancel, args=(question,))
