@@ -221,7 +221,13 @@ def evaluate(
 
 
 @app.command()
-def ship(run: RunName, name: Annotated[str, typer.Argument(help="Its plain name in checkpoints/.")]) -> None:
+def ship(
+    run: RunName,
+    name: Annotated[str, typer.Argument(help="Its plain name in checkpoints/.")],
+    small: Annotated[
+        bool, typer.Option("--small", help="Leave out what can be computed again in half a minute.")
+    ] = False,
+) -> None:
     """Copy a finished run to checkpoints/, with all that its pages show but not the features of its snapshots.
 
     Its weights become float16 where the test accuracy stays the same.
@@ -230,7 +236,7 @@ def ship(run: RunName, name: Annotated[str, typer.Argument(help="Its plain name 
 
     prepare_process()
     store = RunStore(read_settings())
-    path = ship_run(store, store.find(run), name)
+    path = ship_run(store, store.find(run), name, small)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     print(f"Shipped as {path} ({size / 1e6:.1f} MB).")
 

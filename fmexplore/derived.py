@@ -125,7 +125,7 @@ class Derived(Kept):
         logits = (self.read(_name(split)) or {}).get("logits")
         if found is None or logits is None or logits.shape != (len(found[1]), 10):
             return None
-        return Predictions(logits, data.part(found[0]).labels[found[1]])
+        return Predictions(logits.astype(np.float32), data.part(found[0]).labels[found[1]])
 
     def write_predictions(self, split: str, predictions: Predictions, weights: str = "") -> None:
         """Keep them for `read_predictions`. Raises StorageError."""

@@ -135,6 +135,11 @@ class NeighbourIndex:
         """What `to_arrays` gave. Raises KeyError for other arrays."""
         return cls(Axes(**{field.name: arrays[field.name] for field in fields(Axes)}), arrays["train"], arrays["test"])
 
+    def shorten(self, dimensions: int) -> "NeighbourIndex":
+        """The same on its first axes only."""
+        axes = Axes(self.axes.mean, self.axes.components[:dimensions], self.axes.low[:dimensions], self.axes.step)
+        return NeighbourIndex(axes, self.train[:, :dimensions], self.test[:, :dimensions])
+
     def to_arrays(self) -> dict[str, np.ndarray]:
         axes = {field.name: getattr(self.axes, field.name) for field in fields(Axes)}
         return {**axes, "train": self.train, "test": self.test}

@@ -5,6 +5,7 @@ Logits of a photo are made calibrated probabilities, and a score of how little i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -16,6 +17,7 @@ from fmexplore.schema import Schema
 
 SHOES = frozenset(GROUPS["shoes"])
 COVERAGE = 0.95  # of the photos of clothes get an answer; the others are called unsure
+TEMPERATURES = (0.1, 10.0)
 FEWEST = 30  # photos that a group needs to count in the mean of the groups
 
 
@@ -43,9 +45,7 @@ def judge(logits: np.ndarray, fit: PhotoFit) -> Verdicts:
     The score is how flat the logits are, minus their standard deviation, where the run has learnt to leave them flat
     (outlier exposure, Hendrycks et al. 2019); else what is missing to full confidence.
     """
-    scaled = logits.astype(float) / fit.temperature
-    total = np.logaddexp.reduce(scaled, axis=1)
-    probabilities = np.exp(scaled - total[:, None])
+    probabilities = _softmax(logits.astype(float) / fit.temperature)
     if fit.unsure_above is None:
         score = 1 - probabilities.max(1)
         return Verdicts(probabilities, score, score > 0.5)
@@ -54,19 +54,27 @@ def judge(logits: np.ndarray, fit: PhotoFit) -> Verdicts:
 
 
 def fit_temperature(logits: np.ndarray, photos: Sequence[LabelledPhoto]) -> float:
-    """The temperature with the least negative log-likelihood of the right labels, those of the shoes taken together."""
-    from scipy.optimize import minimize_scalar
+    """The temperature at which the mean confidence is the share that is right (Clarté et al. 2023).
 
-    known = np.array([photo.known for photo in photos])
-    right = np.array([[label in counted(photo) for label in range(10)] for photo in photos])[known]
+    The least negative log-likelihood, as is more usual, is led astray by photos whose label can be argued about: they
+    are wrong with great confidence, and make all others look less sure than they should.
+    """
+    from scipy.optimize import brentq
+
+    known = [number for number, photo in enumerate(photos) if photo.known]
     scaled = logits[known].astype(float)
+    right = np.mean([scaled[place].argmax() in counted(photos[number]) for place, number in enumerate(known)])
 
-    def loss(log_temperature: float) -> float:
-        values = scaled / np.exp(log_temperature)
-        chosen = np.logaddexp.reduce(np.where(right, values, -np.inf), axis=1)
-        return float(np.mean(np.logaddexp.reduce(values, axis=1) - chosen))
+    def excess(temperature: float) -> float:
+        return float(_softmax(scaled / temperature).max(1).mean() - right)
 
-    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+    coldest, hottest = TEMPERATURES
+    if excess(coldest) <= 0:  # all are right
+        return coldest
+    if excess(hottest) >= 0:  # hardly any is
+        return hottest
+    root: Any = brentq(excess, coldest, hottest)
+    return float(root)
 
 
 def fit_photos(logits: np.ndarray, photos: Sequence[LabelledPhoto], learnt: int, source: str) -> PhotoFit:
@@ -132,6 +140,10 @@ def score(photos: Sequence[LabelledPhoto], verdicts: Verdicts) -> Score:
 def group(photo: LabelledPhoto) -> str:
     """The class of a photo of clothes, all shoes being one."""
     return "Shoes" if photo.labels & SHOES else CLASS_NAMES[min(photo.labels)]
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    return np.exp(logits - np.logaddexp.reduce(logits, axis=1)[:, None])
 
 
 def _auroc(values: np.ndarray, positive: np.ndarray) -> float | None:

@@ -17,6 +17,7 @@ from fmexplore import models
 from fmexplore.config import RunConfig
 from fmexplore.derived import FOLDER as DERIVED
 from fmexplore.derived import Derived
+from fmexplore.embedding import NeighbourIndex
 from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken, RunNotFound, StorageError
 from fmexplore.run import PHOTO_FILE, Run, unpack
 from fmexplore.settings import SHIPPED, Settings
@@ -26,6 +27,8 @@ from fmexplore.storage import storage_error, write_bytes, write_json
 TRASH_SECONDS = 24 * 3600  # how long a deletion can be undone
 SHIPPED_FILES = ("config.json", "metrics.jsonl", "model.safetensors", PHOTO_FILE)
 _NOT_SHIPPED = r"(features|map)-(?!last-test)"  # derived files, of which there can be many
+_NOT_SMALL = r"features|course|predictions-train"
+_SMALL_DIMENSIONS = 32  # of the index
 
 
 class RunStore:
@@ -148,11 +151,12 @@ class RunStore:
             if path.stat().st_mtime <= time.time() - older_than:
                 shutil.rmtree(path, ignore_errors=True)
 
-    def ship(self, run: Run, name: str) -> Path:
+    def ship(self, run: Run, name: str, small: bool = False) -> Path:
         """Copy a finished run to the shipped ones, its snapshots with predictions but without features.
 
-        What its pages show is taken along: predictions, index, projections. Raises RunBroken when it is not finished
-        or damaged, ConfigError for a name that is no plain word.
+        What its pages show is taken along: predictions, index, projections; of a `small` one only what is quick to
+        load or needed for photos, and every third snapshot. Raises RunBroken when it is not finished or damaged,
+        ConfigError for a name that is no plain word.
         """
         status = run.status
         if status.state != "finished":
@@ -164,13 +168,13 @@ class RunStore:
         content = {
             target.path / file.name: file.read_bytes() for file in run.path.iterdir() if file.name in SHIPPED_FILES
         }
-        for step in run.snapshot_steps():
+        for step in run.snapshot_steps()[:: -3 if small else 1]:
             arrays, metadata = run.read_snapshot(step)
             arrays.pop("features", None)
             content[target.snapshot_path(step)] = pack(arrays, metadata)
         for path in Derived(run, self.settings).paths():
-            if not re.match(_NOT_SHIPPED, path.stem):
-                content[target.path / DERIVED / path.name] = _halved(path)
+            if not re.match(f"{_NOT_SHIPPED}|{_NOT_SMALL}" if small else _NOT_SHIPPED, path.stem):
+                content[target.path / DERIVED / path.name] = _reduced(path, small)
         shutil.rmtree(target.path, ignore_errors=True)  # not before: it may be the same run
         for path, raw in content.items():
             write_bytes(path, raw)
@@ -186,11 +190,13 @@ class RunStore:
         return (run for run in self.own_runs() if self._may_change(run, owner))
 
 
-def _halved(path: Path) -> bytes:
-    """A derived file with its coordinates as float16: a thousandth of a map's width is less than a pixel."""
+def _reduced(path: Path, small: bool) -> bytes:
+    """A derived file with its coordinates and logits as float16: a thousandth of a map's width is less than a pixel."""
     arrays, metadata = unpack(path)
-    halves = {name: value.astype(np.float16) for name, value in arrays.items() if name == "coordinates"}
-    return pack({**arrays, **halves}, metadata) if halves else path.read_bytes()
+    if small and path.stem == "index":
+        arrays = NeighbourIndex.from_arrays(arrays).shorten(_SMALL_DIMENSIONS).to_arrays()
+    halves = {name: value.astype(np.float16) for name, value in arrays.items() if name in ("coordinates", "logits")}
+    return pack({name: np.ascontiguousarray(value) for name, value in (arrays | halves).items()}, metadata)
 
 
 def _run_folders(folder: Path) -> list[Path]:

@@ -20,7 +20,7 @@ from fmexplore.runs import RunStore
 from fmexplore.settings import read_settings
 
 
-def ship_run(store: RunStore, run: Run, name: str) -> Path:
+def ship_run(store: RunStore, run: Run, name: str, small: bool = False) -> Path:
     """Copy a finished run to the shipped ones under a plain name, and say where to.
 
     Its weights become float16 where the test accuracy stays the same. Raises as `RunStore.ship` does.
@@ -30,7 +30,7 @@ def ship_run(store: RunStore, run: Run, name: str) -> Path:
         if run.status.state == "finished":
             run = _halve(run, Path(folder), images)
             _compute_all(run, images)
-        return store.ship(run, name)
+        return store.ship(run, name, small)
 
 
 def keep_predictions(run: Run, split: str, images: DataSet) -> Predictions:

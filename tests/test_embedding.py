@@ -104,6 +104,14 @@ def test_a_feature_that_never_changes_plays_no_part():
     assert found == pytest.approx(wanted.nearest(wanted.train[7], np.arange(400), 20)[1], abs=2 * error(index.axes))
 
 
+def test_a_shortened_index_is_the_one_of_its_first_axes():
+    features = draw(400, 6)
+    short, wanted = make_index(features).shorten(2), make_index(features)
+    assert short.train.shape == (400, 2)
+    assert (short.axes.encode(features) == wanted.axes.encode(features)[:, :2]).all()
+    assert (short.train == wanted.train[:, :2]).all()
+
+
 # Neighbours.
 
 

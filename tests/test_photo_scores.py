@@ -104,9 +104,9 @@ def test_which_shoe_it_is_plays_no_part_in_the_temperature():
     logits, photos = sampled(300, 1.5)
     shoe = np.full((200, 10), -9.0)
     shoe[:, [5, 7, 9]] = 4, 5, 3  # surely shoes, but which
-    for label in (5, 7, 9):
-        found = fit_temperature(np.concatenate([logits, shoe]), photos + [photo(label)] * 200)
-        assert found == pytest.approx(fit_temperature(logits, photos), rel=0.02)
+    with_shoes = np.concatenate([logits, shoe])
+    found = [fit_temperature(with_shoes, photos + [photo(label)] * 200) for label in (5, 7, 9)]
+    assert found[0] == pytest.approx(found[1]) == pytest.approx(found[2])
 
 
 def test_95_percent_of_the_clothes_get_an_answer():
@@ -265,3 +265,20 @@ def test_a_damaged_file_is_named(run, text):
 def test_values_that_make_no_sense_are_refused(change):
     with pytest.raises(ConfigError, match=next(iter(change))):
         FIT.replace(**change)
+
+
+def test_photos_with_wrong_labels_do_not_make_all_others_look_unsure():
+    logits, photos = sampled(4000, 1.0)
+    sure = np.full((200, 10), -9.0)
+    sure[:, 3] = 9
+    found = fit_temperature(np.concatenate([logits, sure]), photos + [photo(2)] * 200)
+    verdicts = judge(np.concatenate([logits, sure]), PhotoFit(temperature=found))
+    assert verdicts.probabilities.max(1).mean() == pytest.approx(
+        np.mean([int(said) in each.labels for said, each in zip(np.argmax(logits, 1), photos)]) * 4000 / 4200, abs=1e-3
+    )
+    assert found < 1.6  # the likeliest would be above 2
+
+
+def test_a_run_that_is_always_right_is_not_made_infinitely_sure():
+    logits = np.eye(10, dtype=np.float32)
+    assert fit_temperature(logits, [photo(label) for label in range(10)]) == 0.1

@@ -10,8 +10,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from fmexplore import models
+from fmexplore.derived import Derived
+from fmexplore.embedding import Axes, NeighbourIndex
 from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken, RunNotFound, StorageError
-from fmexplore.run import MetricsReader
+from fmexplore.run import MetricsReader, unpack
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
 from fmexplore.status import Status, own_process, write_status
@@ -415,6 +417,25 @@ def test_shipping_drops_features_and_keeps_the_rest(store, run):
     assert sorted(arrays) == ["labels", "logits"]
     assert metadata == {"epoch": "0.5", "digest": "abc"}
     assert "features" in run.read_snapshot(7)[0]
+
+
+def test_a_small_one_leaves_out_what_can_soon_be_computed_again(store, run):
+    for step in (8, 9, 10):
+        run.write_snapshot(snapshot(step))
+    derived, points = Derived(run, store.settings), np.random.default_rng(0).normal(size=(300, 64))
+    axes = Axes.fit(points)
+    derived.write("index", NeighbourIndex(axes, axes.encode(points[:200]), axes.encode(points[200:])).to_arrays())
+    for name in ("predictions-train", "predictions-test", "features-last-test", "course-x", "map-last-test-x"):
+        derived.write(name, {"coordinates": points, "logits": points.astype(np.float32)})
+    path = store.ship(run, "small", small=True)
+    kept = sorted(file.stem for file in (path / "derived").iterdir())
+    assert kept == ["index", "map-last-test-x", "predictions-test"]
+    assert store.find("small").snapshot_steps() == [7, 10]
+    arrays, _ = unpack(path / "derived" / "index.safetensors")
+    assert NeighbourIndex.from_arrays(arrays).train.shape == (200, 32)
+    assert sorted(file.stem for file in (store.ship(run, "whole") / "derived").iterdir()) == sorted(
+        [*kept, "course-x", "features-last-test", "predictions-train"]
+    )
 
 
 def test_shipping_again_replaces_also_by_itself(store, run):
