@@ -252,12 +252,15 @@ def test_a_run_learns_from_photos_and_knows_them(call, run, store, folder):
     assert (code, "only a run that was not finished can be resumed" in error) == (2, True)
 
 
-def test_an_interrupted_run_goes_on_with_its_photos(call, store, folder, tiny):
-    config = tiny.replace(training=tiny.training.replace(epochs=1))
+def test_a_run_that_was_never_saved_goes_on_from_where_it_began(call, run, store, folder, tiny):
+    config = tiny.replace(training=tiny.training.replace(epochs=0.05, learning_rate=1e-9))
     made = store.create(config, state="interrupted", task="train-photos")
+    made.write_weights(run.read_weights())
     code, _, error = call("train-photos", folder, "--resume", made.id, "--times", 1)
     assert (code, error) == (0, "")
     assert (made.status.state, Run(made.path).photo_fit.photos) == ("finished", 34)
+    began, ended = run.read_weights(), made.read_weights()
+    assert all(np.allclose(began[name], ended[name], atol=1e-6) for name in began if "weight" in name)
 
 
 def test_nobody_to_hold_out_is_told_before_the_training(call, run, store, few):

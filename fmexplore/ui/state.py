@@ -64,9 +64,8 @@ def shown_run(first: str = "") -> Run | None:
     """The run in the link, else the shipped one called `first`, the owner's active or newest one, a shipped one."""
     if chosen := run_in_link():
         return chosen
-    for run in cache.store().shipped_runs():
-        if run.id == first:
-            return run
+    if first and (found := shipped_run(first)):
+        return found
     own = list(cache.store().owned_by(owner()))
     for run in own:
         try:
@@ -75,6 +74,11 @@ def shown_run(first: str = "") -> Run | None:
         except FMExploreError:
             continue
     return next(iter([*own, *cache.store().shipped_runs()]), None)
+
+
+def shipped_run(name: str) -> Run | None:
+    """The shipped run of that name, if it is there."""
+    return next((run for run in cache.store().shipped_runs() if run.id == name), None)
 
 
 # --- the configuration being edited ----------------------------------------------------------------------------------

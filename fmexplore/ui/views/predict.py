@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.data import CLASS_NAMES
-from fmexplore.errors import FMExploreError, RunNotFound
+from fmexplore.errors import RunNotFound
 from fmexplore.photos import MAX_MB, SUFFIXES
 from fmexplore.run import Run
 from fmexplore.scenes import draw_scene
@@ -123,9 +123,8 @@ def _sample(number: int) -> np.ndarray:
 
 def _advise(run: Run) -> None:
     """A run that never saw photos is not the one to ask."""
-    try:
-        better = cache.store().get(state.FOR_PHOTOS)
-    except FMExploreError:
+    better = state.shipped_run(state.FOR_PHOTOS)
+    if better is None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"{widgets.plain(run.title)} has never seen a photo.")
