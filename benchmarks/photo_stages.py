@@ -6,6 +6,7 @@
 """
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
@@ -23,12 +25,14 @@ prepare_process(trains=False)
 
 import torch  # noqa: E402
 
+from fmexplore import data  # noqa: E402
 from fmexplore.analyses import Silent, look_at  # noqa: E402
 from fmexplore.photo_analyses import find, recognize  # noqa: E402
 from fmexplore.photo_folder import LabelledPhoto, read_folder  # noqa: E402
 from fmexplore.photo_scores import Score, judge, score  # noqa: E402
 from fmexplore.photos import OURS, WAYS, Conversion, convert, open_photo  # noqa: E402
 from fmexplore.run import Run  # noqa: E402
+from fmexplore.scenes import draw_scene  # noqa: E402
 
 STAGES = {  # name: conversion, whether the run has seen photos, whether the mirror image is asked too
     "squashed, as in the papers": (WAYS["squash"], False, False),
@@ -48,6 +52,23 @@ def convert_all(photos: list[LabelledPhoto], how: Conversion) -> tuple[np.ndarra
         images.append(convert(open_photo(content, photo.path.name), how, find).image)
         times.append(1000 * (time.perf_counter() - started))
     return np.stack(images), float(np.median(times))
+
+
+def time_phone_photo(run: Run, rounds: int = 10) -> float:
+    """Median of milliseconds from a JPEG of 12 megapixels, as phones take them, to its logits."""
+    draw = np.random.default_rng(0)
+    scene, _ = draw_scene(data.load().test.images[0], draw, 320)
+    large = np.asarray(Image.fromarray(scene).resize((4000, 3000)), np.float32)
+    buffer = io.BytesIO()
+    noisy = (large + draw.normal(0, 6, large.shape)).clip(0, 255).astype(np.uint8)
+    Image.fromarray(noisy).save(buffer, "JPEG", quality=90)
+    times = []
+    for _ in range(rounds + 1):
+        started = time.perf_counter()
+        image = convert(open_photo(buffer.getvalue(), "phone.jpg"), OURS, find).image
+        recognize(Silent(), run, image[None])
+        times.append(1000 * (time.perf_counter() - started))
+    return float(np.median(times[1:]))
 
 
 def main() -> None:
@@ -72,6 +93,7 @@ def main() -> None:
         shares = [each.top1, each.lenient, each.macro, each.error, each.auroc or 0]
         row = [name, *(f"{share:.3f}" for share in shares), f"{milliseconds:.0f}"]
         print("| " + " | ".join(row + [f"{each.groups[group][0]:.2f}" for group in groups]) + " |")
+    print(f"a JPEG of 12 megapixels to its verdict: {time_phone_photo(runs[1]):.0f} ms")
     if arguments.out:
         values = {name: {**vars(each), "milliseconds": ms} for name, (each, ms) in found.items()}
         arguments.out.write_text(json.dumps(values, indent=1) + "\n")

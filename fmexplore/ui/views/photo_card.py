@@ -58,8 +58,6 @@ def photo_card(photo: Photo, run: Run) -> None:
     left, right = st.columns([30, 70], gap="large")
     with left:
         st.image(photo.picture, caption=widgets.plain(photo.name), alt=f"Your photo {photo.name}")
-        _ask_label(photo)
-        st.button("Remove this photo", on_click=photos.remove, args=(photo.id,), type="tertiary")
     with right:
         _verdict(photo, run, known, verdicts)
     view = st.segmented_control(
@@ -78,11 +76,12 @@ def photo_card(photo: Photo, run: Run) -> None:
 
 
 def _ask_label(photo: Photo) -> None:
+    """What its owner says it is."""
     key = f"photo_label_{photo.id}"
     st.session_state[key] = photo.label
     st.selectbox(
         "It really is", range(len(LABELS)), format_func=LABELS.__getitem__, key=key, index=None,
-        placeholder="say it, for a score", on_change=lambda: photos.say(photo, st.session_state[key]),
+        placeholder="say it, for a score", width=240, on_change=lambda: photos.say(photo, st.session_state[key]),
     )  # fmt: skip
 
 
@@ -112,6 +111,9 @@ def _verdict(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
     with st.container():
         others = _others(photo, run, label)
     card(known.image, label, "photo_verdict", go, verdicts.probabilities[0], way, others=others)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        _ask_label(photo)
+        st.button("Remove this photo", on_click=photos.remove, args=(photo.id,), type="tertiary")
 
 
 def _others(photo: Photo, run: Run, label: int | None) -> list[Chip]:
@@ -246,7 +248,7 @@ def _map(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
 def _record(labels: np.ndarray, predicted: np.ndarray, said: int) -> str:
     """How reliable the network is where the photo lies."""
     called = predicted == said
-    wrong = int((called & (labels != said)).sum())
+    wrong = int((called & (labels != said)).sum()) or "none"
     name = CLASS_NAMES[said]
     if not called.any():
         return f"Of the {len(labels)} test images nearest to it none is called {name}: do not trust this verdict"
