@@ -242,12 +242,16 @@ def _learn_heif() -> list[str]:
 def _to_rgb(picture: Image.Image) -> Image.Image:
     """Reduced, with 8 bits a channel; RGBA only where something is transparent."""
     if picture.mode.startswith(("I", "F")):  # 16 bits and more
-        values = np.asarray(picture, np.float32)
+        skip = max(1, max(picture.size) // (2 * WORKING_SIDE))
+        values = np.asarray(picture)[::skip, ::skip].astype(np.float32)
         deep = picture.mode.startswith("I;16") or values.max() > 255
         picture = Image.fromarray((values / (257 if deep else 1)).clip(0, 255).astype(np.uint8))
     transparent = "A" in picture.getbands() or "transparency" in picture.info
-    picture = picture.convert("RGBA" if transparent else "RGB")
+    wanted = "RGBA" if transparent else "RGB"
+    if picture.mode not in (wanted, "L", "CMYK") or "transparency" in picture.info:  # else it is cheaper when small
+        picture = picture.convert(wanted)
     picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    picture = picture.convert(wanted)
     opaque = transparent and np.asarray(picture.getchannel("A")).min() > 250
     return picture.convert("RGB") if opaque else picture
 

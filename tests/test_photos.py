@@ -2,6 +2,7 @@
 
 import io
 import struct
+import subprocess
 import sys
 import tracemalloc
 import zlib
@@ -546,3 +547,15 @@ def test_other_settings_that_make_no_sense_are_named(change, field):
 def test_a_conversion_comes_back_from_json():
     how = OURS.replace(turn=90, crop=(0.1, 0.2, 0.9, 1), strokes=(Stroke(points=((0.5, 0.5),)),))
     assert Conversion.parse(how.model_dump(mode="json")) == how
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts memory as Linux does")
+def test_the_largest_picture_that_is_taken_needs_less_than_half_a_gigabyte(tmp_path):
+    path = tmp_path / "large.png"
+    Image.new("RGBA", (7071, 7071), (9, 9, 9, 99)).save(path, compress_level=1)
+    code = (
+        "import resource, sys; from fmexplore.photos import open_photo; idle = resource.getrusage(0).ru_maxrss;"
+        "open_photo(open(sys.argv[1], 'rb').read(), 'large'); print(resource.getrusage(0).ru_maxrss - idle)"
+    )
+    out = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True, timeout=60)
+    assert int(out.stdout) < 500_000  # kilobytes

@@ -31,6 +31,7 @@ def predict() -> None:
         _bring_in()
     if not here:
         _samples("Or try one of these: test images as if photographed")
+        _tell_source(run)
         return
     view = "one"
     if len(here) > 1 or st.session_state.get("photo_view", "one") != "one":
@@ -47,6 +48,13 @@ def predict() -> None:
             photo_teaching(run)
         else:
             photo_card(_choose(here), run)
+
+
+def _tell_source(run: Run) -> None:
+    """From whose photos the run has learnt."""
+    fit = run.photo_fit
+    if fit.source:
+        st.caption(f"{widgets.plain(run.title)} has learnt from {fit.photos:,} photos: {widgets.plain(fit.source)}.")
 
 
 def _usable_run() -> Run | None:
