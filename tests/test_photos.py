@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tracemalloc
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -186,6 +187,14 @@ def test_each_format_opens_as_rgb_whatever_its_name(kind):
     opened = open_photo(pack(two_halves(), kind), "photo.xyz")
     assert (opened.mode, opened.size) == ("RGB", (80, 40))
     assert (colour_at(opened, 0.2, 0.5), colour_at(opened, 0.8, 0.5)) == ("red", "blue")
+
+
+def test_a_heic_opens():
+    """A dark blue box on light grey, 400 x 300; nothing that is pinned here can write one."""
+    picture = open_photo((Path(__file__).parent / "files" / "blue_box.heic").read_bytes(), "box.heic")
+    assert (picture.size, picture.mode) == ((400, 300), "RGB")
+    for place, wanted in (((200, 150), (20, 30, 120)), ((5, 5), (240, 240, 240))):
+        assert np.abs(np.array(picture.getpixel(place)) - wanted).max() <= 4
 
 
 def test_without_the_reader_of_heic_other_photos_still_open(monkeypatch):
