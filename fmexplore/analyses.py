@@ -240,7 +240,7 @@ def _network(run: Run) -> "Network":
         return _build(run, run.weights_digest)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _build(run: Run, digest: str) -> "Network":
     """The network with the weights of that digest."""
     import torch

@@ -23,7 +23,7 @@ from fmexplore.ui.components.steps import Stage, steps
 from fmexplore.ui.mapped import Source
 from fmexplore.ui.photos import LABELS, OTHER, Known, Photo
 from fmexplore.ui.sheets import sheet_address
-from fmexplore.ui.views.image_card import MOST_OTHERS, find_index, neighbours_of, show_heat
+from fmexplore.ui.views.image_card import find_index, neighbours_of, show_heat
 
 VIEWS = {
     "steps": "How it got there",
@@ -46,6 +46,7 @@ SWITCHES: dict[str, tuple[str, Any, Any, str, str]] = {
     "negate": ("negate", True, False, "Leave out", "Negate"),
 }
 PHOTO_ID = mapped.TEST_FIRST + 10_000  # on the map, after the last test image
+MOST_OTHERS = 6  # runs that are asked: each has to be loaded
 NEAR = 40  # whose error record is told
 
 
