@@ -132,6 +132,10 @@ def train_photos(
     seed: Annotated[int, typer.Option()] = 0,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Any other setting, as for train.")] = None,
     source: Annotated[str, typer.Option(help="Where the photos come from and their licence, for its card.")] = "",
+    final_of: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Learn from everybody; temperature and threshold are those of this run."),
+    ] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was not finished.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -144,9 +148,13 @@ def train_photos(
 
     store = RunStore(read_settings())
     photos = read_folder(folder)
-    apart = hold_out(photos)
+    earlier = store.find(final_of) if final_of else None
+    if earlier and not earlier.photo_fit.photos:
+        raise ConfigError(f"--final-of is {final_of!r}, which has not learnt from photos: choose one that has.")
+    apart = np.zeros(len(photos), bool) if earlier else hold_out(photos)
     learnt, held_out = ([photo for photo, out in zip(photos, apart, strict=True) if out == side] for side in (0, 1))
-    _require_clothes(held_out, f"held out in {folder}. {WHO_IS_HELD_OUT}")
+    if earlier is None:
+        _require_clothes(held_out, f"held out in {folder}. {WHO_IS_HELD_OUT}")
     if resume:
         run = resume_run(store, resume)
     else:
@@ -161,6 +169,10 @@ def train_photos(
         targets = np.stack([photo.target(LENIENT) for photo in learnt])
         extra = vary_all(garments, targets, times, seed, task.report)
     train_here(run, as_json, "train-photos FOLDER", extra=extra, begin=run.read_weights())
+    if earlier:
+        known = earlier.photo_fit
+        run.write_photo_fit(known.replace(photos=len(learnt), source=source or known.source))
+        return
     logits, _ = judge_photos(run, held_out)
     run.write_photo_fit(fit_photos(logits, held_out, len(learnt), source))
     print(json.dumps({"run": run.id, **vars(score(held_out, judge(logits, run.photo_fit)))}))

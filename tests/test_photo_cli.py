@@ -252,6 +252,20 @@ def test_a_run_learns_from_photos_and_knows_them(call, run, store, folder):
     assert (code, "only a run that was not finished can be resumed" in error) == (2, True)
 
 
+def test_the_final_run_learns_from_everybody_and_takes_over_what_was_found_without_them(call, run, store, folder):
+    run.write_photo_fit(PhotoFit(temperature=0.7, unsure_above=-1.5, photos=34, source="drawn, CC0"))
+    code, _, error = call("train-photos", folder, "--begin", run.id, "--final-of", run.id, *SHORT)
+    assert (code, error) == (0, "")
+    (made,) = (each for each in store.own_runs() if each != run)
+    assert made.photo_fit == PhotoFit(temperature=0.7, unsure_above=-1.5, photos=40, source="drawn, CC0")
+
+
+def test_a_final_run_needs_one_that_has_learnt_from_photos(call, run, store, folder):
+    code, _, error = call("train-photos", folder, "--begin", run.id, "--final-of", run.id, *SHORT)
+    assert (code, "has not learnt from photos" in error) == (2, True)
+    assert store.own_runs() == [run]
+
+
 def test_a_run_that_was_never_saved_goes_on_from_where_it_began(call, run, store, folder, tiny):
     config = tiny.replace(training=tiny.training.replace(epochs=0.05, learning_rate=1e-9))
     made = store.create(config, state="interrupted", task="train-photos")
