@@ -156,6 +156,7 @@ def test_a_text_that_is_named_as_a_picture_is_told_and_the_session_goes_on(opene
 def test_the_camera_gives_a_photo(filmed):
     filmed.open(PREDICT).press("Camera")
     filmed.page.get_by_text("Use the camera").click()
+    filmed.page.wait_for_function("document.querySelector('video')?.videoWidth > 0")  # else there is nothing to take
     filmed.page.get_by_role("button", name="Take Photo").click()
     expect(filmed.main.get_by_role("heading", name=VERDICT)).to_be_visible()
     filmed.settle()
