@@ -71,7 +71,7 @@ def locate_images(data: DataSet, split: str, validation: str, share: float) -> t
 
 
 def image_batches(data: DataSet, split: str, validation: str, share: float) -> Iterator[np.ndarray]:
-    """The images of a split, in batches `(up to 500, 28, 28) uint8`, in the order of their index."""
+    """The images of a split, in batches `(n, 28, 28) uint8`, in the order of their index."""
     index, _ = locate_images(data, split, validation, share)
     found = data.locate(split, validation, share) if split != "all" else None
     for start in range(0, len(index), BATCH):

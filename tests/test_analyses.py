@@ -94,7 +94,8 @@ def test_the_predictions_kept_for_a_split_are_those_of_the_runs_network(run, der
     assert len(found) == count
 
 
-def test_predicting_tells_how_far_it_is(run):
+def test_predicting_tells_how_far_it_is(run, monkeypatch):
+    monkeypatch.setattr("fmexplore.evaluation.BATCH", 500)
     follower = Follower()
     predict_split(follower, run, "train")
     assert follower.shares == [500 / 576, 1]
@@ -233,7 +234,8 @@ def test_indexing_keeps_the_predictions_for_the_images_it_learnt_from(run, deriv
     assert len(found) == 576
 
 
-def test_indexing_tells_how_far_it_is(run):
+def test_indexing_tells_how_far_it_is(run, monkeypatch):
+    monkeypatch.setattr("fmexplore.evaluation.BATCH", 500)
     follower = Follower()
     index_images(follower, run)
     assert follower.shares == [500 / 800, 640 / 800, 1]

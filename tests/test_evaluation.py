@@ -6,9 +6,8 @@ import torch
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
-from fmexplore import networks
+from fmexplore import evaluation, networks
 from fmexplore.evaluation import (
-    BATCH,
     BINS,
     Calibration,
     Predictions,
@@ -267,7 +266,8 @@ def test_predictions_are_the_networks_in_evaluation_mode(tiny, drawn):
     assert np.array_equal(found.labels, drawn.test.labels)
 
 
-def test_between_batches_the_network_is_in_the_mode_in_which_it_came(tiny, drawn):
+def test_between_batches_the_network_is_in_the_mode_in_which_it_came(tiny, drawn, monkeypatch):
+    monkeypatch.setattr(evaluation, "BATCH", 500)
     images = np.concatenate([drawn.train.images, drawn.test.images])  # 800: two batches
     for training in (True, False):
         network = networks.build(tiny.model).train(training)
@@ -276,11 +276,12 @@ def test_between_batches_the_network_is_in_the_mode_in_which_it_came(tiny, drawn
             assert network.training is training
             assert features is None
             sizes.append(len(logits))
-        assert sizes == [BATCH, 300]
+        assert sizes == [500, 300]
 
 
 @pytest.mark.parametrize(("wanted", "counts"), [(3, [3, 0]), (500, [500, 0]), (600, [500, 100]), (9999, [500, 300])])
-def test_features_are_those_of_the_first_images(tiny, drawn, wanted, counts):
+def test_features_are_those_of_the_first_images(tiny, drawn, wanted, counts, monkeypatch):
+    monkeypatch.setattr(evaluation, "BATCH", 500)
     images = np.concatenate([drawn.train.images, drawn.test.images])
     found = [features for _, features in predict_batches(networks.build(tiny.model), images, wanted)]
     assert [0 if features is None else len(features) for features in found] == counts

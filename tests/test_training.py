@@ -390,7 +390,9 @@ def test_a_run_saved_between_divergence_and_its_discovery_still_explains_itself(
     assert all(value.isfinite().all() for value in resumed.state.network.state_dict().values())
 
 
-def test_the_test_images_are_looked_at_once_at_the_end(drawn, tiny):
+def test_the_test_images_are_looked_at_once_at_the_end(drawn, tiny, monkeypatch):
+    monkeypatch.setattr("fmexplore.evaluation.BATCH", 500)
+
     class Watched(np.ndarray):
         looks = 0
 
