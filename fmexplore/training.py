@@ -81,7 +81,9 @@ class train(Iterator[Progress]):
         self._events = self._run()
 
     def __next__(self) -> Progress:
-        return next(self._events)
+        # Not around the whole run: one that is left alone would change the threads of others when it is collected.
+        with use_threads(self.execution):
+            return next(self._events)
 
     @property
     def steps(self) -> int:
@@ -102,26 +104,25 @@ class train(Iterator[Progress]):
         scalars = self.state.scalars
         self._clock = time.perf_counter() - scalars["seconds"]
         self.state.keep_good()
-        with use_threads(self.execution):
-            self.state.network.train()
-            while True:
-                step = scalars["step"]
-                full = step % self.steps_per_epoch == 0 or self._at_end
-                evaluate = full or step in self.snapshot_steps
-                if scalars["due"] == "report":
-                    scalars["due"] = "evaluation" if evaluate else ""
-                    if evaluate or step % self.report_every == 0:
-                        yield self._report(probe=not full and step % self.probe_every < self.report_every)
-                if scalars["due"] == "evaluation":
-                    yield from self._evaluate("epoch" if full else "snapshot")
-                if self._at_end or scalars["stopped"]:
-                    break
-                self.take_step(step)
-                scalars |= {"step": step + 1, "due": "report"}
-                yield self._progress("step")
-            if self.state.best:
-                self.state.judged.load_state_dict(self.state.best)
-            yield from self._finish()
+        self.state.network.train()
+        while True:
+            step = scalars["step"]
+            full = step % self.steps_per_epoch == 0 or self._at_end
+            evaluate = full or step in self.snapshot_steps
+            if scalars["due"] == "report":
+                scalars["due"] = "evaluation" if evaluate else ""
+                if evaluate or step % self.report_every == 0:
+                    yield self._report(probe=not full and step % self.probe_every < self.report_every)
+            if scalars["due"] == "evaluation":
+                yield from self._evaluate("epoch" if full else "snapshot")
+            if self._at_end or scalars["stopped"]:
+                break
+            self.take_step(step)
+            scalars |= {"step": step + 1, "due": "report"}
+            yield self._progress("step")
+        if self.state.best:
+            self.state.judged.load_state_dict(self.state.best)
+        yield from self._finish()
 
     def take_step(self, step: int) -> None:
         """Learn from one batch; nothing else that may be due at `step`."""

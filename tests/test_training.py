@@ -421,13 +421,25 @@ def test_the_end_measures_the_weights_that_are_kept(drawn, tiny):
         assert np.array_equal(found.labels, wanted.labels)
 
 
-def test_closing_a_run_gives_back_the_threads(drawn, tiny):
-    before = torch.get_num_threads()
+def test_a_run_uses_its_threads_in_its_steps_and_gives_them_back_between(drawn, tiny, monkeypatch):
+    """Also one that is left alone: what it gave back later, when it is collected, would be taken from another."""
+    before, inside, take_step = torch.get_num_threads(), [], train.take_step
+
+    def watched(self, step: int) -> None:
+        inside.append(torch.get_num_threads())
+        take_step(self, step)
+
+    monkeypatch.setattr(train, "take_step", watched)
     run = train(tiny.model, tiny.training, drawn, Execution(threads=before + 1))
     next(run)
-    assert torch.get_num_threads() == before + 1
-    run.close()
+    assert inside == [before + 1]
     assert torch.get_num_threads() == before
+    try:
+        torch.set_num_threads(before + 2)
+        run.close()
+        assert torch.get_num_threads() == before + 2
+    finally:
+        torch.set_num_threads(before)
     assert list(run) == []
 
 
@@ -541,9 +553,11 @@ def test_a_run_that_goes_on_does_not_begin_again(drawn, tiny):
     run = train(SMALL, config, images, ONE_THREAD, begin=begin)
     for _ in range(4):
         next(run)
-    saved, there = through_files(run.state), digest(run)
-    assert digest(train(SMALL, config, images, ONE_THREAD, resume=saved, begin=begin)) == there
-    assert digest(train(SMALL, config, images, ONE_THREAD, begin=begin)) != there
+    saved = through_files(run.state)
+    rest = story(run)
+    again = train(SMALL, config, images, ONE_THREAD, resume=saved, begin=begin)
+    assert story(again) == rest
+    assert digest(again) == digest(run)
 
 
 def test_weights_of_another_network_are_not_begun_with(drawn, tiny):
