@@ -7,8 +7,6 @@ one; index, neighbours and heat maps are those of the shipped run `quick`.
 """
 
 import argparse
-import os
-import platform
 import resource
 import statistics
 import sys
@@ -33,6 +31,7 @@ from fmexplore import data  # noqa: E402
 from fmexplore.embedding import Axes, NeighbourIndex  # noqa: E402
 from fmexplore.evaluation import predict, predict_batches  # noqa: E402
 from fmexplore.interpret import grad_cam  # noqa: E402
+from fmexplore.machine import cores, processor  # noqa: E402
 from fmexplore.networks import build  # noqa: E402
 from fmexplore.presets import find_preset  # noqa: E402
 from fmexplore.run import Run  # noqa: E402
@@ -56,7 +55,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     images, run = data.load(), Run(PROJECT / "checkpoints" / "quick", shipped=True)
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}")
+    print(f"{processor()}, {cores()} cores, {time.strftime('%Y-%m-%d')}")
 
     config = find_preset(arguments.preset).config
     network, plain = build(config.model), build_pytorch(config.model_dump(mode="json")).eval()

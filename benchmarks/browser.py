@@ -8,15 +8,13 @@ been there has the files of the page in its cache.
 """
 
 import argparse
-import os
-import platform
 import random
 import shutil
 import statistics
 import tempfile
 import time
 
-from pages import CHROMIUM_FLAGS, free_port, serve
+from pages import CHROMIUM_FLAGS, cores, free_port, processor, serve
 from playwright.sync_api import Page, sync_playwright
 
 COLD_STARTS = 5
@@ -67,7 +65,7 @@ def cold_start(context, port: int) -> tuple[float, float]:
 
 def print_rows(rows: dict[str, list[float]]) -> None:
     """Medians and 95th percentiles of milliseconds."""
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}")
+    print(f"{processor()}, {cores()} cores, {time.strftime('%Y-%m-%d')}")
     for name, times in rows.items():
         tail = sorted(times)[min(len(times) - 1, int(0.95 * len(times)))]
         print(f"{name:<50} median {statistics.median(times):6.0f} ms   95th {tail:6.0f} ms   n={len(times)}")

@@ -10,7 +10,6 @@ Chromium, and timed until the page shows the first point of the chart and the wo
 import argparse
 import asyncio
 import os
-import platform
 import re
 import shutil
 import socket
@@ -31,6 +30,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
+from fmexplore.machine import cores, processor  # noqa: E402
 from fmexplore.presets import find_preset  # noqa: E402
 
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -152,7 +152,7 @@ def main() -> None:
         first_point, stop, (loaded, weight) = press(
             port, arguments.preset, find_preset(arguments.preset).training.epochs, under_load
         )
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}")
+    print(f"{processor()}, {cores()} cores, {time.strftime('%Y-%m-%d')}")
     for name, times in rows + loaded:
         tail = sorted(times)[int(0.95 * len(times))]
         print(f"{name:<44} median {statistics.median(times):6.1f} ms   95th {tail:6.1f} ms   n={len(times)}")

@@ -25,6 +25,7 @@ from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 PRESET = "codered-final"
 WARM_UP = 30  # steps
 DISTURBED, ATTEMPTS = 0.25, 3  # cores taken by others
@@ -40,7 +41,6 @@ NAMES = {
 def train_ours(folder: Path, precision: str) -> dict:
     """Our `train()` as the worker drives it, in the second of the preset's epochs: 400 steps, reports with probes of
     the validation images, one snapshot and the closing evaluation."""
-    sys.path.insert(0, str(ROOT))
     from fmexplore.worker import prepare_process
 
     prepare_process()
@@ -187,7 +187,6 @@ def train_keras(folder: Path) -> dict:
 
 def measure_peak(folder: Path) -> dict:
     """The limit: GFLOP/s of the best of some large matrix products, by precision, and FLOPs of training on an image."""
-    sys.path.insert(0, str(ROOT))
     from fmexplore.worker import prepare_process
 
     prepare_process()
@@ -282,7 +281,9 @@ def print_table(found: dict[str, list[dict]], rounds: int, images: int) -> None:
             if key in results[0]:
                 rows.append((label, median(name, key), results, key))
     print(f"\n{PRESET}, {images:,} images per round; images/s, medians of {rounds} rounds; {date.today()}")
-    print(f"{cpu()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    from fmexplore.machine import cores, processor
+
+    print(f"{processor()}, {cores()} cores, Python {platform.python_version()}\n")
     print(f"{'':42}{'images/s':>9}{'/ PyTorch':>10}{'/ Keras':>9}  rounds (cores taken by others)")
     for label, value, results, key in rows:
         each = "  ".join(f"{one[key]:.0f} ({one['others']:.1f})" for one in results)
@@ -290,14 +291,6 @@ def print_table(found: dict[str, list[dict]], rounds: int, images: int) -> None:
     print()
     for name, results in found.items():
         print(f"{NAMES[name]}: {', '.join(sorted({one['versions'] for one in results}))}")
-
-
-def cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def main() -> None:

@@ -10,7 +10,6 @@ is multiplied by the paper's 15 epochs. What other processes took meanwhile is p
 
 import argparse
 import json
-import os
 import platform
 import statistics
 import subprocess
@@ -20,7 +19,9 @@ import time
 from datetime import date
 from pathlib import Path
 
-from throughput import ROOT, Watch, cpu, run_apart, write
+from throughput import Watch, run_apart, write
+
+from fmexplore.machine import cores, processor
 
 CLAIMS = {"quick": 0.9168, "solid": 0.9340}  # of codered-final after 15 epochs, and of patel-final after 100
 KERAS_EPOCHS, IMAGES = 15, 60_000
@@ -28,7 +29,6 @@ KERAS_EPOCHS, IMAGES = 15, 60_000
 
 def train_one(preset: str, seed: int) -> dict:
     """One whole training in this process."""
-    sys.path.insert(0, str(ROOT))
     from fmexplore.worker import prepare_process
 
     prepare_process()
@@ -83,7 +83,7 @@ def main() -> None:
                 keras.append(run_apart("keras", Path(folder), options.keras_python))
                 print(keras[-1], flush=True)
     print(
-        f"\n{cpu()}, {os.cpu_count()} cores, Python {platform.python_version()}, {found[0]['versions']}, {date.today()}"
+        f"\n{processor()}, {cores()} cores, Python {platform.python_version()}, {found[0]['versions']}, {date.today()}"
     )
     if keras:
         needed = KERAS_EPOCHS * IMAGES / statistics.median(one["images_per_second"] for one in keras)
@@ -96,7 +96,7 @@ def main() -> None:
         ratio = f", 1/{needed / seconds:.1f} of Keras' time" if keras else ""
         print(f"{preset}: {seconds:.1f} s of training{ratio}; test {tests}; {passed} of {len(rows)} past {claim:.2%}")
     if options.out:
-        raw = {"date": time.strftime("%Y-%m-%d"), "cpu": cpu(), "ours": found, "keras": keras}
+        raw = {"date": time.strftime("%Y-%m-%d"), "cpu": processor(), "ours": found, "keras": keras}
         options.out.write_text(json.dumps(raw, indent=1))
 
 

@@ -22,6 +22,7 @@ from fmexplore.derived import SPLITS
 from fmexplore.errors import ConfigError, DataError, FMExploreError
 from fmexplore.features import LAST, check_layer, locate_images
 from fmexplore.layers import describe
+from fmexplore.paper_cli import commands as paper_commands
 from fmexplore.photo_cli import commands as photo_commands
 from fmexplore.presets import find_preset, presets
 from fmexplore.projection import ProjectionConfig
@@ -41,6 +42,7 @@ app = typer.Typer(
     help="Explore how a CNN learns Fashion-MNIST.",
 )
 app.add_typer(photo_commands)
+app.add_typer(paper_commands)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="An id, a shipped name or a unique prefix.")]
 

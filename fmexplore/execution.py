@@ -1,7 +1,6 @@
 """Which device, precision and number of threads run a network fastest here. Knows the training step, no file."""
 
 import math
-import os
 import time
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from fmexplore.config import Execution, TrainConfig
 from fmexplore.data import DataSet, Split
 from fmexplore.errors import ConfigError
+from fmexplore.machine import cores
 from fmexplore.models import Model
 from fmexplore.training import train, use_threads
 
@@ -22,8 +22,8 @@ def choose_execution(model: Model, config: TrainConfig) -> Execution:
     device = find_device(config.device)
     if device != "cpu":
         precision = config.precision if config.precision != "auto" else ("bf16" if device == "cuda" else "fp32")
-        return Execution(device=device, precision=precision, threads=config.threads or _cores())
-    most = config.threads or _cores()
+        return Execution(device=device, precision=precision, threads=config.threads or cores())
+    most = config.threads or cores()
     if config.precision == "auto":
         bf16, fp32 = (Execution(precision=precision, threads=most) for precision in ("bf16", "fp32"))
         best = _race(model, config, *((bf16, fp32) if _has_bf16() else (fp32,)))
@@ -72,10 +72,3 @@ def find_device(wanted: str) -> str:
 def _has_bf16() -> bool:
     """Whether the CPU multiplies bf16 in hardware; elsewhere it is slower than fp32."""
     return any(getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-
-
-def _cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS and Windows
-        return os.cpu_count() or 1

@@ -3,9 +3,11 @@
 Softmax and log-softmax at the end are part of the loss here, so every table ends with ten logits.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from fmexplore.config import Augmentation, EarlyStopping, TrainConfig
+from fmexplore.errors import ConfigError
 from fmexplore.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool
 from fmexplore.models import Model
 
@@ -27,6 +29,7 @@ class System:
     model: Model
     training: TrainConfig
     assumed: str
+    alternatives: dict[str, dict[str, Any]] = field(default_factory=dict)  # other values of what was assumed
 
 
 def _conv(filters: int, padding: str) -> tuple:
@@ -185,3 +188,11 @@ SYSTEMS = (
         "learning rate 0.001, two dropouts of 0.3: after the second pool and after the dense layer",
     ),
 )
+
+
+def find_system(name: str) -> System:
+    """The system with that id. Raises ConfigError with the ids there are."""
+    for system in SYSTEMS:
+        if system.id == name:
+            return system
+    raise ConfigError(f"There is no system {name!r}: choose one of {', '.join(system.id for system in SYSTEMS)}.")

@@ -222,6 +222,7 @@ _CITED = (
     ("resnet", _resnet, "ResNet's residual blocks, sized for 28x28", "He et al. 2015"),
     ("densenet", _densenet, "DenseNet's dense blocks, sized for 28x28", "Huang et al. 2016"),
 )
+CITED = tuple(name for name, *_ in _CITED)
 
 
 @cache

@@ -18,6 +18,7 @@ SCREEN = [path for path in (ROOT / "streamlit_app.py", *sorted((ROOT / "screens"
 # Each module imports only from modules before it, when it is imported; the torch modules stand together.
 LAYERS = (
     *("errors", "schema", "shapes", "layers", "storage", "settings", "models", "config", "papers", "presets", "data"),
+    "machine",
     *("foreground", "photos", "scenes", "photo_folder"),
     *("figures", "evaluation", "confusion", "embedding", "features", "projection", "maps", "suspects", "progress"),
     *("photo_scores", "photo_training"),
@@ -36,8 +37,10 @@ LAYERS = (
         "analyses",
         "photo_analyses",
         "analyst",
+        "reproduction",
         "terminal",
         "photo_cli",
+        "paper_cli",
         "shipping",
         "cli",
         "__main__",

@@ -1,0 +1,70 @@
+"""The commands about the papers: `reproduce` trains their systems again."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fmexplore import data
+from fmexplore.errors import ConfigError
+from fmexplore.reproduction import FOLDER, PUBLISHED, keep_training, missing, plan, systems, train_again
+from fmexplore.terminal import show_bar
+
+if TYPE_CHECKING:
+    from fmexplore.progress import Progress
+
+commands = typer.Typer()
+
+
+@commands.command()
+def reproduce(
+    system: Annotated[str | None, typer.Argument(metavar="SYSTEM", help="`--list` names them.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every system, one after another.")] = False,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Of each variant. Default: as the plan says.")
+    ] = None,
+    variant: Annotated[str | None, typer.Option(help="Only this one, as `published`.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Say what is still to be trained, and train nothing.")] = False,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the results are kept.")] = FOLDER,
+) -> None:
+    """Train the papers' systems as published and keep what came out; what is stored already is skipped."""
+    if system is None and not (all_ or list_):
+        raise ConfigError("SYSTEM is missing: name one, or give --all; --list says which there are.")
+    chosen = [system] if system else [*systems()]
+    if variant and not any(variant in plan(name) for name in chosen):
+        raise ConfigError(f"--variant is {variant!r}: choose one of {', '.join(plan(chosen[0]))}.")
+    waiting = [
+        (name, each, config) for name in chosen for each, config in missing(name, seeds, out) if variant in (None, each)
+    ]
+    if list_:
+        for name, each, config in waiting:
+            print(f"{name:<20} {each:<16} seed {config.training.seed}  {config.training.epochs:g} epochs")
+        return
+    from fmexplore.worker import prepare_process
+
+    prepare_process()
+    images = data.load()
+    for number, (name, each, config) in enumerate(waiting, start=1):
+        seed = config.training.seed
+        with show_bar(f"{name}, {each}, seed {seed} ({number} of {len(waiting)})", as_json=False) as bar:
+
+            def listen(progress: "Progress", bar=bar) -> None:
+                bar.report(progress.step / progress.steps)
+
+            training = train_again(config, images, _command(name, each), listen)
+        keep_training(name, each, training, out)
+        result = training.result
+        print(
+            f"{name}, {each}, seed {seed}: test {result.test_accuracy:.2%}, training {result.train_accuracy:.2%} as "
+            f"frameworks print it, {result.seen_accuracy:.2%} in evaluation mode; {len(training.epochs)} epochs in "
+            f"{training.seconds:.0f} s",
+            flush=True,
+        )
+    if not waiting:
+        print("Nothing to do: all of it is stored.", file=sys.stderr)
+
+
+def _command(system: str, variant: str) -> str:
+    option = "" if variant == PUBLISHED else f' --variant "{variant}"'
+    return f"python -m fmexplore reproduce {system}{option}"

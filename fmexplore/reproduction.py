@@ -1,0 +1,259 @@
+"""The papers' systems trained again: which trainings there are, what each gave, and the JSON file that keeps it.
+
+One file a system, written after each training, so that nothing is lost when the work is broken off. Imports torch only
+where it trains; knows nothing of claims.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Field
+
+from fmexplore import papers
+from fmexplore.config import Augmentation, EarlyStopping, RunConfig
+from fmexplore.confusion import confusion_matrix
+from fmexplore.data import DataSet
+from fmexplore.errors import ConfigError, RunBroken
+from fmexplore.layers import Activation, BatchNorm, Conv, Dropout, Flatten, Layer, MaxPool
+from fmexplore.machine import cores, processor, versions
+from fmexplore.presets import CITED, find_preset
+from fmexplore.schema import Schema
+from fmexplore.storage import read_cached, read_json, write_json
+
+if TYPE_CHECKING:
+    from fmexplore.progress import Progress
+
+FOLDER = Path(__file__).resolve().parent.parent / "checkpoints" / "papers"
+PUBLISHED, HONEST = "published", "honest"
+ONE_SEED = ("patel-final", "venkatesh-optimised", *CITED)  # an epoch costs too much for three
+HONESTLY = ("codered-base", "codered-final", "patel-basic", "patel-cnn-32")  # trained again without peeking
+REMEDIES = "codered-base"  # the network that the remedies are tried on
+SEEN_IMAGES = 10_000  # training images that are looked at in evaluation mode after each epoch
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A system as published, or with one thing changed, and how many seeds it wants."""
+
+    about: str
+    config: RunConfig
+    seeds: int = 3
+
+
+class Epoch(Schema):
+    """What was known after one epoch; losses in nats.
+
+    Training accuracy is the mean over the epoch's batches with dropout on, as frameworks print it. `seen` figures are
+    those of training images in evaluation mode, as validation figures are. Validation figures are None where the
+    test set served for it.
+    """
+
+    train_accuracy: float
+    train_loss: float
+    seen_accuracy: float
+    seen_loss: float
+    validation_accuracy: float | None = None
+    validation_loss: float | None = None
+    test_accuracy: float
+    test_loss: float
+
+
+class Training(Schema):
+    """One seed's training. `kept` is the epoch whose weights stayed, from 0; the confusion matrix is theirs."""
+
+    seed: int
+    date: str
+    command: str
+    device: str
+    processor: str
+    cores: int
+    threads: int
+    precision: str
+    versions: dict[str, str]
+    seconds: float  # of training and validation, without the looks that only this project takes
+    epochs: tuple[Epoch, ...]
+    kept: int
+    confusion: tuple[tuple[int, ...], ...]
+
+    @property
+    def result(self) -> Epoch:
+        """The figures of the weights that stayed."""
+        return self.epochs[self.kept]
+
+
+class Trainings(Schema):
+    """All seeds of a variant."""
+
+    config: RunConfig
+    trainings: tuple[Training, ...] = ()
+
+
+class Reproduction(Schema):
+    """All that was trained for a system."""
+
+    system: str
+    variants: dict[str, Trainings] = Field(default_factory=dict)
+
+
+def systems() -> tuple[str, ...]:
+    """Ids of all that is reproduced: the papers' systems and the architectures that they cite."""
+    return (*(system.id for system in papers.SYSTEMS), *CITED)
+
+
+def plan(system: str) -> dict[str, Variant]:
+    """The trainings of a system by name. Raises ConfigError with the names there are."""
+    if system not in systems():
+        raise ConfigError(f"There is no system {system!r}: choose one of {', '.join(systems())}.")
+    config = find_preset(system).config
+    config = config.replace(training=config.training.replace(precision="fp32", snapshots=0))
+    seeds = 1 if system in ONE_SEED else 3
+    found = {PUBLISHED: Variant("as published", config, seeds)}
+    if system in HONESTLY:
+        honest = config.replace(training=config.training.replace(validation="share", validation_share=0.1))
+        found[HONEST] = Variant("with a tenth of the training images for validation", honest, seeds)
+        if system == REMEDIES:
+            found |= _remedies(honest)
+    for name, changes in papers.find_system(system).alternatives.items() if system not in CITED else ():
+        found[name] = Variant(name, config.replace(training=config.training.replace(**changes)), 1)
+    return found
+
+
+def _remedies(base: RunConfig) -> dict[str, Variant]:
+    """The base network with one remedy each against overfitting."""
+
+    def network(*layers: Layer) -> RunConfig:
+        return base.replace(model=base.model.replace(layers=layers))
+
+    def training(**changes: object) -> RunConfig:
+        return base.replace(training=base.training.replace(**changes))
+
+    layers, last = base.model.layers, base.model.layers[-1]
+    dropped = [(layer, Dropout(rate=0.25)) if isinstance(layer, MaxPool) else (layer,) for layer in layers[:-1]]
+    dense = next(number for number, layer in enumerate(layers) if isinstance(layer, Flatten))
+    for number, layer in enumerate(layers[:-1]):
+        if number > dense and isinstance(layer, Activation):
+            dropped[number] = (layer, Dropout(rate=0.3))
+    normed = [(layer, BatchNorm()) if isinstance(layer, Conv) else (layer,) for layer in layers]
+    return {
+        "dropout": Variant(
+            "dropout, 0.25 after each pool and 0.3 after each dense layer", network(*sum(dropped, ()), last)
+        ),
+        "batch norm": Variant("batch norm after each convolution", network(*sum(normed, ()))),
+        "augmentation": Variant(
+            "mirrored and shifted by up to 2 pixels", training(augmentation=Augmentation(flip="random", shift=2))
+        ),
+        "early stopping": Variant(
+            "stopped when validation loss has not fallen for 3 epochs",
+            training(early_stopping=EarlyStopping(monitor="loss", patience=3)),
+        ),
+        "weight decay": Variant("an L2 penalty of 0.0001", training(weight_decay=1e-4)),
+    }
+
+
+def read_reproduction(system: str, folder: Path = FOLDER) -> Reproduction:
+    """What is stored of a system; empty if nothing is. Raises RunBroken for a damaged file."""
+    path = folder / f"{system}.json"
+    return read_cached(path, _parse) if path.exists() else Reproduction(system=system)
+
+
+def _parse(path: Path) -> Reproduction:
+    try:
+        return Reproduction.parse(read_json(path))
+    except ConfigError as error:
+        raise RunBroken(f"{path} is damaged ({error}): delete it, and reproduce the system again.") from None
+
+
+def missing(system: str, seeds: int | None = None, folder: Path = FOLDER) -> list[tuple[str, RunConfig]]:
+    """Trainings that are not stored: names of variants, and configurations with their seeds, in order of seeds.
+
+    `seeds` of each variant, or as many as `plan` says. What was trained with another configuration counts as missing.
+    """
+    stored, wanted = read_reproduction(system, folder).variants, []
+    for name, variant in plan(system).items():
+        known = stored.get(name)
+        done = {each.seed for each in known.trainings} if known and known.config == variant.config else set()
+        for seed in range(seeds or variant.seeds):
+            if seed not in done:
+                wanted.append((name, variant.config.replace(training=variant.config.training.replace(seed=seed))))
+    return sorted(wanted, key=lambda each: each[1].training.seed)
+
+
+def keep_training(system: str, variant: str, training: Training, folder: Path = FOLDER) -> None:
+    """Add a training to what is stored, in place of one with the same seed or with an older configuration."""
+    before, config = read_reproduction(system, folder), plan(system)[variant].config
+    known = before.variants.get(variant)
+    others = (
+        [each for each in known.trainings if each.seed != training.seed] if known and known.config == config else []
+    )
+    trainings = Trainings(config=config, trainings=tuple(sorted([*others, training], key=lambda each: each.seed)))
+    order = [*plan(system)]
+    variants = {**before.variants, variant: trainings}
+    variants = {name: variants[name] for name in order if name in variants}
+    write_json(folder / f"{system}.json", before.replace(variants=variants).model_dump(mode="json"))
+
+
+def train_again(
+    config: RunConfig, images: DataSet, command: str, listen: Callable[["Progress"], None] = lambda _: None
+) -> Training:
+    """Train a network and look, after each epoch, at the test set too, which nothing depends on.
+
+    `command` is noted as what repeats it. Raises TrainingDiverged, ConfigError.
+    """
+    from fmexplore.evaluation import predict
+    from fmexplore.execution import choose_execution
+    from fmexplore.training import train, use_threads
+
+    execution = choose_execution(config.model, config.training)
+    trainer = train(config.model, config.training, images, execution)
+    seen = trainer.training.take(np.linspace(0, len(trainer.training) - 1, SEEN_IMAGES).astype(int))
+    peeks, looking, epochs = config.training.peeks, 0.0, list[Epoch]()
+    for progress in trainer:
+        listen(progress)
+        if progress.kind == "epoch":
+            started = time.perf_counter()
+            with use_threads(execution):
+                known = predict(trainer.state.judged, seen)
+                test = progress.predictions if peeks else predict(trainer.state.judged, images.test)
+            looking += time.perf_counter() - started
+            epochs.append(
+                Epoch(
+                    train_accuracy=progress.train_accuracy,
+                    train_loss=progress.train_loss,
+                    seen_accuracy=known.accuracy,
+                    seen_loss=known.loss,
+                    validation_accuracy=None if peeks else progress.validation_accuracy,
+                    validation_loss=None if peeks else progress.validation_loss,
+                    test_accuracy=test.accuracy,
+                    test_loss=test.loss,
+                )
+            )
+    end = progress.test_predictions
+    return Training(
+        seed=config.training.seed,
+        date=str(date.today()),
+        command=command,
+        device=execution.device,
+        processor=processor(),
+        cores=cores(),
+        threads=execution.threads,
+        precision=execution.precision,
+        versions=versions(),
+        seconds=round(progress.seconds - looking, 1),
+        epochs=tuple(epochs),
+        kept=_kept(epochs, config.training.early_stopping),
+        confusion=tuple(map(tuple, confusion_matrix(end.labels, end.predicted).tolist())),
+    )
+
+
+def _kept(epochs: list[Epoch], stopping: EarlyStopping | None) -> int:
+    """Early stopping goes back to the best epoch."""
+    if stopping is None:
+        return len(epochs) - 1
+    if stopping.monitor == "loss":
+        return min(range(len(epochs)), key=lambda number: epochs[number].validation_loss or 0)
+    return max(range(len(epochs)), key=lambda number: epochs[number].validation_accuracy or 0)
