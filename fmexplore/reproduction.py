@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 from pydantic import Field
 
 from fmexplore import papers
@@ -33,6 +34,7 @@ PUBLISHED, HONEST = "published", "honest"
 ONE_SEED = ("patel-final", "venkatesh-optimised", *CITED)  # an epoch costs too much for three
 HONESTLY = ("codered-base", "codered-final", "patel-basic", "patel-cnn-32")  # trained again without peeking
 REMEDIES = "codered-base"  # the network that the remedies are tried on
+HELD_OUT = ("validation_accuracy", "validation_loss")
 SEEN_IMAGES = 10_000  # training images that are looked at in evaluation mode after each epoch
 
 
@@ -72,6 +74,7 @@ class Training(Schema):
     device: str
     processor: str
     cores: int
+    others: float  # cores that other work took meanwhile
     threads: int
     precision: str
     versions: dict[str, str]
@@ -211,28 +214,22 @@ def train_again(
     execution = choose_execution(config.model, config.training)
     trainer = train(config.model, config.training, images, execution)
     seen = trainer.training.take(np.linspace(0, len(trainer.training) - 1, SEEN_IMAGES).astype(int))
-    peeks, looking, epochs = config.training.peeks, 0.0, list[Epoch]()
+    looking, epochs, watch = 0.0, list[Epoch](), _Watch()
     for progress in trainer:
         listen(progress)
         if progress.kind == "epoch":
             started = time.perf_counter()
             with use_threads(execution):
-                known = predict(trainer.state.judged, seen)
-                test = progress.predictions if peeks else predict(trainer.state.judged, images.test)
+                known, test = (predict(trainer.state.judged, split) for split in (seen, images.test))
             looking += time.perf_counter() - started
-            epochs.append(
-                Epoch(
-                    train_accuracy=progress.train_accuracy,
-                    train_loss=progress.train_loss,
-                    seen_accuracy=known.accuracy,
-                    seen_loss=known.loss,
-                    validation_accuracy=None if peeks else progress.validation_accuracy,
-                    validation_loss=None if peeks else progress.validation_loss,
-                    test_accuracy=test.accuracy,
-                    test_loss=test.loss,
-                )
-            )
+            # Where the test set serves for validation, its figures are those of the test.
+            held_out = {} if config.training.peeks else {name: getattr(progress, name) for name in HELD_OUT}
+            figures = {"train_accuracy": progress.train_accuracy, "train_loss": progress.train_loss, **held_out}
+            figures |= {"seen_accuracy": known.accuracy, "seen_loss": known.loss}
+            figures |= {"test_accuracy": test.accuracy, "test_loss": test.loss}
+            epochs.append(Epoch.parse({name: value and round(value, 6) for name, value in figures.items()}))
     end = progress.test_predictions
+    assert end is not None  # the last Progress has them
     return Training(
         seed=config.training.seed,
         date=str(date.today()),
@@ -240,6 +237,7 @@ def train_again(
         device=execution.device,
         processor=processor(),
         cores=cores(),
+        others=watch.others(),
         threads=execution.threads,
         precision=execution.precision,
         versions=versions(),
@@ -248,6 +246,22 @@ def train_again(
         kept=_kept(epochs, config.training.early_stopping),
         confusion=tuple(map(tuple, confusion_matrix(end.labels, end.predicted).tolist())),
     )
+
+
+class _Watch:
+    """How many cores other processes have taken since it was made."""
+
+    def __init__(self) -> None:
+        self._before = self._now()
+
+    def others(self) -> float:
+        seconds, busy, own = (after - before for after, before in zip(self._now(), self._before, strict=True))
+        return round(max(busy - own, 0) / max(seconds, 1e-3), 2)
+
+    @staticmethod
+    def _now() -> tuple[float, float, float]:
+        machine, own = psutil.cpu_times(), psutil.Process().cpu_times()
+        return time.monotonic(), sum(machine) - machine.idle - getattr(machine, "iowait", 0), own.user + own.system
 
 
 def _kept(epochs: list[Epoch], stopping: EarlyStopping | None) -> int:
