@@ -135,18 +135,19 @@ def _remedies(base: RunConfig) -> dict[str, Variant]:
     def training(**changes: object) -> RunConfig:
         return base.replace(training=base.training.replace(**changes))
 
-    layers, last = base.model.layers, base.model.layers[-1]
-    dropped = [(layer, Dropout(rate=0.25)) if isinstance(layer, MaxPool) else (layer,) for layer in layers[:-1]]
+    layers = base.model.layers
     dense = next(number for number, layer in enumerate(layers) if isinstance(layer, Flatten))
-    for number, layer in enumerate(layers[:-1]):
-        if number > dense and isinstance(layer, Activation):
-            dropped[number] = (layer, Dropout(rate=0.3))
-    normed = [(layer, BatchNorm()) if isinstance(layer, Conv) else (layer,) for layer in layers]
+    pools = [number for number, layer in enumerate(layers) if isinstance(layer, MaxPool)]
+    hidden = [number for number, layer in enumerate(layers) if isinstance(layer, Activation) and number > dense]
+    rates = dict.fromkeys(pools, 0.25) | dict.fromkeys(hidden, 0.3)
+    dropped: list[Layer] = []
+    normed: list[Layer] = []
+    for number, layer in enumerate(layers):
+        dropped += [layer, Dropout(rate=rates[number])] if number in rates else [layer]
+        normed += [layer, BatchNorm()] if isinstance(layer, Conv) else [layer]
     return {
-        "dropout": Variant(
-            "dropout, 0.25 after each pool and 0.3 after each dense layer", network(*sum(dropped, ()), last)
-        ),
-        "batch norm": Variant("batch norm after each convolution", network(*sum(normed, ()))),
+        "dropout": Variant("dropout, 0.25 after each pool and 0.3 after each dense layer", network(*dropped)),
+        "batch norm": Variant("batch norm after each convolution", network(*normed)),
         "augmentation": Variant(
             "mirrored and shifted by up to 2 pixels", training(augmentation=Augmentation(flip="random", shift=2))
         ),
