@@ -1,0 +1,196 @@
+"""A printed figure beside what came out here, and a verdict with its reason.
+
+A figure *holds* where the printed value lies within the mean of our seeds, more or less the larger of two standard
+deviations and 0.7 points (of losses: 0.02 nats); it *fails* outside. It *cannot be known* where another value of a
+setting that the paper does not print brings it back inside. What the paper's own figures rule out *contradicts
+itself*. Knows results and facts, and trains nothing.
+"""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from fmexplore.confusion import class_report
+from fmexplore.papers import find_system
+from fmexplore.printed import MEASURES, Measure, Report
+from fmexplore.reproduction import PUBLISHED, Epoch, Reproduction, Training
+
+Verdict = Literal["holds", "fails", "cannot be known", "contradicts itself", "not trained yet"]
+POINTS, NATS = 0.7, 0.02
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and standard deviation over seeds, in percent or nats."""
+
+    mean: float
+    deviation: float
+    seeds: int
+    unit: str = "%"
+
+    @property
+    def tolerance(self) -> float:
+        """How far a printed value may lie from the mean."""
+        return max(2 * self.deviation, POINTS if self.unit == "%" else NATS)
+
+    def covers(self, value: float) -> bool:
+        """Whether a printed value is one that such trainings give."""
+        return abs(value - self.mean) <= self.tolerance + 1e-9
+
+    def __str__(self) -> str:
+        digits = 2 if self.unit == "%" else 3
+        unit = f" {self.unit}"
+        seeds = "one seed" if self.seeds == 1 else f"{self.seeds} seeds"
+        return (
+            f"{self.mean:.{digits}f}{unit} ({seeds})"
+            if self.seeds == 1
+            else f"{self.mean:.{digits}f} ± {self.deviation:.{digits}f}{unit} ({seeds})"
+        )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim with its verdict; `figure` and `ours` are there where a number was printed and trained for."""
+
+    about: str
+    printed: str
+    found: str
+    verdict: Verdict
+    reason: str
+    measure: Measure | None = None
+    figure: float | None = None
+    ours: Spread | None = None
+
+
+def spread_of(values: Sequence[float], unit: str = "%") -> Spread:
+    """Of at least one value."""
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return Spread(statistics.fmean(values), deviation, len(values), unit)
+
+
+def value_of(epoch: Epoch, measure: Measure) -> float:
+    """In percent or nats. Where the test set served for validation, its figures are both."""
+    value = getattr(epoch, measure)
+    if value is None:
+        value = getattr(epoch, measure.replace("validation", "test"))
+    return value if measure.endswith("loss") else 100 * value
+
+
+def measured(trainings: Sequence[Training], measure: Measure) -> Spread | None:
+    """What our seeds gave, or None before one was trained."""
+    values = [value_of(each.result, measure) for each in trainings]
+    return spread_of(values, _unit(measure)) if values else None
+
+
+def judge_figure(reproduction: Reproduction, measure: Measure, value: float) -> Judged:
+    """A printed figure against ours."""
+    name, text = MEASURES[measure], _text(value, measure)
+    trainings = published(reproduction)
+    ours = measured(trainings, measure)
+    if ours is None:
+        return untrained(name, text, reproduction.system, measure, value)
+    if ours.covers(value):
+        reason = f"It lies within {_text(ours.tolerance, measure)} of our mean."
+        return Judged(name, text, str(ours), "holds", reason, measure, value, ours)
+    verdict, reason = _explain(reproduction, measure, value, ours)
+    return Judged(name, text, str(ours), verdict, reason, measure, value, ours)
+
+
+def _explain(reproduction: Reproduction, measure: Measure, value: float, ours: Spread) -> tuple[Verdict, str]:
+    """Why a figure may lie outside, as far as our trainings can tell."""
+    away = f"It lies {_text(abs(value - ours.mean), measure)} {'above' if value > ours.mean else 'below'} our mean"
+    trainings = published(reproduction)
+    for name in find_system(reproduction.system).alternatives:
+        other = measured(_of(reproduction, name), measure)
+        if other and other.covers(value):
+            return (
+                "cannot be known",
+                f"{away}; but the paper does not print every setting, and with {name} we get {other}.",
+            )
+    if measure == "train_accuracy":
+        seen = spread_of([100 * each.result.seen_accuracy for each in trainings])
+        if seen.covers(value):
+            return (
+                "fails",
+                f"{away} as frameworks print it, with dropout on; in evaluation mode we get {seen}, which fits.",
+            )
+    if measure == "train_loss":
+        seen = spread_of([each.result.seen_loss for each in trainings], "nats")
+        if seen.covers(value):
+            return (
+                "fails",
+                f"{away} as frameworks print it, with dropout on; in evaluation mode we get {seen}, which fits.",
+            )
+    pick = min if measure.endswith("loss") else max
+    best = spread_of([pick(value_of(epoch, measure) for epoch in each.epochs) for each in trainings], ours.unit)
+    epochs = len(trainings[0].epochs)
+    if best.covers(value):
+        return (
+            "fails",
+            f"{away} after the last epoch; the best of all {epochs} epochs, picked afterwards, fits: {best}.",
+        )
+    passed = [_first_within(each, measure, value, ours.tolerance) for each in trainings]
+    known = [number for number in passed if number is not None]
+    if known:
+        after = " or ".join(str(number) for number in sorted({min(known), max(known)}))
+        return "fails", f"{away}; our trainings come by it after {after} of {epochs} epochs, and go on."
+    reached = "lowest" if pick is min else "highest"
+    return "fails", f"{away}; no epoch of ours comes near it, the {reached} is {_text(best.mean, measure)}."
+
+
+def _first_within(training: Training, measure: Measure, value: float, tolerance: float) -> int | None:
+    """The first epoch, from 1, whose figure is that near."""
+    for number, epoch in enumerate(training.epochs, start=1):
+        if abs(value_of(epoch, measure) - value) <= tolerance:
+            return number
+    return None
+
+
+def judge_f1(report: Report, trainings: Sequence[Training], system: str) -> Judged:
+    """The mean F1 of a printed report against ours."""
+    value = 100 * float(np.mean(report.f1))
+    text = f"{value:.1f} %"
+    if not trainings:
+        return untrained("Mean F1 of the report", text, system)
+    ours = spread_of([100 * float(np.mean([row["f1"] for row in _report(each)])) for each in trainings])
+    printed_rows = np.array([report.precision, report.recall, report.f1])
+    mine = np.mean([_figures(each) for each in trainings], axis=0)
+    near = int((np.abs(printed_rows - mine) <= 0.03).sum())
+    reason = f"Of its {printed_rows.size} figures {near} lie within 3 points of our mean."
+    return Judged("Mean F1 of the report", text, str(ours), "holds" if ours.covers(value) else "fails", reason)
+
+
+def _report(training: Training) -> list[dict]:
+    return class_report(np.array(training.confusion))
+
+
+def _figures(training: Training) -> np.ndarray:
+    """Precision, recall and F1 of each class, `(3, 10)`."""
+    return np.array([[row[name] for row in _report(training)] for name in ("precision", "recall", "f1")])
+
+
+def published(reproduction: Reproduction) -> tuple[Training, ...]:
+    """The trainings as the paper says."""
+    return _of(reproduction, PUBLISHED)
+
+
+def _of(reproduction: Reproduction, variant: str) -> tuple[Training, ...]:
+    found = reproduction.variants.get(variant)
+    return found.trainings if found else ()
+
+
+def untrained(name: str, text: str, system: str, measure: Measure | None = None, value: float | None = None) -> Judged:
+    """A claim that waits for a training."""
+    reason = f"Train it with: python -m fmexplore reproduce {system}"
+    return Judged(name, text, "", "not trained yet", reason, measure, value)
+
+
+def _unit(measure: Measure) -> str:
+    return "nats" if measure.endswith("loss") else "%"
+
+
+def _text(value: float, measure: Measure) -> str:
+    return f"{value:.4g} nats" if measure.endswith("loss") else f"{value:.2f} %"
