@@ -106,8 +106,8 @@ def _other_machine(trainings: Sequence[Training]) -> Outcome:
     return (
         str(ours),
         "fails" if explained else "cannot be known",
-        f"One run on each machine tells little: two of ours, on the same one, differ by up to {luck:.2f} points by luck "
-        f"alone, {'more' if explained else 'less'} than the 0.84 between theirs.",
+        f"One run on each tells little: two of ours, on one machine, differ by up to {luck:.2f} points by luck, "
+        f"{'more' if explained else 'less'} than the 0.84 between theirs.",
     )
 
 

@@ -93,7 +93,7 @@ def judge_figure(reproduction: Reproduction, measure: Measure, value: float) -> 
     if ours is None:
         return untrained(name, text, reproduction.system, measure, value)
     if ours.covers(value):
-        reason = f"It lies within {_text(ours.tolerance, measure)} of our mean."
+        reason = f"It lies within {_difference(ours.tolerance, measure)} of our mean."
         return Judged(name, text, str(ours), "holds", reason, measure, value, ours)
     verdict, reason = _explain(reproduction, measure, value, ours)
     return Judged(name, text, str(ours), verdict, reason, measure, value, ours)
@@ -101,7 +101,9 @@ def judge_figure(reproduction: Reproduction, measure: Measure, value: float) -> 
 
 def _explain(reproduction: Reproduction, measure: Measure, value: float, ours: Spread) -> tuple[Verdict, str]:
     """Why a figure may lie outside, as far as our trainings can tell."""
-    away = f"It lies {_text(abs(value - ours.mean), measure)} {'above' if value > ours.mean else 'below'} our mean"
+    away = (
+        f"It lies {_difference(abs(value - ours.mean), measure)} {'above' if value > ours.mean else 'below'} our mean"
+    )
     trainings = published(reproduction)
     for name in find_system(reproduction.system).alternatives:
         other = measured(_of(reproduction, name), measure)
@@ -138,7 +140,7 @@ def _explain(reproduction: Reproduction, measure: Measure, value: float, ours: S
         after = " or ".join(str(number) for number in sorted({min(known), max(known)}))
         return "fails", f"{away}; our trainings come by it after {after} of {epochs} epochs, and go on."
     reached = "lowest" if pick is min else "highest"
-    return "fails", f"{away}; no epoch of ours comes near it, the {reached} is {_text(best.mean, measure)}."
+    return "fails", f"{away}; no epoch of ours comes near it, the {reached} is {best}."
 
 
 def _first_within(training: Training, measure: Measure, value: float, tolerance: float) -> int | None:
@@ -193,4 +195,9 @@ def _unit(measure: Measure) -> str:
 
 
 def _text(value: float, measure: Measure) -> str:
-    return f"{value:.4g} nats" if measure.endswith("loss") else f"{value:.2f} %"
+    """As a paper prints it."""
+    return f"{value:g} {_unit(measure)}"
+
+
+def _difference(value: float, measure: Measure) -> str:
+    return f"{value:.3f} nats" if measure.endswith("loss") else f"{value:.2f} points"
