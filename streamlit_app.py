@@ -19,6 +19,7 @@ page = st.navigation(
         st.Page(state.EMBEDDINGS_PAGE, title="Embeddings"),
         st.Page(state.DATA_PAGE, title="Data"),
         st.Page(state.PREDICT_PAGE, title="Predict"),
+        st.Page(state.PAPERS_PAGE, title="Papers"),
     ]
 )
 cache.freeze_collector()

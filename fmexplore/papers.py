@@ -18,6 +18,7 @@ TEAM4 = (
 )
 VENKATESH = "Using CNNs to detect fashion images (Ishan Venkatesh, 2025)"
 PATEL = "Predict Real Images Classes by Using Fashion MNIST (Keval Patel)"
+SHORT = {CODERED: "CodeRed 2023", TEAM4: "CS637 Team 4", VENKATESH: "Venkatesh 2025", PATEL: "Patel"}
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,13 @@ class System:
     source: str
     model: Model
     training: TrainConfig
-    assumed: str
+    assumed: dict[str, str]  # what the paper leaves out, and what is put there
     alternatives: dict[str, dict[str, Any]] = field(default_factory=dict)  # other values of what was assumed
+
+    @property
+    def short(self) -> str:
+        """Whose paper it is, in two words."""
+        return SHORT[self.source]
 
 
 def _conv(filters: int, padding: str) -> tuple:
@@ -64,7 +70,7 @@ SYSTEMS = (
         CODERED,
         _keras(*_conv(32, "valid"), *_conv(64, "valid"), Flatten(), *_dense(256), *_dense(512), Dense(units=10)),
         _CODERED,
-        "learning rate 0.001, pixels / 255",
+        {"learning rate": "0.001", "pixels": "divided by 255"},
     ),
     System(
         "codered-final",
@@ -85,7 +91,7 @@ SYSTEMS = (
             Dense(units=10),
         ),
         _CODERED,
-        "learning rate 0.001, dropout rates 0.25, 0.25, 0.3 and 0.3, pixels / 255",
+        {"learning rate": "0.001", "dropout rates": "0.25, 0.25, 0.3 and 0.3", "pixels": "divided by 255"},
     ),
     System(
         "team4-cnn",
@@ -98,7 +104,15 @@ SYSTEMS = (
             )
         ),
         _TEAM4,
-        "3x3 kernels, 'same' padding, batch norm, dropout rate 0.25, batch size 64, patience 3, pixels / 255",
+        {
+            "kernels": "3 x 3",
+            "padding": "same",
+            "batch norm": "after each convolution",
+            "dropout rates": "0.25",
+            "batch size": "64",
+            "patience": "3",
+            "pixels": "divided by 255",
+        },
     ),
     System(
         "team4-ann",
@@ -114,14 +128,14 @@ SYSTEMS = (
             )
         ),
         _TEAM4.replace(learning_rate=0.003),
-        "second dropout rate 0.25, batch size 64, patience 3, pixels / 255",
+        {"second dropout rate": "0.25", "batch size": "64", "patience": "3", "pixels": "divided by 255"},
     ),
     System(
         "venkatesh-initial",
         VENKATESH,
         _keras(*_VENKATESH_BODY, Dense(units=10)),
         _VENKATESH,
-        "batch size 32",
+        {"batch size": "32"},
     ),
     System(
         "venkatesh-optimised",
@@ -132,28 +146,33 @@ SYSTEMS = (
             early_stopping=EarlyStopping(monitor="accuracy", patience=3),
             augmentation=Augmentation(flip="random", rotation=36, scale=0.1),
         ),
-        "batch size 32, dropout rate 0.5, flip, rotation up to 0.1 turn, zoom up to 0.1, patience 3",
+        {
+            "batch size": "32",
+            "dropout rates": "0.5",
+            "augmentation": "mirrored, turned by up to a tenth of a turn, zoomed by up to 0.1",
+            "patience": "3",
+        },
     ),
     System(
         "patel-basic",
         PATEL,
         _keras(Flatten(), *_dense(128), Dense(units=10)),
         _KERAS.replace(batch_size=32, epochs=10),
-        "128 hidden units, 10 epochs, batch size 32, learning rate 0.001",
+        {"hidden units": "128", "epochs": "10", "batch size": "32", "learning rate": "0.001"},
     ),
     System(
         "patel-cnn-32",
         PATEL,
         _keras(*_conv(32, "valid"), Flatten(), *_dense(128), Dense(units=10)),
         _KERAS.replace(batch_size=32, epochs=10),
-        "128 hidden units, batch size 32, learning rate 0.001, 'valid' padding",
+        {"hidden units": "128", "batch size": "32", "learning rate": "0.001", "padding": "valid"},
     ),
     System(
         "patel-cnn-64",
         PATEL,
         _keras(*_conv(64, "valid"), Flatten(), *_dense(128), Dense(units=10)),
         _KERAS.replace(batch_size=32, epochs=10),
-        "128 hidden units, 10 epochs, batch size 32, learning rate 0.001, 'valid' padding",
+        {"hidden units": "128", "epochs": "10", "batch size": "32", "learning rate": "0.001", "padding": "valid"},
     ),
     System(
         "patel-cnn-128",
@@ -170,7 +189,14 @@ SYSTEMS = (
             Dense(units=10),
         ),
         _KERAS.replace(batch_size=100, epochs=20),
-        "128 hidden units, 20 epochs, learning rate 0.001, 'valid' padding, 64 first filters, where the dropouts stand",
+        {
+            "hidden units": "128",
+            "epochs": "20",
+            "learning rate": "0.001",
+            "padding": "valid",
+            "first filters": "64",
+            "dropouts": "after the pool, at the flatten, after the dense layer",
+        },
     ),
     System(
         "patel-final",
@@ -185,7 +211,7 @@ SYSTEMS = (
             Dense(units=10),
         ),
         _KERAS.replace(batch_size=100, epochs=100),
-        "learning rate 0.001, two dropouts of 0.3: after the second pool and after the dense layer",
+        {"learning rate": "0.001", "dropouts": "two of 0.3: after the second pool and after the dense layer"},
     ),
 )
 

@@ -225,12 +225,17 @@ _CITED = (
 CITED = tuple(name for name, *_ in _CITED)
 
 
+def _words(assumed: dict[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in assumed.items())
+
+
 @cache
 def presets() -> dict[str, Preset]:
     """Every preset by its id, in the order in which they are offered."""
     found = _own()
     found += [
-        Preset(s.id, f"As published; assumed: {s.assumed}", s.source, s.model, s.training) for s in papers.SYSTEMS
+        Preset(s.id, f"As published; assumed: {_words(s.assumed)}", s.source, s.model, s.training)
+        for s in papers.SYSTEMS
     ]
     cited = TrainConfig(
         epochs=5,

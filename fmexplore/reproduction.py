@@ -120,13 +120,13 @@ def plan(system: str) -> dict[str, Variant]:
         honest = config.replace(training=config.training.replace(validation="share", validation_share=0.1))
         found[HONEST] = Variant("with a tenth of the training images for validation", honest, seeds)
         if system == REMEDIES:
-            found |= _remedies(honest)
+            found |= remedy_variants(honest)
     for name, changes in papers.find_system(system).alternatives.items() if system not in CITED else ():
         found[name] = Variant(name, config.replace(training=config.training.replace(**changes)), 1)
     return found
 
 
-def _remedies(base: RunConfig) -> dict[str, Variant]:
+def remedy_variants(base: RunConfig) -> dict[str, Variant]:
     """The base network with one remedy each against overfitting."""
 
     def network(*layers: Layer) -> RunConfig:

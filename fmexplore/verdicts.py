@@ -19,6 +19,13 @@ from fmexplore.printed import MEASURES, Measure, Report
 from fmexplore.reproduction import PUBLISHED, Epoch, Reproduction, Training
 
 Verdict = Literal["holds", "fails", "cannot be known", "contradicts itself", "not trained yet"]
+TONES: dict[Verdict, str] = {  # what kind of news each is
+    "holds": "good",
+    "fails": "bad",
+    "cannot be known": "unknown",
+    "contradicts itself": "odd",
+    "not trained yet": "unknown",
+}
 POINTS, NATS = 0.7, 0.02
 
 

@@ -41,6 +41,8 @@ LAYERS = (
         "printed",
         "verdicts",
         "claims",
+        "lessons",
+        "paper_figures",
         "terminal",
         "photo_cli",
         "paper_cli",

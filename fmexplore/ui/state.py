@@ -17,6 +17,7 @@ HOME_PAGE, TRAIN_PAGE = "screens/start/home.py", "screens/train/train.py"
 CONFUSIONS_PAGE, DATA_PAGE = "screens/inspect/confusions.py", "screens/inspect/data.py"
 EMBEDDINGS_PAGE = "screens/inspect/embeddings.py"
 PREDICT_PAGE = "screens/use/predict.py"
+PAPERS_PAGE = "screens/compare/papers.py"
 FIRST = "quick"  # the preset that everything starts from
 FOR_PHOTOS = "photo"  # the shipped run that knows photos
 

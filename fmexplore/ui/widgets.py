@@ -41,6 +41,17 @@ def unlinked(message: str) -> str:
     return re.sub(r"([\[\]<>$:])", r"\\\1", message).replace("www.", "www\\.")
 
 
+def choice_in_link(name: str, known: tuple[str, ...]) -> str | None:
+    """A query parameter that is one of the known values; another one is said to be left out."""
+    value = st.query_params.get(name)
+    if value is None or value in known:
+        return value
+    st.warning(
+        unlinked(f"The link says {name}={value[:40]!r}, which is not one of {', '.join(known)}: it was left out.")
+    )
+    return None
+
+
 def act(action: Callable[[], str | None], undo: str | None = None) -> None:
     """Run an action in a callback and tell how it went: its returned message, or its error."""
     try:

@@ -5,13 +5,17 @@ from pathlib import Path
 import streamlit as st
 
 
-def register(folder: str, html: str):
-    """Register the component whose `<folder>.js` and `<folder>.css` lie in `folder`; call once, at import."""
+def register(folder: str, html: str, shared: str = ""):
+    """Register the component whose `<folder>.js` and `<folder>.css` lie in `folder`; call once, at import.
+
+    `shared` is a style sheet beside the folders that it uses too.
+    """
     here = Path(__file__).parent / folder
-    css = here / f"{folder}.css"
+    sheets = [here / f"{folder}.css", *([here.parent / shared] if shared else [])]
+    css = "".join(sheet.read_text("utf-8") for sheet in sheets if sheet.exists())
     return st.components.v2.component(
         f"fmexplore_{folder}",
         html=html,
-        css=css.read_text("utf-8") if css.exists() else None,
+        css=css or None,
         js=(here / f"{folder}.js").read_text("utf-8"),
     )

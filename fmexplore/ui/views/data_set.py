@@ -21,7 +21,7 @@ def data_set() -> None:
     cache.analyst()
     selection = link.read_link(splits=tuple(PARTS), names=("split", "image"))
     part = selection.split or "train"
-    chosen = _choice("class", tuple(map(str, range(len(CLASS_NAMES)))))
+    chosen = widgets.choice_in_link("class", tuple(map(str, range(len(CLASS_NAMES)))))
     label = None if chosen is None else int(chosen)
     split, image = cache.dataset().part(part), selection.image
     for problem in selection.problems:
@@ -54,16 +54,6 @@ def data_set() -> None:
     else:
         _all_classes(part)
     last_opened()  # the card stands beside the images here, so none waits for the focus
-
-
-def _choice(name: str, known: tuple[str, ...]) -> str | None:
-    """A query parameter that is one of the known values."""
-    value = st.query_params.get(name)
-    if value is None or value in known:
-        return value
-    words = f"The link says {name}={value[:40]!r}, which is not one of {', '.join(known)}: it was left out."
-    st.warning(widgets.unlinked(words))
-    return None
 
 
 def _controls(part: str, label: int | None, split: Split) -> None:

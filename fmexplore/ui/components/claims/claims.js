@@ -1,0 +1,28 @@
+// A table of texts; on a phone each row is a small card.
+export default function ({ data, parentElement }) {
+  const root = parentElement.querySelector(".claims");
+  const signature = JSON.stringify(data);
+  if (root.signature === signature) return;
+  root.signature = signature;
+  const cell = (name, text, className = "") =>
+    Object.assign(document.createElement(name), { textContent: text, className });
+  const head = document.createElement("tr");
+  head.append(...data.heads.map((text) => Object.assign(cell("th", text), { scope: "col" })));
+  const rows = data.rows.map((texts, number) => {
+    const row = document.createElement("tr");
+    texts.forEach((text, column) => {
+      const made = cell("td", text, column === 3 ? `verdict ${data.tones[number]}` : "");
+      made.dataset.label = data.heads[column];
+      if (!text) made.classList.add("empty");
+      row.append(made);
+    });
+    return row;
+  });
+  const table = document.createElement("table");
+  const top = document.createElement("thead");
+  const body = document.createElement("tbody");
+  top.append(head);
+  body.append(...rows);
+  table.append(top, body);
+  root.replaceChildren(table);
+}

@@ -1,0 +1,38 @@
+"""Printed against measured: one row a thing, two marks on a common scale, a verdict beside; a row can be picked."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from fmexplore.ui.components import register
+
+_component = register("dumbbell", "<div class='dumbbell'></div>", "verdict.css")
+
+
+@dataclass(frozen=True)
+class Row:
+    """`printed`, and `mean` more or less `tolerance` where it was measured; `tone` colours the verdict."""
+
+    id: str
+    name: str
+    note: str
+    printed: float
+    mean: float | None
+    tolerance: float
+    verdict: str
+    tone: str
+    label: str  # for those who point at it or listen
+
+
+def dumbbell(
+    rows: Sequence[Row], key: str, scale: tuple[float, float], current: str, on_pick: Callable[[str], None], label: str
+) -> None:
+    """Draw the rows on a scale from its first to its second value, in percent; `on_pick` gets the id of a row."""
+
+    def was_picked() -> None:
+        if (picked := st.session_state[key]["pick"]) is not None:
+            on_pick(picked)
+
+    data = {"rows": [vars(row) for row in rows], "scale": list(scale), "current": current, "label": label}
+    _component(key=key, data=data, on_pick_change=was_picked)

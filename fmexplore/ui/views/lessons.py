@@ -1,0 +1,139 @@
+"""What the papers' systems teach when they are trained again: peeking, remedies, and where all networks stand."""
+
+import streamlit as st
+
+from fmexplore import models
+from fmexplore.lessons import Network, Remedy, networks, peeking, published_pair, remedies
+from fmexplore.paper_figures import networks_chart, peeking_chart, remedies_chart
+from fmexplore.papers import SYSTEMS
+from fmexplore.printed import HUMAN, MARKS
+from fmexplore.reproduction import read_reproduction
+from fmexplore.ui import cache
+
+AXES = {"parameters": "Parameters", "minutes": "Minutes of training"}
+
+
+def peeking_meter() -> None:
+    """How much better a figure gets when the test set chooses the epoch."""
+    rows = peeking(read_reproduction)
+    if not rows:
+        _nothing("codered-final")
+        return
+    mean = sum(row.gain.mean for row in rows) / len(rows)
+    st.subheader(f"Choosing the epoch by the test set makes a result look {mean:.2f} points better", anchor=False)
+    left, right = st.columns([52, 48], gap="large")
+    with left:
+        st.echarts_chart(peeking_chart(rows), height=60 + 44 * len(rows), key="peeking", alt="Points gained by peeking")
+    with right:
+        st.write(
+            "Each bar: the best test accuracy over all epochs, less the test accuracy of the epoch that validation "
+            "images choose. The line is one standard deviation over seeds each way. Several papers watched the test "
+            "set while they chose; here each of them is trained again with validation images of its own."
+        )
+        table = [
+            {
+                "System": row.system,
+                "Chosen by the test set": str(row.best),
+                "By validation images": str(row.chosen),
+                "Validation images": row.validation_images,
+            }
+            for row in rows
+        ]
+        st.dataframe(table, hide_index=True, height="content")
+
+
+def remedies_drawn() -> None:
+    """What each remedy against overfitting does to the gap and to the accuracy."""
+    rows, pair = remedies(read_reproduction), published_pair(read_reproduction)
+    if len(rows) < 2:
+        _nothing("codered-base")
+        return
+    st.subheader(_remedy_finding(rows), anchor=False)
+    left, right = st.columns([56, 44], gap="large")
+    with left:
+        chart = remedies_chart(rows, pair if len(pair) > 1 else ())
+        st.echarts_chart(chart, height=430, key="remedies", alt="Test accuracy over the gap, for each remedy")
+    with right:
+        st.write(
+            "Left is a small gap between training images and held-out ones, up is a better network. A remedy that only "
+            "goes left has closed the gap and taught nothing. Teal: the base network of CodeRed, each remedy alone. "
+            "Violet: Venkatesh's first network and the one with all remedies, whose gap is smaller, and accuracy too."
+        )
+        table = [
+            {
+                "Remedy": f"{row.name}: {row.about}" if row.name != "none" else "none",
+                "Test accuracy": str(row.accuracy),
+                "Gap": str(row.gap),
+            }
+            for row in [*rows, *pair]
+        ]
+        st.dataframe(table, hide_index=True, height="content")
+
+
+def _remedy_finding(rows: list[Remedy]) -> str:
+    base, *others = rows
+    best = max(others, key=lambda row: row.accuracy.mean)
+    closest = min(others, key=lambda row: row.gap.mean)
+    gain, closed = best.accuracy.mean - base.accuracy.mean, base.gap.mean - closest.gap.mean
+    words = f"{best.name.capitalize()} gains most, {gain:+.2f} points"
+    if closest is best:
+        return f"{words}, and closes the gap by {closed:.1f}"
+    change = closest.accuracy.mean - base.accuracy.mean
+    return f"{words}; {closest.name} closes the gap most, by {closed:.1f}, and changes the accuracy by {change:+.2f}"
+
+
+def networks_drawn() -> None:
+    """Accuracy against size and against time, with the marks that others set."""
+    trained = networks(read_reproduction)
+    ours = _shipped()
+    best = max(ours, key=lambda each: each.accuracy.mean, default=None)
+    passed = sum(mark.accuracy < best.accuracy.mean for mark in MARKS) if best else 0
+    st.subheader(f"Our best network is past {passed} of {len(MARKS)} marks that others set", anchor=False)
+    axis = st.segmented_control(
+        "Against", list(AXES), format_func=AXES.__getitem__, key="networks_axis", default="parameters", required=True
+    )
+    papers = {system.id for system in SYSTEMS}
+
+    def points(found: list[Network]) -> list[tuple[str, float, float]]:
+        return [(each.name, getattr(each, axis), each.accuracy.mean) for each in found]
+
+    groups = {
+        "the papers' systems, trained here": points([each for each in trained if each.name in papers]),
+        "the architectures they cite, trained here": points([each for each in trained if each.name not in papers]),
+        "ours": points(ours),
+    }
+    if axis == "parameters":
+        told = [(each.name, float(each.parameters), each.accuracy) for each in MARKS if each.parameters]
+        groups["others, as they say"] = told
+    st.echarts_chart(
+        networks_chart(groups, HUMAN.accuracy, AXES[axis].lower()), height=460, key=f"networks_{axis}", alt="Accuracy"
+    )
+    if axis == "minutes":
+        st.caption("Minutes on the machine that each result names, some of them while it did other work.")
+    marks = [
+        {"Mark": each.name, "Accuracy": each.accuracy, "Parameters": each.parameters, "Source": each.source}
+        for each in (HUMAN, *MARKS)
+    ]
+    columns = {
+        "Accuracy": st.column_config.NumberColumn(format="%.2f %%"),
+        "Parameters": st.column_config.NumberColumn(format="localized"),
+    }
+    with st.expander("The marks of others and their sources"):
+        st.dataframe(marks, hide_index=True, height="content", column_config=columns)
+
+
+def _shipped() -> list[Network]:
+    from fmexplore.verdicts import spread_of
+
+    found = []
+    for run in cache.store().shipped_runs():
+        result, rows = run.status.result, models.summarize(run.config.model)
+        if result.test_accuracy is not None:
+            accuracy = spread_of([100 * result.test_accuracy])
+            found.append(Network(run.id, models.parameters(rows), models.flops(rows), accuracy, result.seconds / 60))
+    return found
+
+
+def _nothing(system: str) -> None:
+    st.info("Nothing has been trained for this yet.")
+    st.code(f"python -m fmexplore reproduce {system}", language=None)

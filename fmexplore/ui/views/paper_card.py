@@ -1,0 +1,201 @@
+"""One published system: its claims with verdicts, its report or matrix beside ours, its layers and its settings."""
+
+import numpy as np
+import streamlit as st
+
+from fmexplore import models
+from fmexplore.config import TrainConfig
+from fmexplore.confusion import class_report
+from fmexplore.data import CLASS_NAMES
+from fmexplore.errors import FMExploreError
+from fmexplore.layers import describe
+from fmexplore.papers import System
+from fmexplore.presets import find_preset
+from fmexplore.printed import PRINTED
+from fmexplore.reproduction import PUBLISHED, Training, read_reproduction
+from fmexplore.speed import estimate, known_execution, read_speed
+from fmexplore.ui import cache, state, widgets
+from fmexplore.ui.components.claims import claims_table
+from fmexplore.ui.components.confusion_grid import Look, confusion_grid
+from fmexplore.verdicts import TONES, Judged, Verdict
+
+ORDER: tuple[Verdict, ...] = ("holds", "fails", "contradicts itself", "cannot be known", "not trained yet")
+WORDS = {
+    "holds": ("holds", "hold"),
+    "fails": ("fails", "fail"),
+    "contradicts itself": ("contradicts itself", "contradict the paper itself"),
+    "cannot be known": ("cannot be known", "cannot be known"),
+    "not trained yet": ("waits for a training", "wait for a training"),
+}
+
+
+def paper_card(system: System, judged: list[Judged]) -> None:
+    """Everything about a system, below a title that counts the verdicts."""
+    st.subheader(f"{system.id}: {_count(judged)}", anchor=False)
+    st.caption(system.source)
+    known = read_reproduction(system.id).variants.get(PUBLISHED)
+    trainings = known.trainings if known else ()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _train_now(system)
+        if trainings:
+            first = trainings[0]
+            minutes = widgets.duration(float(np.median([each.seconds for each in trainings])))
+            st.caption(
+                f"Trained here {len(trainings)} times, {minutes} each, on {first.cores} cores of {first.processor}, "
+                f"{first.precision}, torch {first.versions['torch']}, {first.date}. `{first.command}`"
+                if len(trainings) > 1
+                else f"Trained here once, {minutes}, on {first.cores} cores of {first.processor}, {first.precision}, "
+                f"torch {first.versions['torch']}, {first.date}. `{first.command}`"
+            )
+    views = {"claims": "Claims", "layers": "Layers", "settings": "Settings"}
+    if PRINTED[system.id].report:
+        views["report"] = "Class by class"
+    if PRINTED[system.id].matrix:
+        views["matrix"] = "Matrix"
+    if st.session_state.get("paper_part") not in views:
+        st.session_state.paper_part = "claims"
+    part = st.segmented_control(
+        "Part",
+        list(views),
+        format_func=views.__getitem__,
+        key="paper_part",
+        required=True,
+        label_visibility="collapsed",
+    )
+    if part == "layers":
+        _layers(system)
+    elif part == "settings":
+        _settings(system)
+    elif part == "report":
+        _report(system, trainings)
+    elif part == "matrix":
+        _matrix(system, trainings)
+    else:
+        rows = [(each.about, each.printed, each.found, each.verdict, each.reason) for each in judged]
+        claims_table(rows, [TONES[each.verdict] for each in judged], key="paper_claims")
+
+
+def _count(judged: list[Judged]) -> str:
+    counts = {verdict: sum(each.verdict == verdict for each in judged) for verdict in ORDER}
+    return ", ".join(f"{count} {WORDS[verdict][count > 1]}" for verdict, count in counts.items() if count)
+
+
+def _train_now(system: System) -> None:
+    config = find_preset(system.id).config
+    speed = read_speed(cache.settings())
+    cost = estimate(config, speed, known_execution(cache.settings(), config)) if speed else None
+    label = f"Train this now, about {widgets.duration(cost.seconds)}" if cost else "Train this now"
+    if st.button(label, disabled=not state.owner()):
+        try:
+            run = cache.queue().submit_run(config, state.owner())
+        except FMExploreError as error:
+            st.error(widgets.unlinked(str(error)))
+            return
+        st.switch_page(state.TRAIN_PAGE, query_params={"run": run.id})
+    widgets.await_speed()
+
+
+def _layers(system: System) -> None:
+    rows = models.summarize(system.model)
+    table = [
+        {
+            "Layer": describe(row.layer),
+            "Output": " × ".join(map(str, row.output)),
+            "Parameters": row.parameters or None,
+        }
+        for row in models.walk(rows)
+    ]
+    st.markdown(f"**{models.parameters(rows):,} parameters, {models.flops(rows) / 1e6:.1f} MFLOPs an image**")
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="content",
+        column_config={"Parameters": st.column_config.NumberColumn(format="localized")},
+    )
+
+
+def _settings(system: System) -> None:
+    training = system.training
+    rows = [{"Setting": name, "Value": value, "": "printed"} for name, value in _printed_settings(training).items()]
+    rows = [{**row, "": "assumed" if row["Setting"] in system.assumed else "printed"} for row in rows]
+    named = {row["Setting"] for row in rows}
+    rows += [
+        {"Setting": name, "Value": value, "": "assumed"} for name, value in system.assumed.items() if name not in named
+    ]
+    framework = {"glorot": "Keras: Glorot uniform", "torch": "PyTorch's: Kaiming uniform"}[system.model.initialization]
+    rows.append({"Setting": "start of the weights", "Value": framework, "": "framework's"})
+    constants = f"betas {training.beta1:g} and {training.beta2:g}, epsilon {training.epsilon:g}"
+    rows.append({"Setting": "constants of Adam", "Value": constants, "": "framework's"})
+    st.markdown(f"**The paper leaves out {len(system.assumed)} settings; what we put there is marked**")
+    st.dataframe(
+        rows, hide_index=True, height="content", column_config={"Value": st.column_config.Column(width="large")}
+    )
+
+
+def _printed_settings(training: TrainConfig) -> dict[str, str]:
+    shares = {"test": "on the test set", "none": "none"}
+    share = f"{training.validation_share:.0%} of the training images"
+    found = {
+        "optimizer": training.optimizer,
+        "learning rate": f"{training.learning_rate:g}",
+        "batch size": f"{training.batch_size}",
+        "epochs": f"{training.epochs:g}",
+        "validation": shares.get(training.validation, share),
+    }
+    if stopping := training.early_stopping:
+        found["early stopping"] = f"on validation {stopping.monitor}"
+    return found
+
+
+def _report(system: System, trainings: tuple[Training, ...]) -> None:
+    printed = PRINTED[system.id].report
+    assert printed is not None
+    if not trainings:
+        st.info("Nothing stands beside it yet: this system has not been trained here.")
+    reports = [class_report(np.array(each.confusion)) for each in trainings]
+    table, widest, where = [], 0.0, ""
+    for label, name in enumerate(CLASS_NAMES):
+        row: dict[str, float | str] = {"Class": name}
+        for figure in ("precision", "recall", "f1"):
+            row[f"{figure}, printed"] = getattr(printed, figure)[label]
+            if reports:
+                ours = float(np.mean([report[label][figure] for report in reports]))
+                row[f"{figure}, here"] = ours
+                away = abs(ours - getattr(printed, figure)[label])
+                if away > widest:
+                    widest, where = away, f"{figure} of {widgets.plural(label)}"
+        table.append(row)
+    if reports:
+        st.markdown(f"**Farthest apart is the {where}, by {100 * widest:.0f} points**")
+    columns = {name: st.column_config.NumberColumn(format="%.2f") for name in table[0] if name != "Class"}
+    st.dataframe(table, hide_index=True, height="content", column_config=columns)
+
+
+def _matrix(system: System, trainings: tuple[Training, ...]) -> None:
+    printed = np.array(PRINTED[system.id].matrix)
+    frames = [("as printed", printed)]
+    if trainings:
+        ours = np.mean([each.confusion for each in trainings], axis=0).round().astype(int)
+        frames = [
+            (f"here less printed, mean of {len(trainings)}", ours - printed),
+            ("as printed", printed),
+            ("here", ours),
+        ]
+    which = st.segmented_control(
+        "Matrix", [name for name, _ in frames], key="paper_matrix", default=frames[0][0], required=True
+    )
+    position = [name for name, _ in frames].index(which)
+    difference = frames[position][1]
+    if len(frames) > 1 and position == 0:
+        true, said = np.unravel_index(np.abs(difference).argmax(), difference.shape)
+        st.markdown(
+            f"**Farthest apart: {widgets.plural(int(true))} called {CLASS_NAMES[int(said)]}, "
+            f"{printed[true, said]} printed, {printed[true, said] + difference[true, said]} here**"
+        )
+    confusion_grid(
+        [frames[position]],
+        f"paper_matrix_{position}",
+        lambda _: None,
+        look=Look(difference=len(frames) > 1 and position == 0, log=True),
+        label=f"Confusion matrix {which}",
+    )

@@ -1,0 +1,100 @@
+"""The Papers page: every published system, what was claimed of it and what came out here; the choice of other views."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from fmexplore.claims import judge
+from fmexplore.papers import SYSTEMS, System
+from fmexplore.printed import MEASURES, PRINTED, Measure
+from fmexplore.reproduction import read_reproduction
+from fmexplore.ui import link, widgets
+from fmexplore.ui.components.dumbbell import Row, dumbbell
+from fmexplore.ui.views.claim_checker import claim_checker
+from fmexplore.ui.views.lessons import networks_drawn, peeking_meter, remedies_drawn
+from fmexplore.ui.views.paper_card import paper_card
+from fmexplore.verdicts import TONES, Judged
+
+CLAIMS = "claims"
+VIEWS: dict[str, tuple[str, Callable[[], None]]] = {
+    "peeking": ("Peeking", peeking_meter),
+    "remedies": ("What remedies cost", remedies_drawn),
+    "networks": ("All networks", networks_drawn),
+    "check": ("Check a claim", claim_checker),
+}
+# What a row is about: the test accuracy or, where none is printed, the validation accuracy.
+HEADLINES: tuple[Measure, ...] = ("test_accuracy", "validation_accuracy")
+
+
+def papers() -> None:
+    selection = link.read_link((CLAIMS, *VIEWS), names=("view",))
+    system = widgets.choice_in_link("system", tuple(each.id for each in SYSTEMS)) or SYSTEMS[0].id
+    for problem in selection.problems:
+        st.warning(widgets.unlinked(problem))
+    _choose_view(selection.view)
+    with widgets.boundary():
+        if selection.view == CLAIMS:
+            _claims(system)
+        else:
+            VIEWS[selection.view][1]()
+
+
+def _choose_view(view: str) -> None:
+    def choose() -> None:
+        chosen = st.session_state.papers_view
+        link.go(view=None if chosen == CLAIMS else chosen)
+
+    st.session_state.papers_view = view
+    names = {CLAIMS: "Claims", **{key: name for key, (name, _) in VIEWS.items()}}
+    st.segmented_control(
+        "View",
+        list(names),
+        format_func=names.__getitem__,
+        key="papers_view",
+        required=True,
+        label_visibility="collapsed",
+        on_change=choose,
+    )
+
+
+def _claims(system: str) -> None:
+    judged = {each.id: judge(read_reproduction(each.id), read_reproduction) for each in SYSTEMS}
+    rows = [_row(each, judged[each.id]) for each in SYSTEMS]
+    with st.container(key="figure_first"):
+        left, right = st.columns([46, 54], gap="large")
+    with left:
+        st.subheader(_finding(rows), anchor=False)
+        st.caption("Accuracy on test images, of Venkatesh on validation images; the band is what we let pass.")
+        scale = min(row.printed for row in rows), max(row.printed for row in rows)
+        measured = [row.mean for row in rows if row.mean is not None]
+        low, high = min([*scale, *measured]) - 0.8, max([*scale, *measured]) + 0.8
+        dumbbell(rows, "papers_systems", (low, high), system, lambda picked: link.go(system=picked), "Systems")
+    with right, widgets.boundary():
+        paper_card(next(each for each in SYSTEMS if each.id == system), judged[system])
+
+
+def _row(system: System, judged: list[Judged]) -> Row:
+    measure = next(measure for measure in HEADLINES if measure in PRINTED[system.id].figures)
+    claim = next(each for each in judged if each.measure == measure)
+    assert claim.figure is not None
+    ours = claim.ours
+    said = f"{system.id}: {MEASURES[measure].lower()}, printed {claim.printed}, here {claim.found or 'not trained yet'}"
+    return Row(
+        id=system.id,
+        name=system.id,
+        note=system.short,
+        printed=claim.figure,
+        mean=ours.mean if ours else None,
+        tolerance=ours.tolerance if ours else 0.0,
+        verdict=claim.verdict,
+        tone=TONES[claim.verdict],
+        label=f"{said}: {claim.verdict}",
+    )
+
+
+def _finding(rows: list[Row]) -> str:
+    tried = [row for row in rows if row.mean is not None]
+    if not tried:
+        return "No system has been trained again yet"
+    holds = sum(row.verdict == "holds" for row in tried)
+    return f"{holds} of {len(tried)} printed accuracies came out again"

@@ -1,0 +1,8 @@
+"""The published systems: what was claimed of them, what came out here, and a checker for any claim."""
+
+from fmexplore.ui import widgets
+from fmexplore.ui.views.papers import papers
+
+widgets.show_told()
+with widgets.boundary():
+    papers()
