@@ -24,12 +24,13 @@ from fmexplore.layers import Activation, BatchNorm, Conv, Dropout, Flatten, Laye
 from fmexplore.machine import cores, processor, versions
 from fmexplore.presets import CITED, find_preset
 from fmexplore.schema import Schema
+from fmexplore.settings import SHIPPED
 from fmexplore.storage import read_cached, read_json, write_json
 
 if TYPE_CHECKING:
     from fmexplore.progress import Progress
 
-FOLDER = Path(__file__).resolve().parent.parent / "checkpoints" / "papers"
+FOLDER = SHIPPED / "papers"
 PUBLISHED, HONEST = "published", "honest"
 ONE_SEED = ("patel-final", "venkatesh-optimised", *CITED)  # an epoch costs too much for three
 HONESTLY = ("codered-base", "codered-final", "patel-basic", "patel-cnn-32")  # trained again without peeking

@@ -39,7 +39,8 @@ class RunStore:
         self.trash = self.folder / ".trash"
 
     def shipped_runs(self) -> list[Run]:
-        return [Run(path, shipped=True) for path in _run_folders(self.shipped)]
+        folders = [path for path in _run_folders(self.shipped) if (path / "config.json").exists()]  # not papers/
+        return [Run(path, shipped=True) for path in folders]
 
     def own_runs(self) -> list[Run]:
         """Newest first, every owner's."""
@@ -62,8 +63,11 @@ class RunStore:
 
     def get(self, run_id: str) -> Run:
         """The run with exactly that id, as in a link. Raises RunNotFound, naming no other run."""
-        for run in (Run(self.folder / run_id), Run(self.shipped / run_id, shipped=True)):
-            if _is_id(run_id) and run.path.is_dir():
+        own = Run(self.folder / run_id)
+        if _is_id(run_id) and own.path.is_dir():
+            return own
+        for run in self.shipped_runs():
+            if run.id == run_id:
                 return run
         raise RunNotFound(f"There is no run {run_id[:80]!r}.")
 

@@ -60,8 +60,7 @@ def _choose_view(view: str) -> None:
 def _claims(system: str) -> None:
     judged = {each.id: judge(read_reproduction(each.id), read_reproduction) for each in SYSTEMS}
     rows = [_row(each, judged[each.id]) for each in SYSTEMS]
-    with st.container(key="figure_first"):
-        left, right = st.columns([46, 54], gap="large")
+    left, right = st.columns([46, 54], gap="large")
     with left:
         st.subheader(_finding(rows), anchor=False)
         st.caption("Accuracy on test images, of Venkatesh on validation images; the band is what we let pass.")

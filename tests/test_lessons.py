@@ -1,0 +1,105 @@
+"""What the reproductions teach: the gain of peeking, what remedies cost, where networks stand."""
+
+import pytest
+from test_verdicts import epoch, reproduction, training
+
+from fmexplore.lessons import networks, peeking, published_pair, remedies
+from fmexplore.models import parameters, summarize
+from fmexplore.paper_figures import networks_chart, peeking_chart, remedies_chart
+from fmexplore.presets import find_preset
+from fmexplore.printed import HUMAN
+from fmexplore.reproduction import HONEST, Reproduction
+
+
+def finder(*stored):
+    known = {each.system: each for each in stored}
+    return lambda system: known.get(system, Reproduction(system=system))
+
+
+def course(*figures):
+    """Epochs with (validation, test) accuracy."""
+    return [epoch(test, validation_accuracy=held_out) for held_out, test in figures]
+
+
+def test_peeking_gains_the_best_epoch_less_the_one_that_validation_chooses():
+    first = training(*course((0.90, 0.905), (0.91, 0.90), (0.90, 0.91)))
+    second = training(*course((0.90, 0.90), (0.91, 0.92), (0.90, 0.91)), seed=1)
+    found = peeking(finder(reproduction("codered-final", **{HONEST: [first, second]})))
+    assert [row.system for row in found] == ["codered-final"]
+    assert found[0].gain.mean == pytest.approx(0.5)
+    assert found[0].gain.deviation == pytest.approx(0.5 * 2**0.5)
+    assert found[0].best.mean == pytest.approx(91.5)
+    assert found[0].chosen.mean == pytest.approx(91.0)
+
+
+def test_a_system_with_its_own_validation_images_needs_no_other_training():
+    found = peeking(finder(reproduction("team4-ann", training(*course((0.91, 0.90), (0.90, 0.91))))))
+    assert [row.system for row in found] == ["team4-ann"]
+    assert found[0].gain.mean == pytest.approx(1.0)
+
+
+def test_a_training_that_peeked_is_no_measure_of_peeking():
+    assert peeking(finder(reproduction("codered-final", training(epoch())))) == []
+
+
+def test_a_remedy_is_its_accuracy_and_the_gap_to_validation():
+    stored = reproduction(
+        "codered-base",
+        **{
+            HONEST: [training(epoch(0.91, seen=0.99, validation_accuracy=0.915))],
+            "dropout": [training(epoch(0.90, seen=0.93, validation_accuracy=0.91))],
+        },
+    )
+    base, dropout = remedies(finder(stored))
+    assert (base.name, dropout.name) == ("none", "dropout")
+    assert (base.accuracy.mean, base.gap.mean) == (pytest.approx(91.0), pytest.approx(7.5))
+    assert (dropout.accuracy.mean, dropout.gap.mean) == (pytest.approx(90.0), pytest.approx(2.0))
+
+
+def test_the_pair_of_one_paper_is_there_as_far_as_it_was_trained():
+    first = reproduction("venkatesh-initial", training(epoch(validation_accuracy=0.9)))
+    assert [row.name for row in published_pair(finder(first))] == ["venkatesh-initial"]
+    assert published_pair(finder()) == []
+
+
+def test_networks_are_those_that_were_trained_with_their_true_size():
+    found = networks(finder(reproduction("patel-basic", training(epoch(0.88)), training(epoch(0.89), seed=1))))
+    assert [each.name for each in found] == ["patel-basic"]
+    assert found[0].parameters == parameters(summarize(find_preset("patel-basic").model)) == 101_770
+    assert found[0].accuracy.mean == pytest.approx(88.5)
+    assert found[0].minutes == pytest.approx(1.0)
+
+
+def test_the_peeking_chart_has_a_bar_for_each_system_and_a_line_where_there_are_seeds():
+    stored = [
+        reproduction("team4-ann", training(*course((0.91, 0.90), (0.90, 0.91)))),
+        reproduction(
+            "team4-cnn", training(*course((0.91, 0.90), (0.9, 0.92))), training(*course((0.91, 0.90)), seed=1)
+        ),
+    ]
+    options = peeking_chart(peeking(finder(*stored)))
+    bars, *lines = options["series"]
+    assert dict(zip(options["yAxis"]["data"], bars["data"], strict=True)) == {"team4-ann": 1.0, "team4-cnn": 1.0}
+    assert len(lines) == 1
+    assert lines[0]["data"][0][1] == options["yAxis"]["data"].index("team4-cnn")
+
+
+def test_the_remedies_chart_joins_each_remedy_to_what_it_began_from():
+    stored = reproduction(
+        "codered-base",
+        **{
+            HONEST: [training(epoch(0.91, seen=0.99, validation_accuracy=0.915))],
+            "dropout": [training(epoch(0.90, seen=0.93, validation_accuracy=0.91))],
+        },
+    )
+    rows = remedies(finder(stored))
+    line, points = remedies_chart(rows)["series"]
+    assert line["data"] == [[rows[0].gap.mean, rows[0].accuracy.mean], [rows[1].gap.mean, rows[1].accuracy.mean]]
+    assert [point["name"] for point in points["data"]] == ["none", "dropout"]
+
+
+def test_the_networks_chart_has_a_group_each_and_the_human_mark():
+    options = networks_chart({"a": [("one", 100.0, 90.0)], "b": [("two", 200.0, 91.0)]}, HUMAN.accuracy, "parameters")
+    assert [series["name"] for series in options["series"]] == ["a", "b"]
+    assert options["series"][0]["markLine"]["data"] == [{"yAxis": 83.5}]
+    assert options["series"][1]["data"] == [{"value": [200.0, 91.0], "name": "two"}]

@@ -1,0 +1,68 @@
+"""`python -m fmexplore reproduce`: what it trains, prints and skips."""
+
+import pytest
+from typer.testing import CliRunner
+
+from fmexplore import cli, paper_cli, reproduction
+from fmexplore.reproduction import PUBLISHED, Variant, read_reproduction
+
+
+@pytest.fixture
+def reproduce(tiny, drawn_folder, tmp_path, monkeypatch):
+    """Runs the command on the drawn data set with one small system, `small`, of two variants."""
+    config = tiny.replace(training=tiny.training.replace(epochs=1, validation="test"))
+    variants = {PUBLISHED: Variant("as published", config, 2), "other": Variant("other", config, 1)}
+    for module in (reproduction, paper_cli):
+        monkeypatch.setattr(module, "plan", lambda system: variants)
+        monkeypatch.setattr(module, "systems", lambda: ("small",))
+    monkeypatch.setattr(reproduction, "SEEN_IMAGES", 50)
+
+    def run(*arguments):
+        return CliRunner().invoke(cli.app, ["reproduce", *arguments, "--out", str(tmp_path)])
+
+    return run
+
+
+def test_it_trains_every_variant_and_seed_and_keeps_each(reproduce, tmp_path):
+    done = reproduce("small")
+    assert done.exit_code == 0
+    stored = read_reproduction("small", tmp_path).variants
+    assert [each.seed for each in stored[PUBLISHED].trainings] == [0, 1]
+    assert [each.seed for each in stored["other"].trainings] == [0]
+    assert stored["other"].trainings[0].command == 'python -m fmexplore reproduce small --variant "other"'
+    lines = done.output.strip().splitlines()
+    assert len(lines) == 3
+    accuracy = stored[PUBLISHED].trainings[0].result.test_accuracy
+    assert lines[0].startswith(f"small, published, seed 0: test {accuracy:.2%}")
+
+
+def test_what_is_stored_is_skipped(reproduce, tmp_path):
+    reproduce("small", "--variant", "published", "--seeds", "1")
+    before = read_reproduction("small", tmp_path)
+    assert [*before.variants] == [PUBLISHED]
+    done = reproduce("small", "--variant", "published")
+    assert "seed 1" in done.output
+    assert "seed 0" not in done.output
+    assert (
+        read_reproduction("small", tmp_path).variants[PUBLISHED].trainings[0] == before.variants[PUBLISHED].trainings[0]
+    )
+    assert "Nothing to do" in reproduce("small", "--variant", "published").output
+
+
+def test_the_list_trains_nothing(reproduce, tmp_path):
+    done = reproduce("--list")
+    assert [line.split()[:4] for line in done.output.splitlines()] == [
+        ["small", "published", "seed", "0"],
+        ["small", "other", "seed", "0"],
+        ["small", "published", "seed", "1"],
+    ]
+    assert not [*tmp_path.glob("*.json")]
+
+
+def test_without_a_system_it_says_what_to_give(reproduce):
+    assert "--all" in str(reproduce().exception)
+
+
+def test_an_unknown_variant_is_refused_with_those_there_are(reproduce):
+    assert "'peeking'" in str(reproduce("small", "--variant", "peeking").exception)
+    assert "published, other" in str(reproduce("small", "--variant", "peeking").exception)
