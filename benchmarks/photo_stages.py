@@ -28,9 +28,10 @@ import torch  # noqa: E402
 from fmexplore import data  # noqa: E402
 from fmexplore.analyses import Silent, look_at  # noqa: E402
 from fmexplore.photo_analyses import find, recognize  # noqa: E402
+from fmexplore.photo_files import open_photo  # noqa: E402
 from fmexplore.photo_folder import LabelledPhoto, read_folder  # noqa: E402
 from fmexplore.photo_scores import Score, judge, score  # noqa: E402
-from fmexplore.photos import OURS, WAYS, Conversion, convert, open_photo  # noqa: E402
+from fmexplore.photos import OURS, WAYS, Conversion, convert  # noqa: E402
 from fmexplore.run import Run  # noqa: E402
 from fmexplore.scenes import draw_scene  # noqa: E402
 

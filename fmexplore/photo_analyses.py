@@ -14,9 +14,10 @@ from fmexplore import data
 from fmexplore.analyses import Silent, Task, look_at
 from fmexplore.config import RunConfig
 from fmexplore.data import DataSet
+from fmexplore.photo_files import open_photo
 from fmexplore.photo_folder import LabelledPhoto
 from fmexplore.photo_scores import Verdicts, judge
-from fmexplore.photos import OURS, Conversion, Converted, convert, open_photo
+from fmexplore.photos import OURS, Conversion, Converted, convert
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import read_settings

@@ -14,9 +14,10 @@ from fmexplore import data
 from fmexplore.config import RunConfig, change_settings
 from fmexplore.data import CLASS_NAMES
 from fmexplore.errors import ConfigError, PhotoError
+from fmexplore.photo_files import SUFFIXES, open_photo
 from fmexplore.photo_folder import LabelledPhoto, hold_out, read_folder
 from fmexplore.photo_scores import fit_photos, judge, score, unsure_threshold
-from fmexplore.photos import SUFFIXES, WAYS, Conversion, open_photo
+from fmexplore.photos import WAYS, Conversion
 from fmexplore.runs import RunStore
 from fmexplore.settings import read_settings
 from fmexplore.status import own_process

@@ -10,6 +10,7 @@ from PIL import Image, ImageFilter
 
 from fmexplore.config import Augmentation, TrainConfig
 from fmexplore.data import Split
+from fmexplore.photo_files import open_photo
 from fmexplore.photo_folder import LabelledPhoto
 from fmexplore.photos import (
     OURS,
@@ -19,7 +20,6 @@ from fmexplore.photos import (
     convert,
     find_foreground,
     foreground_box,
-    open_photo,
     turn_and_crop,
 )
 

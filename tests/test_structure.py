@@ -19,7 +19,7 @@ SCREEN = [path for path in (ROOT / "streamlit_app.py", *sorted((ROOT / "screens"
 LAYERS = (
     *("errors", "schema", "shapes", "layers", "storage", "settings", "models", "config", "papers", "presets", "data"),
     "machine",
-    *("foreground", "photos", "scenes", "photo_folder"),
+    *("foreground", "photo_files", "photos", "scenes", "photo_folder"),
     *("figures", "evaluation", "confusion", "embedding", "features", "projection", "maps", "suspects", "progress"),
     *("photo_scores", "photo_training"),
     *("segmentation", "networks", "augment", "optimizers", "train_state", "training", "execution", "interpret"),
@@ -56,6 +56,7 @@ WITHOUT_TORCH = (
     *("jobs", "runs", "archive", "presets", "speed", "budget", "data", "evaluation", "progress", "status", "cli"),
     *(
         "foreground",
+        "photo_files",
         "photos",
         "scenes",
         "photo_folder",

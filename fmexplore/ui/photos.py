@@ -80,6 +80,11 @@ def change(photo: Photo, **changes: object) -> None:
     photos()[photo.id] = replace(photo, how=photo.how.replace(**changes))
 
 
+def turn(photo: Photo) -> None:
+    """By 90 degrees clockwise; what was drawn on it is gone."""
+    change(photo, turn=(photo.how.turn + 90) % 360, crop=(0, 0, 1, 1), strokes=())
+
+
 def say(photo: Photo, label: int | None) -> None:
     """What its owner says it is."""
     photos()[photo.id] = replace(photo, label=label)

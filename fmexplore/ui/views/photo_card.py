@@ -6,24 +6,18 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.data import CLASS_NAMES
-from fmexplore.embedding import place
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation import Predictions
-from fmexplore.features import LAST
 from fmexplore.photo_scores import Verdicts
-from fmexplore.photos import WAYS, Conversion, Converted, Stroke
-from fmexplore.projection import ProjectionConfig
+from fmexplore.photos import WAYS, Conversion, Converted
 from fmexplore.run import Run
-from fmexplore.ui import cache, mapped, photos, shown, state, widgets
+from fmexplore.ui import cache, photos, shown, state, widgets
 from fmexplore.ui.components.card import Chip, Step, Way, card
-from fmexplore.ui.components.gallery import picture_sheet
-from fmexplore.ui.components.photo_editor import Tool, photo_editor
-from fmexplore.ui.components.scatter import Frame, Points, mark, scatter
 from fmexplore.ui.components.steps import Stage, steps
-from fmexplore.ui.mapped import Source
 from fmexplore.ui.photos import LABELS, OTHER, Known, Photo
-from fmexplore.ui.sheets import sheet_address
 from fmexplore.ui.views.image_card import find_index, neighbours_of, show_heat
+from fmexplore.ui.views.photo_correction import correct
+from fmexplore.ui.views.photo_place import place_on_map
 
 VIEWS = {
     "steps": "How it got there",
@@ -45,9 +39,7 @@ SWITCHES: dict[str, tuple[str, Any, Any, str, str]] = {
     "centre": ("centre", True, False, "Squash instead", "Keep its shape"),
     "negate": ("negate", True, False, "Leave out", "Negate"),
 }
-PHOTO_ID = mapped.TEST_FIRST + 10_000  # on the map, after the last test image
 MOST_OTHERS = 6  # runs that are asked: each has to be loaded
-NEAR = 40  # whose error record is told
 
 
 def photo_card(photo: Photo, run: Run) -> None:
@@ -71,9 +63,9 @@ def photo_card(photo: Photo, run: Run) -> None:
         elif view == "why":
             _why(photo, run, known, verdicts)
         elif view == "map":
-            _map(photo, run, known, verdicts)
+            place_on_map(photo, run, known, verdicts)
         else:
-            _correct(photo)
+            correct(photo)
 
 
 def _ask_label(photo: Photo) -> None:
@@ -172,7 +164,7 @@ def _action(name: str, how: Conversion) -> str:
 
 def _press(photo: Photo, name: str) -> None:
     if name == "upright":
-        photos.change(photo, turn=(photo.how.turn + 90) % 360, crop=(0, 0, 1, 1), strokes=())
+        photos.turn(photo)
         return
     field, on, off, _, _ = SWITCHES[name]
     photos.change(photo, **{field: off if getattr(photo.how, field) == on else on})
@@ -205,104 +197,3 @@ def _why(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
     if index is not None and located is not None:
         with right:
             neighbours_of(index.axes.encode(known.features[None])[0], index, located[1], first)
-
-
-def _map(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
-    """Its place on the map of the test images, and how often the network is wrong around there."""
-    index = find_index(run)
-    config = ProjectionConfig(method="umap")
-    now = mapped.read_map(Source(run, LAST, "test"), config)
-    if now is None:
-        config = ProjectionConfig(method="pca")
-        question = cache.analyst().ask("project_images", run=run, layer=LAST, split="test", config=config)
-        widgets.await_answer(question, "Making a map of the test images")
-        now = mapped.read_map(Source(run, LAST, "test"), config)
-    if index is None or now is None:
-        return
-    everyone = now.ids - mapped.TEST_FIRST
-    code = index.axes.encode(known.features[None])[0]
-    numbers, distances = index.nearest(code, everyone, NEAR, "test")
-    rows = np.searchsorted(everyone, numbers)
-    point = place(np.arange(10)[None], distances[None, :10], now.coordinates[rows[:10]])
-    said = int(verdicts.probabilities[0].argmax())
-    st.markdown(f"**{_record(now.labels[rows], now.predicted[rows], said)}**")
-    outputs = now.outputs
-    frame = outputs.frame(now.coordinates)
-    with_photo = Frame(
-        np.concatenate([frame.coordinates, point]),
-        np.append(frame.predicted, np.uint8(said)),
-        np.append(frame.confidence, np.float32(verdicts.probabilities[0].max())),
-        np.append(frame.loss, np.float32(0)),
-    )
-    points = Points(np.append(now.ids, PHOTO_ID), np.append(now.labels, np.uint8(said)), (with_photo,))
-    name = f"{now.key}{photo.id}"
-    scatter(points, name, "photo_map", "photo_scatter", sheet_address(), lambda _: None)
-    pictures = {PHOTO_ID: picture_sheet(known.image[None], 1)}
-    mark("photo_map", focus=PHOTO_ID, neighbours=[int(each) for each in now.ids[rows[:10]]], pictures=pictures)
-    st.caption(
-        "Your photo is put between the ten test images whose features are most like its own; lines lead to them. "
-        f"The map itself: {config.method.upper()} of the last layer."
-    )
-    st.page_link(state.EMBEDDINGS_PAGE, label="The whole map", query_params={"run": run.id})
-
-
-def _record(labels: np.ndarray, predicted: np.ndarray, said: int) -> str:
-    """How reliable the network is where the photo lies."""
-    called = predicted == said
-    wrong = int((called & (labels != said)).sum()) or "none"
-    name = CLASS_NAMES[said]
-    if not called.any():
-        return f"Of the {len(labels)} test images nearest to it none is called {name}: do not trust this verdict"
-    return (
-        f"Of the {len(labels)} test images nearest to it {int(called.sum())} are called {name}, {wrong} of them wrongly"
-    )
-
-
-def _correct(photo: Photo) -> None:
-    """Brush and box; what they do is seen at once."""
-    with st.container():
-        converted = photos.convert(photo)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        tools: dict[Tool, str] = {"add": "This belongs to it", "remove": "This does not", "box": "Cut to a box"}
-        tool: Tool = st.segmented_control(
-            "Tool", list(tools), format_func=tools.__getitem__, key="photo_tool", default="add", required=True,
-        )  # fmt: skip
-        radius = st.slider("Brush", 1, 15, 4, key="photo_brush", width=160, help="Its radius, in % of the width.") / 100
-        st.button(
-            "Undo", on_click=photos.change, args=(photo,), kwargs={"strokes": photo.how.strokes[:-1]},
-            disabled=not photo.how.strokes,
-        )  # fmt: skip
-        st.button("Turn by 90°", on_click=_press, args=(photo, "upright"))
-        touched = photo.how.replace(strokes=()).crop != (0, 0, 1, 1) or bool(photo.how.strokes)
-        start = {"crop": (0, 0, 1, 1), "strokes": ()}
-        st.button("Start over", on_click=photos.change, args=(photo,), kwargs=start, disabled=not touched)
-
-    def changed(event: dict[str, Any]) -> None:
-        def draw() -> None:
-            if box := event.get("box"):
-                photos.change(photo, crop=_inner(photo.how.crop, box), strokes=())
-            elif points := event.get("points"):
-                stroke = Stroke.parse({"points": points, "radius": radius, "keep": event.get("tool") != "remove"})
-                photos.change(photo, strokes=(*photo.how.strokes, stroke))
-
-        widgets.act(draw)
-
-    left, right = st.columns([40, 60], gap="large")
-    with left:
-        upright = converted.steps[0].picture
-        photo_editor(upright, converted.mask, tool, radius, "photo_editor", changed)
-        st.caption("Bright is what counts as the garment. Draw with the mouse or a finger.")
-    with right:
-        cut_out, image = converted.steps[1].picture, converted.image
-        with st.container(horizontal=True, gap="medium"):
-            st.image(cut_out, caption="Foreground", width=220, alt="What is left of the photo without its background")
-            large = np.kron(image, np.ones((8, 8), np.uint8))
-            st.image(large, caption="28 x 28", width=224, alt="What the network gets")
-        st.caption(converted.steps[1].note)
-
-
-def _inner(crop: tuple[float, ...], box: list[float]) -> tuple[float, ...]:
-    """A box drawn inside the part that is shown, in shares of the whole."""
-    left, top, right, bottom = crop
-    across, along = right - left, bottom - top
-    return (left + box[0] * across, top + box[1] * along, left + box[2] * across, top + box[3] * along)

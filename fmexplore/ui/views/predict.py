@@ -5,7 +5,7 @@ import streamlit as st
 
 from fmexplore.data import CLASS_NAMES
 from fmexplore.errors import RunNotFound
-from fmexplore.photos import MAX_MB, SUFFIXES
+from fmexplore.photo_files import MAX_MB, SUFFIXES
 from fmexplore.run import Run
 from fmexplore.scenes import draw_scene
 from fmexplore.ui import cache, photos, state, widgets

@@ -1,0 +1,61 @@
+"""A photo's conversion corrected by hand: brush, box, turning; what they do is seen at once."""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from fmexplore.photos import Stroke
+from fmexplore.ui import photos, widgets
+from fmexplore.ui.components.photo_editor import Tool, photo_editor
+from fmexplore.ui.photos import Photo
+
+
+def correct(photo: Photo) -> None:
+    """Brush and box; what they do is seen at once."""
+    with st.container():
+        converted = photos.convert(photo)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        tools: dict[Tool, str] = {"add": "This belongs to it", "remove": "This does not", "box": "Cut to a box"}
+        tool: Tool = st.segmented_control(
+            "Tool", list(tools), format_func=tools.__getitem__, key="photo_tool", default="add", required=True,
+        )  # fmt: skip
+        radius = st.slider("Brush", 1, 15, 4, key="photo_brush", width=160, help="Its radius, in % of the width.") / 100
+        st.button(
+            "Undo", on_click=photos.change, args=(photo,), kwargs={"strokes": photo.how.strokes[:-1]},
+            disabled=not photo.how.strokes,
+        )  # fmt: skip
+        st.button("Turn by 90°", on_click=photos.turn, args=(photo,))
+        touched = photo.how.replace(strokes=()).crop != (0, 0, 1, 1) or bool(photo.how.strokes)
+        start = {"crop": (0, 0, 1, 1), "strokes": ()}
+        st.button("Start over", on_click=photos.change, args=(photo,), kwargs=start, disabled=not touched)
+
+    def changed(event: dict[str, Any]) -> None:
+        def draw() -> None:
+            if box := event.get("box"):
+                photos.change(photo, crop=_inner(photo.how.crop, box), strokes=())
+            elif points := event.get("points"):
+                stroke = Stroke.parse({"points": points, "radius": radius, "keep": event.get("tool") != "remove"})
+                photos.change(photo, strokes=(*photo.how.strokes, stroke))
+
+        widgets.act(draw)
+
+    left, right = st.columns([40, 60], gap="large")
+    with left:
+        upright = converted.steps[0].picture
+        photo_editor(upright, converted.mask, tool, radius, "photo_editor", changed)
+        st.caption("Bright is what counts as the garment. Draw with the mouse or a finger.")
+    with right:
+        cut_out, image = converted.steps[1].picture, converted.image
+        with st.container(horizontal=True, gap="medium"):
+            st.image(cut_out, caption="Foreground", width=220, alt="What is left of the photo without its background")
+            large = np.kron(image, np.ones((8, 8), np.uint8))
+            st.image(large, caption="28 x 28", width=224, alt="What the network gets")
+        st.caption(converted.steps[1].note)
+
+
+def _inner(crop: tuple[float, ...], box: list[float]) -> tuple[float, ...]:
+    """A box drawn inside the part that is shown, in shares of the whole."""
+    left, top, right, bottom = crop
+    across, along = right - left, bottom - top
+    return (left + box[0] * across, top + box[1] * along, left + box[2] * across, top + box[3] * along)

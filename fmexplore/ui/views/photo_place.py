@@ -1,0 +1,72 @@
+"""Where a photo lies on the map of the test images, and how often the network is wrong around there."""
+
+import numpy as np
+import streamlit as st
+
+from fmexplore.data import CLASS_NAMES
+from fmexplore.embedding import place
+from fmexplore.features import LAST
+from fmexplore.photo_scores import Verdicts
+from fmexplore.projection import ProjectionConfig
+from fmexplore.run import Run
+from fmexplore.ui import cache, mapped, state, widgets
+from fmexplore.ui.components.gallery import picture_sheet
+from fmexplore.ui.components.scatter import Frame, Points, mark, scatter
+from fmexplore.ui.mapped import Source
+from fmexplore.ui.photos import Known, Photo
+from fmexplore.ui.sheets import sheet_address
+from fmexplore.ui.views.image_card import find_index
+
+PHOTO_ID = mapped.TEST_FIRST + 10_000  # on the map, after the last test image
+NEAR = 40  # whose error record is told
+
+
+def place_on_map(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
+    """Its place on the map of the test images, and how often the network is wrong around there."""
+    index = find_index(run)
+    config = ProjectionConfig(method="umap")
+    now = mapped.read_map(Source(run, LAST, "test"), config)
+    if now is None:
+        config = ProjectionConfig(method="pca")
+        question = cache.analyst().ask("project_images", run=run, layer=LAST, split="test", config=config)
+        widgets.await_answer(question, "Making a map of the test images")
+        now = mapped.read_map(Source(run, LAST, "test"), config)
+    if index is None or now is None:
+        return
+    everyone = now.ids - mapped.TEST_FIRST
+    code = index.axes.encode(known.features[None])[0]
+    numbers, distances = index.nearest(code, everyone, NEAR, "test")
+    rows = np.searchsorted(everyone, numbers)
+    point = place(np.arange(10)[None], distances[None, :10], now.coordinates[rows[:10]])
+    said = int(verdicts.probabilities[0].argmax())
+    st.markdown(f"**{_record(now.labels[rows], now.predicted[rows], said)}**")
+    outputs = now.outputs
+    frame = outputs.frame(now.coordinates)
+    with_photo = Frame(
+        np.concatenate([frame.coordinates, point]),
+        np.append(frame.predicted, np.uint8(said)),
+        np.append(frame.confidence, np.float32(verdicts.probabilities[0].max())),
+        np.append(frame.loss, np.float32(0)),
+    )
+    points = Points(np.append(now.ids, PHOTO_ID), np.append(now.labels, np.uint8(said)), (with_photo,))
+    name = f"{now.key}{photo.id}"
+    scatter(points, name, "photo_map", "photo_scatter", sheet_address(), lambda _: None)
+    pictures = {PHOTO_ID: picture_sheet(known.image[None], 1)}
+    mark("photo_map", focus=PHOTO_ID, neighbours=[int(each) for each in now.ids[rows[:10]]], pictures=pictures)
+    st.caption(
+        "Your photo is put between the ten test images whose features are most like its own; lines lead to them. "
+        f"The map itself: {config.method.upper()} of the last layer."
+    )
+    st.page_link(state.EMBEDDINGS_PAGE, label="The whole map", query_params={"run": run.id})
+
+
+def _record(labels: np.ndarray, predicted: np.ndarray, said: int) -> str:
+    """How reliable the network is where the photo lies."""
+    called = predicted == said
+    wrong = int((called & (labels != said)).sum()) or "none"
+    name = CLASS_NAMES[said]
+    if not called.any():
+        return f"Of the {len(labels)} test images nearest to it none is called {name}: do not trust this verdict"
+    return (
+        f"Of the {len(labels)} test images nearest to it {int(called.sum())} are called {name}, {wrong} of them wrongly"
+    )
