@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image, ImageFilter
 
-from fmexplore.config import Augmentation, TrainConfig
+from fmexplore.config import Augmentation
 from fmexplore.data import Split
 from fmexplore.photo_files import open_photo
 from fmexplore.photo_folder import LabelledPhoto
@@ -22,24 +22,19 @@ from fmexplore.photos import (
     foreground_box,
     turn_and_crop,
 )
+from fmexplore.presets import MUON
 
 CUT_SIDE = 84  # of a garment that has been cut out: three times what the network sees
 MARGIN = 0.08  # around it, so that a mask can be too large
 LENIENT = 0.15  # share of a target that goes to labels that are only defensible
 VARIED = Conversion(foreground="alpha")
-TRAINING = TrainConfig(
+TRAINING = MUON.replace(
     epochs=8,
-    batch_size=250,
-    optimizer="muon",
     learning_rate=0.05,
-    momentum=0.6,
-    beta2=0.95,
     rest_learning_rate=0.005,
-    schedule="warmup-linear",
     label_smoothing=0.05,
     augmentation=Augmentation(flip="alternating", erasing=0.25),
 )
-
 TEACHING = TRAINING.replace(epochs=2, learning_rate=0.01, rest_learning_rate=0.001, snapshots=0)
 VARIANTS = 1500  # of all photos together, when a run is taught a few
 REHEARSED = 3000  # images of the data set among them

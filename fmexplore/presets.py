@@ -71,18 +71,20 @@ def staged(stem: int, widths: tuple[int, ...], convs: int = 2, begin: str = "ful
     )
 
 
+MUON = TrainConfig(
+    epochs=1.7,
+    batch_size=250,
+    optimizer="muon",
+    learning_rate=0.1,
+    momentum=0.6,
+    beta2=0.95,
+    rest_learning_rate=0.01,
+    schedule="warmup-linear",
+    label_smoothing=0.1,
+)  # how our own networks learn
+
+
 def _own() -> list[Preset]:
-    muon = TrainConfig(
-        epochs=1.7,
-        batch_size=250,
-        optimizer="muon",
-        learning_rate=0.1,
-        momentum=0.6,
-        beta2=0.95,
-        rest_learning_rate=0.01,
-        schedule="warmup-linear",
-        label_smoothing=0.1,
-    )
     flip = Augmentation(flip="alternating")
     source = "fmexplore; after airbench94 by Keller Jordan (arXiv 2404.00498)"
     return [
@@ -91,21 +93,21 @@ def _own() -> list[Preset]:
             "Over 92 % in less than two epochs: a narrow network, Muon, a short schedule",
             source,
             staged(24, (48, 96), begin="pooled"),
-            muon,
+            MUON,
         ),
         Preset(
             "solid",
             "Past the best paper's 93.40 % in about a minute",
             source,
             staged(16, (32, 96, 128)),
-            muon.replace(epochs=3.5, augmentation=flip),
+            MUON.replace(epochs=3.5, augmentation=flip),
         ),
         Preset(
             "best",
             "Our best: more than half an hour on two cores",
             source,
             staged(24, (64, 256, 256)),
-            muon.replace(epochs=40, augmentation=Augmentation(flip="alternating", erasing=0.5), validation_share=0.05),
+            MUON.replace(epochs=40, augmentation=Augmentation(flip="alternating", erasing=0.5), validation_share=0.05),
         ),
     ]
 
