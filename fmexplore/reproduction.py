@@ -160,9 +160,9 @@ def remedy_variants(base: RunConfig) -> dict[str, Variant]:
     }
 
 
-def read_reproduction(system: str, folder: Path = FOLDER) -> Reproduction:
+def read_reproduction(system: str, folder: Path | None = None) -> Reproduction:
     """What is stored of a system; empty if nothing is. Raises RunBroken for a damaged file."""
-    path = folder / f"{system}.json"
+    path = (folder or FOLDER) / f"{system}.json"
     return read_cached(path, _parse) if path.exists() else Reproduction(system=system)
 
 
@@ -173,7 +173,7 @@ def _parse(path: Path) -> Reproduction:
         raise RunBroken(f"{path} is damaged ({error}): delete it, and reproduce the system again.") from None
 
 
-def missing(system: str, seeds: int | None = None, folder: Path = FOLDER) -> list[tuple[str, RunConfig]]:
+def missing(system: str, seeds: int | None = None, folder: Path | None = None) -> list[tuple[str, RunConfig]]:
     """Trainings that are not stored: names of variants, and configurations with their seeds, in order of seeds.
 
     `seeds` of each variant, or as many as `plan` says. What was trained with another configuration counts as missing.
@@ -188,7 +188,7 @@ def missing(system: str, seeds: int | None = None, folder: Path = FOLDER) -> lis
     return sorted(wanted, key=lambda each: each[1].training.seed)
 
 
-def keep_training(system: str, variant: str, training: Training, folder: Path = FOLDER) -> None:
+def keep_training(system: str, variant: str, training: Training, folder: Path | None = None) -> None:
     """Add a training to what is stored, in place of one with the same seed or with an older configuration."""
     before, config = read_reproduction(system, folder), plan(system)[variant].config
     known = before.variants.get(variant)
@@ -199,7 +199,7 @@ def keep_training(system: str, variant: str, training: Training, folder: Path = 
     order = [*plan(system)]
     variants = {**before.variants, variant: trainings}
     variants = {name: variants[name] for name in order if name in variants}
-    write_json(folder / f"{system}.json", before.replace(variants=variants).model_dump(mode="json"))
+    write_json((folder or FOLDER) / f"{system}.json", before.replace(variants=variants).model_dump(mode="json"))
 
 
 def train_again(

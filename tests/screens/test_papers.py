@@ -1,0 +1,199 @@
+"""The Papers page: claims with verdicts, one system's card, the lessons, and starting a published training."""
+
+import json
+
+import numpy as np
+import pytest
+from test_verdicts import epoch, training
+
+from fmexplore import reproduction
+from fmexplore.papers import SYSTEMS
+from fmexplore.presets import find_preset
+from fmexplore.printed import PRINTED
+from fmexplore.reproduction import HONEST, PUBLISHED, keep_training
+from fmexplore.ui.state import PAPERS_PAGE as PAPERS
+
+IDS = [system.id for system in SYSTEMS]
+
+
+@pytest.fixture
+def stored(tmp_path, monkeypatch):
+    """Keeps trainings in a folder of its own."""
+    folder = tmp_path / "papers"
+    monkeypatch.setattr(reproduction, "FOLDER", folder)
+
+    def keep(system, *trainings, variant=PUBLISHED):
+        for each in trainings:
+            keep_training(system, variant, each)
+
+    keep.folder = folder
+    return keep
+
+
+@pytest.fixture
+def open_papers(app, stored):
+    return lambda **query: app().open(PAPERS, **query)
+
+
+def rows(page):
+    return {row["id"]: row for row in page.given("papers_systems")["rows"]}
+
+
+def claims(page):
+    return {row[0]: row[1:] for row in page.given("paper_claims")["rows"]}
+
+
+def test_all_eleven_systems_are_rows_with_what_was_printed(open_papers):
+    page = open_papers()
+    found = rows(page)
+    assert list(found) == IDS
+    assert found["codered-final"]["printed"] == 91.68
+    assert found["venkatesh-initial"]["printed"] == 91
+    assert {row["verdict"] for row in found.values()} == {"not trained yet"}
+    assert "No system has been trained again yet" in page.text
+
+
+def test_a_trained_system_stands_beside_what_was_printed(open_papers, stored):
+    stored("codered-final", training(epoch(0.9150)), training(epoch(0.9170), seed=1))
+    stored("patel-basic", training(epoch(0.85)))
+    page = open_papers(system="codered-final")
+    final, basic = (rows(page)[name] for name in ("codered-final", "patel-basic"))
+    assert (final["mean"], final["tolerance"], final["verdict"]) == (pytest.approx(91.6), 0.7, "holds")
+    assert basic["verdict"] == "fails"
+    assert "1 of 2 printed accuracies came out again" in page.text
+    printed, here, verdict, why = claims(page)["Test accuracy"]
+    assert (printed, here, verdict) == ("91.68 %", "91.60 ± 0.14 % (2 seeds)", "holds")
+    assert "0.70 points" in why
+
+
+def test_a_row_opens_its_card_and_is_in_the_link(open_papers):
+    page = open_papers()
+    assert page.given("papers_systems")["current"] == "codered-base"
+    page.send("papers_systems", "pick", "team4-ann")
+    assert page.query["system"] == "team4-ann"
+    assert page.given("papers_systems")["current"] == "team4-ann"
+    assert claims(page)["Test accuracy in the abstract"][2] == "contradicts itself"
+    assert SYSTEMS[3].source in page.text
+
+
+def test_the_title_of_a_card_counts_its_verdicts(open_papers, stored):
+    stored("codered-base", training(epoch(0.9114, train=0.95, seen=0.96)))
+    assert "codered-base: 2 hold, 1 fails" in open_papers(system="codered-base").text
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_every_card_has_exact_layers_and_marks_what_is_assumed(open_papers, name):
+    page = open_papers(system=name)
+    page.set("paper_part", "layers")
+    count = {"codered-final": "590,346", "patel-basic": "101,770"}.get(name, "parameters, ")
+    assert count in page.text
+    table = page.at.dataframe[0].value
+    assert f"{int(table['Parameters'].sum()):,} parameters" in page.text
+    page.set("paper_part", "settings")
+    table = page.at.dataframe[0].value
+    system = next(each for each in SYSTEMS if each.id == name)
+    assumed = dict(zip(table["Setting"], table[""], strict=True))
+    assert {setting for setting, how in assumed.items() if how == "assumed"} == set(system.assumed)
+    assert not page.errors
+
+
+def test_a_printed_report_stands_class_by_class_beside_ours(open_papers, stored):
+    stored("team4-ann", training(epoch()))
+    page = open_papers(system="team4-ann")
+    page.set("paper_part", "report")
+    table = page.at.dataframe[0].value
+    assert list(table["recall, printed"]) == list(PRINTED["team4-ann"].report.recall)
+    assert list(table["recall, here"]) == pytest.approx([0.9] * 10)
+    assert "Farthest apart is the recall of shirts, by 21 points" in page.text
+
+
+def test_the_printed_matrix_stands_cell_by_cell_beside_ours(open_papers, stored):
+    printed = np.array(PRINTED["codered-final"].matrix)
+    ours = printed.copy()
+    ours[6, 0] += 40
+    ours[6, 6] -= 40
+    stored("codered-final", training(epoch(), confusion=ours))
+    page = open_papers(system="codered-final")
+    page.set("paper_part", "matrix")
+    difference = np.array(page.given("paper_matrix_0")["frames"][0]["counts"])
+    assert difference[6, 0] == 40
+    assert difference[6, 6] == -40
+    assert np.count_nonzero(difference) == 2
+    assert "shirts called T-shirt/top, 87 printed, 127 here" in page.text
+    page.set("paper_matrix", "as printed")
+    assert page.given("paper_matrix_1")["frames"][0]["counts"] == printed.tolist()
+
+
+def test_a_system_without_a_matrix_does_not_offer_one(open_papers):
+    page = open_papers(system="codered-final")
+    page.set("paper_part", "matrix")
+    page.send("papers_systems", "pick", "patel-final")
+    assert claims(page)
+
+
+def test_its_training_starts_from_the_card(open_papers, store):
+    open_papers(system="patel-cnn-32").click("Train this now")
+    (run,) = store.own_runs()
+    assert run.config.preset == "patel-cnn-32"
+    assert run.config.training == find_preset("patel-cnn-32").training
+    assert run.status.state == "queued"
+
+
+@pytest.mark.parametrize(("name", "value"), [("system", "resnet"), ("system", "<b>"), ("view", "all")])
+def test_what_a_link_says_in_vain_is_told(open_papers, name, value):
+    page = open_papers(**{name: value})
+    assert any(name in warning for warning in page.warnings)
+    assert list(rows(page)) == IDS
+
+
+def test_a_damaged_file_is_told_and_the_other_views_still_open(open_papers, stored):
+    stored.folder.mkdir()
+    (stored.folder / "patel-basic.json").write_text("{")
+    page = open_papers()
+    assert any("patel-basic.json" in error for error in page.errors)
+    page.set("papers_view", "check")
+    assert not page.errors
+
+
+@pytest.mark.parametrize(("view", "system"), [("peeking", "codered-final"), ("remedies", "codered-base")])
+def test_a_lesson_without_trainings_says_how_to_get_them(open_papers, view, system):
+    page = open_papers(view=view)
+    assert "Nothing has been trained for this yet" in page.text
+    assert page.at.code[0].value == f"python -m fmexplore reproduce {system}"
+
+
+def test_peeking_is_told_in_points(open_papers, stored):
+    first = training(epoch(0.905, validation_accuracy=0.91), epoch(0.91, validation_accuracy=0.9))
+    stored("codered-final", first, variant=HONEST)
+    page = open_papers(view="peeking")
+    assert "makes a result look 0.50 points better" in page.text
+    assert list(page.at.dataframe[0].value["Chosen by the test set"]) == ["91.00 % (one seed)"]
+
+
+def test_remedies_are_told_by_what_they_gain_and_close(open_papers, stored):
+    stored("codered-base", training(epoch(0.91, seen=0.99, validation_accuracy=0.915)), variant=HONEST)
+    stored("codered-base", training(epoch(0.92, seen=0.95, validation_accuracy=0.92)), variant="dropout")
+    stored("codered-base", training(epoch(0.90, seen=0.91, validation_accuracy=0.90)), variant="augmentation")
+    page = open_papers(view="remedies")
+    assert "Dropout gains most, +1.00 points" in page.text
+    assert "augmentation closes the gap most, by 6.5, and changes the accuracy by -1.00" in page.text
+
+
+def test_all_networks_are_drawn_with_the_marks_of_others(open_papers, stored, make_run, monkeypatch):
+    stored("patel-basic", training(epoch(0.88)))
+    shipped = make_run(name="mine")
+    shipped = type(shipped)(shipped.path, shipped=True)
+    from fmexplore.runs import RunStore
+
+    monkeypatch.setattr(RunStore, "shipped_runs", lambda self: [shipped])
+    page = open_papers(view="networks")
+    assert "past 0 of 10 marks" in page.text
+    drawn = json.loads(page.at.get("echarts_chart")[0].proto.spec)
+    names = {point["name"]: point["value"] for series in drawn["series"] for point in series["data"]}
+    assert names["patel-basic"] == [101770, 88.0]
+    assert names["DenseNet-BC"] == [768000, 95.4]
+    page.set("networks_axis", "minutes")
+    drawn = json.loads(page.at.get("echarts_chart")[0].proto.spec)
+    names = {point["name"]: point["value"] for series in drawn["series"] for point in series["data"]}
+    assert names["patel-basic"] == [1.0, 88.0]
+    assert "DenseNet-BC" not in names
