@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from fmexplore.presets import find_preset
@@ -92,17 +91,6 @@ def test_both_themes_follow_the_system(tab, scheme, ground):
     expect(opened.page.get_by_test_id("stApp")).to_have_css("background-color", ground)
 
 
-def violations(page) -> list[str]:
-    # Streamlit's navigation has a <div> between its <ul> and <li> (rules list, listitem).
-    found = Axe().run(page, {"exclude": [["[data-testid=stSidebarNavItems]"]]}).response["violations"]
-    return [
-        f"{violation['id']} ({violation['impact']}): {node['target']} {node['html'][:200]}"
-        for violation in found
-        if violation["impact"] in ("serious", "critical")
-        for node in violation["nodes"]
-    ]
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", ["", "Confusion so far", "Layers", "Earlier runs"])
 def test_axe_finds_nothing_serious(tab, scheme, view):
@@ -112,4 +100,4 @@ def test_axe_finds_nothing_serious(tab, scheme, view):
         expect(opened.chart).to_be_visible()
     else:
         opened.sees("classes come apart")
-    assert violations(opened.page) == []
+    assert opened.violations() == []

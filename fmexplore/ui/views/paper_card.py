@@ -15,10 +15,11 @@ from fmexplore.printed import PRINTED
 from fmexplore.reproduction import PUBLISHED, Training, read_reproduction
 from fmexplore.speed import estimate, known_execution, read_speed
 from fmexplore.ui import cache, state, widgets
-from fmexplore.ui.components.claims import claims_table
 from fmexplore.ui.components.confusion_grid import Look, confusion_grid
+from fmexplore.ui.components.verdicts import VERDICT, verdict_table
 from fmexplore.verdicts import TONES, Judged, Verdict
 
+HEADS = ("Claim", "Printed", "Here", VERDICT, "Why")
 ORDER: tuple[Verdict, ...] = ("holds", "fails", "contradicts itself", "cannot be known", "not trained yet")
 WORDS = {
     "holds": ("holds", "hold"),
@@ -72,7 +73,7 @@ def paper_card(system: System, judged: list[Judged]) -> None:
         _matrix(system, trainings)
     else:
         rows = [(each.about, each.printed, each.found, each.verdict, each.reason) for each in judged]
-        claims_table(rows, [TONES[each.verdict] for each in judged], key="paper_claims")
+        verdict_table(HEADS, rows, [TONES[each.verdict] for each in judged], key="paper_claims")
 
 
 def _count(judged: list[Judged]) -> str:

@@ -1,6 +1,6 @@
 // A table of texts; on a phone each row is a small card.
 export default function ({ data, parentElement }) {
-  const root = parentElement.querySelector(".claims");
+  const root = parentElement.querySelector(".verdicts");
   const signature = JSON.stringify(data);
   if (root.signature === signature) return;
   root.signature = signature;
@@ -11,7 +11,7 @@ export default function ({ data, parentElement }) {
   const rows = data.rows.map((texts, number) => {
     const row = document.createElement("tr");
     texts.forEach((text, column) => {
-      const made = cell("td", text, column === 3 ? `verdict ${data.tones[number]}` : "");
+      const made = cell("td", text, column === data.verdict ? `verdict ${data.tones[number]}` : "");
       made.dataset.label = data.heads[column];
       if (!text) made.classList.add("empty");
       row.append(made);
@@ -23,6 +23,7 @@ export default function ({ data, parentElement }) {
   const body = document.createElement("tbody");
   top.append(head);
   body.append(...rows);
+  table.className = data.heads.length > 2 ? "wide" : "";
   table.append(top, body);
   root.replaceChildren(table);
 }

@@ -1,0 +1,81 @@
+"""The Papers page on the shipped reproductions: open a card, read its verdicts, train it, check a claim."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.real]
+
+PHONE = {"width": 390, "height": 844}
+VIEWS = ("claims", "peeking", "remedies", "networks", "check")
+
+
+def row(opened, system: str):
+    return opened.main.get_by_role("button", name=re.compile(f"^{system}: "))
+
+
+def claim(opened, about: str) -> list[str]:
+    return (
+        opened.main.locator(".claims tr", has=opened.page.get_by_role("cell", name=about, exact=True))
+        .locator("td")
+        .all_inner_texts()
+    )
+
+
+def test_a_pressed_system_shows_its_claims_with_verdicts_and_back_returns(tab):
+    opened = tab().open("/papers")
+    row(opened, "codered-final").click()
+    opened.at(system="codered-final")
+    expect(opened.main.get_by_role("heading", name=re.compile("^codered-final: "))).to_be_visible()
+    assert claim(opened, "A max-pool after every convolution")[3] == "contradicts itself"
+    assert claim(opened, "Test accuracy")[1] == "91.68 %"
+    assert claim(opened, "Test accuracy")[3] in ("holds", "fails")
+    opened.page.go_back()
+    expect(opened.main.get_by_role("heading", name=re.compile("^codered-base: "))).to_be_visible()
+
+
+def test_systems_are_chosen_by_keyboard(tab):
+    opened = tab().open("/papers")
+    row(opened, "codered-base").focus()
+    opened.keys("ArrowDown", "ArrowDown", "Enter").at(system="team4-cnn").focus("team4-cnn")
+    expect(row(opened, "team4-cnn")).to_have_attribute("aria-current", "true")
+
+
+def test_the_printed_matrix_stands_cell_by_cell_beside_ours(tab):
+    opened = tab().open("/papers?system=codered-final")
+    opened.main.get_by_role("radio", name="Matrix").click()
+    opened.sees(re.compile("^Farthest apart: "))
+    opened.main.get_by_role("radio", name="as printed").click()
+    expect(opened.cell("Shirt", "T-shirt/top")).to_contain_text("87")
+
+
+def test_a_short_run_starts_from_the_card(tab):
+    opened = tab().open("/papers?system=patel-basic")
+    opened.main.get_by_role("button", name=re.compile("^Train this now")).click()
+    expect(opened.page).to_have_url(re.compile(r"/train\?run="))
+    (run,) = opened.server.runs()
+    assert run.config.preset == "patel-basic"
+    expect(opened.chart).to_be_visible()
+    opened.press("Stop training").state("stopped")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_phone_does_not_scroll_sideways(tab, view):
+    opened = tab(viewport=PHONE).open(f"/papers?view={view}" if view != "claims" else "/papers")
+    opened.main.get_by_role("heading").first.wait_for()
+    for element in ("document.scrollingElement", "document.querySelector('[data-testid=stMain]')"):
+        assert opened.page.evaluate(f"{element}.scrollWidth - {element}.clientWidth") <= 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_axe_finds_nothing_serious(tab, scheme, view):
+    opened = tab(color_scheme=scheme).open(f"/papers?view={view}" if view != "claims" else "/papers")
+    opened.main.get_by_role("heading").first.wait_for()
+    assert opened.violations() == []
+
+
+def test_the_server_has_logged_no_trouble(tab, server):
+    tab().open("/papers")
+    assert "Traceback" not in server.log.read_text()
