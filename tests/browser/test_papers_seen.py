@@ -16,11 +16,9 @@ def row(opened, system: str):
 
 
 def claim(opened, about: str) -> list[str]:
-    return (
-        opened.main.locator(".claims tr", has=opened.page.get_by_role("cell", name=about, exact=True))
-        .locator("td")
-        .all_inner_texts()
-    )
+    """The cells of a claim's row."""
+    cell = opened.page.get_by_role("cell", name=about, exact=True)
+    return opened.main.locator(".verdicts tr", has=cell).locator("td").all_inner_texts()
 
 
 def test_a_pressed_system_shows_its_claims_with_verdicts_and_back_returns(tab):
