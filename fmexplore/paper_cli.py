@@ -1,12 +1,15 @@
-"""The commands about the papers: `reproduce` trains their systems again."""
+"""The commands about the papers: `reproduce` trains their systems again, `check` recomputes what a text claims."""
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fmexplore import data
+from fmexplore.checker import MAX_CHARACTERS, check_text
 from fmexplore.errors import ConfigError
 from fmexplore.reproduction import FOLDER, PUBLISHED, keep_training, missing, plan, systems, train_again
 from fmexplore.terminal import show_bar
@@ -63,6 +66,38 @@ def reproduce(
         )
     if not waiting:
         print("Nothing to do: all of it is stored.", file=sys.stderr)
+
+
+@commands.command()
+def check(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A text file; - reads standard input.")],
+    accuracy: Annotated[str | None, typer.Option(help="What is claimed, as printed: 89, 0.89 or '89 %'.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
+) -> None:
+    """Recompute a layer summary, a classification report or a confusion matrix, and name what cannot be true."""
+    checked = check_text(_read_text(file), accuracy)
+    if as_json:
+        print(json.dumps({"consistent": checked.consistent, **asdict(checked)}))
+    else:
+        for finding in checked.findings:
+            print(f"{'holds' if finding.holds else 'wrong'}: {finding.text}")
+        for text in checked.unchecked:
+            print(f"unchecked: {text}")
+    if not checked.consistent:
+        raise typer.Exit(1)
+
+
+def _read_text(file: str) -> str:
+    try:
+        if file == "-":
+            return sys.stdin.read(MAX_CHARACTERS + 1)
+        with Path(file).open("rb") as opened:
+            content = opened.read(4 * MAX_CHARACTERS + 4)
+        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"FILE is {file!r}, which cannot be read ({error.strerror}): check its name.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"FILE is {file!r}, which is not text: give a text file in UTF-8.") from None
 
 
 def _command(system: str, variant: str) -> str:

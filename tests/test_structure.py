@@ -20,7 +20,10 @@ LAYERS = (
     *("errors", "schema", "shapes", "layers", "storage", "settings", "models", "config", "papers", "presets", "data"),
     "machine",
     *("foreground", "photo_files", "photos", "scenes", "photo_folder"),
-    *("figures", "evaluation", "confusion", "embedding", "features", "projection", "maps", "suspects", "progress"),
+    *("figures", "evaluation", "confusion"),
+    *("findings", "layer_kinds", "layer_words", "layer_summaries", "layer_changes", "layer_checks"),
+    *("score_reports", "matrix_checks", "score_checks", "checker"),
+    *("embedding", "features", "projection", "maps", "suspects", "progress"),
     *("photo_scores", "photo_training"),
     *("segmentation", "networks", "augment", "optimizers", "train_state", "training", "execution", "interpret"),
     *(
@@ -53,6 +56,8 @@ LAYERS = (
 )
 WITHOUT_TORCH = (
     *("analyst", "analyses", "derived", "confusion", "embedding", "features", "projection", "maps", "suspects"),
+    *("findings", "layer_kinds", "layer_words", "layer_summaries", "layer_changes", "layer_checks"),
+    *("score_reports", "matrix_checks", "score_checks", "checker", "paper_cli"),
     *("jobs", "runs", "archive", "presets", "speed", "budget", "data", "evaluation", "progress", "status", "cli"),
     *(
         "foreground",

@@ -1,0 +1,112 @@
+"""Checks what a text claims: layer summaries, networks in words, classification reports and confusion matrices.
+
+Knows which part of a text goes to whom; how they are read and checked is in the modules that it calls.
+"""
+
+import re
+from dataclasses import dataclass
+
+from fmexplore.errors import ConfigError
+from fmexplore.findings import Finding, Outcome, Printed, Table, read_accuracy
+from fmexplore.layer_checks import check_summary
+from fmexplore.layer_summaries import read_summary
+from fmexplore.matrix_checks import check_matrix
+from fmexplore.score_checks import check_report
+from fmexplore.score_reports import read_claims, read_matrix, read_report
+
+MAX_CHARACTERS = 200_000
+MOST_TABLES = 20  # of one kind in a text
+LONGEST_HEAD = 400
+UNDERSTOOD = (
+    "a Keras or torchinfo summary, a network in words (conv 32 3x3 valid relu | maxpool 2 | ... | total 590,346), "
+    "a scikit-learn classification report, lists of precision, recall and F1, or a confusion matrix of counts"
+)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found in a text; `unchecked` says what could not be recomputed."""
+
+    kinds: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    tables: tuple[Table, ...]
+    unchecked: tuple[str, ...]
+
+    @property
+    def consistent(self) -> bool:
+        """Whether nothing was found that cannot be true."""
+        return all(finding.holds for finding in self.findings)
+
+
+def check_text(text: str, accuracy: str | float | None = None) -> Checked:
+    """Recompute what a text prints and name what cannot be true, in itself and with a claimed accuracy.
+
+    `accuracy` is taken as it was printed, "89", "89 %" or "0.89": its digits tell how it was rounded. Raises
+    ConfigError for a text of more than 200,000 characters, one that is none of what is understood, and an accuracy
+    that is none.
+    """
+    claim = None if accuracy is None or accuracy == "" else read_accuracy(accuracy)
+    if len(text) > MAX_CHARACTERS:
+        raise ConfigError(
+            f"The text has {len(text):,} characters: at most {MAX_CHARACTERS:,} are checked, give a part."
+        )
+    if not text.strip():
+        raise ConfigError(f"The text is empty: paste {UNDERSTOOD}.")
+    if "\0" in text:
+        raise ConfigError(f"The text is not text but binary data: paste {UNDERSTOOD}.")
+    text = re.sub(r"[\x01-\x08\x0e-\x1f\x7f\ud800-\udfff]", "", text)  # a name with these would reach a terminal
+    outcomes: list[Outcome] = []
+    kept = []
+    for part in _parts(text, r"Layer \(type"):
+        summary, rest = read_summary(part)
+        kept.append(rest)
+        outcomes += [check_summary(summary)] if summary else []
+    text = "\n".join(kept)
+    reports, kept = [], []
+    for part in _parts(text, r"precision\b.*\brecall\b"):
+        report, rest = read_report(part)
+        kept.append(rest)
+        reports += [report] if report else []
+    rest = "\n".join(kept)
+    matrix = read_matrix(rest)
+    claims = ([claim] if claim else []) + _claims_in(rest, claim)
+    alone = len(reports) == 1
+    for report in reports:
+        outcomes.append(check_report(report, claims if alone and not matrix else [], matrix if alone else None))
+    if matrix:
+        outcomes.append(check_matrix(matrix, claims))
+    if not outcomes:
+        raise ConfigError(f"Nothing to check was found in the text: it should hold {UNDERSTOOD}.")
+    unchecked = [each for outcome in outcomes for each in outcome.unchecked]
+    if claims and not reports and not matrix:
+        unchecked.append("An accuracy cannot be held against a summary: give a report or a confusion matrix with it.")
+    if claims and len(reports) > 1 and not matrix:
+        unchecked.append("An accuracy cannot be held against several reports: give the one that it belongs to.")
+    return Checked(
+        tuple(outcome.kind for outcome in outcomes),
+        tuple(finding for outcome in outcomes for finding in outcome.findings),
+        tuple(table for outcome in outcomes for table in outcome.tables),
+        tuple(unchecked),
+    )
+
+
+def _parts(text: str, head: str) -> list[str]:
+    """The text cut before each head of a table but the first, with the name of the model above it."""
+    lines = text.splitlines()
+    heads = [place for place, line in enumerate(lines) if re.search(head, line[:LONGEST_HEAD], re.I)][:MOST_TABLES]
+    cuts = [0]
+    for place in heads[1:]:
+        named = [near for near in (place - 1, place - 2) if lines[near].startswith("Model: ")]
+        cuts.append(named[0] if named else place)
+    return ["\n".join(lines[start:end]) for start, end in zip(cuts, [*cuts[1:], len(lines)])]
+
+
+def _claims_in(text: str, claim: Printed | None) -> list[Printed]:
+    """Accuracies that the text itself states, but the one that was claimed."""
+    found: dict[str, Printed] = {}
+    for said in read_claims(text):
+        try:
+            found[said] = read_accuracy(said)
+        except ConfigError:
+            continue
+    return [each for said, each in found.items() if claim is None or said != claim.text][:5]

@@ -1,0 +1,125 @@
+"""Which one change makes a network fit what is printed of it: a pool left out, another padding, kernel or bias.
+
+Knows a summary whose layers were read already; reading and judging them is in `layer_checks`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from fmexplore.findings import Finding
+from fmexplore.layer_kinds import PrintedLayer, Reading, read_layer
+from fmexplore.layer_summaries import Summary
+from fmexplore.shapes import Shape
+
+MOST_EDITED = 60  # layers of a network for which single changes are tried
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """A layer with what was worked out about it."""
+
+    layer: PrintedLayer
+    reading: Reading | None
+    problem: str = ""
+    unchecked: bool = False
+    guess: bool = False  # the reading is what was probably meant
+
+
+def count_of(row: LayerRow) -> int | None:
+    """Its printed parameters, or the recomputed ones; 0 for a layer of an unknown kind, None where nothing is known."""
+    if row.layer.parameters is not None:
+        return row.layer.parameters
+    return row.reading.parameters if row.reading else (0 if row.unchecked else None)
+
+
+def explain_by_one_change(summary: Summary, rows: list[LayerRow], start: Shape) -> list[Finding]:
+    """What one change would make every printed number of parameters, and the total, come out."""
+    wrong = [row for row in rows if row.problem and row.reading and row.layer.parameters is not None]
+    if len(wrong) == 1 and summary.total is not None and wrong[0].reading:
+        row, meant = wrong[0], wrong[0].reading.parameters
+        others = sum(count_of(each) or 0 for each in rows if each.layer.counted and each is not row)
+        if others + meant == summary.total - summary.optimizer and meant != row.layer.parameters:
+            said = f"With {meant:,} for {row.layer.name} the layers add up to the printed total of {summary.total:,}"
+            return [Finding(False, f"{said}, so {row.layer.parameters:,} is the slip.")]
+    chain = summary.words or all(row.layer.sources == (place - 1,) for place, row in enumerate(rows))
+    if not chain or len(rows) > MOST_EDITED or (summary.total is None and not wrong):
+        return []
+    layers = [_settled(row) for row in rows]
+    found = [said for said, edited in _edits(layers) if _fits(edited, start, summary)]
+    if not found:
+        return []
+    what = f"The total of {summary.total:,}" if summary.total is not None else "What is printed"
+    if len(found) == 1:
+        return [Finding(False, f"{what} fits only {found[0]}.")]
+    return [Finding(False, f"{what} fits with one change in {len(found)} ways: {'; or '.join(found[:4])}.")]
+
+
+def _settled(row: LayerRow) -> PrintedLayer:
+    """The layer with the settings that it was read with, and without its printed shape."""
+    reading, layer = row.reading, replace(row.layer, input=None)
+    if layer.kind in ("conv", "pool", "depthwise", "separable", "transposed") and reading:
+        return replace(
+            layer,
+            kernel=reading.kernel,
+            stride=reading.stride,
+            padding=reading.padding,
+            bias=reading.bias,
+            units=reading.output[0],
+            output=None,
+        )
+    if layer.kind == "dense":
+        bias = reading.bias if reading and not row.guess else None
+        return replace(layer, bias=bias, units=layer.units or (layer.output[0] if layer.output else None), output=None)
+    return layer if layer.kind in ("", "adaptive_pool", "resize", "reshape") else replace(layer, output=None)
+
+
+def _edits(layers: list[PrintedLayer]) -> Iterator[tuple[str, list[PrintedLayer]]]:
+    """Every network that is one change away, and the change in words."""
+    convs = [place for place, layer in enumerate(layers) if layer.kind == "conv"]
+
+    def named(place: int) -> str:
+        number = convs.index(place)
+        return f"the {ORDINALS[number] if number < len(ORDINALS) else f'{number + 1}th'} convolution"
+
+    def changed(places: list[int], **changes: object) -> list[PrintedLayer]:
+        return [replace(layer, **changes) if place in places else layer for place, layer in enumerate(layers)]  # pyrefly: ignore
+
+    for place, layer in enumerate(layers):
+        if layer.kind == "pool":
+            before = [each for each in convs if each < place]
+            where = f"the pool after {named(before[-1])}" if before else f"the pool {layer.name}"
+            yield f"without {where}", layers[:place] + layers[place + 1 :]
+            for side in (2, 3):
+                if layer.kernel != (side, side):
+                    yield f"with {side}x{side} windows in {where}", changed([place], kernel=(side, side), stride=side)
+    pool = PrintedLayer("pool", "pool", kernel=(2, 2), stride=2, padding="valid")
+    groups = [([place], f"in {named(place)}") for place in convs] + (
+        [(convs, "in all convolutions")] * (len(convs) > 1)
+    )
+    for places, where in groups:
+        if len(places) == 1:
+            yield f"with a pool after {where[3:]}", [*layers[: places[0] + 1], pool, *layers[places[0] + 1 :]]
+        for padding in ("same", "valid") if len(places) == 1 else ():
+            if any(layers[place].padding != padding for place in places):
+                yield f"with '{padding}' padding {where}", changed(places, padding=padding)
+        for side in (1, 2, 3, 4, 5, 7):
+            if any(layers[place].kernel != (side, side) for place in places):
+                yield f"with {side}x{side} kernels {where}", changed(places, kernel=(side, side))
+        if any(layers[place].bias is not False for place in places):
+            yield f"without bias {where}", changed(places, bias=False)
+
+
+def _fits(layers: list[PrintedLayer], start: Shape, summary: Summary) -> bool:
+    shape, added, norms = start, 0, 0
+    for layer in layers:
+        if not layer.kind:
+            shape, added = layer.output or shape, added + (layer.parameters or 0)
+            continue
+        reading = next(read_layer(layer, [shape], summary.style), None)
+        if reading is None:
+            return False
+        shape, added = reading.output, added + reading.parameters
+        norms += reading.parameters * (layer.kind == "batch_norm")
+    total = summary.total
+    return total is None or total - summary.optimizer in (added, added - norms // 2 if summary.words else added)

@@ -1,0 +1,239 @@
+"""Whether the layers of a summary can be true: shapes, parameters and sums, and which one change makes them fit."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from fmexplore.findings import Finding, Outcome, Table
+from fmexplore.layer_changes import LayerRow, count_of, explain_by_one_change
+from fmexplore.layer_kinds import PrintedLayer, Reading, Style, read_layer, suggest
+from fmexplore.layer_summaries import Summary
+from fmexplore.shapes import Shape, text
+
+IMAGE = (1, 28, 28)
+MOST_PROBLEMS = 12  # after so many layers that do not fit, the others are not looked at
+
+
+def check_summary(summary: Summary) -> Outcome:
+    """Recompute a summary: each layer from the one before it, the sums, and single changes where it does not fit."""
+    taken = ""
+    if summary.words and any(layer.kind == "conv" and layer.padding is None for layer in summary.layers):
+        summary, taken = _assume_padding(summary)
+    rows = _recompute(summary)
+    findings = [Finding(False, row.problem) for row in rows if row.problem]
+    sums = list(_check_sums(summary, rows))
+    broken = findings or any(not finding.holds for finding in sums)
+    findings += sums
+    if broken:
+        findings += explain_by_one_change(summary, rows, _start(summary))
+    printed = [row for row in rows if row.layer.parameters is not None or row.layer.output or summary.words]
+    checked = [row for row in printed if row.reading and not row.guess]
+    if not any(row.problem for row in rows) and checked:
+        findings.insert(0, Finding(True, f"Shapes and parameters of {len(checked)} of {len(rows)} layers fit."))
+    if taken:
+        findings.append(Finding(True, f"The padding is not stated: {taken!r} is taken for every convolution."))
+    columns = ("layer", "printed shape", "shape", "printed parameters", "parameters", "read as")
+    unknown = [row.layer.name for row in rows if row.unchecked]
+    alone = [row.layer.name for row in rows if not (row.reading or row.problem or row.unchecked or _is_container(row))]
+    notes = [
+        f"{why} ({len(names)} of {len(rows)} layers): {_listed(names)}."
+        for names, why in ((unknown, "Not recomputed"), (alone, "Checked roughly, as their inputs are not printed"))
+        if names
+    ]
+    return Outcome(
+        "network in words" if summary.words else "layer summary",
+        tuple(findings),
+        (Table("Layers", columns, tuple(_cells(row) for row in rows)),),
+        tuple(notes),
+    )
+
+
+def _assume_padding(summary: Summary) -> tuple[Summary, str]:
+    """Where the words leave the padding of convolutions open: 'valid', as in Keras, unless only 'same' fits."""
+    tried = []
+    for padding in ("valid", "same"):
+        layers = [
+            replace(layer, padding=padding) if layer.kind == "conv" and layer.padding is None else layer
+            for layer in summary.layers
+        ]
+        tried.append((replace(summary, layers=tuple(layers)), padding))
+    fitting = [
+        (each, padding)
+        for each, padding in tried
+        if not any(row.problem for row in _recompute(each))
+        and all(finding.holds for finding in _check_sums(each, _recompute(each)))
+    ]
+    return (fitting or tried)[0]
+
+
+def _recompute(summary: Summary) -> list[LayerRow]:
+    rows: list[LayerRow] = []
+    shapes: list[Shape | None] = []
+    problems = 0
+    first = next((layer for layer in summary.layers if layer.kind == "input" and layer.output), None)
+    start = (first.output if first else None) or _start(summary)
+    for place, layer in enumerate(summary.layers):
+        sources = (place - 1,) if summary.words else layer.sources
+        known = [start if source < 0 else shapes[source] for source in sources or ()]
+        inputs = [shape for shape in known if shape]
+        if layer.input:
+            inputs = [layer.input]
+        if layer.kind == "input":
+            inputs = [layer.output or start]
+        if not layer.kind or layer.kind == "container":
+            row = LayerRow(layer, None, unchecked=not layer.kind)
+        elif (layer.output is None and layer.parameters is None and not summary.words) or problems >= MOST_PROBLEMS:
+            row = LayerRow(layer, None, unchecked=True)
+        elif len(inputs) < len(known) or not inputs:
+            before = shapes[place - 1] if place else start
+            reading = next(read_layer(layer, [before], summary.style), None) if before else None
+            row = LayerRow(layer, reading) if reading else _check_alone(layer, summary.style)
+        else:
+            row = _check_layer(layer, inputs, summary.style)
+        rows.append(row)
+        problems += bool(row.problem)
+        passed = inputs[0] if inputs and not layer.kind and summary.words else None
+        shapes.append(layer.output or (row.reading.output if row.reading else passed))
+    return rows
+
+
+def _start(summary: Summary) -> Shape:
+    """28x28x1, but where the first layer that is not a convolution keeps its input's shape, that shape."""
+    for layer in summary.layers:
+        if layer.input:
+            return layer.input
+        if layer.kind in ("same", "batch_norm") and layer.output:
+            return layer.output
+        if layer.kind and layer.kind != "container":
+            break
+    first = next((each for each in summary.layers if each.kind not in ("", "container")), None)
+    if first is None or not first.output:
+        return IMAGE
+    candidates: list[Shape] = [IMAGE, (3, 28, 28), (1, 32, 32), (3, 32, 32), (28, 28)]
+    if len(first.output) == 1:
+        width = max((first.parameters or 0) // first.output[0] - 1, 1)
+        candidates += [first.output, (784,), (width,), (width + 1,)]
+    if len(first.output) == 3:  # not images of 28 x 28: whatever makes it fit
+        side = first.output[1]
+        sizes = [*range(side, side + 12), 2 * side, 2 * side + 1] if side > 28 else []
+        candidates += [(channels, size, size) for channels in (1, 3) for size in sizes]
+    for layer in (first, replace(first, parameters=None)):
+        for shape in candidates:
+            if next(read_layer(layer, [shape], summary.style), None):
+                return shape
+    return IMAGE
+
+
+def _check_layer(layer: PrintedLayer, inputs: list[Shape], style: Style) -> LayerRow:
+    reading = next(read_layer(layer, inputs, style), None)
+    if reading:
+        return LayerRow(layer, reading)
+    nearest = suggest(layer, inputs, style)
+    given = " and ".join(map(text, inputs))
+    if not nearest:
+        made = f" and gives {text(layer.output)}" if layer.output else ""
+        return LayerRow(layer, None, f"{layer.name} gets {given}{made}, which it cannot.")
+    best = nearest[0]
+    if layer.output not in (None, best.output):
+        alike = [each for each in nearest if layer.parameters in (None, each.parameters)] or nearest
+        wanted = alike[0]
+        said = (
+            f"{layer.name} is printed to make {text(layer.output or ())} of {given}, but it makes {text(wanted.output)}"
+        )
+        return LayerRow(layer, wanted, f"{said}{_as(wanted)}.", guess=True)
+    fits_elsewhere = next(read_layer(replace(layer, output=None, units=best.output[0]), inputs, style), None)
+    if fits_elsewhere and fits_elsewhere.kernel and layer.output:
+        side = fits_elsewhere.words.split(" over")[0]
+        problem = (
+            f"{layer.name} has the {layer.parameters:,} parameters of {side} kernels, "
+            f"which make {text(fits_elsewhere.output)} of {given} and not {text(layer.output)}."
+        )
+        return LayerRow(layer, best, problem, guess=True)
+    return LayerRow(layer, best, _too_many(layer, best), guess=True)
+
+
+def _too_many(layer: PrintedLayer, best: Reading) -> str:
+    printed = f"{layer.name} has {layer.parameters or 0:,} parameters"
+    if layer.kind in ("conv", "separable", "transposed", "depthwise"):
+        words = best.words.partition(",")[0]
+        return f"{printed}, but {best.output[0]:,} filters of {words} have {best.parameters:,}."
+    if best.parameters == 0:
+        return f"{printed}, but such a layer has none."
+    return f"{printed}, but {best.words} have {best.parameters:,}."
+
+
+def _check_alone(layer: PrintedLayer, style: Style) -> LayerRow:
+    """A layer whose input was not printed: its parameters must fit some number of channels."""
+    count, output = layer.parameters, layer.output
+    if count is None or not output:
+        return LayerRow(layer, None)
+    units = output[0] if style == "keras" or layer.kind != "dense" else output[-1]
+    area = layer.kernel[0] * layer.kernel[1] if layer.kernel else 1
+    if layer.kind in ("conv", "dense"):
+        fits = any(rest > 0 and rest % (area * units) == 0 for rest in (count, count - units))
+        if not fits:
+            what = "filters" if layer.kind == "conv" else "units"
+            problem = f"{layer.name} has {count:,} parameters, which no number of inputs gives {units:,} {what}."
+            return LayerRow(layer, None, problem)
+    elif layer.kind in ("batch_norm", "same", "pool", "flatten"):
+        reading = next(read_layer(replace(layer, kind="batch_norm"), [output], style), None)
+        fits = bool(reading) if layer.kind == "batch_norm" else count == 0
+        if not fits:
+            return LayerRow(layer, None, f"{layer.name} has {count:,} parameters, which {text(output)} cannot give it.")
+    return LayerRow(layer, None)
+
+
+def _check_sums(summary: Summary, rows: list[LayerRow]) -> Iterator[Finding]:
+    counts = [count_of(row) for row in rows if row.layer.counted]
+    total, trainable, frozen = summary.total, summary.trainable, summary.frozen
+    if total is not None and counts and None not in counts:
+        added = sum(count or 0 for count in counts)
+        norms = sum(count_of(row) or 0 for row in rows if row.layer.kind == "batch_norm") if summary.words else 0
+        if total - summary.optimizer == added - norms // 2:  # torch's way to count them, or only those trained
+            added -= norms // 2
+        fits = total - summary.optimizer == added
+        said = f"The layers add up to {added:,} parameters"
+        extra = f" less {summary.optimizer:,} of the optimiser" if summary.optimizer else ""
+        yield Finding(fits, f"{said}, {'as printed' if fits else f'but the printed total is {total:,}{extra}'}.")
+    if total is not None and trainable is not None and frozen is not None:
+        both = trainable + frozen + summary.optimizer
+        if both != total:
+            yield Finding(
+                False, f"{trainable:,} trainable and {frozen:,} other parameters make {both:,}, not {total:,}."
+            )
+    if frozen is not None and summary.style == "keras":
+        moving = sum((row.layer.parameters or 0) // 2 for row in rows if row.layer.kind == "batch_norm")
+        if frozen < moving and all(
+            (row.layer.parameters or 0) % 4 == 0 for row in rows if row.layer.kind == "batch_norm"
+        ):
+            said = f"Batch normalisation keeps {moving:,} values that are not trained"
+            yield Finding(False, f"{said}, but only {frozen:,} non-trainable parameters are printed.")
+    if frozen is not None and summary.style == "torch":
+        marked = sum(row.layer.parameters or 0 for row in rows if row.layer.frozen)
+        if marked > frozen:
+            yield Finding(False, f"The rows in brackets hold {marked:,} frozen parameters, but {frozen:,} are printed.")
+
+
+def _is_container(row: LayerRow) -> bool:
+    return row.layer.kind == "container"
+
+
+def _cells(row: LayerRow) -> tuple[str, ...]:
+    layer, reading = row.layer, row.reading
+    return (
+        layer.name,
+        text(layer.output) if layer.output else "",
+        text(reading.output) if reading else "",
+        "" if layer.parameters is None else f"{layer.parameters:,}",
+        f"{reading.parameters:,}" if reading else "",
+        (reading.words if reading else "") or ("not recomputed" if row.unchecked else ""),
+    )
+
+
+def _as(reading: Reading) -> str:
+    return f" as {reading.words}" if reading.words and math.prod(reading.output) else ""
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:4])
+    return shown + (", ..." if len(names) > 4 else "")

@@ -1,0 +1,250 @@
+"""Kinds of layer as Keras and torch name them, and what each makes of a shape and how many parameters it has.
+
+Knows layers one at a time: no table, no text. A shape is (channels, height, width) or (values,), as in `shapes`.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from fmexplore.shapes import Shape
+
+Style = Literal["keras", "torch"]
+SAME = (
+    "dropout spatialdropout1d spatialdropout2d gaussiandropout gaussiannoise alphadropout dropout1d dropout2d "
+    "activation relu relu6 leakyrelu elu selu celu gelu silu swish mish tanh sigmoid hardswish hardsigmoid softplus "
+    "softmax logsoftmax softmax2d identity rescaling rescale randomflip randomrotation randomzoom randomtranslation "
+    "randomcontrast randombrightness randomheight randomwidth randomerasing activityregularization"
+)
+_NAMES = {
+    "conv": "conv2d convolution2d conv convolution",
+    "depthwise": "depthwiseconv2d",
+    "separable": "separableconv2d separableconvolution2d",
+    "transposed": "conv2dtranspose convtranspose2d",
+    "dense": "dense linear fc",
+    "batch_norm": "batchnormalization batchnorm2d batchnorm1d batchnorm batchnormalizationv1",
+    "layer_norm": "layernormalization layernorm",
+    "group_norm": "groupnormalization groupnorm",
+    "pool": "maxpooling2d averagepooling2d maxpool2d avgpool2d maxpool avgpool maxpooling averagepooling",
+    "global_pool": "globalmaxpooling2d globalaveragepooling2d globalmaxpool2d globalaveragepool2d "
+    "globalavgpool globalmaxpool",
+    "adaptive_pool": "adaptiveavgpool2d adaptivemaxpool2d",
+    "flatten": "flatten",
+    "same": SAME,
+    "prelu": "prelu",
+    "resize": "resizing centercrop randomcrop zeropadding2d upsampling2d upsample cropping2d zeropad2d",
+    "reshape": "reshape unflatten permute pixelunshuffle pixelshuffle",
+    "input": "inputlayer",
+    "sum": "add subtract multiply average maximum minimum",
+    "concatenate": "concatenate",
+    "container": "sequential functional model modulelist",
+}
+KINDS = {name: kind for kind, names in _NAMES.items() for name in names.split()}
+LARGEST_KERNEL = 11
+
+
+@dataclass(frozen=True)
+class PrintedLayer:
+    """One layer as it was printed; None for what was not."""
+
+    name: str
+    kind: str = ""  # of KINDS; empty for one that is not known
+    output: Shape | None = None
+    parameters: int | None = None
+    sources: tuple[int, ...] | None = None  # rows that it reads, -1 for the input of the network; None: not known
+    input: Shape | None = None
+    units: int | None = None  # filters of a convolution, units of a dense layer
+    kernel: tuple[int, int] | None = None
+    stride: int | None = None
+    padding: str | int | None = None
+    bias: bool | None = None
+    counted: bool = True  # in the sum of the rows
+    inner: bool = False  # a layer inside another row
+    frozen: bool = False
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a layer is taken to be: the settings under which what was printed can be true."""
+
+    output: Shape
+    parameters: int
+    words: str = ""
+    kernel: tuple[int, int] | None = None
+    stride: int | None = None
+    padding: str | int | None = None
+    bias: bool | None = None
+
+
+def find_kind(name: str) -> str:
+    """The kind of a layer class, also of one cut short with an ellipsis; empty where it is not known."""
+    plain = "".join(name.lower().replace("_", "").split())
+    if not plain.endswith("…"):
+        return KINDS.get(plain, "")
+    found = {kind for each, kind in KINDS.items() if each.startswith(plain[:-1])}
+    return found.pop() if len(found) == 1 and len(plain) > 3 else ""
+
+
+def read_layer(layer: PrintedLayer, inputs: list[Shape], style: Style) -> Iterator[Reading]:
+    """Every reading under which the layer makes the printed shape of `inputs` with the printed parameters, the
+    plainest first. Layers of unknown kinds have none."""
+    shape = layer.input or inputs[0]
+    for reading in _readings(layer, shape, inputs, style):
+        if layer.output in (None, reading.output) and layer.parameters in (None, reading.parameters):
+            yield reading
+
+
+def suggest(layer: PrintedLayer, inputs: list[Shape], style: Style) -> list[Reading]:
+    """What a layer that fits nothing might have been meant to be: first those that make the printed shape, of these
+    those whose parameters are nearest."""
+    shape = layer.input or inputs[0]
+    units = layer.units or (layer.output[0] if layer.output else None)
+    bare = replace(layer, parameters=None, output=None, units=units)
+    printed = layer.parameters or 0
+    return sorted(
+        _readings(bare, shape, inputs, style),
+        key=lambda reading: (layer.output not in (None, reading.output), abs(reading.parameters - printed)),
+    )
+
+
+def slide(size: int, kernel: int, stride: int, padding: str | int) -> int:
+    """How many steps a window makes; 0 or less where it is larger than the map."""
+    if padding == "same":
+        return -(-size // stride)
+    return (size + 2 * (0 if padding == "valid" else int(padding)) - kernel) // stride + 1
+
+
+def _readings(layer: PrintedLayer, shape: Shape, inputs: list[Shape], style: Style) -> Iterator[Reading]:
+    channels = shape[0]
+    match layer.kind:
+        case "conv" | "depthwise" | "separable" | "transposed" if len(shape) == 3:
+            yield from _convolutions(layer, shape, style)
+        case "dense" if layer.units or layer.output:
+            units = layer.units or (_last(layer.output, style) if layer.output else 0)
+            width = _last(shape, style)
+            made = (units,) if len(shape) == 1 else (units, *shape[1:]) if style == "keras" else (*shape[:-1], units)
+            for bias in (True, False) if layer.bias is None else (layer.bias,):
+                words = f"{width:,} inputs, {units:,} units, {_bias(bias)}"
+                yield Reading(made, (width + bias) * units, words, bias=bias)
+        case "batch_norm":
+            for each in (4, 3, 2) if style == "keras" else (2, 0):
+                yield Reading(shape, each * channels, f"{each} for each of {channels:,} channels")
+        case "layer_norm" | "group_norm":
+            usual = channels if layer.kind == "group_norm" else _last(shape, style)
+            for width in dict.fromkeys((usual, math.prod(shape))):
+                for each in (2, 1, 0):
+                    yield Reading(shape, each * width, f"{each} for each of {width:,}")
+        case "prelu":
+            for count in dict.fromkeys((math.prod(shape), channels, 1)):
+                yield Reading(shape, count)
+        case "pool" if len(shape) == 3:
+            yield from _pools(layer, shape)
+        case "global_pool" if len(shape) == 3:
+            for made in ((channels,), (channels, 1, 1)):
+                yield Reading(made, 0)
+        case "adaptive_pool" | "resize" if len(shape) == 3:
+            made = layer.output or (channels, 1, 1)
+            if len(made) == 3 and made[0] == channels:
+                yield Reading(made, 0)
+        case "reshape":
+            if layer.output is None or math.prod(layer.output) == math.prod(shape):
+                yield Reading(layer.output or shape, 0)
+        case "flatten":
+            yield Reading((math.prod(shape),), 0)
+        case "same" | "input":
+            yield Reading(shape, 0)
+        case "sum" if all(each == shape for each in inputs):
+            yield Reading(shape, 0)
+        case "concatenate" if len({each[1:] for each in inputs}) == 1:
+            yield Reading((sum(each[0] for each in inputs), *shape[1:]), 0)
+
+
+def _convolutions(layer: PrintedLayer, shape: Shape, style: Style) -> Iterator[Reading]:
+    filters = layer.units or (layer.output[0] if layer.output else shape[0])
+    weights = list(_weights(layer, shape[0], filters))
+    for dilation in (1, 2):
+        for kernel, count, words, bias in weights:
+            for stride in (layer.stride,) if layer.stride else (1, 2, 3, 4):
+                for padding in _paddings(layer, kernel, stride, style):
+                    wide = [dilation * (side - 1) + 1 for side in kernel]
+                    if layer.kind == "transposed":
+                        sizes = [_unslide(n, k, stride, padding) for n, k in zip(shape[1:], wide)]
+                    else:
+                        sizes = [slide(n, k, stride, padding) for n, k in zip(shape[1:], wide)]
+                    if min(sizes) > 0 and (dilation == 1 or max(kernel) > 1):
+                        said = (
+                            f"{words}, {padding!r} padding" if isinstance(padding, str) else f"{words}, pad {padding}"
+                        )
+                        said += f", stride {stride}" * (stride > 1) + ", dilated" * (dilation > 1)
+                        yield Reading((filters, *sizes), count, said, kernel, stride, padding, bias)
+
+
+def _weights(layer: PrintedLayer, channels: int, filters: int) -> Iterator[tuple[tuple[int, int], int, str, bool]]:
+    """Kernel, parameters, words and bias; only those with the printed number, if there is one."""
+    squares = [(side, side) for side in (3, 5, 1, 7, 2, 4, 6, *range(8, LARGEST_KERNEL + 1))]
+    others = [pair for side in (3, 5, 7) for pair in ((1, side), (side, 1))]
+    for kernel in [layer.kernel] if layer.kernel else [*squares, *others]:
+        area = kernel[0] * kernel[1]
+        for bias in (True, False) if layer.bias is None else (layer.bias,):
+            for groups in _groups(layer, channels, filters):
+                if layer.kind == "separable":
+                    count = channels * (area + filters) + bias * filters
+                else:
+                    count = (area * channels // groups + bias) * filters
+                if layer.parameters not in (None, count):
+                    continue
+                split = f" in {groups:,} groups" if groups > 1 else ""
+                yield kernel, count, f"{kernel[0]}x{kernel[1]} over {_channels(channels)}{split} {_bias(bias)}", bias
+
+
+def _groups(layer: PrintedLayer, channels: int, filters: int) -> list[int]:
+    if layer.kind == "depthwise":
+        return [channels] if filters % channels == 0 else []
+    if layer.kind != "conv" or layer.parameters is None:
+        return [1]
+    common = math.gcd(channels, filters)
+    return [1, *(count for count in (2, 4, 8, 16, 32, channels) if count > 1 and common % count == 0)]
+
+
+def _paddings(layer: PrintedLayer, kernel: tuple[int, int], stride: int, style: Style) -> list[str | int]:
+    if layer.padding is not None:
+        return [layer.padding]
+    if style == "keras":
+        return ["valid", "same"]
+    return [*range(max(kernel)), *(["same"] if stride == 1 else [])]
+
+
+def _pools(layer: PrintedLayer, shape: Shape) -> Iterator[Reading]:
+    windows = [(side, stride) for side in (2, 3, *range(4, 15)) for stride in (side, 2, 1)]
+    if layer.kernel:
+        windows = [
+            (layer.kernel[0], stride) for stride in ((layer.stride,) if layer.stride else (layer.kernel[0], 2, 1))
+        ]
+    for side, stride in dict.fromkeys(windows):
+        for padding in ("valid", "same", *range(1, side // 2 + 1)):
+            sizes = [slide(size, side, stride, padding) for size in shape[1:]]
+            if min(sizes) > 0:
+                moved = "" if stride == side else f" stride {stride}"
+                padded = "" if padding == "valid" else ", padded"
+                words = f"window {side}x{side}{moved}{padded}"
+                yield Reading((shape[0], *sizes), 0, words, (side, side), stride, padding)
+
+
+def _unslide(size: int, kernel: int, stride: int, padding: str | int) -> int:
+    if isinstance(padding, str):
+        return size * stride + (max(kernel - stride, 0) if padding == "valid" else 0)
+    return (size - 1) * stride + kernel - 2 * padding
+
+
+def _last(shape: Shape, style: Style) -> int:
+    """What a dense layer works on: Keras' last axis is the channels."""
+    return shape[0] if style == "keras" and len(shape) == 3 else shape[-1]
+
+
+def _channels(count: int) -> str:
+    return f"{count:,} channel{'s' if count > 1 else ''}"
+
+
+def _bias(bias: bool) -> str:
+    return "with bias" if bias else "without bias"

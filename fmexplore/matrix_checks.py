@@ -1,0 +1,123 @@
+"""Whether a confusion matrix can be true, with a claimed accuracy and with the report that was printed beside it.
+
+Its sums are exact, so only what is printed beside it is rounded. Knows no text; takes matrices of any size.
+"""
+
+from collections.abc import Iterator
+
+from fmexplore.data import CLASS_NAMES
+from fmexplore.findings import Finding, Outcome, Printed, Table, percent
+from fmexplore.score_reports import FIGURES, Matrix, Report
+
+EACH = 1_000  # test images of Fashion-MNIST of each class
+
+
+def check_matrix(matrix: Matrix, claims: list[Printed]) -> Outcome:
+    """Check a matrix in itself and against claimed accuracies."""
+    size = len(matrix.rows)
+    lengths = {len(row) for row in matrix.rows}
+    names = _names(matrix)
+    if lengths != {size}:
+        said = " or ".join(map(str, sorted(lengths)))
+        problem = f"The matrix has {size} rows of {said} numbers: a confusion matrix has as many columns as rows."
+        return Outcome("confusion matrix", (Finding(False, problem),), ())
+    findings: list[Finding] = []
+    sums, columns = [sum(row) for row in matrix.rows], [sum(column) for column in zip(*matrix.rows)]
+    for printed, found, what in ((matrix.row_sums, sums, "row"), (matrix.column_sums, columns, "column")):
+        for name, wanted, added in zip(names, printed, found):
+            if wanted != added:
+                said = f"The {what} of {name} adds up to {added:,}, not to the printed {wanted:,}."
+                findings.append(Finding(False, said))
+    across = sum(count != EACH for count in columns) < sum(count != EACH for count in sums)
+    if across and size == len(CLASS_NAMES):
+        said = "The columns, not the rows, have 1,000 images each: true classes stand in columns here."
+        findings.append(Finding(True, said))
+        findings += check_thousands(columns, names, "columns")
+    else:
+        findings += check_thousands(sums, names, "row sums")
+    right, total = sum(row[place] for place, row in enumerate(matrix.rows)), sum(sums)
+    if total == 0:
+        return Outcome("confusion matrix", (*findings, Finding(False, "The matrix holds no images.")), ())
+    digits = max([2, *(claim.digits - 2 for claim in claims)])
+    accuracy = percent(right / total, digits=digits)
+    counted = f"{right:,} of {total:,} images are on the diagonal, an accuracy of {accuracy}"
+    if not claims:
+        findings.append(Finding(True, f"{counted}."))
+    for claim in claims:
+        fits = claim.allows(right / total)
+        findings.append(Finding(fits, f"{counted}, {'as claimed' if fits else f'not the claimed {claim.percent}'}."))
+    columns_of = ("class", "row sum", "precision", "recall", "F1")
+    rows = tuple(
+        (name, f"{support:,}", *(f"{exact[figure]:.4f}" for figure in FIGURES))
+        for name, support, exact in zip(names, sums, _scores(matrix))
+    )
+    return Outcome("confusion matrix", tuple(findings), (Table("What the matrix gives", columns_of, rows),))
+
+
+def compare_report(report: Report, matrix: Matrix) -> Iterator[Finding]:
+    """The figures of a report against those that the matrix gives."""
+    if {len(row) for row in matrix.rows} != {len(matrix.rows)} or len(matrix.rows) != len(report.rows):
+        yield Finding(False, f"The report has {len(report.rows)} classes and the matrix {len(matrix.rows)} rows.")
+        return
+    wrong = 0
+    scores, sums = _scores(matrix), [sum(row) for row in matrix.rows]
+    total = sum(sums)
+    for row, exact, support in zip(report.rows, scores, sums):
+        for figure in FIGURES:
+            printed = row.figures.get(figure)
+            if printed and not printed.allows(exact[figure]):
+                wrong += 1
+                said = f"{row.name}: the report prints a {figure} of {printed.text}, but the matrix gives"
+                yield Finding(False, f"{said} {exact[figure]:.4f}.")
+        if row.support is not None and row.support != support:
+            wrong += 1
+            yield Finding(False, f"{row.name}: the report has {row.support:,} images, but the matrix {support:,}.")
+    for name, row in report.averages.items():
+        weights = {"macro avg": [1 / len(sums)] * len(sums), "weighted avg": [each / max(total, 1) for each in sums]}
+        for figure in FIGURES if name in weights else ():
+            value = sum(weight * exact[figure] for weight, exact in zip(weights[name], scores))
+            printed = row.figures.get(figure)
+            if printed and not printed.allows(value):
+                wrong += 1
+                said = f"The {name} of {figure} is printed as {printed.text}, but the matrix gives {value:.4f}"
+                yield Finding(False, f"{said}.")
+    accuracy = sum(row[place] for place, row in enumerate(matrix.rows)) / max(total, 1)
+    if report.accuracy and not report.accuracy.allows(accuracy):
+        wrong += 1
+        said = f"The report prints an accuracy of {report.accuracy.text}, but the matrix gives {accuracy:.4f}"
+        yield Finding(False, f"{said}.")
+    if not wrong:
+        yield Finding(True, "Every figure of the report is what the matrix gives, within rounding.")
+
+
+def _scores(matrix: Matrix) -> list[dict[str, float]]:
+    sums, columns = [sum(row) for row in matrix.rows], [sum(column) for column in zip(*matrix.rows)]
+    hits = [row[place] for place, row in enumerate(matrix.rows)]
+    return [
+        {
+            "precision": hit / named if named else 0.0,
+            "recall": hit / support if support else 0.0,
+            "f1": 2 * hit / (named + support) if named + support else 0.0,
+        }
+        for hit, named, support in zip(hits, columns, sums)
+    ]
+
+
+def _names(matrix: Matrix) -> list[str]:
+    if len(matrix.names) == len(matrix.rows):
+        return list(matrix.names)
+    if len(matrix.rows) == len(CLASS_NAMES):
+        return list(CLASS_NAMES)
+    return [f"class {place}" for place in range(len(matrix.rows))]
+
+
+def check_thousands(counts: list[int], names: list[str], what: str) -> Iterator[Finding]:
+    """The test set of Fashion-MNIST has 1,000 images of each class: said where most of ten rows have them."""
+    if len(counts) != len(CLASS_NAMES):
+        return
+    others = [(name, count) for name, count in zip(names, counts) if count != EACH]
+    if others and len(others) <= 5:
+        said = ", ".join(f"{name} has {count:,}" for name, count in others)
+        yield Finding(False, f"The test set of Fashion-MNIST has 1,000 images of each class, but {said} ({what}).")
+    elif others and sum(counts) == len(counts) * EACH:
+        yield Finding(True, "These 10,000 images are not the test set of Fashion-MNIST: it has 1,000 of each class.")

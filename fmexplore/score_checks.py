@@ -1,0 +1,241 @@
+"""Whether the figures of a classification report can be true together, within the rounding they were printed with:
+whole numbers of images are looked for that give them. Knows no text; a class is a few ranges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fmexplore.data import CLASS_NAMES
+from fmexplore.findings import TINY, Finding, Outcome, Printed, Table, fraction, percent
+from fmexplore.matrix_checks import EACH, check_thousands, compare_report
+from fmexplore.score_reports import FIGURES, ClassRow, Matrix, Report
+
+MOST_COUNTED = 20_000  # numbers of right images, over all classes, that are tried one by one
+
+
+@dataclass(frozen=True)
+class Range:
+    """Lowest and highest value of something."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class _Class:
+    """What a row allows: images right, images given this name, and the figures; or why nothing does."""
+
+    row: ClassRow
+    support: int
+    recall_right: Range  # by recall and support alone
+    right: Range
+    named: Range
+    figures: dict[str, Range]
+    problem: str = ""
+
+
+def check_report(report: Report, claims: list[Printed], exact: Matrix | None = None) -> Outcome:
+    """Check a report in itself, against claimed accuracies and against the matrix printed with it."""
+    classes, findings, notes = _read_classes(report)
+    findings += [Finding(False, each.problem) for each in classes if each.problem]
+    sound = not findings
+    if sound:
+        findings.append(Finding(True, f"Precision, recall and F1 of {len(classes)} classes fit each other."))
+    supported = [each for each in classes if each.support > 0]
+    total = sum(each.support for each in supported)
+    whole = report.accuracy is not None or not report.averages  # each image in one class, each class printed
+    if supported and len(supported) == len([each for each in classes if each.row.support != 0]):
+        findings += _check_supports(report, total)
+        if whole and sound:
+            findings += _check_named(classes, total)
+        findings += _check_averages(report, classes, total)
+        if whole:
+            findings += _check_accuracy(report, classes, total, claims)
+    elif claims:
+        notes.append("The claimed accuracy cannot be held against a report without supports.")
+    if exact:
+        findings += compare_report(report, exact)
+    rows = tuple(_cells(each) for each in classes)
+    figures = (column for name in ("precision", "recall", "F1") for column in (name, f"allowed {name}"))
+    columns = ("class", "support", "images right", *figures)
+    return Outcome("classification report", tuple(findings), (Table("Classes", columns, rows),), tuple(notes))
+
+
+def _read_classes(report: Report) -> tuple[list[_Class], list[Finding], list[str]]:
+    rows, notes = report.rows, []
+    if all(row.support is None for row in rows) and len(rows) == len(CLASS_NAMES):
+        notes.append("No supports are printed: 1,000 images of each class are taken, as in Fashion-MNIST's test set.")
+        rows = tuple(ClassRow(row.name, row.figures, EACH) for row in rows)
+    return [_read_class(row, MOST_COUNTED // len(rows)) for row in rows], [], notes
+
+
+def _read_class(row: ClassRow, most: int) -> _Class:
+    support = row.support or 0
+    printed = {name: row.figures.get(name) for name in FIGURES}
+    precision, recall, f1 = (printed[name] for name in FIGURES)
+    free = Range(0, 1)
+    figures = {name: Range(each.low, each.high) if each else free for name, each in printed.items()}
+    low, high = (math.ceil(support * figures["recall"].low - 1e-7), math.floor(support * figures["recall"].high + 1e-7))
+    everything = Range(0, math.inf)
+    if support == 0:
+        problem = ""
+        if row.support is None and precision and recall and f1:
+            problem = _problem_of_f1(row, precision, recall, f1)
+        return _Class(row, support, Range(0, 0), Range(0, 0), everything, figures, problem)
+    if low > high and recall:
+        said = f"{row.name}: no whole number of {support:,} images gives a recall of {recall.text}."
+        return _Class(row, support, Range(0, 0), Range(0, 0), everything, figures, said)
+    by_recall = Range(low, high)
+    if high - low > most or None in (precision, f1):
+        problem = _problem_of_f1(row, precision, recall, f1) if precision and recall and f1 else ""
+        named = Range(0, math.inf)
+        if precision and precision.low > 0:
+            named = Range(low / precision.high, high / precision.low)
+        return _Class(row, support, by_recall, by_recall, named, figures, problem)
+    found = [
+        (right, named) for right in range(low, high + 1) if (named := _named(right, support, precision, f1)) is not None
+    ]
+    if not found:
+        problem = _problem_of_f1(row, precision, recall, f1)
+        return _Class(row, support, by_recall, by_recall, everything, figures, problem)
+    named = Range(min(each.low for _, each in found), max(each.high for _, each in found))
+    narrow = {
+        "precision": Range(
+            min(right / each.high if each.high else 0 for right, each in found),
+            max(right / each.low if each.low else 1 for right, each in found),
+        ),
+        "recall": Range(found[0][0] / support, found[-1][0] / support),
+        "f1": Range(
+            min(2 * right / (support + each.high) for right, each in found),
+            max(2 * right / (support + each.low) for right, each in found),
+        ),
+    }
+    kept = {
+        name: Range(max(narrow[name].low, figures[name].low), min(narrow[name].high, figures[name].high))
+        if narrow[name].low <= figures[name].high and narrow[name].high >= figures[name].low
+        else figures[name]
+        for name in FIGURES
+    }
+    return _Class(row, support, by_recall, Range(found[0][0], found[-1][0]), named, kept)
+
+
+def _named(right: int, support: int, precision: Printed | None, f1: Printed | None) -> Range | None:
+    """How many images may have been given a class's name, if `right` of them were."""
+    low, high = float(right), math.inf
+    if right == 0:
+        f1_fits = f1 is None or f1.low <= TINY or f1.high >= 1 - TINY
+        return Range(0, high) if f1_fits and (precision is None or precision.allows(0) or precision.allows(1)) else None
+    if precision:
+        low = max(low, math.ceil(right / precision.high - TINY))
+        high = math.floor(right / precision.low + 1e-7) if precision.low > 0 else high
+    if f1:
+        low = max(low, math.ceil(2 * right / f1.high - support - 1e-7))
+        high = min(high, math.floor(2 * right / f1.low - support + 1e-7) if f1.low > 0 else high)
+    return Range(low, high) if low <= high else None
+
+
+def _problem_of_f1(row: ClassRow, precision: Printed | None, recall: Printed | None, f1: Printed | None) -> str:
+    if not (precision and recall and f1):
+        return f"{row.name}: no numbers of images give the printed figures."
+    low, high = _harmonic(precision.low, recall.low), _harmonic(precision.high, recall.high)
+    if f1.allows(low, high):
+        if row.support is None or row.support > 20 / max(f1.high - f1.low, TINY):
+            return ""
+        return f"{row.name}: no whole numbers of images out of {row.support:,} give precision {precision.text}, " + (
+            f"recall {recall.text} and F1 {f1.text} together."
+        )
+    digits = f1.digits
+    follows = fraction(low, high, digits)
+    return f"{row.name}: precision {precision.text} and recall {recall.text} give an F1 of {follows}, not {f1.text}."
+
+
+def _harmonic(precision: float, recall: float) -> float:
+    return 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
+
+
+def _check_supports(report: Report, total: int) -> Iterator[Finding]:
+    printed = {"accuracy": report.total, **{name: row.support for name, row in report.averages.items()}}
+    for name, count in printed.items():
+        if count is not None and count != total:
+            yield Finding(False, f"The supports add up to {total:,}, but the row {name!r} has {count:,}.")
+    counts = [row.support or 0 for row in report.rows]
+    yield from check_thousands(counts, [row.name for row in report.rows], "supports")
+
+
+def _check_named(classes: list[_Class], total: int) -> Iterator[Finding]:
+    low, high = sum(each.named.low for each in classes), sum(each.named.high for each in classes)
+    if not low - 1e-6 <= total <= high + 1e-6:
+        least, most = f"{math.ceil(low):,}", f"{math.floor(high):,}" if high < math.inf else "any number of"
+        said = f"Precision and recall together say that {least} to {most} images were given a class"
+        yield Finding(False, f"{said}, but there are {total:,}.")
+
+
+def _check_averages(report: Report, classes: list[_Class], total: int) -> Iterator[Finding]:
+    right = [each.right for each in classes]
+    for name, row in report.averages.items():
+        for figure in FIGURES:
+            printed = row.figures.get(figure)
+            if printed is None or any(each.row.figures.get(figure) is None for each in classes):
+                continue
+            ranges = [each.figures[figure] for each in classes]
+            if name == "macro avg":
+                weights = [1 / len(classes)] * len(classes)
+            elif name == "weighted avg":
+                weights = [each.support / total for each in classes]
+            elif name == "micro avg" and figure == "recall":
+                ranges, weights = right, [1 / total] * len(classes)
+            else:
+                continue
+            low = sum(weight * each.low for weight, each in zip(weights, ranges))
+            high = sum(weight * each.high for weight, each in zip(weights, ranges))
+            if not printed.allows(low, high):
+                given = fraction(low, high, printed.digits + 1)
+                said = f"The {name} of {figure} is printed as {printed.text}, but the classes give {given}"
+                yield Finding(False, f"{said}.")
+
+
+def _check_accuracy(report: Report, classes: list[_Class], total: int, claims: list[Printed]) -> Iterator[Finding]:
+    if any(each.row.figures.get("recall") is None and each.support for each in classes):
+        return
+    by_recall = _share_of(total, [each.recall_right for each in classes])
+    allowed = _share_of(total, [each.right for each in classes])
+    digits = max([1, *(claim.digits - 2 for claim in claims)])
+    recalls = f"the recalls allow {percent(by_recall.low, by_recall.high, digits)}"
+    row = report.accuracy
+    if row:
+        fits = row.allows(by_recall.low, by_recall.high)
+        verdict = "can be" if fits else "cannot be"
+        yield Finding(fits, f"The accuracy row of {row.text} {verdict}: {recalls}.")
+        if fits and not row.allows(allowed.low, allowed.high):
+            said = f"with precision and F1 the classes allow {percent(allowed.low, allowed.high, digits)}"
+            yield Finding(False, f"The accuracy row of {row.text} cannot be: {said}.")
+        if fits:
+            both = Range(max(by_recall.low, row.low), min(by_recall.high, row.high))
+            recalls += f"; with the accuracy row of {row.text}, {percent(both.low, max(both.low, both.high), digits)}"
+            allowed = Range(max(allowed.low, row.low), min(allowed.high, row.high))
+            by_recall = both
+    for claim in claims:
+        if not claim.allows(by_recall.low, by_recall.high):
+            yield Finding(False, f"An accuracy of {claim.percent} cannot be: {recalls}.")
+        elif row and min(claim.high, row.high) - max(claim.low, row.low) < TINY:
+            yield Finding(False, f"An accuracy of {claim.percent} cannot be: the accuracy row has {row.text}.")
+        elif allowed.low <= allowed.high and not claim.allows(allowed.low, allowed.high):
+            said = f"with precision and F1 the classes allow {percent(allowed.low, allowed.high, digits)}"
+            yield Finding(False, f"An accuracy of {claim.percent} cannot be: {said}.")
+        else:
+            yield Finding(True, f"An accuracy of {claim.percent} can be: {recalls}.")
+
+
+def _share_of(total: int, counts: list[Range]) -> Range:
+    return Range(sum(each.low for each in counts) / total, sum(each.high for each in counts) / total)
+
+
+def _cells(each: _Class) -> tuple[str, ...]:
+    right = f"{each.right.low:,.0f} to {each.right.high:,.0f}" if each.support else ""
+    cells = [each.row.name, f"{each.support:,}" if each.support else "", right]
+    for figure in FIGURES:
+        printed, allowed = each.row.figures.get(figure), each.figures[figure]
+        cells += [printed.text if printed else "", "" if each.problem else fraction(allowed.low, allowed.high, 4)]
+    return tuple(cells)

@@ -1,0 +1,201 @@
+"""Reads classification reports, as scikit-learn prints them or as lists of figures, and confusion matrices.
+
+Knows how they are printed, not what may be true of them: that is in `score_checks`.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from fmexplore.errors import ConfigError
+from fmexplore.findings import Printed, read_percentage, read_share
+
+MAX_CLASSES = 1_000
+LONGEST_LINE = 5_000
+LONGEST_NAME = 4  # words; more are a sentence that ends in numbers
+LARGEST_COUNT = 10**9
+FIGURES = ("precision", "recall", "f1")
+_AVERAGES = {
+    "macro avg": "macro avg",
+    "weighted avg": "weighted avg",
+    "micro avg": "micro avg",
+    "samples avg": "samples avg",
+    "avg / total": "weighted avg",
+}
+_SHARE = r"[01]?\.\d{1,12}|nan"  # no whole numbers: those are counts
+_ROW = re.compile(
+    rf"(?P<name>\S.*?) (?P<figures>(?:(?:{_SHARE}) ){{2}}(?:{_SHARE}))(?: (?P<count>\d{{1,10}})(?:\.0+)?)?[ \\]*"
+)
+_ACCURACY = re.compile(rf"accuracy (?P<share>{_SHARE})(?: (?P<count>\d{{1,10}}))?[ \\]*", re.I)
+_LIST = re.compile(r"\W{0,3}(precisions?|recalls?|f1(?:[-\s]scores?)?|supports?)\b([\s\d.%;:=\[\](){}]|nan)+$", re.I)
+_CLAIM = re.compile(
+    r"(?:^|\b(?:test|claimed|overall|total)[\s-])\s*accuracy\s*(?:of|is|was|[:=])?\s*(\d{1,3}(?:\.\d{1,8})?\s*%?)"
+    r"(?=[\s.,;)]|$)",
+    re.I,
+)
+_MARGINS = ("all", "total", "sum", "totals", "support", "row total", "column total", "margin")
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class of a report; None for a figure that was not printed, or as nan."""
+
+    name: str
+    figures: dict[str, Printed | None]
+    support: int | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """A classification report as printed."""
+
+    rows: tuple[ClassRow, ...]
+    averages: dict[str, ClassRow] = field(default_factory=dict)  # macro avg, weighted avg, micro avg
+    accuracy: Printed | None = None
+    total: int | None = None  # beside the accuracy
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A confusion matrix as printed, rows true classes; rows may differ in length."""
+
+    rows: tuple[tuple[int, ...], ...]
+    names: tuple[str, ...]  # empty where none are printed
+    row_sums: tuple[int, ...] = ()  # printed beside the rows
+    column_sums: tuple[int, ...] = ()  # printed below the columns
+
+
+def read_report(text: str) -> tuple[Report | None, str]:
+    """The report in a text, if there is one, and the text without its lines."""
+    rows: list[ClassRow] = []
+    averages: dict[str, ClassRow] = {}
+    lists: dict[str, list[str]] = {}
+    accuracy: Printed | None = None
+    total: int | None = None
+    rest: list[str] = []
+    for line in text.splitlines():
+        plain = re.sub(r"[\s,|&]+", " ", line).strip()
+        if len(line) > LONGEST_LINE:
+            rest.append(line)
+        elif found := _LIST.match(plain):
+            lists[found[1].lower()[:2]] = re.findall(r"nan|\d[\d.]*%?|\.\d+", plain[found.end(1) :].lower())
+        elif found := _ACCURACY.fullmatch(plain) if rows else None:
+            accuracy, total = read_share(found["share"]), int(found["count"]) if found["count"] else None
+        elif found := _ROW.fullmatch(plain):
+            row = _class_row(found)
+            if (name := row.name.lower()).startswith("accuracy"):  # pandas repeats it in every column
+                accuracy = row.figures["f1"]
+            elif name in _AVERAGES:
+                averages[_AVERAGES[name]] = row
+            else:
+                rows.append(row)
+        elif "precision" not in line.lower() or "recall" not in line.lower():
+            rest.append(line)
+    if len(lists) > 1 and not rows:
+        rows = _rows_of_lists(lists)
+    if len(rows) > MAX_CLASSES:
+        raise ConfigError(f"The report has {len(rows):,} classes: at most {MAX_CLASSES:,} are checked, give a part.")
+    if len(rows) < 2:
+        return None, text
+    return Report(tuple(rows), averages, accuracy, total), "\n".join(rest)
+
+
+def read_claims(text: str) -> list[str]:
+    """Accuracies that a text states in words, such as "accuracy: 91.68 %", as they were printed."""
+    lines = (line for line in text.splitlines() if len(line) < LONGEST_LINE)
+    return [found[1].strip() for line in lines for found in _CLAIM.finditer(line)]
+
+
+def read_matrix(text: str) -> Matrix | None:
+    """The first confusion matrix in a text: numpy's and pandas' prints, lists, CSV, or rows of counts.
+
+    Raises ConfigError for one of more than 1,000 classes or with counts of more than a billion.
+    """
+    lines = _bracketed(text) or [_cells(line) for line in text.splitlines()]
+    blocks: list[list[tuple[str, list[int]]]] = [[]]
+    for name, counts in lines:
+        if len(counts) > 1 and len(name.split()) <= LONGEST_NAME:
+            blocks[-1].append((name, counts))
+        elif blocks[-1] and (name or counts):
+            blocks.append([])
+    block = max(blocks, key=len)
+    if len(block) < 2:
+        return None
+    if len(block) > MAX_CLASSES + 2 or max(len(counts) for _, counts in block) > MAX_CLASSES + 2:
+        raise ConfigError(f"The matrix has more than {MAX_CLASSES:,} rows or columns: give a smaller one.")
+    return _matrix(block)
+
+
+def _matrix(block: list[tuple[str, list[int]]]) -> Matrix | None:
+    names, rows = [name for name, _ in block], [counts for _, counts in block]
+    if rows[0] in (list(range(len(rows[0]))), list(range(1, len(rows[0]) + 1))) and len(rows) > len(rows[0]):
+        names, rows = names[1:], rows[1:]  # a head of class numbers
+    index = [counts[0] for counts in rows]
+    square = len(rows) == len(rows[0])
+    if not square and index in (list(range(len(rows))), list(range(1, len(rows) + 1))):
+        rows = [counts[1:] for counts in rows]  # a first column of class numbers
+    column_sums: tuple[int, ...] = ()
+    if len(rows) > 2 and names[-1].strip(" :\"'").lower() in _MARGINS:
+        column_sums, rows, names = tuple(rows[-1][: len(rows) - 1]), rows[:-1], names[:-1]
+    row_sums: tuple[int, ...] = ()
+    if len(rows) > 1 and all(len(counts) == len(rows) + 1 for counts in rows):
+        near = sum(abs(sum(counts[:-1]) - counts[-1]) <= 0.02 * counts[-1] for counts in rows)
+        if column_sums or 2 * near > len(rows):
+            row_sums, rows = tuple(counts[-1] for counts in rows), [counts[:-1] for counts in rows]
+    if len(rows) < 2 or any(not counts for counts in rows):
+        return None
+    labels = tuple(name.strip(" :\"'") for name in names)
+    return Matrix(tuple(map(tuple, rows)), labels if all(labels) else (), row_sums, column_sums)
+
+
+def _bracketed(text: str) -> list[tuple[str, list[int]]]:
+    """The innermost brackets that hold only counts, wherever lines break, as nested lists and numpy print them."""
+    found: list[tuple[str, list[int]]] = []
+    for part in re.findall(r"\[([^\[\]]*)\]", text):
+        name, counts = _cells(" ".join(part.split()))
+        if len(counts) > 1 and not name:
+            found.append(("", counts))
+    return found if len(found) > 1 else []
+
+
+def _cells(line: str) -> tuple[str, list[int]]:
+    """The label at the beginning of a line and the whole numbers that end it."""
+    tokens = [token for token in re.split(r"[\s,;|&\t]+", line.strip(" []|\\,;\t")) if token]
+    counts: list[int] = []
+    while tokens and re.fullmatch(r"\d+(?:\.0*)?", tokens[-1]):
+        token = tokens.pop().partition(".")[0]
+        if len(token.lstrip("0")) > 9:
+            raise ConfigError(f"{token[:20]}... is too large for a count of images: at most {LARGEST_COUNT:,} is read.")
+        counts.append(int(token))
+    return " ".join(tokens), counts[::-1]
+
+
+def _class_row(found: re.Match[str]) -> ClassRow:
+    figures = [read_share(each) for each in found["figures"].split()]
+    name, count = found["name"].strip(" \"'"), found["count"]
+    return ClassRow(name[:60], dict(zip(FIGURES, figures)), int(count) if count else None)
+
+
+def _rows_of_lists(lists: dict[str, list[str]]) -> list[ClassRow]:
+    keys = {"pr": "precision", "re": "recall", "f1": "f1"}
+    figures = {keys[key]: values for key, values in lists.items() if key in keys}
+    length = max((len(values) for values in figures.values()), default=0)
+    if any(len(values) != length for values in figures.values()):
+        sizes = ", ".join(f"{len(values)} of {name}" for name, values in figures.items())
+        raise ConfigError(f"The lists of figures differ in length ({sizes}): give one figure of each class.")
+    supports = lists.get("su", [])
+    return [
+        ClassRow(
+            f"class {place}",
+            {name: _share(figures[name][place]) if name in figures else None for name in FIGURES},
+            int(supports[place]) if len(supports) == length and supports[place].isdigit() else None,
+        )
+        for place in range(length)
+    ]
+
+
+def _share(text: str) -> Printed | None:
+    """A figure of a list; above 1 it is a percentage."""
+    plain = text.rstrip("%").rstrip(".")
+    if re.fullmatch(r"\d{2,3}(\.\d{1,9})?|[2-9](\.\d{1,9})?", plain) and float(plain) <= 100:
+        return read_percentage(plain)
+    return read_share(plain)
