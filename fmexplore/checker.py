@@ -101,6 +101,14 @@ def _parts(text: str, head: str) -> list[str]:
     return ["\n".join(lines[start:end]) for start, end in zip(cuts, [*cuts[1:], len(lines)])]
 
 
+def decode_text(content: bytes, name: str) -> str:
+    """The text of a file, in UTF-8 or, from Windows, UTF-16. Raises ConfigError naming the file."""
+    try:
+        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{name} is not text: give a text file in UTF-8.") from None
+
+
 def _claims_in(text: str, claim: Printed | None) -> list[Printed]:
     """Accuracies that the text itself states, but the one that was claimed."""
     found: dict[str, Printed] = {}

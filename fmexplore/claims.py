@@ -84,8 +84,8 @@ def _pool_after_third() -> Outcome:
     return (
         f"{other:,} with it",
         "contradicts itself",
-        f"With a pool after the third convolution the network has {other:,} parameters; the {fits:,} that are printed "
-        "fit only without it.",
+        f"Without padding, as in its base network, a pool after the third convolution leaves {other:,} parameters; the "
+        f"{fits:,} that are printed fit only without it.",
     )
 
 
@@ -125,7 +125,7 @@ def _abstract(system: str, value: int) -> Claim:
         low, high = accuracy_bounds(printed.report.recall, beside / 100)
         return (
             f"{low:g} to {high:g} %",
-            "holds" if low <= value <= high else "contradicts itself",
+            "holds" if value - 0.5 < high and low < value + 0.5 else "contradicts itself",
             f"The printed recalls, and the {beside:g} % beside them, allow {low:g} to {high:g} %.",
         )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fmexplore import data
-from fmexplore.checker import MAX_CHARACTERS, check_text
+from fmexplore.checker import MAX_CHARACTERS, check_text, decode_text
 from fmexplore.errors import ConfigError
 from fmexplore.reproduction import FOLDER, PUBLISHED, keep_training, missing, plan, systems, train_again
 from fmexplore.terminal import show_bar
@@ -88,16 +88,13 @@ def check(
 
 
 def _read_text(file: str) -> str:
+    if file == "-":
+        return sys.stdin.read(MAX_CHARACTERS + 1)
     try:
-        if file == "-":
-            return sys.stdin.read(MAX_CHARACTERS + 1)
         with Path(file).open("rb") as opened:
-            content = opened.read(4 * MAX_CHARACTERS + 4)
-        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+            return decode_text(opened.read(4 * MAX_CHARACTERS + 4), file)
     except OSError as error:
         raise ConfigError(f"FILE is {file!r}, which cannot be read ({error.strerror}): check its name.") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"FILE is {file!r}, which is not text: give a text file in UTF-8.") from None
 
 
 def _command(system: str, variant: str) -> str:
