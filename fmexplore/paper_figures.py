@@ -106,11 +106,11 @@ def networks_chart(groups: Mapping[str, Sequence[tuple[str, float, float]]], hum
     }
     return {
         "animation": False,
-        "legend": {"top": 0, "left": 44, "type": "scroll"},
+        "legend": {"top": 0, "left": 44, "itemWidth": 14, "type": "scroll"},
         "tooltip": {"trigger": "item"},
         "grid": {**GRID, "right": 100},
         "xAxis": {"type": "log", "name": axis, **_named(28), "splitLine": {"show": False}},
-        "yAxis": {"type": "value", "min": 83, "max": 97, "name": "% of test images right", **_named(40)},
+        "yAxis": {"type": "value", "min": 82, "max": 98, "interval": 4, "name": "% of test images right", **_named(40)},
         "series": series,
     }
 
