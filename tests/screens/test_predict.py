@@ -571,6 +571,19 @@ def test_a_taught_run_has_a_name_and_is_compared_and_keeps_no_photo(lessons, sto
     assert names <= {"config.json", "status.json", "model.safetensors", "label.json"}
 
 
+@pytest.fixture
+def room_for_one(monkeypatch):
+    monkeypatch.setenv("FMEXPLORE_MAX_RUNS", "1")
+
+
+def test_nothing_is_taught_where_no_more_runs_may_be_kept(room_for_one, lessons, store, desk):
+    lessons.edit_cell("it is", 0, "Shirt").edit_cell("it is", 1, "Bag")
+    teach_button(lessons).click().run()
+    assert any("this server keeps 1 for each" in error for error in lessons.errors)
+    assert len(list(store.own_runs())) == 1
+    assert "teach" not in desk.asked
+
+
 def test_what_was_compared_stays_when_the_taught_run_is_asked(lessons, store):
     (parent,) = store.own_runs()
     lessons.edit_cell("it is", 0, "Shirt").edit_cell("it is", 1, "Bag")
