@@ -10,8 +10,19 @@ import typer
 
 from fmexplore import data
 from fmexplore.checker import MAX_CHARACTERS, check_text, decode_text
+from fmexplore.claims import judge
 from fmexplore.errors import ConfigError
-from fmexplore.reproduction import FOLDER, PUBLISHED, keep_training, missing, plan, systems, train_again
+from fmexplore.printed import PRINTED
+from fmexplore.reproduction import (
+    FOLDER,
+    PUBLISHED,
+    keep_training,
+    missing,
+    plan,
+    read_reproduction,
+    systems,
+    train_again,
+)
 from fmexplore.terminal import show_bar
 
 if TYPE_CHECKING:
@@ -29,14 +40,20 @@ def reproduce(
     ] = None,
     variant: Annotated[str | None, typer.Option(help="Only this one, as `published`.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Say what is still to be trained, and train nothing.")] = False,
+    verdicts: Annotated[
+        bool, typer.Option("--verdicts", help="Print every claim with its verdict, and train nothing.")
+    ] = False,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the results are kept.")] = FOLDER,
 ) -> None:
     """Train the papers' systems as published and keep what came out; what is stored already is skipped."""
-    if system is None and not (all_ or list_):
+    if system is None and not (all_ or list_ or verdicts):
         raise ConfigError("SYSTEM is missing: name one, or give --all; --list says which there are.")
     chosen = [system] if system else [*systems()]
     if variant and not any(variant in plan(name) for name in chosen):
         raise ConfigError(f"--variant is {variant!r}: choose one of {', '.join(plan(chosen[0]))}.")
+    if verdicts:
+        _print_verdicts(chosen, out)
+        return
     waiting = [
         (name, each, config) for name in chosen for each, config in missing(name, seeds, out) if variant in (None, each)
     ]
@@ -66,6 +83,16 @@ def reproduce(
         )
     if not waiting:
         print("Nothing to do: all of it is stored.", file=sys.stderr)
+
+
+def _print_verdicts(chosen: list[str], folder: Path) -> None:
+    """A table in Markdown."""
+    print("| system | claim | printed | here | verdict | why |")
+    print("|---|---|---|---|---|---|")
+    for name in (name for name in chosen if name in PRINTED):
+        for claim in judge(read_reproduction(name, folder), lambda other: read_reproduction(other, folder)):
+            cells = (name, claim.about, claim.printed, claim.found, claim.verdict, claim.reason)
+            print(f"| {' | '.join(cells)} |")
 
 
 @commands.command()

@@ -66,3 +66,13 @@ def test_without_a_system_it_says_what_to_give(reproduce):
 def test_an_unknown_variant_is_refused_with_those_there_are(reproduce):
     assert "'peeking'" in str(reproduce("small", "--variant", "peeking").exception)
     assert "published, other" in str(reproduce("small", "--variant", "peeking").exception)
+
+
+def test_verdicts_are_printed_as_a_table(tmp_path):
+    done = CliRunner().invoke(cli.app, ["reproduce", "team4-ann", "--verdicts", "--out", str(tmp_path)])
+    assert done.exit_code == 0
+    head, _, *rows = [line.strip("| ").split(" | ") for line in done.output.splitlines()]
+    assert head[:5] == ["system", "claim", "printed", "here", "verdict"]
+    found = {row[1]: row for row in rows}
+    assert found["Test accuracy in the abstract"][4] == "contradicts itself"
+    assert {row[0] for row in rows} == {"team4-ann"}
