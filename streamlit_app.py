@@ -12,15 +12,20 @@ from fmexplore.ui import cache, frame, state
 
 st.set_page_config(page_title="fmexplore", page_icon="docs/icon.png", layout="wide")
 page = st.navigation(
-    [
-        st.Page(state.HOME_PAGE, title="Home", default=True),
-        st.Page(state.TRAIN_PAGE, title="Train"),
-        st.Page(state.CONFUSIONS_PAGE, title="Confusions"),
-        st.Page(state.EMBEDDINGS_PAGE, title="Embeddings"),
-        st.Page(state.DATA_PAGE, title="Data"),
-        st.Page(state.PREDICT_PAGE, title="Predict"),
-        st.Page(state.PAPERS_PAGE, title="Papers"),
-    ]
+    {
+        "": [
+            st.Page(state.HOME_PAGE, title="Home", default=True),
+            st.Page(state.TRAIN_PAGE, title="Train"),
+            st.Page(state.CONFUSIONS_PAGE, title="Confusions"),
+            st.Page(state.EMBEDDINGS_PAGE, title="Embeddings"),
+            st.Page(state.DATA_PAGE, title="Data"),
+            st.Page(state.PREDICT_PAGE, title="Predict"),
+        ],
+        "Compare": [
+            st.Page(state.COMPARE_PAGE, title="Compare runs"),
+            st.Page(state.PAPERS_PAGE, title="Papers"),
+        ],
+    }
 )
 cache.freeze_collector()
 frame.show(page)

@@ -19,7 +19,7 @@ from fmexplore.data import DataSet
 from fmexplore.derived import Derived, course_name, kept_files
 from fmexplore.embedding import Axes, NeighbourIndex, encode_all
 from fmexplore.errors import ConfigError
-from fmexplore.evaluation import Predictions, predict_batches
+from fmexplore.evaluation import Predictions, predict_batches, time_predictions
 from fmexplore.features import PIXELS, Features, check_layer, gather, image_batches, layer_values, locate_images
 from fmexplore.maps import Trust, project_over_time, trust
 from fmexplore.projection import ProjectionConfig, project
@@ -70,6 +70,13 @@ def predict_split(task: Task, run: Run, split: str) -> None:
         logits.append(batch)
         task.report(sum(map(len, logits)) / len(images), f"Asking the network about {len(images):,} images")
     _derived(run).write_predictions(split, Predictions(np.concatenate(logits), images.labels), weights)
+
+
+def time_network(task: Task, run: Run) -> None:
+    """Keep how long the run's network takes here, for `Derived.read_latency`."""
+    weights, network = run.weights_digest, _network(run)
+    latency = time_predictions(network, _data().test.images, lambda share: task.report(share, f"Timing {run.title}"))
+    _derived(run).write_latency(latency, weights)
 
 
 def look_at(task: Task, run: Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -227,7 +234,7 @@ def pair_twins(task: Task) -> Arrays:
 ANALYSES: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
-        *(warm, predict_split, look_at, explain, index_images, doubt_labels, pair_twins),
+        *(warm, predict_split, time_network, look_at, explain, index_images, doubt_labels, pair_twins),
         *(layer_features, project_images, project_snapshots, trust_map),
     )
 }

@@ -135,10 +135,21 @@ class Disagreement:
     @property
     def p_value(self) -> float:
         """McNemar's exact test: how likely a difference as large is by chance, if both are equally good."""
-        from scipy.stats import binomtest
+        return mcnemar(len(self.first_right), len(self.second_right))
 
-        decided = len(self.first_right) + len(self.second_right)
-        return float(binomtest(len(self.first_right), decided).pvalue) if decided else 1.0
+
+def mcnemar(first_only: int, second_only: int) -> float:
+    """McNemar's test of images that only one of two networks gets right: the exact two-sided p value (McNemar 1947).
+
+    Always the exact binomial, also where many differ: in whole numbers it takes no longer than a millisecond, and needs
+    neither the chi-squared approximation nor scipy.stats (see `accuracy_interval`).
+    """
+    decided, fewer = first_only + second_only, min(first_only, second_only)
+    ways = tail = 1
+    for count in range(fewer):
+        ways = ways * (decided - count) // (count + 1)
+        tail += ways
+    return min(1.0, 2 * tail / 2**decided)
 
 
 def compare(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> Disagreement:

@@ -3,6 +3,7 @@
 Every file names the weights that it was computed from, so that it is not used after the run has learnt more.
 """
 
+import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -14,8 +15,9 @@ from fmexplore.config import TrainConfig
 from fmexplore.data import DataSet
 from fmexplore.embedding import NeighbourIndex
 from fmexplore.errors import RunBroken
-from fmexplore.evaluation import Predictions
+from fmexplore.evaluation import Latency, Predictions
 from fmexplore.features import PIXELS, Features
+from fmexplore.machine import cores, processor
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Arrays, Run, unpack
 from fmexplore.settings import Settings
@@ -131,6 +133,16 @@ class Derived(Kept):
         """Keep them for `read_predictions`. Raises StorageError."""
         self.write(_name(split), {"logits": predictions.logits}, weights)
 
+    def read_latency(self) -> Latency | None:
+        """How long the network took on this machine, or None."""
+        arrays = self.read(_latency_name()) or {}
+        one, batches = arrays.get("one", np.zeros(0)), arrays.get("batches", np.zeros(0))
+        return Latency(one, batches) if one.size and batches.size else None
+
+    def write_latency(self, latency: Latency, weights: str = "") -> None:
+        """Keep it for `read_latency`. Raises StorageError."""
+        self.write(_latency_name(), {"one": latency.one, "batches": latency.batches}, weights)
+
     def read_index(self, data: DataSet) -> NeighbourIndex | None:
         """The index of all images in the network's feature space, or None."""
         try:
@@ -169,6 +181,11 @@ def _as_map(arrays: Arrays | None, axes: int, dimensions: int) -> Arrays | None:
 
 def _name(split: str) -> str:
     return f"predictions-{split}"
+
+
+def _latency_name() -> str:
+    """Names the machine: a home may move to another one."""
+    return f"latency-{hashlib.sha256(f'{processor()} {cores()}'.encode()).hexdigest()[:10]}"
 
 
 def trim(settings: Settings) -> None:

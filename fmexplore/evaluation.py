@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from fmexplore.networks import Network
 
 BATCH = 125  # fits a cache: one of 500 takes up to twice as long, one of 10,000 five times and 2.5 GB
+SINGLES, WARM_UP = 60, 5  # images timed one by one, and how many before them do not count
+MOST_SECONDS = 20  # that timing may take; fewer images then
 BINS = 15  # of the calibration curve, as in Guo et al. 2017
 ImageOrder = Literal["confidence", "margin", "boundary", "number"]
 
@@ -106,6 +109,51 @@ def predict_batches(
         network.train(was_training)
         wanted = max(0, min(with_features - start, len(logits)))
         yield logits.float().cpu().numpy(), features[:wanted].float().cpu().numpy() if wanted else None
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Seconds that a network took, again and again: for one image `(n,)`, and for batches of BATCH images `(m,)`."""
+
+    one: np.ndarray
+    batches: np.ndarray
+
+    def of_one(self) -> tuple[float, float, float]:
+        """Seconds for one image: the median, and the two ends of the middle half."""
+        return _median(self.one)
+
+    def of_many(self, images: int) -> tuple[float, float, float]:
+        """Seconds for so many images, batch by batch, as `of_one`."""
+        return _median(self.batches * images / BATCH)
+
+
+def _median(seconds: np.ndarray) -> tuple[float, float, float]:
+    low, middle, high = np.percentile(seconds, (25, 50, 75))
+    return float(middle), float(low), float(high)
+
+
+def time_predictions(network: Network, images: np.ndarray, tell: Callable[[float], None]) -> Latency:
+    """How long `predict` takes here, with single images first and then with all `(n, 28, 28)`, or as many as there is
+    time for; `tell` hears the share of the work."""
+    alone, together = [], []
+    for turn in range(SINGLES + WARM_UP):
+        alone.append(_time(network, images[turn % len(images)][None]))
+        tell(0.2 * turn / SINGLES if turn < SINGLES else 0.2)
+        if turn >= WARM_UP and sum(alone) > MOST_SECONDS / 4:
+            break
+    for start in range(0, len(images) - BATCH + 1, BATCH):
+        together.append(_time(network, images[start : start + BATCH]))
+        tell(0.2 + 0.8 * (start + BATCH) / len(images))
+        if sum(together) > MOST_SECONDS:
+            break
+    return Latency(np.array(alone[WARM_UP:]), np.array(together or [_time(network, images)]))
+
+
+def _time(network: Network, images: np.ndarray) -> float:
+    begin = time.perf_counter()
+    for _ in predict_batches(network, images):
+        pass
+    return time.perf_counter() - begin
 
 
 def order_images(predictions: Predictions, positions: np.ndarray, by: ImageOrder) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Figures from plain values: arrays, lists and dicts in, chart options out. Knows no run and no screen."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -18,8 +19,12 @@ CLASS_COLORS = (
     "#dd8a8d",  # Bag
     "#562dfb",  # Ankle boot
 )
+# Of runs that are compared, by place; chosen by the same script without pairs that count more, contrast 3.
+RUN_COLORS = ("#6439ff", "#e07510", "#ab3774", "#a27feb", "#9f4a37", "#cc7b86")
+RUN_SYMBOLS = ("circle", "rect", "triangle", "diamond", "emptyCircle", "emptyRect")
 TRAINING, VALIDATION, PROBE, EARLIER = "#1098ad", "#e8590c", "#f0a875", "#868e96"
 EMPTY = {"text": "The curves appear here", "fill": EARLIER, "fontSize": 14}
+LONG = 4  # times as long as the shortest: runs need a logarithmic axis
 MOST_POINTS = 400  # of a line; more cannot be seen
 
 
@@ -78,6 +83,92 @@ def learning_curves(
         ],
         "series": series,
         "graphic": [] if names else [{"type": "text", "left": "center", "top": "20%", "style": EMPTY}],
+    }
+
+
+def overlaid_curves(curves: Sequence[tuple[str, Sequence[Sequence[float]]]], figure: str, over: str) -> dict:
+    """ECharts options: one curve of (x, y) points for each named run, in the colour of its place; the end is marked.
+
+    Runs of very different length share a logarithmic axis. The early climb or fall is cut off, as what differs in the
+    end would be too small to see beside it.
+    """
+    curves = [
+        (name, [point for point in points if point[0] > 0 and math.isfinite(point[1])]) for name, points in curves
+    ]
+    there = [points for _, points in curves if points]
+    ends = [points[-1][0] for points in there]
+    logarithmic = bool(ends) and max(ends) > LONG * min(ends)
+    low, high = _frame(there, figure)
+    series = []
+    for place, (name, points) in enumerate(curves):
+        line = _line(name, [], 0, RUN_COLORS[place], width=2.5, marks=True)
+        data = [{"value": [x, y], "symbol": "none"} for x, y in points]
+        if data:
+            data[-1]["symbol"] = line["symbol"] = RUN_SYMBOLS[place]
+        series.append({**line, "data": data, "symbolSize": 10, "showAllSymbol": True})
+    axis = {"type": "value", "min": 0}
+    if logarithmic:  # from where the first curve comes into the frame
+        seen = (x for points in there for x, y in points if y >= (low or 0) and y <= (high or math.inf))
+        axis = {"type": "log", "min": 10 ** math.floor(math.log10(min(seen))), "max": _round_up(max(ends))}
+    return {
+        "animation": False,
+        "legend": {"top": 0, "left": 0, "itemWidth": 16, "itemHeight": 8, "type": "scroll"},
+        "tooltip": {"trigger": "axis", "valueFormatter": "%.3f"},
+        "grid": {"left": 24, "right": 20, "top": 36, "bottom": 8},
+        "xAxis": {
+            **{**axis, "name": f"{over}, logarithmic" if logarithmic else over, "nameLocation": "middle"},
+            **{"nameGap": 26, "splitLine": {"show": False}},
+        },
+        "yAxis": {
+            **{"type": "value", "scale": True, "min": low, "max": high, "splitNumber": 5},
+            **{"name": f"validation {figure}", "nameLocation": "middle", "nameGap": 40},
+        },
+        "series": series,
+        "graphic": [] if ends else [{"type": "text", "left": "center", "top": "30%", "style": EMPTY}],
+    }
+
+
+def _round_up(value: float) -> float:
+    """To two digits."""
+    unit = 10 ** (math.floor(math.log10(value)) - 1)
+    return round(math.ceil(round(value / unit, 6)) * unit, 10)
+
+
+def _frame(curves: list[Sequence[Sequence[float]]], figure: str) -> tuple[float | None, float | None]:
+    """From where to where the y axis goes, to show the better half of each curve; None where the chart may choose."""
+    middles = [float(np.median([y for _, y in points])) for points in curves]
+    if not middles:
+        return None, None
+    return (
+        (math.floor(20 * min(middles)) / 20, None)
+        if figure == "accuracy"
+        else (None, math.ceil(10 * max(middles)) / 10)
+    )
+
+
+def interval_chart(rows: Sequence[tuple[str, float, float, float, int | None]]) -> dict:
+    """ECharts options: one line for each (name, low, middle, high, place), in %; without a place in grey, for a mean
+    of several runs."""
+    series = []
+    for name, low, middle, high, place in rows:
+        color, symbol = (EARLIER, "diamond") if place is None else (RUN_COLORS[place], RUN_SYMBOLS[place])
+        label = {"show": True, "position": "top", "formatter": f"{100 * middle:.2f} %", "distance": 6}
+        ends = [{"value": [_percent(end), name], "symbol": "none"} for end in (low, high)]
+        point = {"value": [_percent(middle), name], "symbol": symbol, "symbolSize": 10, "label": label}
+        line = _line(name, [ends[0], point, ends[1]], 0, color, width=3, marks=True)
+        series.append(line)
+    names = [row[0] for row in rows]
+    text = {"width": 112, "overflow": "truncate", "interval": 0}
+    return {
+        "animation": False,
+        "tooltip": {"trigger": "item", "valueFormatter": "%.2f"},
+        "grid": {"left": 8, "right": 24, "top": 16, "bottom": 8},
+        "xAxis": {
+            **{"type": "value", "scale": True, "splitNumber": 4, "name": "test images right, %"},
+            **{"nameLocation": "middle", "nameGap": 26},
+        },
+        "yAxis": {"type": "category", "data": names, "inverse": True, "axisLabel": text, "axisTick": {"show": False}},
+        "series": series,
     }
 
 

@@ -26,7 +26,7 @@ from fmexplore.storage import storage_error, write_bytes, write_json
 
 TRASH_SECONDS = 24 * 3600  # how long a deletion can be undone
 SHIPPED_FILES = ("config.json", "metrics.jsonl", "model.safetensors", PHOTO_FILE)
-_NOT_SHIPPED = r"(features|map)-(?!last-test)"  # derived files, of which there can be many
+_NOT_SHIPPED = r"(features|map)-(?!last-test)|latency"  # derived files, of which there can be many, or of a machine
 _NOT_SMALL = r"features|course|predictions-train"
 _SMALL_DIMENSIONS = 32  # of the index
 

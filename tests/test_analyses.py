@@ -19,12 +19,13 @@ from fmexplore.analyses import (
     look_at,
     pair_twins,
     predict_split,
+    time_network,
     warm,
 )
 from fmexplore.data import DataSet
 from fmexplore.derived import Derived
 from fmexplore.errors import ConfigError, DataError, RunBroken
-from fmexplore.evaluation import predict
+from fmexplore.evaluation import BATCH, predict
 from fmexplore.interpret import grad_cam
 from fmexplore.networks import Network
 from fmexplore.run import Run
@@ -102,6 +103,25 @@ def test_predicting_tells_how_far_it_is(run, monkeypatch):
     assert set(follower.messages) == {"Asking the network about 576 images"}
 
 
+def test_how_long_a_network_takes_is_kept_for_this_machine(run, derived, monkeypatch):
+    follower = Follower()
+    time_network(follower, run)
+    found = derived.read_latency()
+    assert found is not None
+    middle, low, high = found.of_one()
+    assert 0 < low <= middle <= high < 1
+    assert len(found.batches) == 160 // BATCH
+    assert found.of_many(2 * BATCH)[0] == pytest.approx(2 * found.of_many(BATCH)[0])
+    assert set(follower.messages) == {f"Timing {run.title}"}
+    monkeypatch.setattr("fmexplore.derived.processor", lambda: "another one")
+    assert derived.read_latency() is None, "a home that moves to another machine has no times there"
+
+
+def test_times_are_those_of_the_weights_that_were_timed(run, derived):
+    time_network(Follower(lambda: give_weights(run, 4)), run)
+    assert derived.read_latency() is None
+
+
 def test_new_weights_are_asked_and_not_the_network_of_before(run, derived, drawn):
     predict_split(Silent(), run, "test")
     before = derived.read_predictions("test", drawn)
@@ -123,7 +143,7 @@ def test_what_a_run_was_asked_before_it_learnt_more_is_not_kept_as_of_the_new_we
     assert np.allclose(found.logits, predict(network_for(run.config), select(run, drawn, "train")).logits, atol=1e-5)
 
 
-@pytest.mark.parametrize("analysis", [lambda task, run: predict_split(task, run, "test"), index_images])
+@pytest.mark.parametrize("analysis", [lambda task, run: predict_split(task, run, "test"), index_images, time_network])
 def test_what_nobody_wants_any_more_is_given_up_and_leaves_nothing(run, derived, analysis):
     with pytest.raises(Cancelled):
         analysis(Follower(cancel), run)
@@ -272,6 +292,6 @@ def test_warming_up_loads_the_data_set(drawn_folder):
 def test_every_analysis_goes_by_its_name_and_the_quick_ones_are_among_them():
     assert all(function.__name__ == name for name, function in ANALYSES.items())
     maps = {"layer_features", "project_images", "project_snapshots", "trust_map"}
-    slow = {"index_images", "pair_twins"} | maps
+    slow = {"time_network", "index_images", "pair_twins"} | maps
     assert set(ANALYSES) - QUICK == slow
     assert len(QUICK) == len(ANALYSES) - len(slow)

@@ -1,4 +1,4 @@
-"""The ten class colours: far enough apart for every kind of sight, and visible on both grounds."""
+"""The ten class colours, and those of compared runs: apart for every kind of sight, and visible on both grounds."""
 
 import itertools
 import tomllib
@@ -9,15 +9,18 @@ from coloraide import Color
 
 import fmexplore
 from fmexplore.data import CLASS_NAMES
-from fmexplore.figures import CLASS_COLORS
+from fmexplore.figures import CLASS_COLORS, RUN_COLORS, RUN_SYMBOLS
 
 ROOT = Path(fmexplore.__file__).resolve().parent.parent
 COLORS = [Color(color) for color in CLASS_COLORS]
 
 
-def distance(first: int, second: int, sight: str) -> float:
+RUNS = [Color(color) for color in RUN_COLORS]
+
+
+def distance(first: int, second: int, sight: str, colors: list[Color] = COLORS) -> float:
     """CIEDE2000."""
-    pair = [COLORS[n] if sight == "normal" else COLORS[n].filter(sight) for n in (first, second)]
+    pair = [colors[n] if sight == "normal" else colors[n].filter(sight) for n in (first, second)]
     return pair[0].delta_e(pair[1], method="2000")
 
 
@@ -38,3 +41,10 @@ def test_every_colour_is_seen_on_the_ground(theme):
     config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
     ground = config["theme"][theme]["backgroundColor"]
     assert min(color.contrast(ground) for color in COLORS) >= 2.5
+    assert min(color.contrast(ground) for color in RUNS) >= 2.95
+
+
+@pytest.mark.parametrize("sight", ["normal", "protan", "deutan"])
+def test_any_two_compared_runs_are_told_apart_by_colour_and_mark(sight):
+    assert len(set(RUN_SYMBOLS)) == len(RUNS) == 6
+    assert min(distance(*pair, sight, RUNS) for pair in itertools.combinations(range(len(RUNS)), 2)) >= 20

@@ -11,7 +11,7 @@ from fmexplore import models
 from fmexplore.data import DataSet
 from fmexplore.derived import FOLDER, Derived, trim
 from fmexplore.embedding import Axes, NeighbourIndex
-from fmexplore.evaluation import Predictions
+from fmexplore.evaluation import Latency, Predictions
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
@@ -321,3 +321,22 @@ def test_the_digest_of_the_weights_changes_with_them_and_is_that_of_the_newest(r
     run.write_weights(weights_for(tiny))
     assert run.weights_digest == first
     assert store.create(tiny).weights_digest == ""
+
+
+def test_times_of_this_machine_come_back_and_are_not_shipped(derived, run, store):
+    derived.write_latency(Latency(np.array([0.001, 0.002]), np.array([0.1])))
+    found = derived.read_latency()
+    assert found is not None
+    assert (found.one.tolist(), found.batches.tolist()) == ([0.001, 0.002], [0.1])
+    shipped = Run(store.ship(run, "quick"), shipped=True)
+    assert not list(shipped.path.rglob("latency*"))
+
+
+@pytest.mark.parametrize(
+    "arrays", [{"one": np.ones(3)}, {"one": np.zeros(0), "batches": np.zeros(0)}, {"x": np.ones(1)}]
+)
+def test_arrays_that_are_no_times_are_not_there(derived, arrays):
+    derived.write_latency(Latency(np.ones(1), np.ones(1)))
+    (path,) = derived.paths()
+    derived.write(path.stem, arrays)
+    assert derived.read_latency() is None

@@ -2,7 +2,15 @@
 
 import pytest
 
-from fmexplore.figures import EARLIER, MOST_POINTS, learning_curves
+from fmexplore.figures import (
+    EARLIER,
+    MOST_POINTS,
+    RUN_COLORS,
+    RUN_SYMBOLS,
+    interval_chart,
+    learning_curves,
+    overlaid_curves,
+)
 
 
 def line(kind: str, epoch: float, **figures: float) -> dict:
@@ -108,3 +116,43 @@ def test_the_metrics_are_left_as_they_were():
     before = [dict(one) for one in METRICS]
     learning_curves(METRICS, [("old", METRICS)], smoothing=0.5, overfit_epoch=1.0)
     assert before == METRICS
+
+
+# --- runs that are compared ---
+
+SHORT, LONG = [[0.1, 0.5], [0.5, 0.8], [1, 0.9]], [[0.1, 0.3], [10, 0.85], [40, 0.95]]
+
+
+def test_each_compared_run_has_the_colour_and_mark_of_its_place_in_both_figures():
+    curves = overlaid_curves([("a", SHORT), ("b", SHORT)], "accuracy", "epochs")
+    intervals = interval_chart([("a", 0.8, 0.9, 0.95, 0), ("b", 0.7, 0.8, 0.85, 1), ("2 seeds", 0.8, 0.85, 0.9, None)])
+    for place, (one, other) in enumerate(zip(curves["series"], intervals["series"])):
+        assert one["color"] == other["color"] == RUN_COLORS[place]
+        assert one["data"][-1]["symbol"] == other["data"][1]["symbol"] == RUN_SYMBOLS[place]
+        assert {point["symbol"] for point in one["data"][:-1]} == {"none"}
+    assert intervals["series"][2]["color"] == EARLIER
+    assert [point["value"] for point in intervals["series"][0]["data"]] == [[80, "a"], [90, "a"], [95, "a"]]
+
+
+def test_runs_of_very_different_length_share_a_logarithmic_axis_that_starts_where_a_curve_is_seen():
+    options = overlaid_curves([("a", SHORT), ("b", LONG)], "accuracy", "epochs")
+    assert (options["xAxis"]["type"], options["xAxis"]["min"], options["xAxis"]["max"]) == ("log", 0.1, 40)
+    ragged = overlaid_curves([("a", SHORT), ("b", [[0.1, 0.3], [7.6991, 0.85]])], "accuracy", "epochs")
+    assert ragged["xAxis"]["max"] == 7.7
+    assert options["yAxis"]["min"] == 0.8, "the median of the lower one, rounded down"
+    assert overlaid_curves([("a", SHORT), ("b", SHORT)], "accuracy", "epochs")["xAxis"]["type"] == "value"
+
+
+def test_the_loss_is_cut_off_above():
+    options = overlaid_curves([("a", [[1, 2.3], [2, 0.52], [3, 0.4]])], "loss", "minutes")
+    assert (options["yAxis"]["min"], options["yAxis"]["max"]) == (None, 0.6)
+
+
+@pytest.mark.parametrize("curves", [[], [("a", [])], [("a", []), ("b", [[0, 0.1], [1, float("nan")]])]])
+def test_without_any_point_the_figure_says_what_will_be_there(curves):
+    assert overlaid_curves(curves, "accuracy", "epochs")["graphic"]
+
+
+def test_a_run_without_points_keeps_its_place_and_colour():
+    options = overlaid_curves([("a", []), ("b", SHORT)], "accuracy", "epochs")
+    assert [(one["name"], one["color"]) for one in options["series"]] == [("a", RUN_COLORS[0]), ("b", RUN_COLORS[1])]

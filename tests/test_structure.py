@@ -23,7 +23,7 @@ LAYERS = (
     *("figures", "evaluation", "confusion"),
     *("findings", "layer_kinds", "layer_words", "layer_summaries", "layer_changes", "layer_checks"),
     *("score_reports", "matrix_checks", "score_checks", "checker"),
-    *("embedding", "features", "projection", "maps", "suspects", "progress"),
+    *("embedding", "features", "projection", "maps", "suspects", "progress", "comparison"),
     *("photo_scores", "photo_training"),
     *("segmentation", "networks", "augment", "optimizers", "train_state", "training", "execution", "interpret"),
     *(
@@ -57,7 +57,7 @@ LAYERS = (
 WITHOUT_TORCH = (
     *("analyst", "analyses", "derived", "confusion", "embedding", "features", "projection", "maps", "suspects"),
     *("findings", "layer_kinds", "layer_words", "layer_summaries", "layer_changes", "layer_checks"),
-    *("score_reports", "matrix_checks", "score_checks", "checker", "paper_cli"),
+    *("score_reports", "matrix_checks", "score_checks", "checker", "paper_cli", "comparison"),
     *("jobs", "runs", "archive", "presets", "speed", "budget", "data", "evaluation", "progress", "status", "cli"),
     *(
         "foreground",

@@ -16,7 +16,7 @@ from fmexplore.data import DataSet
 from fmexplore.derived import Derived, kept_files
 from fmexplore.embedding import NeighbourIndex
 from fmexplore.errors import DataError
-from fmexplore.evaluation import Predictions
+from fmexplore.evaluation import Latency, Predictions
 from fmexplore.jobs import JobQueue
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Arrays, MetricsReader, Run
@@ -104,6 +104,19 @@ def predictions(run: Run, split: str, step: int | None = None) -> Predictions | 
         return _predictions(str(run.path), split, step, "" if step else run.weights_digest)
     except _Absent:
         return None
+
+
+@st.cache_resource(max_entries=96, show_spinner=False)
+def _latency(path: str, digest: str) -> Latency:
+    del digest
+    return _found(Derived(Run(Path(path)), settings()).read_latency())
+
+
+def latency(run: Run) -> Latency | None:
+    """How long a run's network took on this machine, if that was measured."""
+    with suppress(_Absent):
+        return _latency(*_key(run))
+    return None
 
 
 @st.cache_resource(max_entries=512, show_spinner=False)

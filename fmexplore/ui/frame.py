@@ -20,6 +20,16 @@ STYLE = """<style>
 [role="radio"][data-variant][aria-checked="true"] p { color: color-mix(in srgb, currentColor 40%, CanvasText); }
 .st-key-owner_component { position: absolute; }
 .st-key-confirm_delete button { background: var(--st-red-color, #c92a2a); border-color: transparent; color: #fff; }
+[class*="st-key-verdict_"] [data-testid="stPageLink"] p { white-space: normal; text-align: left; }
+.runs-table { overflow-x: auto; }
+.runs-table table { border-collapse: collapse; width: 100%; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
+.runs-table :is(th, td) {
+  border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent);
+  min-width: 7.5rem; padding: 6px 16px 6px 0; text-align: left; vertical-align: top; font-weight: 400;
+}
+.runs-table thead th { font-weight: 600; }
+.runs-table tbody th { opacity: 0.75; }
+.runs-table i { display: inline-block; width: 8px; height: 8px; border-radius: 50%; margin-right: 6px; }
 .page-name { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); margin: 0; }
 </style>"""
 
@@ -32,8 +42,9 @@ def show(page) -> None:
     with widgets.boundary():
         state.ask_owner()
         _measure_once()
-        with st.sidebar:
-            _run_picker(page)
+        if page.title != "Compare runs":  # it has several, which it chooses itself
+            with st.sidebar:
+                _run_picker(page)
 
 
 def _measure_once() -> None:

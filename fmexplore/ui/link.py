@@ -14,7 +14,8 @@ from fmexplore.ui.components.confusion_grid import Picked
 
 SINCE, MARKED = "since", "marked"  # the choice between the marked images and what was learnt or forgotten
 MOST_DIGITS = 8  # no image and no step has a higher number
-NAMES = ("view", "split", "true", "pred", "image", "snapshot", "other")
+NAMES = ("view", "split", "true", "pred", "image", "snapshot", "other", "right")
+SIDES = ("first", "second", "neither")  # who of two runs is right about an image that they disagree on
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Link:
     image: int | None = None
     snapshot: int | None = None
     other: str | None = None
+    right: str | None = None
     problems: tuple[str, ...] = field(default=())
 
 
@@ -68,6 +70,7 @@ def read_link(views: tuple[str, ...] = ("",), splits: tuple[str, ...] = SPLITS, 
         image=number("image", "the number of an image"),
         snapshot=number("snapshot", "the step of a snapshot"),
         other=one("other", bool, "a run"),
+        right=one("right", SIDES.__contains__, f"one of {', '.join(SIDES)}"),
         problems=tuple(problems),
     )
 
@@ -85,6 +88,11 @@ def go(**changes: object) -> None:
 def pick(picked: Picked, **changes: object) -> None:
     """Mark cells, a row, a column or, if all are empty, nothing."""
     go(**{"true": None, "pred": None, **cell_parameters(picked)}, image=None, **changes)
+
+
+def pick_side(side: str) -> None:
+    """Choose which of two runs is right about the images that are shown; the first is not said."""
+    go(right=None if side == SIDES[0] else side, image=None)
 
 
 def show_marked() -> None:

@@ -16,6 +16,7 @@ from fmexplore.ui.components.owner import COOKIE, make_owner_key
 HOME_PAGE, TRAIN_PAGE = "screens/start/home.py", "screens/train/train.py"
 CONFUSIONS_PAGE, DATA_PAGE = "screens/inspect/confusions.py", "screens/inspect/data.py"
 EMBEDDINGS_PAGE = "screens/inspect/embeddings.py"
+COMPARE_PAGE = "screens/compare/compare.py"
 PREDICT_PAGE = "screens/use/predict.py"
 PAPERS_PAGE = "screens/compare/papers.py"
 FIRST = "quick"  # the preset that everything starts from

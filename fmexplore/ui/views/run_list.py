@@ -20,7 +20,7 @@ def run_list(key: str) -> None:
         if chosen:
             _actions(chosen, key)
         else:
-            st.caption("Choose a row to open, rename, star, download or delete it.")
+            st.caption("Choose a row to open, compare, rename, star, download or delete it.")
     else:
         st.info("No runs yet. Train one: it stays here until you delete it.")
     _upload(key)
@@ -77,6 +77,8 @@ def _actions(run: Run, key: str) -> None:
         if not broken:
             if st.button("Open", key=f"open_{key}", type="primary"):
                 st.switch_page(state.TRAIN_PAGE, query_params={"run": run.id})
+            if st.button("Compare", key=f"compare_{key}"):
+                st.switch_page(state.COMPARE_PAGE, query_params={"runs": run.id})
             if st.button("Use as a new configuration", key=f"use_{key}"):
                 state.set_draft(run.config)
                 st.switch_page(state.TRAIN_PAGE)

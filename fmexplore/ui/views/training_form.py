@@ -134,6 +134,28 @@ LABELS = {
 }
 
 
+NAMES = {
+    **{field.path: field.label for fields in (MAIN, *GROUPS.values()) for field in fields},
+    **{"minutes": "Minutes", "model.initialization": "Weights start as", "model.input_scale": "Pixels are scaled to"},
+}
+
+
+def name_setting(path: str) -> str:
+    """What people call a setting of TrainConfig, or what `comparison` says of a network."""
+    return NAMES.get(path) or path.capitalize()
+
+
+def name_value(path: str, value: Any) -> str:
+    """A value of the setting as people read it."""
+    if value is None:
+        return "never" if path == "early_stopping.monitor" else "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return LABELS.get(value, value) if isinstance(value, str) and path in NAMES else str(value)
+
+
 def training_form() -> None:
     """Everything to set up and start a training."""
     config = state.draft()

@@ -1,11 +1,14 @@
 """Two runs on the same images: where their matrices differ, and who is right where they disagree."""
 
+from contextlib import suppress
+
 import numpy as np
 import streamlit as st
 
+from fmexplore.comparison import Verdict
 from fmexplore.confusion import Disagreement, compare
 from fmexplore.data import CLASS_NAMES
-from fmexplore.errors import FMExploreError
+from fmexplore.errors import FMExploreError, RunNotFound
 from fmexplore.run import Run
 from fmexplore.ui import cache, link, shown, state, widgets
 from fmexplore.ui.components.confusion_grid import Look, confusion_grid
@@ -13,12 +16,10 @@ from fmexplore.ui.link import Link
 from fmexplore.ui.shown import Shown
 from fmexplore.ui.views.images import images_or_card
 
-GROUPS = ("first", "second", "neither")
-
 
 def two_runs(now: Shown, selection: Link) -> None:
     """The shown run against the one that is chosen here."""
-    others = {run.id: run for run in _others(now)}
+    others = {run.id: run for run in _others(now, selection.other)}
     if not others:
         st.info(
             f"No other run can be shown on the same {now.words}. Train a second network, and see here on which images "
@@ -63,9 +64,12 @@ def two_runs(now: Shown, selection: Link) -> None:
         _images(now, second, found, selection)
 
 
-def _others(now: Shown) -> list[Run]:
-    usable = []
-    for run in [*cache.store().owned_by(state.owner()), *cache.store().shipped_runs()]:
+def _others(now: Shown, linked: str | None) -> list[Run]:
+    usable, runs = [], [*cache.store().owned_by(state.owner()), *cache.store().shipped_runs()]
+    if linked and linked not in {run.id for run in runs}:
+        with suppress(RunNotFound):
+            runs.append(cache.store().get(linked))  # perhaps of someone else: a link opens the same anywhere
+    for run in runs:
         try:
             located = shown.locate(run, now.split, cache.dataset())
             same = located is not None and located[0] == now.part and len(located[1]) == len(now.numbers)
@@ -85,32 +89,30 @@ def _verdict(now: Shown, second: Shown, found: Disagreement) -> None:
         f"{first_right:,} of them, {names[1]} on {second_right:,}",
         anchor=False,
     )
-    chance = found.p_value
-    better = names[0] if first_right > second_right else names[1]
     st.markdown(
-        f"The difference is real: {better} is better (p = {chance:.2g})."
-        if chance < 0.05
-        else f"So small a difference can be chance (p = {chance:.2g}).",
+        Verdict(found, len(now.predictions), found.p_value).sentence(*names),
         help="McNemar's exact test on the images that only one of the two gets right. Another seed of the same "
         "training may differ by more: train several to know.",
     )
+    runs = ",".join(each.run.id for each in (now, second))
+    st.page_link(state.COMPARE_PAGE, label="Compare their curves, settings and costs", query_params={"runs": runs})
 
 
 def _images(now: Shown, second: Shown, found: Disagreement, selection: Link) -> None:
-    groups = dict(zip(GROUPS, (found.first_right, found.second_right, found.both_wrong), strict=True))
+    groups = dict(zip(link.SIDES, (found.first_right, found.second_right, found.both_wrong), strict=True))
     names = {
         "first": f"only {now.run.title}: {len(found.first_right):,}",
         "second": f"only {second.run.title}: {len(found.second_right):,}",
         "neither": f"neither: {len(found.both_wrong):,}",
     }
-    group = st.segmented_control(
+    group = st.session_state.who_is_right = selection.right or link.SIDES[0]
+    st.segmented_control(
         "Who is right",
-        GROUPS,
+        link.SIDES,
         format_func=names.__getitem__,
         key="who_is_right",
-        default="first",
         required=True,
-        persist_state="session",
+        on_change=lambda: link.pick_side(st.session_state.who_is_right),
     )
     positions = groups[group]
     if selection.picked.cells or selection.picked.row is not None or selection.picked.column is not None:

@@ -1,0 +1,140 @@
+"""Which runs are compared, and what is known of each: read from the link, with distrust."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from fmexplore import models
+from fmexplore.comparison import seed_groups
+from fmexplore.config import RunConfig
+from fmexplore.errors import FMExploreError, RunNotFound
+from fmexplore.evaluation import Latency, Predictions
+from fmexplore.run import Run
+from fmexplore.status import Status
+from fmexplore.ui import cache, shown, state
+
+MOST = 6
+SUGGESTED = 5
+WHOLE = ("epoch", "snapshot", "end")  # reports of all validation images, not of a few
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One of the runs that are compared."""
+
+    run: Run
+    name: str  # as none of the others is called
+    config: RunConfig
+    status: Status
+    place: int  # among the runs: it gives the colour
+
+    @property
+    def parameters(self) -> int:
+        return models.parameters(models.summarize(self.config.model))
+
+    @property
+    def flops(self) -> int:
+        """Of one image, forward."""
+        return models.flops(models.summarize(self.config.model))
+
+    @property
+    def answers(self) -> bool:
+        """Whether its network can be asked about images: it has ended and left weights or predictions."""
+        return "test" in shown.splits(self.run)
+
+    @property
+    def latency(self) -> Latency | None:
+        return cache.latency(self.run)
+
+    @property
+    def validation(self) -> tuple[float, int] | None:
+        """Accuracy on validation images and their number, at the end."""
+        accuracy = self.status.result.validation_accuracy
+        located = shown.locate(self.run, "validation", cache.dataset())
+        return None if accuracy is None or located is None else (accuracy, len(located[1]))
+
+    @property
+    def training(self) -> tuple[float, int] | None:
+        """Accuracy of the finished network on the images that it learnt from, and their number, where it is kept."""
+        found = cache.predictions(self.run, "train")
+        return (found.accuracy, len(found)) if found else None
+
+    def ask_test(self) -> Predictions:
+        """Its predictions of the test images, computed where they are not kept. Raises FMExploreError."""
+        return shown.show(self.run, "test", shown.moments(self.run, "test")[-1]).predictions
+
+    def ask_training(self) -> None:
+        """Have `training` known. Raises FMExploreError."""
+        shown.show(self.run, "train", shown.moments(self.run, "train")[-1])
+
+    def points(self, figure: str, over: str) -> list[list[float]]:
+        """A figure of the validation images, over `epochs` or `minutes`. Raises RunBroken."""
+        lines = [line for line in cache.metrics(self.run) if line["kind"] in WHOLE and f"validation_{figure}" in line]
+        return [
+            [line["epoch"] if over == "epochs" else line["seconds"] / 60, line[f"validation_{figure}"]]
+            for line in lines
+        ]
+
+
+def read_compared() -> tuple[list[Compared], list[str]]:
+    """The runs in the link, and what it says in vain."""
+    named = list(dict.fromkeys(filter(None, st.query_params.get("runs", "").split(","))))
+    problems, found = [], []
+    if len(named) > MOST:
+        problems.append(f"The link names {len(named)} runs, and at most {MOST} can be compared: take one out.")
+    for run_id in named[:MOST]:
+        try:
+            run = cache.store().get(run_id)
+            found.append((run, run.config, run.status, cache.metrics(run)))
+        except RunNotFound as error:
+            problems.append(f"{error} The link may be old, or the run was deleted; the others are shown.")
+        except FMExploreError as error:
+            problems.append(f"{error} It was left out.")
+    names = tell_apart([run for run, *_ in found])
+    return [
+        Compared(run, name, config, status, place)
+        for place, ((run, config, status, _), name) in enumerate(zip(found, names, strict=True))
+    ], problems
+
+
+def tell_apart(runs: Sequence[Run]) -> list[str]:
+    """Their titles, with the end of the id where two have the same."""
+    counts = Counter(run.title for run in runs)
+    return [f"{run.title} ({run.id[-4:]})" if counts[run.title] > 1 else run.title for run in runs]
+
+
+def read_choices(chosen: Sequence[Compared]) -> dict[str, Run]:
+    """The runs that can be chosen, by id: one's own, shipped ones, and those in the link."""
+    runs = [*cache.store().owned_by(state.owner()), *cache.store().shipped_runs(), *(each.run for each in chosen)]
+    return {run.id: run for run in runs if _is_whole(run)}
+
+
+def suggest(choices: dict[str, Run], names: dict[str, str], chosen: Sequence[Compared]) -> list[tuple[str, list[str]]]:
+    """Comparisons worth a look, as a text and run ids: seeds of one training, one's newest, shipped ones."""
+    own, shipped = ([run.id for run in choices.values() if run.shipped is kind] for kind in (False, True))
+    shipped = [run_id for run_id in shipped if run_id != state.FOR_PHOTOS]  # it was trained for something else
+    groups = seed_groups([run.config for run in choices.values()])
+    seeds = [[list(choices)[place] for place in group][:MOST] for group in groups]
+    if chosen:
+        first = chosen[0].run.id
+        found = [group for group in seeds if first in group]
+        found += [[first, other] for other in (*own[:2], *shipped) if other != first]
+    else:
+        found = [*seeds[:1], own[:2], [*own[:1], *shipped[:1]], shipped[:MOST]]
+    unique = {frozenset(each): each for each in found if len(each) > 1}
+
+    def text(some: list[str]) -> str:
+        if some in seeds:
+            return f"{len(some)} seeds of one training"
+        return f"{', '.join(names[run_id] for run_id in some[:-1])} and {names[some[-1]]}"
+
+    return [(text(each), each) for each in unique.values()][:SUGGESTED]
+
+
+def _is_whole(run: Run) -> bool:
+    try:
+        return bool(run.config and run.status)
+    except FMExploreError:
+        return False

@@ -1,0 +1,303 @@
+"""The Compare page: which runs, their curves, whether the difference is real, and the tables below."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from fmexplore.comparison import Verdict, first_reaching, judge, spreads
+from fmexplore.confusion import accuracy_interval
+from fmexplore.errors import FMExploreError
+from fmexplore.evaluation import Predictions
+from fmexplore.figures import interval_chart, overlaid_curves
+from fmexplore.run import Run
+from fmexplore.ui import cache, compared, link, state, widgets
+from fmexplore.ui.compared import MOST, Compared
+from fmexplore.ui.views.compare_tables import costs, differences
+from fmexplore.ui.views.training_form import peeks_badge
+
+POLL_SECONDS = 2
+CURVES_HEIGHT = 400
+ABREAST = 3  # verdicts in a row, where there are several
+ROW_HEIGHT, AXIS_HEIGHT = 44, 62  # of the figure with intervals
+FIGURES = {"accuracy": "Accuracy", "loss": "Loss"}
+OVER = {"epochs": "Over epochs", "minutes": "Over minutes"}
+
+
+def compare() -> None:
+    cache.analyst()
+    runs, problems = compared.read_compared()
+    for problem in problems:
+        st.warning(widgets.unlinked(problem))
+    reference = _choose(runs)
+    if reference is None:
+        return
+    with st.container():
+        tested = _ask_all(runs)
+    others = [each for each in runs if each != reference and each.run.id in tested]
+    verdicts = []
+    if reference.run.id in tested:
+        labels, first = tested[reference.run.id].labels, tested[reference.run.id].predicted
+        verdicts = judge(labels, first, [tested[each.run.id].predicted for each in others])
+    st.subheader(_finding(reference, others, verdicts), anchor=False)
+    with st.container(key="compare_figures"):
+        left, right = st.columns([52, 48], gap="large")
+    with left, widgets.boundary():
+        active = any(each.status.active for each in runs)
+        st.fragment(_curves, run_every=POLL_SECONDS if active else None)(runs)
+    with right, widgets.boundary():
+        _accuracies(runs, tested)
+        if len(verdicts) == 1:
+            _verdicts(reference, others, verdicts)
+            _what_was_tested(runs, tested, verdicts)
+    if len(verdicts) > 1:
+        with widgets.boundary():
+            _verdicts(reference, others, verdicts)
+            _what_was_tested(runs, tested, verdicts)
+    with widgets.boundary():
+        differences(runs)
+    with widgets.boundary():
+        costs(runs, tested)
+
+
+# --- which runs ------------------------------------------------------------------------------------------------------
+
+
+def _choose(runs: list[Compared]) -> Compared | None:
+    """The row above everything; the run that the others are compared to, or None while there are too few."""
+    choices = compared.read_choices(runs)
+    names = dict(zip(choices, compared.tell_apart(list(choices.values())), strict=True))
+    names |= {each.run.id: each.name for each in runs}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="strip_compared"):
+        st.session_state["compared_runs"] = [each.run.id for each in runs]
+        st.multiselect(
+            "Runs to compare",
+            list(choices),
+            format_func=lambda run_id: names.get(run_id, run_id),
+            key="compared_runs",
+            max_selections=MOST,
+            select_all=False,
+            placeholder="Choose two to six runs",
+            help="At most six: take one out to put another one in.",
+            on_change=lambda: _go(st.session_state.compared_runs),
+        )
+        reference = _choose_reference(runs) if len(runs) > 2 else next(iter(runs), None)
+    if len(runs) > 1:
+        return reference
+    _suggest(choices, names, runs)
+    return None
+
+
+def _choose_reference(runs: list[Compared]) -> Compared:
+    by_id = {each.run.id: each for each in runs}
+    wanted = st.query_params.get("against", "")
+    ended = next((each for each in runs if each.answers), runs[0])
+    st.session_state["compared_against"] = wanted if wanted in by_id else ended.run.id
+    st.selectbox(
+        "Against",
+        list(by_id),
+        format_func=lambda run_id: by_id[run_id].name,
+        key="compared_against",
+        width=220,
+        help="Each other run is tested against this one.",
+        on_change=lambda: link.go(against=st.session_state.compared_against),
+    )
+    return by_id[st.session_state["compared_against"]]
+
+
+def _go(run_ids: Sequence[str]) -> None:
+    link.go(runs=",".join(run_ids) or None, against=None)
+
+
+def _suggest(choices: dict[str, Run], names: dict[str, str], runs: list[Compared]) -> None:
+    """What to do while there are fewer than two runs."""
+    if len(choices) < 2:
+        st.info("To compare needs two runs: train a network, then a second one with one thing changed.")
+        st.page_link(state.TRAIN_PAGE, label="Train a network")
+        return
+    if runs:
+        name = widgets.plain(runs[0].name)
+        st.info(f"What should {name} be compared to? Choose another run above, or one of these.")
+    else:
+        st.info(
+            "Choose two to six runs above, or start with one of these. You will see their curves, which settings "
+            "differ, whether the difference is more than luck, and what each costs."
+        )
+    with st.container(horizontal=True):
+        for text, ids in compared.suggest(choices, names, runs):
+            st.button(widgets.plain(text), key=f"suggest_{'_'.join(ids)}", on_click=_go, args=(ids,))
+
+
+def _ask_all(runs: list[Compared]) -> dict[str, Predictions]:
+    """Predictions of the test images, by run, of all that have any."""
+    found = {}
+    for each in runs:
+        try:
+            if each.answers:
+                found[each.run.id] = each.ask_test()
+        except FMExploreError as error:
+            st.warning(widgets.unlinked(f"{each.name} is not tested: {error}"))
+    return found
+
+
+def _finding(reference: Compared, others: list[Compared], verdicts: list[Verdict]) -> str:
+    """The page in a sentence."""
+    name = widgets.plain(reference.name)
+    if not verdicts:
+        why = f"{name} has not ended: choose another run to test against"
+        return why if len(others) > 1 else "The test comes when two of the runs have ended"
+    if len(verdicts) == 1:
+        (verdict,), other = verdicts, widgets.plain(others[0].name)
+        better, worse = (other, name) if verdict.gain > 0 else (name, other)
+        points = f"{100 * abs(verdict.gain):.1f} points"
+        if verdict.real:
+            return f"{better} is better than {worse}, by {points}: more than luck gives"
+        return f"{name} and {other} differ by {points}: that is what luck gives"
+    better = sum(verdict.real and verdict.gain > 0 for verdict in verdicts)
+    worse = sum(verdict.real and verdict.gain < 0 for verdict in verdicts)
+    counts = {
+        "better": better,
+        "worse": worse,
+        "no different as far as these images tell": len(verdicts) - better - worse,
+    }
+    told = [f"{count} {'is' if count == 1 else 'are'} {what}" for what, count in counts.items() if count]
+    if len(told) == 1:
+        return f"Against {name}, {'both' if len(verdicts) == 2 else 'all'} {told[0].partition(' ')[2]}"
+    return f"Against {name}, of {len(verdicts)} runs {' and '.join(told)}"
+
+
+# --- the figures -----------------------------------------------------------------------------------------------------
+
+
+def _curves(runs: list[Compared]) -> None:
+    with widgets.boundary():
+        if any(each.run.status.state != each.status.state for each in runs):
+            st.rerun()  # the whole page: what has ended is tested
+        figure, over = (
+            st.session_state.get(key, first) for key, first in (("curve_figure", "accuracy"), ("curve_over", "epochs"))
+        )
+        curves = [(each.name, each.points(figure, over)) for each in runs]
+        title = _curves_finding(curves, figure, over)
+        st.markdown(f"**{title}**")
+        options = overlaid_curves(curves, figure, over)
+        st.echarts_chart(options, height=CURVES_HEIGHT, key="compared_curves", alt=title)
+        with st.container(horizontal=True):
+            keep: dict[str, Any] = {"required": True, "label_visibility": "collapsed", "persist_state": "session"}
+            st.segmented_control(
+                "Figure", list(FIGURES), format_func=FIGURES.__getitem__, default="accuracy", key="curve_figure", **keep
+            )
+            st.segmented_control(
+                "Axis", list(OVER), format_func=OVER.__getitem__, default="epochs", key="curve_over", **keep
+            )
+        missing = [widgets.plain(name) for name, points in curves if not points]
+        if missing:
+            st.caption(f"No validation images yet, or none at all: {', '.join(missing)}.")
+
+
+def _curves_finding(curves: list[tuple[str, list[list[float]]]], figure: str, over: str) -> str:
+    there = [(widgets.plain(name), points) for name, points in curves if points]
+    if figure == "loss":
+        lowest = min(there, key=lambda each: min(y for _, y in each[1]), default=None)
+        return f"{lowest[0]} gets the lowest validation loss" if lowest else "No validation loss yet"
+    if len(there) < 2:
+        return "Validation accuracy"
+    level, places = first_reaching([points for _, points in there])
+    ranked = sorted(zip(places, (name for name, _ in there), strict=True))
+    (first, quickest), (last, slowest) = ranked[0], ranked[-1]
+    if f"{first:.2g}" == f"{last:.2g}":
+        return f"All reach {widgets.percent(level)} after {last:.2g} {over}"
+    return f"{quickest} reaches {widgets.percent(level)} first, after {first:.2g} {over}; {slowest} needs {last:.2g}"
+
+
+def _accuracies(runs: list[Compared], tested: dict[str, Predictions]) -> None:
+    """Test accuracy of each run with its interval, and of several seeds as their mean and deviation."""
+    accuracies = [tested[each.run.id].accuracy if each.run.id in tested else None for each in runs]
+    rows: list[tuple[str, float, float, float, int | None]] = []
+    for each, accuracy in zip(runs, accuracies, strict=True):
+        if accuracy is not None:
+            total = len(tested[each.run.id])
+            low, high = accuracy_interval(round(accuracy * total), total)
+            rows.append((each.name, low, accuracy, high, each.place))
+    if not rows:
+        return
+    groups = spreads([each.config for each in runs], accuracies)
+    for number, group in enumerate(groups, 1):
+        name = f"{group.count} seeds" + (f" ({number})" if len(groups) > 1 else "")
+        rows.append((name, group.mean - group.deviation, group.mean, group.mean + group.deviation, None))
+    best = max(rows[: len(rows) - len(groups)], key=lambda row: row[2])
+    title = f"{widgets.plain(best[0])} gets {widgets.percent(best[2], 2)} of the test images right"
+    st.markdown(f"**{title}**")
+    compact = AXIS_HEIGHT + ROW_HEIGHT * len(rows)  # leaves room for the only verdict below it
+    height = compact if len(rows) < 3 else CURVES_HEIGHT
+    st.echarts_chart(interval_chart(rows), height=height, key="compared_accuracies", alt=title)
+    for group in groups:
+        names = ", ".join(widgets.plain(runs[place].name) for place in group.members)
+        st.markdown(
+            f"{names} differ in nothing but their seed: {widgets.percent(group.mean, 2)} ± "
+            f"{100 * group.deviation:.2f} points (mean and standard deviation of {group.count}). A difference of that "
+            "size says nothing about settings."
+        )
+
+
+def _verdicts(reference: Compared, others: list[Compared], verdicts: list[Verdict]) -> None:
+    abreast = min(len(verdicts), ABREAST)
+    for start in range(0, len(others), abreast):
+        some = slice(start, start + abreast)
+        for column, other, verdict in zip(st.columns(abreast), others[some], verdicts[some]):
+            with column:
+                _verdict(reference, other, verdict)
+
+
+def _verdict(reference: Compared, other: Compared, verdict: Verdict) -> None:
+    names = [widgets.plain(each.name) for each in (reference, other)]
+    with st.container(border=True, key=f"verdict_{other.run.id}"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(f"**{names[1]}** against **{names[0]}**", width="content")
+            if any(each.config.training.peeks for each in (reference, other)):
+                peeks_badge()
+        st.markdown(
+            f"{100 * verdict.gain:+.2f} ± {100 * verdict.margin:.2f} points. ".replace("-", "−")
+            + verdict.sentence(*names)
+        )
+        link_to = {"run": reference.run.id, "view": "runs", "split": "test", "other": other.run.id}
+        groups = ("first", "second", "neither")
+        counts = (*verdict.counts, len(verdict.disagreement.both_wrong))
+        labels = (
+            f"that only {names[0]} gets right",
+            f"that only {names[1]} gets right",
+            "that both get wrong, in two ways",
+        )
+        for group, count, label in zip(groups, counts, labels, strict=True):
+            if count:
+                query = {**link_to, "right": group}
+                st.page_link(
+                    state.CONFUSIONS_PAGE,
+                    label=f"See {count:,} {'image' if count == 1 else 'images'} {label}",
+                    query_params=query,
+                )
+
+
+def _what_was_tested(runs: list[Compared], tested: dict[str, Predictions], verdicts: list[Verdict]) -> None:
+    if not verdicts:
+        return
+    images = len(next(iter(tested.values())))
+    text = (
+        f"McNemar's exact test on the same {images:,} test images: only those count that one of the two gets right. p "
+        "is how often luck would part two equally good networks at least as far. "
+    )
+    if len(verdicts) > 1:
+        text += f"Of {len(verdicts)} tests one could fail by luck: Holm's correction has raised their p for that. "
+    if len({(each.config.training.validation, each.config.training.validation_share) for each in runs}) > 1:
+        text += "Their validation images are not the same ones, so those are not tested. "
+    for each in runs:
+        if each.config.training.peeks:
+            text += f"{widgets.plain(each.name)} was guided by these very images: its figure is a little too good. "
+    if not all(verdict.real for verdict in verdicts):
+        text += "That no difference is seen does not prove that there is none. "
+    st.caption(
+        text + "The next seed of the same training may change more than this: train several before you trust a "
+        "setting. Lines in the figure are 95 % intervals."
+    )
+    left_out = [widgets.plain(each.name) for each in runs if each.run.id not in tested]
+    if left_out:
+        st.caption(f"Not tested yet: {', '.join(left_out)}.")

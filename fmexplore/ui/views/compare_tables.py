@@ -1,0 +1,153 @@
+"""The tables of the Compare page: settings that differ, and what the runs reach and cost."""
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from fmexplore.comparison import Difference, config_differences, generalisation_gap
+from fmexplore.confusion import accuracy_interval
+from fmexplore.errors import FMExploreError
+from fmexplore.evaluation import Predictions
+from fmexplore.figures import RUN_COLORS
+from fmexplore.machine import cores, processor
+from fmexplore.ui import cache, widgets
+from fmexplore.ui.compared import Compared
+from fmexplore.ui.views.training_form import name_setting, name_value
+
+MANY = 10_000  # images
+NONE = "–"
+
+
+def differences(runs: Sequence[Compared]) -> None:
+    """Settings and layers in which not all runs are alike."""
+    found = config_differences([each.config for each in runs])
+    st.subheader(_differences_finding(found), anchor=False)
+    if found:
+        rows = [(name_setting(each.name), [name_value(each.name, value) for value in each.values]) for each in found]
+        _table("Settings that differ", runs, rows)
+    alike = "Everything else is alike." if found else "The same network, the same settings, the same seed."
+    st.caption(alike)
+
+
+def _differences_finding(found: Sequence[Difference]) -> str:
+    names = [name_setting(each.name) for each in found if each.name != "preset"]
+    layers = [name for name in names if name.startswith("Layer ")]
+    parts = [name.lower() for name in names if name not in layers]
+    if layers:
+        parts.insert(0, f"{len(layers)} layers" if len(layers) > 1 else layers[0].lower())
+    if not parts:
+        return "They do not differ in any setting"
+    if len(parts) == 1:
+        return f"Only one thing differs: {parts[0]}"
+    return f"They differ in {len(parts)} things: {', '.join(parts[:4])}" + (" and more" if len(parts) > 4 else "")
+
+
+def costs(runs: Sequence[Compared], tested: dict[str, Predictions]) -> None:
+    """Accuracies, gap, size and time of each run; what is not known is measured when it is asked for."""
+    st.subheader(_costs_finding(runs), anchor=False)
+    rows: dict[str, Callable[[Compared], str]] = {
+        "Test images right": lambda each: _accuracy(_tested(tested, each)),
+        "Validation images right": lambda each: _accuracy(each.validation),
+        "Training images right": lambda each: _accuracy(each.training),
+        "Gap, training to validation": _gap,
+        "Epochs": lambda each: f"{each.status.result.epoch:.3g}",
+        "Minutes of training": lambda each: f"{each.status.result.seconds / 60:.1f}",
+        "Parameters": lambda each: f"{each.parameters:,}",
+        "FLOPs for one image": lambda each: f"{each.flops / 1e6:.1f} million",
+        "Time for one image": lambda each: _time(each.latency and each.latency.of_one()),
+        f"Time for {MANY:,} images": lambda each: _time(each.latency and each.latency.of_many(MANY)),
+    }
+    _table("Figures of the runs", runs, [(name, [value(each) for each in runs]) for name, value in rows.items()])
+    st.caption(
+        "In brackets the 95 % interval of an accuracy, and of a time the middle half of many turns. Minutes are those "
+        "of the machine that trained. A large gap means that a network knows its training images by heart."
+    )
+    with st.container(), widgets.boundary():
+        _measure(runs)
+
+
+def _costs_finding(runs: Sequence[Compared]) -> str:
+    cheap, dear = (pick(runs, key=lambda each: each.flops) for pick in (min, max))
+    ratio = dear.flops / max(cheap.flops, 1)
+    if ratio < 1.1:
+        return "Their networks cost about the same"
+    times = f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"
+    return f"{widgets.plain(dear.name)} computes {times} times as much for each image as {widgets.plain(cheap.name)}"
+
+
+def _measure(runs: Sequence[Compared]) -> None:
+    """The button that has times and gap measured, and while it works its bar."""
+    missing = [each for each in runs if each.answers and each.run.has_weights]
+    missing = [each for each in missing if each.latency is None or each.training is None]
+    machine = f"{processor()}, {cores()} cores"
+    if not missing:
+        st.caption(f"Times are of this machine ({machine}), in batches of 125 images or one by one, with 32 bits.")
+        return
+    ids = [each.run.id for each in missing]
+    st.button(
+        "Measure times and gap here",
+        on_click=lambda: st.session_state.update(measured_runs=ids),
+        disabled=st.session_state.get("measured_runs") == ids,
+        help=f"Asks each network about up to 80,000 images, on this machine ({machine}).",
+    )
+    if cache.queue().running():
+        st.caption("A network is training now: times would come out too long.")
+    if st.session_state.get("measured_runs") != ids:
+        return
+    try:
+        for each in missing:
+            if each.latency is None:
+                question = cache.analyst().ask("time_network", run=each.run)
+                widgets.await_answer(question, f"Timing {widgets.plain(each.name)}")
+            if each.training is None:
+                each.ask_training()
+    except FMExploreError:
+        st.session_state.pop("measured_runs")  # else it would be tried again and again
+        raise
+    st.session_state.pop("measured_runs")
+    st.rerun()
+
+
+def _table(name: str, runs: Sequence[Compared], rows: Sequence[tuple[str, list[str]]]) -> None:
+    """Own HTML: with the colours of the runs, and where it is too wide for a phone, to be scrolled by keyboard too."""
+    heads = (f"<i style='background:{RUN_COLORS[each.place]}'></i>{escape(each.name)}" for each in runs)
+    head = "".join(f"<th scope='col'>{text}</th>" for text in heads)
+    body = "".join(
+        f"<tr><th scope='row'>{escape(row)}</th>{''.join(f'<td>{escape(value)}</td>' for value in values)}</tr>"
+        for row, values in rows
+    )
+    st.html(
+        f"<div class='runs-table' tabindex='0' role='region' aria-label='{escape(name)}'><table>"
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _tested(tested: dict[str, Predictions], each: Compared) -> tuple[float, int] | None:
+    found = tested.get(each.run.id)
+    return (found.accuracy, len(found)) if found else None
+
+
+def _accuracy(found: tuple[float, int] | None) -> str:
+    if found is None:
+        return NONE
+    low, high = accuracy_interval(round(found[0] * found[1]), found[1])
+    return f"{widgets.percent(found[0], 2)} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def _gap(each: Compared) -> str:
+    training, validation = each.training, each.validation
+    if training is None or validation is None:
+        return NONE
+    gap, margin = generalisation_gap(training, validation)
+    return f"{100 * gap:.2f} ± {100 * margin:.2f} points".replace("-", "−")
+
+
+def _time(seconds: Any) -> str:
+    """The median and, in brackets, the middle half."""
+    if not seconds:
+        return NONE
+    unit, factor = ("ms", 1000) if seconds[0] < 0.1 else ("s", 1)
+    middle, low, high = (f"{factor * value:.3g}" for value in seconds)
+    return f"{middle} {unit} ({low} to {high})"

@@ -1,0 +1,112 @@
+"""The Compare page with the shipped runs: by link, by keyboard, from run to images and back, while a run trains."""
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from fmexplore.comparison import judge
+from fmexplore.derived import Derived
+from fmexplore.evaluation import Predictions
+from fmexplore.run import Run
+from fmexplore.settings import SHIPPED
+
+pytestmark = [pytest.mark.browser, pytest.mark.real]
+
+PHONE = {"width": 390, "height": 844}
+GROUNDS = {"light": "rgb(252, 252, 251)", "dark": "rgb(21, 23, 28)"}
+BOTH = "/compare?runs=quick,best"
+# Links, and a text that is there once the page is.
+PLACES = {
+    BOTH: re.compile("^In brackets the 95"),
+    "/compare?runs=quick,solid,best,photo": re.compile("^In brackets the 95"),
+    "/compare?runs=quick,gone": "What should quick be compared to",
+}
+
+
+@pytest.fixture
+def shipped(real, server) -> dict[str, Predictions]:
+    """Predictions of the test images."""
+    runs = {name: Run(SHIPPED / name, shipped=True) for name in ("quick", "best")}
+    return {name: Derived(run, server.store.settings).read_predictions("test", real) for name, run in runs.items()}
+
+
+def test_two_runs_are_compared_by_link(tab, shipped):
+    opened = tab().open(BOTH)
+    (verdict,) = judge(shipped["quick"].labels, shipped["quick"].predicted, [shipped["best"].predicted])
+    opened.sees(f"best is better than quick, by {100 * verdict.gain:.1f} points: more than luck gives")
+    opened.sees("The difference is real: best is better (p < 0.0001).")
+    expect(opened.main.locator("canvas")).to_have_count(2)
+    settings, figures = opened.main.locator(".runs-table").all()
+    expect(settings.get_by_role("row", name="Epochs 1.7 40")).to_be_visible()
+    expect(figures.get_by_role("row", name=re.compile("^Parameters 157,008 1,971,568"))).to_be_visible()
+    opened.at(runs="quick,best")
+
+
+def test_a_count_leads_to_exactly_its_images_and_back_to_the_comparison(tab, shipped):
+    opened = tab().open(BOTH)
+    only_best = np.flatnonzero(~shipped["quick"].right & shipped["best"].right)
+    opened.main.get_by_role("link", name=f"See {len(only_best):,} images that only best gets right").click()
+    opened.sees(f"{len(only_best):,} images; below each").settle()
+    opened.at(run="quick", view="runs", split="test", other="best", right="second")
+    numbers = {int(re.search(r" (\d+),", label)[1]) for label in opened.labels}
+    assert numbers <= set(only_best.tolist())
+    assert len(numbers) == 200
+    opened.main.get_by_role("link", name="Compare their curves").click()
+    opened.sees("best is better than quick").at(runs="quick,best")
+
+
+def test_runs_are_chosen_by_keyboard(tab):
+    opened = tab().open("/compare").sees("Choose two to six runs above")
+    box = opened.main.get_by_role("combobox", name="Runs to compare")
+    for name in ("solid", "best"):
+        box.focus()
+        opened.page.keyboard.type(name)
+        opened.page.keyboard.press("Enter")
+        opened.settle()
+    opened.sees("best is better than solid").at(runs="solid,best")
+    opened.page.go_back()
+    opened.sees("What should solid be compared to").at(runs="solid")
+
+
+def test_times_are_measured_here_and_kept_for_the_next_visit(tab):
+    opened = tab().open("/compare?runs=quick,solid").press("Measure times and gap here")
+    opened.sees(re.compile("^Times are of this machine"))
+    row = opened.main.locator(".runs-table").nth(1).get_by_role("row", name="Time for one image")
+    expect(row).to_have_text(re.compile(r"one image[\d.]+ m?s \([\d.]+ to [\d.]+\)[\d.]+ m?s"))
+    other = tab().open("/compare?runs=solid,quick").sees(re.compile("^Times are of this machine"))
+    expect(other.button("Measure times and gap here")).to_have_count(0)
+
+
+def test_a_run_is_compared_while_it_trains_and_tested_when_it_has_ended(tab):
+    opened = tab().open("/train?preset=quick")
+    run = opened.start(0.3)
+    other = tab().open(f"/compare?runs={run.id},quick").sees("The test comes when two of the runs have ended")
+    other.sees(re.compile("quick is better than quick, .* more than luck gives"))
+    other.sees(re.compile("Only one thing differs: epochs|They differ in"))
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_phone_does_not_scroll_sideways(tab, place):
+    opened = tab(viewport=PHONE).open(place).sees(PLACES[place]).settle()
+    for element in ("document.scrollingElement", "document.querySelector('[data-testid=stMain]')"):
+        assert opened.page.evaluate(f"{element}.scrollWidth - {element}.clientWidth") <= 0
+    assert opened.violations() == []
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_axe_finds_nothing_serious(tab, place):
+    opened, found = tab(color_scheme="light").open(place).sees(PLACES[place]).settle(), {}
+    for scheme, ground in GROUNDS.items():
+        opened.page.emulate_media(color_scheme=scheme)
+        expect(opened.page.get_by_test_id("stApp")).to_have_css("background-color", ground)
+        found[scheme] = opened.violations()
+    assert found == {"light": [], "dark": []}
+
+
+def test_the_server_has_logged_no_trouble(tab, server):
+    tab().open(BOTH).sees("best is better than quick")
+    log = server.log.read_text()
+    assert "Traceback" not in log
+    assert "page failed" not in log
