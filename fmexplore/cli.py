@@ -15,8 +15,6 @@ import typer
 
 from fmexplore import data as dataset
 from fmexplore import models as tables
-from fmexplore.budget import plan_training
-from fmexplore.config import RunConfig, change_settings
 from fmexplore.confusion import accuracy_interval, class_report, confusion_matrix, report_text
 from fmexplore.derived import SPLITS
 from fmexplore.errors import ConfigError, DataError, FMExploreError
@@ -24,16 +22,16 @@ from fmexplore.features import LAST, check_layer, locate_images
 from fmexplore.layers import describe
 from fmexplore.paper_cli import commands as paper_commands
 from fmexplore.photo_cli import commands as photo_commands
-from fmexplore.presets import find_preset, presets
+from fmexplore.presets import presets
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
-from fmexplore.settings import Settings, read_settings
+from fmexplore.settings import read_settings
 from fmexplore.shipping import keep_predictions, ship_run
-from fmexplore.speed import read_speed
-from fmexplore.status import LOCAL_OWNER, own_process
+from fmexplore.status import LOCAL_OWNER
 from fmexplore.storage import write_bytes
-from fmexplore.terminal import accuracies, resume_run, show_bar, train_here
+from fmexplore.terminal import accuracies, show_bar
+from fmexplore.training_cli import commands as training_commands
 
 app = typer.Typer(
     add_completion=False,
@@ -41,6 +39,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Explore how a CNN learns Fashion-MNIST.",
 )
+app.add_typer(training_commands)
 app.add_typer(photo_commands)
 app.add_typer(paper_commands)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
@@ -91,60 +90,6 @@ def models(as_json: AsJson = False) -> None:
         return
     for row in rows:
         print(f"{row['id']:<22}{row['parameters']:>10,} parameters {row['flops'] / 1e6:>7.1f} MFLOPs  {row['source']}")
-
-
-@app.command()
-def train(
-    preset: Annotated[
-        str | None, typer.Option(help="Where to start from; `models` lists them.", show_default="quick")
-    ] = None,
-    config: Annotated[Path | None, typer.Option(help="A run's config.json instead of a preset.")] = None,
-    epochs: Annotated[float | None, typer.Option(help="Fractions allowed.")] = None,
-    minutes: Annotated[
-        float | None, typer.Option(help="End by then; without --preset, also choose what learns most in that time.")
-    ] = None,
-    batch_size: Annotated[int | None, typer.Option()] = None,
-    seed: Annotated[int | None, typer.Option()] = None,
-    learning_rate: Annotated[float | None, typer.Option()] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Any other setting: --set optimizer=sgd, --set augmentation.shift=2."),
-    ] = None,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was not finished.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Train a network and keep it as a run. Ctrl-C saves it; --resume goes on."""
-    from fmexplore.worker import prepare_process
-
-    prepare_process()
-    from fmexplore.execution import find_device
-
-    settings = read_settings()
-    store = RunStore(settings)
-    fields = {
-        "epochs": epochs,
-        "minutes": minutes,
-        "batch_size": batch_size,
-        "seed": seed,
-        "learning_rate": learning_rate,
-    }
-    changes = [f"{name}={value}" for name, value in fields.items() if value is not None] + (set_ or [])
-    if resume:
-        if changes or config:
-            raise ConfigError("--resume goes on as the run was started: leave the other settings out.")
-        run = resume_run(store, resume)
-    else:
-        if config:
-            chosen = RunConfig.parse(_read_json(config))
-        elif minutes and not preset:
-            chosen = _plan(minutes, settings, as_json)
-        else:
-            chosen = find_preset(preset or "quick").config
-        wanted = chosen.replace(training=change_settings(chosen.training, changes))
-        dataset.find_folder()  # better now than as a failed run
-        find_device(wanted.training.device)
-        run = store.create(wanted, state="running", **own_process())
-    train_here(run, as_json, "train")
 
 
 @app.command()
@@ -285,28 +230,6 @@ def embed(
         summary["explained_variance"] = explained.tolist()
         text += f", {explained.sum():.1%} of the variance"
     _print(summary, as_json, text)
-
-
-def _plan(minutes: float, settings: Settings, quiet: bool) -> RunConfig:
-    """What learns most in that time."""
-    from fmexplore.tasks import time_machine
-
-    if read_speed(settings) is None:
-        time_machine(settings)
-    plan = plan_training(minutes, settings)
-    if not quiet:
-        training = plan.config.training
-        print(
-            f"{plan.config.preset}, about {training.epochs:g} epochs: {plan.accuracy:.1%} of held-out images expected"
-        )
-    return plan.config
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"--config {path} cannot be read ({error}): give a run's config.json.") from None
 
 
 def _row(run: Run) -> dict:

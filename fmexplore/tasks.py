@@ -69,11 +69,15 @@ def train_run(
         raise
 
 
-def train_run_on_photos(job: "Job", extra: Split | None = None, **arguments: Any) -> State:
-    """The same for a run that learns from photos too, which are not kept with it."""
-    if extra is None:
-        raise ConfigError("This run learns from photos that are not kept: resume it with `train-photos --resume`.")
-    return train_run(job, extra=extra, **arguments)
+def _with_extra(command: str) -> Callable[..., State]:
+    """`train_run` for runs that learn from images too which are not kept with them; `command` brings those."""
+
+    def train_with_extra(job: "Job", extra: Split | None = None, **arguments: Any) -> State:
+        if extra is None:
+            raise ConfigError(f"This run learns from images that are not kept: resume it with `{command} --resume`.")
+        return train_run(job, extra=extra, **arguments)
+
+    return train_with_extra
 
 
 def _follow(job: "Job", run: Run, trainer: "train", listen: Callable[["Progress"], None]) -> State:
@@ -167,7 +171,8 @@ def fetch_data(job: "Job") -> State:
 
 TASKS: dict[str, Callable[..., State]] = {
     "train": train_run,
-    "train-photos": train_run_on_photos,
+    "train-photos": _with_extra("train-photos FOLDER"),
+    "distill": _with_extra("distill RUN…"),
     "measure": measure_speed,
     "fetch": fetch_data,
 }

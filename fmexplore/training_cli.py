@@ -1,0 +1,151 @@
+"""The commands that train: `train`, and `distill`, which learns from what several runs say together."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fmexplore import data as dataset
+from fmexplore.budget import plan_training
+from fmexplore.config import Augmentation, RunConfig, change_settings
+from fmexplore.errors import ConfigError
+from fmexplore.presets import MUON, find_preset
+from fmexplore.runs import RunStore
+from fmexplore.settings import Settings, read_settings
+from fmexplore.speed import read_speed
+from fmexplore.status import own_process
+from fmexplore.terminal import resume_run, show_bar, train_here
+
+commands = typer.Typer()
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Any other setting: --set optimizer=sgd, --set augmentation.shift=2."),
+]
+# Gentler than from the start: what is learnt is to be refined. The lessons bring their own soft targets.
+DISTILLING = MUON.replace(
+    epochs=3,
+    learning_rate=0.05,
+    rest_learning_rate=0.005,
+    label_smoothing=0,
+    augmentation=Augmentation(flip="alternating"),
+)
+LESSONS = Augmentation(flip="alternating", erasing=0.4, cutmix=0.6)  # how the images of the lessons are varied
+
+
+@commands.command()
+def train(
+    preset: Annotated[
+        str | None, typer.Option(help="Where to start from; `models` lists them.", show_default="quick")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="A run's config.json instead of a preset.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Fractions allowed.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="End by then; without --preset, also choose what learns most in that time.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option()] = None,
+    seed: Annotated[int | None, typer.Option()] = None,
+    learning_rate: Annotated[float | None, typer.Option()] = None,
+    set_: SetOption = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was not finished.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a network and keep it as a run. Ctrl-C saves it; --resume goes on."""
+    from fmexplore.worker import prepare_process
+
+    prepare_process()
+    from fmexplore.execution import find_device
+
+    settings = read_settings()
+    store = RunStore(settings)
+    fields = {
+        "epochs": epochs,
+        "minutes": minutes,
+        "batch_size": batch_size,
+        "seed": seed,
+        "learning_rate": learning_rate,
+    }
+    changes = [f"{name}={value}" for name, value in fields.items() if value is not None] + (set_ or [])
+    if resume:
+        if changes or config:
+            raise ConfigError("--resume goes on as the run was started: leave the other settings out.")
+        run = resume_run(store, resume)
+    else:
+        if config:
+            chosen = RunConfig.parse(_read_json(config))
+        elif minutes and not preset:
+            chosen = _plan(minutes, settings, as_json)
+        else:
+            chosen = find_preset(preset or "quick").config
+        wanted = chosen.replace(training=change_settings(chosen.training, changes))
+        dataset.find_folder()  # better now than as a failed run
+        find_device(wanted.training.device)
+        run = store.create(wanted, state="running", **own_process())
+    train_here(run, as_json, "train")
+
+
+@commands.command()
+def distill(
+    teachers: Annotated[list[str], typer.Argument(metavar="RUN…", help="The first is also where the pupil begins.")],
+    epochs: Annotated[float | None, typer.Option()] = None,
+    times: Annotated[int, typer.Option(min=1, max=20, help="Variants of each training image.")] = 3,
+    seed: Annotated[int, typer.Option()] = 0,
+    set_: SetOption = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was not finished.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a copy of a run on varied images and on what several runs together say of them."""
+    from fmexplore.worker import prepare_process
+
+    prepare_process()
+    from fmexplore.distillation import draw_lessons
+    from fmexplore.execution import choose_execution
+    from fmexplore.networks import build
+    from fmexplore.tasks import to_tensors
+
+    store, images = RunStore(read_settings()), dataset.load()
+    found = [store.find(name) for name in teachers]
+    first, training = found[0], found[0].config.training
+    if resume:
+        run = resume_run(store, resume)
+    else:
+        changes = [f"seed={seed}"] + ([f"epochs={epochs}"] if epochs else []) + (set_ or [])
+        kept = DISTILLING.replace(validation=training.validation, validation_share=training.validation_share)
+        config = first.config.replace(training=change_settings(kept, changes))
+        run = store.create(config, state="running", task="distill", **own_process())
+        run.write_weights(first.read_weights())  # where it begins, also when it is resumed before it was ever saved
+    networks = []
+    for teacher in found:
+        network = build(teacher.config.model)
+        network.load_state_dict(to_tensors(teacher.read_weights()))
+        networks.append(network.eval())
+    config = run.config.training
+    learnt = images.select("train", config.validation, config.validation_share)
+    assert learnt is not None  # there always are some
+    bf16 = choose_execution(run.config.model, config).precision == "bf16"
+    with show_bar("Asking the teachers", as_json) as task:
+        lessons = draw_lessons(networks, learnt.images, times, LESSONS, config.seed, bf16, task.report)
+    train_here(run, as_json, f"distill {' '.join(teachers)}", extra=lessons, begin=run.read_weights())
+
+
+def _plan(minutes: float, settings: Settings, quiet: bool) -> RunConfig:
+    """What learns most in that time."""
+    from fmexplore.tasks import time_machine
+
+    if read_speed(settings) is None:
+        time_machine(settings)
+    plan = plan_training(minutes, settings)
+    if not quiet:
+        training = plan.config.training
+        print(
+            f"{plan.config.preset}, about {training.epochs:g} epochs: {plan.accuracy:.1%} of held-out images expected"
+        )
+    return plan.config
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"--config {path} cannot be read ({error}): give a run's config.json.") from None
