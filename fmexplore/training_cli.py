@@ -11,6 +11,7 @@ from fmexplore.budget import plan_training
 from fmexplore.config import Augmentation, RunConfig, change_settings
 from fmexplore.errors import ConfigError
 from fmexplore.presets import MUON, find_preset
+from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings, read_settings
 from fmexplore.speed import read_speed
@@ -107,6 +108,12 @@ def distill(
     store, images = RunStore(read_settings()), dataset.load()
     found = [store.find(name) for name in teachers]
     first, training = found[0], found[0].config.training
+    for each in found:
+        if (split := _split(each)) != _split(first):
+            raise ConfigError(
+                f"{each.title} has {split[1]:.0%} of the training images for validation, {first.title} "
+                f"{_split(first)[1]:.0%}: choose runs with the same, as a teacher must not have learnt from them."
+            )
     if resume:
         run = resume_run(store, resume)
     else:
@@ -127,6 +134,10 @@ def distill(
     with show_bar("Asking the teachers", as_json) as task:
         lessons = draw_lessons(networks, learnt.images, times, LESSONS, config.seed, bf16, task.report)
     train_here(run, as_json, f"distill {' '.join(teachers)}", extra=lessons, begin=run.read_weights())
+
+
+def _split(run: Run) -> tuple[str, float]:
+    return run.config.training.validation, run.config.training.validation_share
 
 
 def _plan(minutes: float, settings: Settings, quiet: bool) -> RunConfig:

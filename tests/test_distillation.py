@@ -1,0 +1,118 @@
+"""Lessons drawn from what networks say of varied images, and the command that trains on them."""
+
+import functools
+import json
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from fmexplore import cli, training_cli
+from fmexplore.config import Augmentation
+from fmexplore.distillation import draw_lessons
+from fmexplore.networks import build, to_input
+from fmexplore.runs import RunStore
+from fmexplore.settings import Settings
+from fmexplore.status import own_process
+from fmexplore.worker import Job, run_job
+
+PLAIN = Augmentation()
+
+
+@pytest.fixture
+def networks(tiny):
+    return [build(tiny.model, seed).eval() for seed in (0, 1)]
+
+
+def said(network, images):
+    with torch.inference_mode():
+        return network(to_input(torch.tensor(images.copy()))).softmax(1).numpy()
+
+
+def test_targets_are_the_mean_over_teachers_and_mirror_images(networks, drawn):
+    lessons = draw_lessons(networks, drawn.test.images, 1, PLAIN)
+    wanted = np.mean([said(n, each) for n in networks for each in (lessons.images, lessons.images[:, :, ::-1])], axis=0)
+    assert np.abs(lessons.targets - wanted).max() < 1e-5
+    assert lessons.targets.sum(1) == pytest.approx(1, abs=1e-5)
+    assert (lessons.labels == wanted.argmax(1)).all()
+
+
+def test_each_image_comes_as_often_as_was_asked(networks, drawn):
+    lessons = draw_lessons(networks, drawn.test.images, 3, PLAIN)
+    assert len(lessons) == 3 * len(drawn.test)
+    for place in range(3):
+        part = lessons.images[place * len(drawn.test) : (place + 1) * len(drawn.test)]
+        assert sorted(map(bytes, part)) == sorted(map(bytes, drawn.test.images))
+
+
+def test_the_teachers_are_asked_about_the_varied_images(networks, drawn):
+    how = Augmentation(erasing=1, cutmix=1)
+    lessons = draw_lessons(networks[:1], drawn.test.images, 1, how)
+    assert not {*map(bytes, lessons.images)} & {*map(bytes, drawn.test.images)}
+    wanted = (said(networks[0], lessons.images) + said(networks[0], lessons.images[:, :, ::-1])) / 2
+    assert np.abs(lessons.targets - wanted).max() < 1e-5
+
+
+def test_the_same_seed_draws_the_same_lessons_and_another_one_others(networks, drawn):
+    how = Augmentation(flip="random", erasing=0.5)
+    first, same, other = (draw_lessons(networks, drawn.test.images, 2, how, seed).images for seed in (0, 0, 1))
+    assert (first == same).all()
+    assert (first != other).any()
+
+
+@pytest.fixture
+def home_with_teachers(home, tmp_path, drawn_folder, tiny, monkeypatch):
+    """Two finished runs of the drawn data set, and the store that the command uses."""
+    store = RunStore(Settings(home=home), tmp_path / "shipped")
+    monkeypatch.setattr(training_cli, "RunStore", functools.partial(RunStore, shipped=tmp_path / "shipped"))
+    for seed in (0, 1):
+        run = store.create(tiny.replace(training=tiny.training.replace(seed=seed)), state="running", **own_process())
+        run_job(Job(run.path, store.settings))
+        assert run.status.state == "finished"
+    return store
+
+
+def distill(*arguments):
+    return CliRunner().invoke(cli.app, ["distill", *arguments])
+
+
+def test_a_pupil_begins_where_the_first_teacher_stands_and_is_kept_as_a_run(home_with_teachers):
+    first, second = (run.id for run in home_with_teachers.own_runs())
+    settings = ("--epochs", "0.2", "--times", "1", "--set", "optimizer=sgd", "--set", "learning_rate=1e-9", "--json")
+    done = distill(first, second, *settings, "--set", "threads=1", "--set", "precision=fp32")
+    assert done.exit_code == 0, done.output
+    last = json.loads(done.stdout.splitlines()[-1])
+    pupil = home_with_teachers.get(last["run"])
+    assert pupil.status.task == "distill"
+    assert pupil.status.state == "finished"
+    assert pupil.config.training.validation_share == 0.1
+    before, after = home_with_teachers.get(first).read_weights(), pupil.read_weights()
+    learnt = [name for name in before if name.endswith("weight")]
+    assert all(np.abs(before[name] - after[name]).max() < 1e-5 for name in learnt)
+
+
+def test_a_pupil_learns_from_one_image_more_for_each_variant(home_with_teachers, drawn):
+    first, second = (run.id for run in home_with_teachers.own_runs())
+    done = distill(first, second, "--epochs", "1", "--times", "2", "--set", "batch_size=64", "--set", "threads=1")
+    assert done.exit_code == 0, done.output
+    pupil = next(run for run in home_with_teachers.own_runs() if run.status.task == "distill")
+    lines = [json.loads(line) for line in (pupil.path / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["steps"] == pytest.approx(3 * 0.9 * len(drawn.train) / 64, abs=1)
+
+
+def test_teachers_that_have_learnt_from_the_validation_images_are_refused(home_with_teachers, tiny):
+    other = home_with_teachers.create(
+        tiny.replace(training=tiny.training.replace(validation_share=0.2)), state="finished"
+    )
+    first = next(run.id for run in home_with_teachers.own_runs() if run.id != other.id)
+    message = str(distill(first, other.id).exception)
+    assert "20% of the training images for validation" in message
+    assert "must not have learnt from them" in message
+
+
+def test_a_worker_without_the_lessons_says_how_to_go_on(home_with_teachers, tiny):
+    run = home_with_teachers.create(tiny, state="running", task="distill", **own_process())
+    run_job(Job(run.path, home_with_teachers.settings))
+    assert run.status.state == "failed"
+    assert "distill RUN… --resume" in run.status.error
