@@ -11,10 +11,11 @@ from streamlit.logger import get_logger
 
 from fmexplore import data
 from fmexplore.analyst import Question
+from fmexplore.config import RunConfig
 from fmexplore.data import PLURALS
 from fmexplore.errors import DataError, FMExploreError, RunBroken
 from fmexplore.run import Run
-from fmexplore.speed import read_speed
+from fmexplore.speed import estimate, known_execution, read_speed
 from fmexplore.status import Status, read_status
 from fmexplore.ui import cache, state
 
@@ -145,6 +146,22 @@ def await_speed() -> None:
 
     if read_speed(cache.settings()) is None:
         st.fragment(look, run_every=1)()
+
+
+def train_button(label: str, config: RunConfig, primary: bool = False) -> None:
+    """A button that says how long this training takes here, starts it and leads to it; off while the data set is missing."""
+    speed = read_speed(cache.settings())
+    if speed:
+        seconds = estimate(config, speed, known_execution(cache.settings(), config)).seconds
+        label = f"{label}, about {duration(seconds)}"
+    if st.button(label, type="primary" if primary else "secondary", disabled=not state.owner() or _is_missing()):
+        try:
+            run = cache.queue().submit_run(config, state.owner())
+        except FMExploreError as error:
+            st.error(unlinked(str(error)))
+            return
+        st.switch_page(state.TRAIN_PAGE, query_params={"run": run.id})
+    await_speed()
 
 
 def await_answer(question: Question, message: str) -> Any:

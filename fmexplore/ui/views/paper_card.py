@@ -7,14 +7,12 @@ from fmexplore import models
 from fmexplore.config import TrainConfig
 from fmexplore.confusion import class_report
 from fmexplore.data import CLASS_NAMES
-from fmexplore.errors import FMExploreError
 from fmexplore.layers import describe
 from fmexplore.papers import System
 from fmexplore.presets import find_preset
 from fmexplore.printed import PRINTED
 from fmexplore.reproduction import PUBLISHED, Training, read_reproduction
-from fmexplore.speed import estimate, known_execution, read_speed
-from fmexplore.ui import cache, state, widgets
+from fmexplore.ui import widgets
 from fmexplore.ui.components.confusion_grid import Look, confusion_grid
 from fmexplore.ui.components.verdicts import VERDICT, verdict_table
 from fmexplore.verdicts import TONES, Judged, Verdict
@@ -37,17 +35,9 @@ def paper_card(system: System, judged: list[Judged]) -> None:
     known = read_reproduction(system.id).variants.get(PUBLISHED)
     trainings = known.trainings if known else ()
     with st.container(horizontal=True, vertical_alignment="center"):
-        _train_now(system)
+        widgets.train_button("Train this now", find_preset(system.id).config)
         if trainings:
-            first = trainings[0]
-            minutes = widgets.duration(float(np.median([each.seconds for each in trainings])))
-            st.caption(
-                f"Trained here {len(trainings)} times, {minutes} each, on {first.cores} cores of {first.processor}, "
-                f"{first.precision}, torch {first.versions['torch']}, {first.date}. `{first.command}`"
-                if len(trainings) > 1
-                else f"Trained here once, {minutes}, on {first.cores} cores of {first.processor}, {first.precision}, "
-                f"torch {first.versions['torch']}, {first.date}. `{first.command}`"
-            )
+            st.caption(_origin(trainings))
     views = {"claims": "Claims", "layers": "Layers", "settings": "Settings"}
     if PRINTED[system.id].report:
         views["report"] = "Class by class"
@@ -81,19 +71,12 @@ def _count(judged: list[Judged]) -> str:
     return ", ".join(f"{count} {WORDS[verdict][count > 1]}" for verdict, count in counts.items() if count)
 
 
-def _train_now(system: System) -> None:
-    config = find_preset(system.id).config
-    speed = read_speed(cache.settings())
-    cost = estimate(config, speed, known_execution(cache.settings(), config)) if speed else None
-    label = f"Train this now, about {widgets.duration(cost.seconds)}" if cost else "Train this now"
-    if st.button(label, disabled=not state.owner()):
-        try:
-            run = cache.queue().submit_run(config, state.owner())
-        except FMExploreError as error:
-            st.error(widgets.unlinked(str(error)))
-            return
-        st.switch_page(state.TRAIN_PAGE, query_params={"run": run.id})
-    widgets.await_speed()
+def _origin(trainings: tuple[Training, ...]) -> str:
+    """How often, how long, where and with what it was trained here."""
+    first, times = trainings[0], "once" if len(trainings) == 1 else f"{len(trainings)} times"
+    seconds = widgets.duration(float(np.median([each.seconds for each in trainings])))
+    machine = f"{first.cores} cores of {first.processor}, {first.precision}, torch {first.versions['torch']}"
+    return f"Trained here {times}, {seconds} each, on {machine}, {first.date}. `{first.command}`"
 
 
 def _layers(system: System) -> None:
@@ -116,24 +99,21 @@ def _layers(system: System) -> None:
 
 
 def _settings(system: System) -> None:
-    training = system.training
-    rows = [{"Setting": name, "Value": value, "": "printed"} for name, value in _printed_settings(training).items()]
-    rows = [{**row, "": "assumed" if row["Setting"] in system.assumed else "printed"} for row in rows]
-    named = {row["Setting"] for row in rows}
-    rows += [
-        {"Setting": name, "Value": value, "": "assumed"} for name, value in system.assumed.items() if name not in named
-    ]
-    framework = {"glorot": "Keras: Glorot uniform", "torch": "PyTorch's: Kaiming uniform"}[system.model.initialization]
-    rows.append({"Setting": "start of the weights", "Value": framework, "": "framework's"})
-    constants = f"betas {training.beta1:g} and {training.beta2:g}, epsilon {training.epsilon:g}"
-    rows.append({"Setting": "constants of Adam", "Value": constants, "": "framework's"})
-    st.markdown(f"**The paper leaves out {len(system.assumed)} settings; what we put there is marked**")
-    st.dataframe(
-        rows, hide_index=True, height="content", column_config={"Value": st.column_config.Column(width="large")}
-    )
+    training, assumed = system.training, system.assumed
+    weights = {"glorot": "Keras: Glorot uniform", "torch": "PyTorch: Kaiming uniform"}[system.model.initialization]
+    adam = f"betas {training.beta1:g} and {training.beta2:g}, epsilon {training.epsilon:g}"
+    known = _known_settings(training)
+    rows = [(name, value, "assumed" if name in assumed else "printed") for name, value in known.items()]
+    rows += [(name, value, "assumed") for name, value in assumed.items() if name not in known]
+    rows += [("start of the weights", weights, "its framework's"), ("constants of Adam", adam, "its framework's")]
+    left_out = f"{len(assumed)} settings" if len(assumed) > 1 else "one setting"
+    st.markdown(f"**The paper leaves out {left_out}; what we put there is marked**")
+    table = [dict(zip(("Setting", "Value", ""), row, strict=True)) for row in rows]
+    columns = {"Value": st.column_config.Column(width="large")}
+    st.dataframe(table, hide_index=True, height="content", column_config=columns)
 
 
-def _printed_settings(training: TrainConfig) -> dict[str, str]:
+def _known_settings(training: TrainConfig) -> dict[str, str]:
     shares = {"test": "on the test set", "none": "none"}
     share = f"{training.validation_share:.0%} of the training images"
     found = {

@@ -6,10 +6,8 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.confusion import confusion_matrix
-from fmexplore.errors import FMExploreError
 from fmexplore.presets import find_preset
 from fmexplore.run import Run
-from fmexplore.speed import estimate, known_execution, read_speed
 from fmexplore.ui import cache, state, widgets
 from fmexplore.ui.components.matrix import matrix
 from fmexplore.ui.views.run_list import run_list
@@ -28,32 +26,13 @@ def welcome() -> None:
     if not widgets.data_gate():
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button(_label(), type="primary", disabled=not state.owner()):
-            _train_first()
+        widgets.train_button("Train one now", find_preset(state.FIRST).config, primary=True)
         st.page_link(state.TRAIN_PAGE, label="Choose a network yourself")
-    widgets.await_speed()
     with widgets.boundary():
         _strip()
     st.header("Runs", anchor=False)
     with widgets.boundary():
         run_list(key="home")
-
-
-def _label() -> str:
-    speed, first = read_speed(cache.settings()), find_preset(state.FIRST).config
-    if speed is None:
-        return "Train one now"
-    cost = estimate(first, speed, known_execution(cache.settings(), first))
-    return f"Train one now, about {widgets.duration(cost.seconds)}"
-
-
-def _train_first() -> None:
-    try:
-        run = cache.queue().submit_run(find_preset(state.FIRST).config, state.owner())
-    except FMExploreError as error:
-        st.error(widgets.unlinked(str(error)))
-        return
-    st.switch_page(state.TRAIN_PAGE, query_params={"run": run.id})
 
 
 def _strip() -> None:
