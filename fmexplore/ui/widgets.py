@@ -149,7 +149,7 @@ def await_speed() -> None:
 
 
 def train_button(label: str, config: RunConfig, primary: bool = False) -> None:
-    """A button that says how long this training takes here, starts it and leads to it; off while the data set is missing."""
+    """A button that says how long this training takes here, starts it and leads to it; off without the data set."""
     speed = read_speed(cache.settings())
     if speed:
         seconds = estimate(config, speed, known_execution(cache.settings(), config)).seconds
