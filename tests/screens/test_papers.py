@@ -197,3 +197,65 @@ def test_all_networks_are_drawn_with_the_marks_of_others(open_papers, stored, ma
     names = {point["name"]: point["value"] for series in drawn["series"] for point in series["data"]}
     assert names["patel-basic"] == [1.0, 88.0]
     assert "DenseNet-BC" not in names
+
+
+# --- the claim checker ---
+
+
+@pytest.fixture
+def checker(open_papers):
+    return open_papers(view="check")
+
+
+def findings(page):
+    return page.given("claim_findings")["rows"]
+
+
+@pytest.mark.parametrize(
+    ("example", "told"),
+    [
+        ("A network in words (CodeRed)", "fits only without the pool after the third convolution"),
+        (
+            "A report and the abstract's 89 % (Team 4)",
+            "An accuracy of 89 % cannot be: the recalls allow 87.0 to 88.0 %",
+        ),
+    ],
+)
+def test_an_example_shows_what_cannot_be_true(checker, example, told):
+    checker.click(example)
+    assert any(told in text and verdict == "cannot be" for verdict, text in findings(checker))
+    assert "cannot be true in this" in checker.text
+
+
+def test_a_consistent_example_is_told_to_be_so(checker):
+    checker.click("A matrix and its accuracy (CodeRed)")
+    assert {verdict for verdict, _ in findings(checker)} == {"holds"}
+    assert "Nothing in this confusion matrix contradicts itself" in checker.text
+
+
+def test_before_a_text_is_there_the_page_says_what_it_does(checker):
+    assert "What cannot be true is told here" in checker.text
+    assert not checker.errors
+
+
+def test_a_text_that_is_none_of_these_is_refused_politely_and_stays(checker):
+    checker.set("claim_text", "The weather is fine.")
+    assert any("Nothing to check was found" in error for error in checker.errors)
+    assert checker.at.session_state["claim_text"] == "The weather is fine."
+
+
+def test_an_accuracy_that_is_none_is_named(checker):
+    checker.click("A matrix and its accuracy (CodeRed)")
+    checker.set("claim_accuracy", "189")
+    assert any("accuracy is '189'" in error for error in checker.errors)
+
+
+def test_a_file_fills_the_field_and_a_binary_one_is_refused(checker):
+    rows = "\n".join(" ".join(map(str, row)) for row in PRINTED["codered-final"].matrix)
+    checker.at.get_by_key("claim_file").upload("matrix.txt", rows.encode(), "text/plain").run()
+    checker.whole()
+    assert checker.at.session_state["claim_text"] == rows
+    assert findings(checker)
+    checker.at.get_by_key("claim_file").upload("picture.txt", b"\xff\xd8\xff\xe0\x00", "text/plain").run()
+    assert any("picture.txt is not text" in error for error in checker.errors)
+    assert checker.at.session_state["claim_text"] == rows
