@@ -112,7 +112,14 @@ def _explain(reproduction: Reproduction, measure: Measure, value: float, ours: S
         f"It lies {_difference(abs(value - ours.mean), measure)} {'above' if value > ours.mean else 'below'} our mean"
     )
     trainings = published(reproduction)
-    for name in find_system(reproduction.system).alternatives:
+    system = find_system(reproduction.system)
+    if "epochs" in system.assumed:
+        for number, each in enumerate(zip(*(training.epochs for training in trainings)), start=1):
+            other = spread_of([value_of(epoch, measure) for epoch in each], ours.unit)
+            if other.covers(value):
+                unprinted = f"but the paper does not print how many epochs it took, and after {number} we get {other}."
+                return "cannot be known", f"{away}; {unprinted}"
+    for name in system.alternatives:
         other = measured(_of(reproduction, name), measure)
         if other and other.covers(value):
             return (
