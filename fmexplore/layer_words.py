@@ -62,7 +62,7 @@ def _layers_in_words(part: str) -> Iterator[PrintedLayer]:
     stride = re.search(r"stride[s]?\s*(\d)", more)
     padding = "same" if "same" in more else "valid" if "valid" in more else None
     bias = not re.search(r"(no|without) bias", more)
-    name = part.strip()[:60]
+    name = (part[: said.end() + count.start()] if count else part).strip(" :=,(")[:60]
     if kind.startswith("conv"):
         units = numbers[0] if numbers else 1
         step = int(stride[1]) if stride and int(stride[1]) else 1

@@ -58,6 +58,17 @@ def test_a_short_run_starts_from_the_card(tab):
     opened.press("Stop training").state("stopped")
 
 
+def test_a_pasted_text_is_checked_and_another_one_refused(tab):
+    opened = tab().open("/papers?view=check")
+    field = opened.main.get_by_role("textbox", name=re.compile("^A Keras or torchinfo summary"))
+    field.fill("conv 16 3x3 same relu: 169 parameters | maxpool 2 | flatten | dense 10 softmax | total 31,539")
+    opened.press("Check it")
+    opened.sees("conv 16 3x3 same relu has 169 parameters, but 16 filters of 3x3 over 1 channel with bias have 160.")
+    field.fill("Nothing of the kind.")
+    opened.press("Check it").sees(re.compile("^Nothing to check was found"))
+    expect(field).to_have_value("Nothing of the kind.")
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_phone_does_not_scroll_sideways(tab, view):
     opened = tab(viewport=PHONE).open(f"/papers?view={view}" if view != "claims" else "/papers")
