@@ -61,12 +61,7 @@ def choose_source(run: Run | None, fixed: bool = False) -> tuple[Source, str]:
 
 
 def _in_link(name: str, known: dict[str, str], default: str = "") -> str:
-    value = st.query_params.get(name)
-    if value is None or value in known:
-        return value or default or next(iter(known))
-    words = f"The link says {name}={value[:40]!r}, which is not one of {', '.join(known)}: it was left out."
-    st.warning(widgets.unlinked(words))
-    return default or next(iter(known))
+    return widgets.choice_in_link(name, tuple(known)) or default or next(iter(known))
 
 
 def choose_config(method: str) -> ProjectionConfig | None:
