@@ -30,7 +30,11 @@ from fmexplore.config import Augmentation, TrainConfig, change_settings  # noqa:
 from fmexplore.data import DataSet, Split  # noqa: E402
 from fmexplore.evaluation import Predictions, predict  # noqa: E402
 from fmexplore.execution import choose_execution  # noqa: E402
+from fmexplore.networks import Network, build  # noqa: E402
 from fmexplore.presets import find_preset, staged  # noqa: E402
+from fmexplore.runs import RunStore  # noqa: E402
+from fmexplore.settings import read_settings  # noqa: E402
+from fmexplore.tasks import to_tensors  # noqa: E402
 from fmexplore.training import train  # noqa: E402
 
 HELD_OUT = 1 / 6
@@ -72,8 +76,7 @@ def measure(network: str, text: str, epochs: float, seed: int, precision: str) -
         if progress.kind == "end":
             break
     found, held_out = progress.predictions, run.validation
-    mirrored = predict(run.state.judged, Split(held_out.images[:, :, ::-1].copy(), held_out.labels))
-    both = Predictions(np.log(found.probabilities) + np.log(mirrored.probabilities), found.labels)
+    both = add_mirrored(run.state.judged, held_out, found)
     return {
         **{"network": network, "settings": text, "epochs": epochs, "seed": seed},
         **{"accuracy": found.accuracy, "with_flip": both.accuracy, "loss": found.loss},
@@ -82,6 +85,23 @@ def measure(network: str, text: str, epochs: float, seed: int, precision: str) -
         "execution": f"{run.execution.precision}, {run.execution.threads} threads",
         "date": time.strftime("%Y-%m-%d"),
     }
+
+
+def add_mirrored(network: Network, split: Split, found: Predictions) -> Predictions:
+    """Those of the mirror images too: the geometric mean of both."""
+    mirrored = predict(network, Split(split.images[:, :, ::-1].copy(), split.labels))
+    return Predictions(np.log(found.probabilities) + np.log(mirrored.probabilities), found.labels)
+
+
+def print_shipped() -> None:
+    """Test accuracy of the shipped runs, in one pass and with the mirror images."""
+    images = data.load()
+    for run in RunStore(read_settings()).shipped_runs():
+        network = build(run.config.model)
+        network.load_state_dict(to_tensors(run.read_weights()))
+        found = predict(network, images.test)
+        both = add_mirrored(network, images.test, found)
+        print(f"{run.id}: test {found.accuracy:.2%}, with mirror images {both.accuracy:.2%}")
 
 
 def keep(found: dict, path: Path) -> None:
@@ -106,6 +126,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--shipped", action="store_true", help="the shipped runs on the test images, mirrored ones too")
     parser.add_argument("--precision", choices=("auto", "bf16", "fp32"), default="auto", help="all cores, if not auto")
     options = parser.parse_args()
     for text in options.variants:
@@ -113,6 +134,8 @@ def main() -> None:
         found = measure(options.network, text, options.epochs, options.seed, options.precision)
         print(json.dumps(found), flush=True)
         keep(found, options.out)
+    if options.shipped:
+        print_shipped()
     if options.table:
         print_table(options.out)
 

@@ -12,6 +12,7 @@ from fmexplore.projection import STANDARD
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
+from fmexplore.training_cli import DISTILLING
 
 MOST_MB, SMALL_MB = 20, 8
 pytestmark = pytest.mark.real
@@ -40,10 +41,15 @@ def test_its_network_is_as_accurate_as_its_card_says(run, real):
 
 
 def test_it_was_trained_as_its_preset_says(run):
-    if run.id != "photo":
+    if run.id in ("quick", "solid"):
         assert run.config == find_preset(run.id).config
+        return
+    assert run.config.model == find_preset("best").model
+    if run.id == "best":  # taught by two runs of its preset
+        taught = DISTILLING.replace(validation_share=find_preset("best").training.validation_share)
+        assert run.config.training == taught
+        assert run.status.task == "distill"
     else:
-        assert run.config.model == find_preset("best").model
         assert run.photo_fit.photos
         assert run.photo_fit.source
 
