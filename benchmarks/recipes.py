@@ -88,20 +88,34 @@ def measure(network: str, text: str, epochs: float, seed: int, precision: str) -
 
 
 def add_mirrored(network: Network, split: Split, found: Predictions) -> Predictions:
-    """Those of the mirror images too: the geometric mean of both."""
+    """Those of the mirror images too: the mean of both."""
     mirrored = predict(network, Split(split.images[:, :, ::-1].copy(), split.labels))
-    return Predictions(np.log(found.probabilities) + np.log(mirrored.probabilities), found.labels)
+    return mean_of([found, mirrored])
 
 
-def print_shipped() -> None:
-    """Test accuracy of the shipped runs, in one pass and with the mirror images."""
-    images = data.load()
-    for run in RunStore(read_settings()).shipped_runs():
+def mean_of(several: list[Predictions]) -> Predictions:
+    """What several predictions of the same images say together."""
+    return Predictions(np.log(np.mean([each.probabilities for each in several], axis=0)), several[0].labels)
+
+
+def ask_runs(names: list[str], part: str) -> None:
+    """What runs reach in one pass, with mirror images, and together; all of the first one's held-out or test images."""
+    store, images = RunStore(read_settings()), data.load()
+    runs = [store.find(name) for name in names]
+    training = runs[0].config.training
+    split = images.select(part, training.validation, training.validation_share)
+    once, both = [], []
+    for run in runs:
         network = build(run.config.model)
         network.load_state_dict(to_tensors(run.read_weights()))
-        found = predict(network, images.test)
-        both = add_mirrored(network, images.test, found)
-        print(f"{run.id}: test {found.accuracy:.2%}, with mirror images {both.accuracy:.2%}")
+        once.append(predict(network, split))
+        both.append(add_mirrored(network, split, once[-1]))
+    rows = list(zip(names, once, both, strict=True))
+    if len(rows) > 1:
+        rows.append(("together", mean_of(once), mean_of(both)))
+    for name, single, mirrored in rows:
+        loss = f"loss {single.loss:.3f}"
+        print(f"{name}: {part} {single.accuracy:.2%}, {loss}, with mirror images {mirrored.accuracy:.2%}")
 
 
 def keep(found: dict, path: Path) -> None:
@@ -126,7 +140,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--table", action="store_true")
-    parser.add_argument("--shipped", action="store_true", help="the shipped runs on the test images, mirrored ones too")
+    parser.add_argument("--ask", nargs="+", metavar="RUN", help="what trained runs reach, alone and together")
+    parser.add_argument("--part", choices=("validation", "test"), default="validation")
     parser.add_argument("--precision", choices=("auto", "bf16", "fp32"), default="auto", help="all cores, if not auto")
     options = parser.parse_args()
     for text in options.variants:
@@ -134,8 +149,8 @@ def main() -> None:
         found = measure(options.network, text, options.epochs, options.seed, options.precision)
         print(json.dumps(found), flush=True)
         keep(found, options.out)
-    if options.shipped:
-        print_shipped()
+    if options.ask:
+        ask_runs(options.ask, options.part)
     if options.table:
         print_table(options.out)
 
