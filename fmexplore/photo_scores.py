@@ -5,7 +5,7 @@ Logits of a photo are made calibrated probabilities, and a score of how little i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -18,6 +18,7 @@ from fmexplore.schema import Schema
 SHOES = frozenset(GROUPS["shoes"])
 COVERAGE = 0.95  # of the photos of clothes get an answer; the others are called unsure
 TEMPERATURES = (0.1, 10.0)
+NEAR_ZERO = 0.01  # how firmly biases are held there; the likeliest for people who were left out of the fit
 FEWEST = 30  # photos that a group needs to count in the mean of the groups
 
 
@@ -25,6 +26,7 @@ class PhotoFit(Schema):
     """What a run knows of photos besides its weights; the default is for one that never saw any."""
 
     temperature: float = Field(1.0, gt=0)  # logits are divided by it (Guo et al. 2017)
+    bias: Annotated[tuple[float, ...], Field(min_length=10, max_length=10)] = (0.0,) * 10  # then added to them
     unsure_above: float | None = None  # of the score of `judge`; None: less than an even chance is unsure
     photos: int = Field(0, ge=0)  # that it learnt from
     source: str = ""  # where they come from, for its card
@@ -45,7 +47,7 @@ def judge(logits: np.ndarray, fit: PhotoFit) -> Verdicts:
     The score is how flat the logits are, minus their standard deviation, where the run has learnt to leave them flat
     (outlier exposure, Hendrycks et al. 2019); else what is missing to full confidence.
     """
-    probabilities = _softmax(logits.astype(float) / fit.temperature)
+    probabilities = _softmax(calibrate(logits, fit))
     if fit.unsure_above is None:
         score = 1 - probabilities.max(1)
         return Verdicts(probabilities, score, score > 0.5)
@@ -53,33 +55,37 @@ def judge(logits: np.ndarray, fit: PhotoFit) -> Verdicts:
     return Verdicts(probabilities, score, score > fit.unsure_above)
 
 
-def fit_temperature(logits: np.ndarray, photos: Sequence[LabelledPhoto]) -> float:
-    """The temperature at which the mean confidence is the share that is right (Clarté et al. 2023).
+def calibrate(logits: np.ndarray, fit: PhotoFit) -> np.ndarray:
+    """Logits `(n, 10)` whose softmax is the chance to be right."""
+    return logits.astype(float) / fit.temperature + np.array(fit.bias)
 
-    The least negative log-likelihood, as is more usual, is led astray by photos whose label can be argued about: they
-    are wrong with great confidence, and make all others look less sure than they should.
+
+def fit_calibration(logits: np.ndarray, photos: Sequence[LabelledPhoto]) -> tuple[float, tuple[float, ...]]:
+    """The likeliest temperature and bias of the classes, for photos of clothes (Alexandari et al. 2020, BCTS).
+
+    The bias says how much more often photos show a class than the data set does; it is held near zero, as a few hundred
+    photos show some classes rarely or never.
     """
-    from scipy.optimize import brentq
+    from scipy.optimize import minimize
 
     known = [number for number, photo in enumerate(photos) if photo.known]
     scaled = logits[known].astype(float)
-    right = np.mean([scaled[place].argmax() in counted(photos[number]) for place, number in enumerate(known)])
+    right = np.array([[label in counted(photos[number]) for label in range(len(CLASS_NAMES))] for number in known])
 
-    def excess(temperature: float) -> float:
-        return float(_softmax(scaled / temperature).max(1).mean() - right)
+    def cost(values: np.ndarray) -> float:
+        said = scaled / np.exp(values[0]) + values[1:]
+        likelihood = np.logaddexp.reduce(np.where(right, said, -np.inf), axis=1) - np.logaddexp.reduce(said, axis=1)
+        return float(-likelihood.mean() + NEAR_ZERO * (values[1:] ** 2).sum())
 
-    coldest, hottest = TEMPERATURES
-    if excess(coldest) <= 0:  # all are right
-        return coldest
-    if excess(hottest) >= 0:  # hardly any is
-        return hottest
-    root: Any = brentq(excess, coldest, hottest)
-    return float(root)
+    limits = [np.log(TEMPERATURES), *[(-5.0, 5.0)] * len(CLASS_NAMES)]
+    found = minimize(cost, np.zeros(1 + len(CLASS_NAMES)), method="L-BFGS-B", bounds=limits).x
+    return float(np.exp(found[0])), tuple(float(value) for value in found[1:])
 
 
 def fit_photos(logits: np.ndarray, photos: Sequence[LabelledPhoto], learnt: int, source: str) -> PhotoFit:
     """What held-out photos say of a run that learnt from `learnt` others."""
-    fit = PhotoFit(temperature=fit_temperature(logits, photos), unsure_above=0.0, photos=learnt, source=source)
+    temperature, bias = fit_calibration(logits, photos)
+    fit = PhotoFit(temperature=temperature, bias=bias, unsure_above=0.0, photos=learnt, source=source)
     return fit.replace(unsure_above=unsure_threshold(judge(logits, fit).ood_score, photos))
 
 

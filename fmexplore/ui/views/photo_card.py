@@ -8,7 +8,7 @@ import streamlit as st
 from fmexplore.data import CLASS_NAMES
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation import Predictions
-from fmexplore.photo_scores import Verdicts
+from fmexplore.photo_scores import Verdicts, calibrate
 from fmexplore.photos import WAYS, Conversion, Converted
 from fmexplore.run import Run
 from fmexplore.ui import cache, photos, shown, state, widgets
@@ -139,7 +139,7 @@ def _steps(photo: Photo, run: Run) -> None:
 
 def _stages(converted: Converted, how: Conversion, run: Run) -> tuple[list[Stage], str]:
     logits, _ = photos.recognize(run, np.stack([step.image for step in converted.steps]))
-    found = Predictions(logits / run.photo_fit.temperature, np.zeros(len(logits), np.uint8))
+    found = Predictions(calibrate(logits, run.photo_fit), np.zeros(len(logits), np.uint8))
     stages, turns, before = [], [], int(found.predicted[0])
     for step, said, sure in zip(converted.steps, found.predicted, found.confidence, strict=True):
         changed = bool(said != before)
