@@ -289,7 +289,7 @@ def test_it_is_not_resumed_without_its_photos(store, tiny):
     made = store.create(tiny, state="paused", task="train-photos")
     run_job(Job(made.path, store.settings))
     assert made.status.state == "failed"
-    assert "resume it with `train-photos --resume`" in made.status.error
+    assert "resume it with `train-photos FOLDER --resume`" in made.status.error
 
 
 # --- train-segmenter ---
