@@ -18,17 +18,21 @@ from fmexplore.projection import STANDARD
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import read_settings
+from fmexplore.status import write_status
+
+FEW = 5e-4  # of the test accuracy, which weights as float16 may cost a run that has to be small
 
 
 def ship_run(store: RunStore, run: Run, name: str, small: bool = False) -> Path:
     """Copy a finished run to the shipped ones under a plain name, and say where to.
 
-    Its weights become float16 where the test accuracy stays the same. Raises as `RunStore.ship` does.
+    Its weights become float16 where the test accuracy stays the same, of a `small` one to a few images. Raises as
+    `RunStore.ship` does.
     """
     images = data.load()
     with tempfile.TemporaryDirectory() as folder:
         if run.status.state == "finished":
-            run = _halve(run, Path(folder), images)
+            run = _halve(run, Path(folder), images, small)
             _compute_all(run, images)
         return store.ship(run, name, small)
 
@@ -45,12 +49,22 @@ def keep_predictions(run: Run, split: str, images: DataSet) -> Predictions:
     return known
 
 
-def _halve(run: Run, folder: Path, images: DataSet) -> Run:
-    """A copy with weights as float16, or the run itself where that changes the test accuracy."""
+def _halve(run: Run, folder: Path, images: DataSet, small: bool) -> Run:
+    """A copy with weights as float16, or the run itself where that changes the test accuracy.
+
+    Where it has to be `small` a few images do not matter: the copy's card then says what the copy reaches.
+    """
     copy, weights = Run(Path(shutil.copytree(run.path, folder / run.id))), run.read_weights()
     half = {name: value.astype(np.float16) for name, value in weights.items() if value.dtype == np.float32}
     copy.write_weights({**weights, **half})
-    return copy if keep_predictions(copy, "test", images).accuracy == run.status.result.test_accuracy else run
+    found, status = keep_predictions(copy, "test", images), run.status
+    if found.accuracy == status.result.test_accuracy:
+        return copy
+    if not small or abs(found.accuracy - (status.result.test_accuracy or 0)) > FEW:
+        return run
+    result = status.result.replace(test_accuracy=found.accuracy, test_loss=found.loss)
+    write_status(copy.path, status.replace(result=result))
+    return copy
 
 
 def _compute_all(run: Run, images: DataSet) -> None:
