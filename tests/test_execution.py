@@ -18,7 +18,7 @@ def test_choosing_an_execution_respects_what_is_fixed_and_reports_a_rate(tiny):
 def test_choosing_an_execution_leaves_threads_and_random_numbers_as_they_were(tiny):
     threads, numbers = torch.get_num_threads(), torch.get_rng_state()
     chosen = choose_execution(tiny.model, tiny.training.replace(precision="auto", threads=0))
-    assert 1 <= chosen.threads <= execution._cores()
+    assert 1 <= chosen.threads <= execution.cores()
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.get_rng_state(), numbers)
 
