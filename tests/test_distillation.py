@@ -101,6 +101,18 @@ def test_a_pupil_learns_from_one_image_more_for_each_variant(home_with_teachers,
     assert lines[-1]["steps"] == pytest.approx(3 * 0.9 * len(drawn.train) / 64, abs=1)
 
 
+def test_a_pupil_that_was_paused_goes_on_with_the_same_lessons(home_with_teachers):
+    first, second = (run.id for run in home_with_teachers.own_runs())
+    parent = home_with_teachers.get(first)
+    training = parent.config.training.replace(epochs=1, batch_size=64)
+    pupil = home_with_teachers.create(parent.config.replace(training=training), state="paused", task="distill")
+    pupil.write_weights(parent.read_weights())
+    done = distill(first, second, "--times", "1", "--resume", pupil.id)
+    assert done.exit_code == 0, done.output
+    assert pupil.status.state == "finished"
+    assert pupil.status.result.validation_accuracy is not None
+
+
 def test_teachers_that_have_learnt_from_the_validation_images_are_refused(home_with_teachers, tiny):
     other = home_with_teachers.create(
         tiny.replace(training=tiny.training.replace(validation_share=0.2)), state="finished"

@@ -39,7 +39,7 @@ def test_two_runs_are_compared_by_link(tab, shipped):
     opened.sees("The difference is real: best is better (p < 0.0001).")
     expect(opened.main.locator("canvas")).to_have_count(2)
     settings, figures = opened.main.locator(".runs-table").all()
-    expect(settings.get_by_role("row", name="Epochs 1.7 40")).to_be_visible()
+    expect(settings.get_by_role("row", name="Epochs 1.7 3")).to_be_visible()
     expect(figures.get_by_role("row", name=re.compile("^Parameters 157,008 1,971,568"))).to_be_visible()
     opened.at(runs="quick,best")
 
