@@ -45,6 +45,14 @@ def test_the_shipped_run_is_shown_growing(app, monkeypatch):
     assert not {"Delete", "Star"} & page.buttons.keys()
 
 
+def test_a_shipped_run_that_did_not_begin_at_nothing_is_not_shown_growing(app, monkeypatch):
+    found = [Run(SHIPPED / name, shipped=True) for name in ("best", "quick")]
+    monkeypatch.setattr(RunStore, "shipped_runs", lambda self: found)
+    assert "The confusion matrix of the shipped run quick at" in app().open(HOME).text
+    monkeypatch.setattr(RunStore, "shipped_runs", lambda self: found[:1])
+    assert "classes come apart" not in app().open(HOME).text
+
+
 def test_a_link_with_a_run_leads_to_its_page(app, make_run):
     run = make_run(name="mine")
     page = app().open(HOME, run=run.id)

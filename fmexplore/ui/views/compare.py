@@ -177,7 +177,8 @@ def _curves(runs: list[Compared]) -> None:
             st.session_state.get(key, first) for key, first in (("curve_figure", "accuracy"), ("curve_over", "epochs"))
         )
         curves = [(each.name, each.points(figure, over)) for each in runs]
-        title = _curves_finding(curves, figure, over)
+        anew = {each.name for each in runs if each.status.task == "train"}  # others began with what a run had learnt
+        title = _curves_finding([(name, points) for name, points in curves if name in anew], figure, over)
         st.markdown(f"**{title}**")
         options = overlaid_curves(curves, figure, over)
         st.echarts_chart(options, height=CURVES_HEIGHT, key="compared_curves", alt=title)
@@ -190,6 +191,9 @@ def _curves(runs: list[Compared]) -> None:
                 "Axis", list(OVER), format_func=OVER.__getitem__, default="epochs", key="curve_over", **keep
             )
         missing = [widgets.plain(name) for name, points in curves if not points]
+        taught = [widgets.plain(name) for name, _ in curves if name not in anew]
+        if taught:
+            st.caption(f"Began with the weights of an earlier run: {', '.join(taught)}.")
         if missing:
             st.caption(f"No validation images yet, or none at all: {', '.join(missing)}.")
 
