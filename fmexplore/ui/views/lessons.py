@@ -9,6 +9,7 @@ from fmexplore.papers import SYSTEMS
 from fmexplore.printed import HUMAN, MARKS
 from fmexplore.reproduction import read_reproduction
 from fmexplore.ui import cache
+from fmexplore.verdicts import spread_of
 
 AXES = {"parameters": "Parameters", "minutes": "Minutes of training"}
 
