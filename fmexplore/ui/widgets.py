@@ -154,7 +154,9 @@ def train_button(label: str, config: RunConfig, primary: bool = False) -> None:
     if speed:
         seconds = estimate(config, speed, known_execution(cache.settings(), config)).seconds
         label = f"{label}, about {duration(seconds)}"
-    if st.button(label, type="primary" if primary else "secondary", disabled=not state.owner() or _is_missing()):
+    off = not state.owner() or _is_missing()
+    # The key keeps a click that comes just as the label learns how long it takes.
+    if st.button(label, key="train_now", type="primary" if primary else "secondary", disabled=off):
         try:
             run = cache.queue().submit_run(config, state.owner())
         except FMExploreError as error:
