@@ -30,3 +30,4 @@ page = st.navigation(
 cache.freeze_collector()
 frame.show(page)
 page.run()
+frame.close()

@@ -22,6 +22,14 @@ SHORT = {CODERED: "CodeRed 2023", TEAM4: "CS637 Team 4", VENKATESH: "Venkatesh 2
 
 
 @dataclass(frozen=True)
+class Alternative:
+    """Another value of a setting that a paper leaves out: changes of the training, or another network."""
+
+    training: dict[str, Any] = field(default_factory=dict)
+    model: Model | None = None
+
+
+@dataclass(frozen=True)
 class System:
     """A network that a paper trained."""
 
@@ -30,7 +38,7 @@ class System:
     model: Model
     training: TrainConfig
     assumed: dict[str, str]  # what the paper leaves out, and what is put there
-    alternatives: dict[str, dict[str, Any]] = field(default_factory=dict)  # other values of what was assumed
+    alternatives: dict[str, Alternative] = field(default_factory=dict)  # other values of what was assumed, in words
 
     @property
     def short(self) -> str:
@@ -64,6 +72,26 @@ _TEAM4 = TrainConfig(
 )
 _VENKATESH_BODY = (*_conv(16, "same"), *_conv(32, "same"), *_conv(64, "same"), Flatten(), *_dense(128))
 
+
+def _codered_final(convolutions: float, dense: float) -> Model:
+    """The network with these dropout rates."""
+    return _keras(
+        *_conv(32, "valid"),
+        Dropout(rate=convolutions),
+        *_conv(64, "valid"),
+        Dropout(rate=convolutions),
+        Conv(filters=128, padding="valid"),
+        Activation(),
+        Flatten(),
+        *_dense(256),
+        Dropout(rate=dense),
+        *_dense(256),
+        Dropout(rate=dense),
+        *_dense(512),
+        Dense(units=10),
+    )
+
+
 SYSTEMS = (
     System(
         "codered-base",
@@ -75,23 +103,10 @@ SYSTEMS = (
     System(
         "codered-final",
         CODERED,
-        _keras(
-            *_conv(32, "valid"),
-            Dropout(rate=0.25),
-            *_conv(64, "valid"),
-            Dropout(rate=0.25),
-            Conv(filters=128, padding="valid"),
-            Activation(),
-            Flatten(),
-            *_dense(256),
-            Dropout(rate=0.3),
-            *_dense(256),
-            Dropout(rate=0.3),
-            *_dense(512),
-            Dense(units=10),
-        ),
+        _codered_final(0.25, 0.3),
         _CODERED,
         {"learning rate": "0.001", "dropout rates": "0.25, 0.25, 0.3 and 0.3", "pixels": "divided by 255"},
+        {"dropout rates of 0.2": Alternative(model=_codered_final(0.2, 0.2))},
     ),
     System(
         "team4-cnn",
@@ -129,6 +144,10 @@ SYSTEMS = (
         ),
         _TEAM4.replace(learning_rate=0.003),
         {"second dropout rate": "0.25", "batch size": "64", "patience": "3", "pixels": "divided by 255"},
+        {
+            "a batch size of 256": Alternative({"batch_size": 256}),
+            "a patience of 25": Alternative({"early_stopping": EarlyStopping(monitor="loss", patience=25)}),
+        },
     ),
     System(
         "venkatesh-initial",

@@ -122,8 +122,9 @@ def plan(system: str) -> dict[str, Variant]:
         found[HONEST] = Variant("with a tenth of the training images for validation", honest, seeds)
         if system == REMEDIES:
             found |= remedy_variants(honest)
-    for name, changes in papers.find_system(system).alternatives.items() if system not in CITED else ():
-        found[name] = Variant(name, config.replace(training=config.training.replace(**changes)), 1)
+    for name, other in papers.find_system(system).alternatives.items() if system not in CITED else ():
+        changed = config.replace(training=config.training.replace(**other.training), model=other.model or config.model)
+        found[name] = Variant(name, changed, 1)
     return found
 
 

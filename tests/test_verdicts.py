@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fmexplore import papers
-from fmexplore.papers import find_system
+from fmexplore.papers import Alternative, find_system
 from fmexplore.printed import MEASURES, PRINTED, Report
 from fmexplore.reproduction import PUBLISHED, Epoch, Reproduction, Training, Trainings, plan
 from fmexplore.verdicts import TONES, Spread, judge_f1, judge_figure, measured, spread_of, value_of
@@ -122,7 +122,7 @@ def test_a_training_accuracy_that_fits_in_evaluation_mode_says_so():
 
 
 def test_where_another_value_of_an_assumed_setting_brings_it_back_it_cannot_be_known(monkeypatch):
-    monkeypatch.setitem(find_system("patel-basic").alternatives, "5 epochs", {"epochs": 5})
+    monkeypatch.setitem(find_system("patel-basic").alternatives, "5 epochs", Alternative({"epochs": 5}))
     stored = reproduction("patel-basic", training(epoch(0.86)), **{"5 epochs": [training(epoch(0.879))]})
     found = judge_figure(stored, "test_accuracy", 88)
     assert found.verdict == "cannot be known"
@@ -137,7 +137,7 @@ def test_where_the_epochs_are_not_printed_another_number_of_them_may_fit():
 
 
 def test_an_alternative_that_does_not_fit_either_changes_nothing(monkeypatch):
-    monkeypatch.setitem(find_system("patel-basic").alternatives, "5 epochs", {"epochs": 5})
+    monkeypatch.setitem(find_system("patel-basic").alternatives, "5 epochs", Alternative({"epochs": 5}))
     stored = reproduction("patel-basic", training(epoch(0.86)), **{"5 epochs": [training(epoch(0.87))]})
     assert judge_figure(stored, "test_accuracy", 88).verdict == "fails"
 

@@ -3,8 +3,11 @@
 import streamlit as st
 
 from fmexplore.errors import DataError, RunNotFound
-from fmexplore.ui import cache, state, widgets
+from fmexplore.ui import cache, link, look, state, tour, widgets
+from fmexplore.ui.components.address import name_run
 
+# Others have none, or choose several themselves. Home only passes a run on.
+WITH_RUN = "Home", "Train", "Confusions", "Embeddings", "Data", "Predict"
 # On a phone the columns of a page become rows; where a page asks for it, the figure comes before its controls.
 STYLE = """<style>
 @media (max-width: 640px) {
@@ -18,7 +21,14 @@ STYLE = """<style>
 }
 /* The accent on its own tint is too faint to read in the dark. */
 [role="radio"][data-variant][aria-checked="true"] p { color: color-mix(in srgb, currentColor 40%, CanvasText); }
-.st-key-owner_component { position: absolute; }
+.st-key-lead { display: none; }
+.st-key-tour { border-color: light-dark(#3451c7, #4567ee); }
+:is(.st-key-owner_component, .st-key-address_component, .st-key-lead_component) { position: absolute; }
+/* Links look like links: where a word leads is seen before it is pointed at. */
+[data-testid="stMain"] [data-testid="stPageLink"] a { padding-left: 0; background: none; }
+[data-testid="stMain"] [data-testid="stPageLink"] p { color: light-dark(#2f4bc4, #91a7ff); }
+[data-testid="stMain"] [data-testid="stPageLink"] a:hover p { text-decoration: underline; }
+[data-testid="stMain"] [data-testid="stPageLink"] p::after { content: " →"; }
 .st-key-confirm_delete button { background: var(--st-red-color, #c92a2a); border-color: transparent; color: #fff; }
 [class*="st-key-verdict_"] [data-testid="stPageLink"] p { white-space: normal; text-align: left; }
 .runs-table { overflow-x: auto; }
@@ -39,12 +49,23 @@ def show(page) -> None:
     # Where the title of a page is its finding, the page's name is still there for those who listen.
     name = "" if page.title == "Home" else f"<h1 class='page-name'>{page.title}</h1>"
     st.html(STYLE + name)
+    look.forget()
+    link.follow()
     with widgets.boundary():
         state.ask_owner()
         _measure_once()
-        if page.title != "Compare runs":  # it has several, which it chooses itself
+        state.keep_run()
+        if page.title in WITH_RUN:
             with st.sidebar:
                 _run_picker(page)
+        if page.title != "Home":
+            tour.bar(page.url_path)
+
+
+def close() -> None:
+    """What comes after the page: the link to it."""
+    with st.sidebar:
+        look.offer_link()
 
 
 def _measure_once() -> None:
@@ -78,7 +99,17 @@ def _run_picker(page) -> None:
         key="picked_run",
         format_func=lambda run_id: widgets.run_text(runs[run_id]),
         placeholder="Choose a run",
-        on_change=lambda: state.select_run(st.session_state.picked_run),
+        on_change=_choose_on_home if page.title == "Home" else _choose,
     )
-    if linked and page.title == "Home":
-        st.switch_page(state.TRAIN_PAGE, query_params={"run": linked.id})
+    if shown and not linked and page.title != "Home":
+        st.session_state.named_run = shown.id
+        name_run(page.url_path, shown.id)
+
+
+def _choose() -> None:
+    state.select_run(st.session_state.picked_run)
+
+
+def _choose_on_home() -> None:
+    if chosen := st.session_state.picked_run:
+        link.lead(state.TRAIN_PAGE, run=chosen)

@@ -11,6 +11,7 @@ import streamlit as st
 from fmexplore.data import CLASS_NAMES
 from fmexplore.derived import SPLITS
 from fmexplore.ui.components.confusion_grid import Picked
+from fmexplore.ui.components.lead import lead as follow_lead
 
 SINCE, MARKED = "since", "marked"  # the choice between the marked images and what was learnt or forgotten
 MOST_DIGITS = 8  # no image and no step has a higher number
@@ -83,6 +84,17 @@ def go(**changes: object) -> None:
             values.pop(name, None)
     if values != st.query_params.to_dict():
         st.query_params.from_dict(values)
+
+
+def lead(page: str, **parameters: object) -> None:
+    """Leave for another page, as one step in the browser's history. For callbacks."""
+    st.session_state.led = page, {name: str(value) for name, value in parameters.items()}
+
+
+def follow() -> None:
+    """Go where a callback leads."""
+    if led := st.session_state.pop("led", None):
+        follow_lead(*led)
 
 
 def pick(picked: Picked, **changes: object) -> None:

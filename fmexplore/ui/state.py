@@ -58,13 +58,15 @@ def run_in_link() -> Run | None:
 
 def select_run(run_id: str | None) -> None:
     """Put a run into the link, or none; without the moment of the run before, and not compared to itself."""
+    st.session_state.kept_run = run_id
     other = st.query_params.get("other")
     link.go(run=run_id or None, snapshot=None, other=None if other == run_id else other)
 
 
 def shown_run(first: str = "") -> Run | None:
-    """The run in the link, else the shipped one called `first`, the owner's active or newest one, a shipped one."""
-    if chosen := run_in_link():
+    """The run in the link, else the one chosen last, the shipped one called `first`, the owner's active or newest
+    one, a shipped one."""
+    if chosen := run_in_link() or _kept_run():
         return chosen
     if first and (found := shipped_run(first)):
         return found
@@ -78,6 +80,21 @@ def shown_run(first: str = "") -> Run | None:
     return next(iter([*own, *cache.store().shipped_runs()]), None)
 
 
+def keep_run() -> None:
+    """Remember the run that the link names, for pages that are opened without one; not one that a page put there."""
+    name = st.query_params.get("run")
+    if name and name != st.session_state.get("named_run"):
+        st.session_state.kept_run = name
+
+
+def _kept_run() -> Run | None:
+    name = st.session_state.get("kept_run")
+    try:
+        return cache.store().get(name) if name else None
+    except FMExploreError:  # deleted meanwhile
+        return None
+
+
 def shipped_run(name: str) -> Run | None:
     """The shipped run of that name, if it is there."""
     return next((run for run in cache.store().shipped_runs() if run.id == name), None)
@@ -88,9 +105,11 @@ def shipped_run(name: str) -> Run | None:
 
 def draft() -> RunConfig:
     """What *Start training* would train. A link with `preset` starts from that one."""
-    if "draft" not in st.session_state:
+    named = st.query_params.get("preset")
+    if "draft" not in st.session_state or (named and named != st.session_state.get("named_preset")):
+        st.session_state.named_preset = named
         try:
-            config = find_preset(st.query_params.get("preset", FIRST)).config
+            config = find_preset(named or FIRST).config
         except FMExploreError as error:
             tell(str(error), wrong=True)
             config = find_preset(FIRST).config

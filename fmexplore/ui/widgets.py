@@ -17,7 +17,7 @@ from fmexplore.errors import DataError, FMExploreError, RunBroken
 from fmexplore.run import Run
 from fmexplore.speed import estimate, known_execution, read_speed
 from fmexplore.status import Status, read_status
-from fmexplore.ui import cache, state
+from fmexplore.ui import cache, link, state
 
 
 @contextmanager
@@ -156,14 +156,13 @@ def train_button(label: str, config: RunConfig, primary: bool = False) -> None:
         label = f"{label}, about {duration(seconds)}"
     off = not state.owner() or _is_missing()
     # The key keeps a click that comes just as the label learns how long it takes.
-    if st.button(label, key="train_now", type="primary" if primary else "secondary", disabled=off):
-        try:
-            run = cache.queue().submit_run(config, state.owner())
-        except FMExploreError as error:
-            st.error(unlinked(str(error)))
-            return
-        st.switch_page(state.TRAIN_PAGE, query_params={"run": run.id})
+    kind = "primary" if primary else "secondary"
+    st.button(label, key="train_now", type=kind, disabled=off, on_click=act, args=(lambda: _train(config),))
     await_speed()
+
+
+def _train(config: RunConfig) -> None:
+    link.lead(state.TRAIN_PAGE, run=cache.queue().submit_run(config, state.owner()).id)
 
 
 def await_answer(question: Question, message: str) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import Future
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from fmexplore.settings import read_settings
 from fmexplore.status import write_status
 from fmexplore.ui import cache
 
+PATHS = {path.stem: str(path.relative_to(PROJECT)) for path in PROJECT.glob("screens/*/*.py")}
 ANALYSES = {**analyses.ANALYSES, **photo_analyses.ANALYSES}
 
 
@@ -45,6 +47,10 @@ class Page:
         return self.whole()
 
     def whole(self) -> "Page":
+        """Go where a press leads, as the browser does, and see that nothing has failed."""
+        if self.led:
+            page, place = self.led
+            return self.open(PATHS[page], **place)
         assert not self.at.exception, self.at.exception
         assert not any("Something went wrong" in text for text in self.errors)
         return self
@@ -71,6 +77,12 @@ class Page:
     def query(self) -> dict[str, str]:
         """What the link says after the page."""
         return dict(self.at.query_params)
+
+    @property
+    def led(self) -> tuple[str, dict[str, str]] | None:
+        """The page that a press leads to, with the parameters of its link."""
+        found = [each.proto for each in self.at.get("page_link") if each.proto.label == "Further"]
+        return (found[0].page, dict(parse_qsl(found[0].query_string))) if found else None
 
     # --- components: AppTest runs no script of theirs, but what they are given and what they send is there ---
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
@@ -239,11 +240,12 @@ def test_kept_predictions_are_used(app, trained, desk, drawn, tiny):
     page = app().open(DATA, run=run.id, image=str(number))
     assert "look_at" not in desk.asked
     assert len(page.given("image_card")["history"]) == 4
-    (link,) = page.at.page_link
-    assert link.label == "Among its confusions"
-    assert sorted(link.proto.query_string.split("&")) == sorted(
-        [f"run={run.id}", "split=validation", f"image={number}"]
-    )
+    ways = {link.label: dict(parse_qsl(link.proto.query_string)) for link in page.at.page_link}
+    place = {"run": run.id, "split": "validation", "image": str(number)}
+    assert ways.keys() == {"In its cell", "On the map"}
+    assert ways["On the map"] == place
+    assert ways["In its cell"].items() >= place.items()
+    assert ways["In its cell"]["true"] == str(drawn.train.labels[number])
 
 
 @pytest.mark.parametrize(("split", "number", "among"), [("test", 7, "test"), ("train", 0, None)])

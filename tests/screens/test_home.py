@@ -53,9 +53,9 @@ def test_a_shipped_run_that_did_not_begin_at_nothing_is_not_shown_growing(app, m
     assert "classes come apart" not in app().open(HOME).text
 
 
-def test_a_link_with_a_run_leads_to_its_page(app, make_run):
+def test_a_run_chosen_at_home_leads_to_its_page(app, make_run):
     run = make_run(name="mine")
-    page = app().open(HOME, run=run.id)
+    page = app().open(HOME).set("picked_run", run.id)
     assert page.link == run.id
     assert "**mine**" in page.text
 

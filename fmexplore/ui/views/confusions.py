@@ -11,14 +11,15 @@ from fmexplore.data import CLASS_NAMES
 from fmexplore.errors import RunNotFound
 from fmexplore.evaluation import learnt_and_forgotten
 from fmexplore.run import Run
-from fmexplore.ui import cache, link, shown, state, widgets
+from fmexplore.ui import cache, link, look, shown, state, widgets
 from fmexplore.ui.components.confusion_grid import Look, Numbers, Picked, confusion_grid
 from fmexplore.ui.link import Link
 from fmexplore.ui.shown import SPLIT_NAMES, Shown
 from fmexplore.ui.views.figures import figures
+from fmexplore.ui.views.images import ORDERS as IMAGE_ORDERS
 from fmexplore.ui.views.images import images_or_card
 from fmexplore.ui.views.pair import pair
-from fmexplore.ui.views.suspects import suspects
+from fmexplore.ui.views.suspects import KINDS, suspects
 from fmexplore.ui.views.two_runs import two_runs
 
 MATRIX = "matrix"
@@ -35,6 +36,15 @@ ORDERS: dict[str, Order] = {
     "hardest first": "accuracy",
     "alike side by side": "clustered",
     "tops, dresses, shoes, bag": "groups",
+}
+LOOK = {
+    "matrix_numbers": NUMBERS,
+    "matrix_order": ORDERS,
+    "matrix_log": look.ON,
+    "matrix_dim": look.OFF,
+    "images_order": IMAGE_ORDERS,
+    "suspects_kind": KINDS,
+    link.SINCE: (link.MARKED, "learnt", "forgotten"),
 }
 POLL_SECONDS = 2
 
@@ -58,12 +68,13 @@ def confusions() -> None:
         _nothing_yet(run)
         return
     _follow(run)
-    look = _controls(run, selection, found)
+    look.recall(LOOK)
+    grid = _controls(run, selection, found)
     with widgets.boundary():
         with st.container():
             now = _look_at(run, selection, found)
         if selection.view == MATRIX:
-            _matrix(now, selection, *look)
+            _matrix(now, selection, *grid)
         else:
             VIEWS[selection.view][1](now, selection)
 
@@ -121,7 +132,7 @@ def _controls(run: Run, selection: Link, found: list[str]) -> tuple[Look, Order]
             numbers = st.selectbox("Numbers", list(NUMBERS), key="matrix_numbers", width=165, **keep)
             order = st.selectbox("Order of classes", list(ORDERS), key="matrix_order", width=185, **keep)
             with st.popover("Colour"):
-                log = st.toggle("Logarithmic", True, key="matrix_log", help="Without it, rare errors vanish.", **keep)
+                log = st.toggle("Logarithmic", key="matrix_log", help="Without it, rare errors vanish.", **keep)
                 dim = st.toggle("Dim what is right", key="matrix_dim", **keep)
     if run.status.active:
         st.caption(f"{widgets.plain(run.title)} is still training: this is its last snapshot, and it will follow.")
@@ -145,7 +156,7 @@ def _look_at(run: Run, selection: Link, found: list[str]) -> Shown:
     return shown.show(run, split, moment or list(known.values())[-1])
 
 
-def _matrix(now: Shown, selection: Link, look: Look, order: Order) -> None:
+def _matrix(now: Shown, selection: Link, colours: Look, order: Order) -> None:
     moments = shown.moments(now.run, now.split)
     frames = []
     for moment in moments:
@@ -172,7 +183,7 @@ def _matrix(now: Shown, selection: Link, look: Look, order: Order) -> None:
             "Ctrl-click marks several cells."
         )
         confusion_grid(
-            frames, "confusion_grid", picked, class_order(matrix, order), look, selection.picked, place, moved
+            frames, "confusion_grid", picked, class_order(matrix, order), colours, selection.picked, place, moved
         )
         first = shown.moments(now.run, "validation")[:1] if now.split != "validation" else []
         if first and first[0].step is not None:
@@ -229,7 +240,6 @@ def _since(now: Shown, before: Shown) -> tuple[np.ndarray, str, str] | None:
     """Positions of what was learnt or forgotten since then, with the words for before and now; None for the marked."""
     learnt, forgotten = learnt_and_forgotten(before.predictions, now.predictions)
     names = {link.MARKED: "Marked", "learnt": f"Learnt: {len(learnt):,}", "forgotten": f"Forgotten: {len(forgotten):,}"}
-    st.session_state.setdefault(link.SINCE, link.MARKED)
     chosen = st.segmented_control(
         f"Since {before.moment.text}",
         list(names),

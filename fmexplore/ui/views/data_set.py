@@ -5,7 +5,7 @@ import streamlit as st
 
 from fmexplore.data import CLASS_NAMES, Split
 from fmexplore.figures import pixel_histogram
-from fmexplore.ui import cache, link, shown, state, widgets
+from fmexplore.ui import cache, link, look, shown, state, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.views.image_card import image_card
 from fmexplore.ui.views.images import HEIGHT, PAGE, choose_order, choose_page, last_opened, turn_again, way_through
@@ -19,6 +19,7 @@ BINS = 32
 
 def data_set() -> None:
     cache.analyst()
+    look.recall({"data_order": ORDERS})
     selection = link.read_link(splits=tuple(PARTS), names=("split", "image"))
     part = selection.split or "train"
     chosen = widgets.choice_in_link("class", tuple(map(str, range(len(CLASS_NAMES)))))
@@ -40,10 +41,7 @@ def data_set() -> None:
         with right, widgets.boundary():
             run = state.shown_run()
             logits = shown.known(run, part, image) if run else None
-            image_card(run, part, image, logits, *way_through(numbers, image, "Close"))
-            if run and (found := shown.find_split(run, part, image)):
-                place = {"run": run.id, "split": found[0], "image": str(image)}
-                st.page_link(state.CONFUSIONS_PAGE, label="Among its confusions", query_params=place)
+            image_card(run, part, image, logits, *way_through(numbers, image, "Close"), state.DATA_PAGE)
     elif label is not None:
         with st.container(key="figure_first"):  # the same as beside a card, so that the gallery stays as it is
             left, right = st.columns([52, 48], gap="large")

@@ -16,11 +16,17 @@ MOST_OTHERS = 12
 
 
 def image_card(
-    run: Run | None, part: str, number: int, logits: np.ndarray | None, way: Way, near: dict[str, int | None]
+    run: Run | None,
+    part: str,
+    number: int,
+    logits: np.ndarray | None,
+    way: Way,
+    near: dict[str, int | None],
+    here: str,
 ):
     """Show image `number` of a part of the data set as `run` sees it; `logits` `(10,)` are asked for where None.
 
-    `near` has the numbers of the images that "previous" and "next" lead to.
+    `near` has the numbers of the images that "previous" and "next" lead to; `here` is the page that it stands on.
     """
     split = cache.dataset().part(part)
     image, label = split.images[number], int(split.labels[number])
@@ -41,6 +47,7 @@ def image_card(
     others = _others(run, part, number, label)
     probabilities = None if predictions is None else predictions.probabilities[0]
     card(image, label, "image_card", go, probabilities, way, history, history_title, others)
+    _ways(run, part, number, label, None if predictions is None else int(predictions.predicted[0]), here)
     if run is None:
         st.caption("Choose a run to see what its network makes of it.")
         return
@@ -59,6 +66,24 @@ def image_card(
         show_heat(run, (part, number), image, (label, rivals[0]))
 
 
+def _ways(run: Run | None, part: str, number: int, label: int, said: int | None, here: str) -> None:
+    """Links to the same image on the other pages: its cell, its place on the map, the data set."""
+    named = {"run": run.id} if run else {}
+    ways = {"In the data set": (state.DATA_PAGE, {"split": part, "class": str(label), "image": str(number)})}
+    if run and (found := shown.find_split(run, part, number)):
+        place = {"split": found[0], "image": str(number)}
+        cell = {"true": str(label)} | ({} if said is None else {"pred": str(said)})
+        ways = {
+            "In its cell": (state.CONFUSIONS_PAGE, place | cell),
+            "On the map": (state.EMBEDDINGS_PAGE, place),
+            **ways,
+        }
+    with st.container(horizontal=True, key="image_ways"):
+        for words, (page, place) in ways.items():
+            if page != here:
+                st.page_link(page, label=words, query_params=named | place)
+
+
 def _title(number: int, label: int, predictions: Predictions | None) -> str:
     name = f"{CLASS_NAMES[label]} {number:,}"
     if predictions is None:
@@ -72,7 +97,8 @@ def _history(run: Run, part: str, number: int, label: int) -> tuple[list[Chip], 
     located = shown.locate(run, "validation", cache.dataset())
     place = -1 if located is None or located[0] != part else int(np.searchsorted(located[1], number))
     if located is None or not 0 <= place < len(located[1]) or located[1][place] != number:
-        return [], ""
+        untold = part == "test" and "validation" in shown.splits(run)
+        return [], "Test images have no history: a run looks at them once, at its end" if untold else ""
     chips, turns = [], []
     for moment in shown.moments(run, "validation"):
         predictions = cache.predictions(run, "validation", moment.step)
@@ -107,7 +133,7 @@ def _neighbours(run: Run, part: str, number: int, label: int) -> None:
     located = shown.locate(run, "train", cache.dataset())
     assert located is not None  # every run learns from some
     among = located[1] if part == "test" else located[1][located[1] != number]
-    neighbours_of((index.test if part == "test" else index.train)[number], index, among, label)
+    neighbours_of(run, (index.test if part == "test" else index.train)[number], index, among, label)
 
 
 def find_index(run: Run) -> NeighbourIndex | None:
@@ -119,8 +145,8 @@ def find_index(run: Run) -> NeighbourIndex | None:
     return index
 
 
-def neighbours_of(code: np.ndarray, index: NeighbourIndex, among: np.ndarray, label: int) -> None:
-    """Show the training images out of `among` that are nearest to a point `(dimensions,) uint8` of a run's index."""
+def neighbours_of(run: Run, code: np.ndarray, index: NeighbourIndex, among: np.ndarray, label: int) -> None:
+    """Show the training images out of `among` that are nearest to a point `(dimensions,) uint8` of the run's index."""
     numbers, distances = index.nearest(code, among, NEIGHBOURS)
     train = cache.dataset().train
     labels = train.labels[numbers]
@@ -133,7 +159,12 @@ def neighbours_of(code: np.ndarray, index: NeighbourIndex, among: np.ndarray, la
         Item(int(n), CLASS_NAMES[of], f"Training image {n}, {CLASS_NAMES[of]}, distance {d:.2f}", bool(of != label))
         for n, of, d in zip(numbers, labels, distances, strict=True)
     ]
-    gallery(train.images[numbers], items, "neighbours", size=46, label="Nearest training images")
+
+    def open_card(number: int) -> None:
+        place = {"split": "train", "class": train.labels[number], "image": number}
+        link.lead(state.DATA_PAGE, run=run.id, **place)
+
+    gallery(train.images[numbers], items, "neighbours", open_card, size=46, label="Nearest training images")
 
 
 def show_heat(run: Run, key: tuple, image: np.ndarray, classes: tuple[int, int]) -> None:

@@ -43,9 +43,8 @@ def images_or_card(
     here = find_image(shown, image)
     if here is not None:
         way, near = way_through(shown.numbers[ordered], int(shown.numbers[here]), back)
-        image_card(shown.run, shown.part, int(shown.numbers[here]), shown.predictions.logits[here], way, near)
-        place = {"split": shown.part, "class": str(shown.predictions.labels[here]), "image": str(image)}
-        st.page_link(state.DATA_PAGE, label="In the data set", query_params={"run": shown.run.id, **place})
+        number, logits = int(shown.numbers[here]), shown.predictions.logits[here]
+        image_card(shown.run, shown.part, number, logits, way, near, state.CONFUSIONS_PAGE)
         return
     title()
     if not len(ordered):

@@ -11,7 +11,7 @@ from fmexplore.evaluation import find_overfitting
 from fmexplore.figures import learning_curves
 from fmexplore.run import Run
 from fmexplore.status import Status, read_wish
-from fmexplore.ui import cache, link, state, widgets
+from fmexplore.ui import cache, link, look, state, widgets
 from fmexplore.ui.components.confusion_grid import Picked, confusion_grid
 from fmexplore.ui.components.layer_table import layer_table
 from fmexplore.ui.views.run_list import run_list
@@ -19,12 +19,13 @@ from fmexplore.ui.views.training_form import peeks_badge
 
 POLL_SECONDS = 0.7
 CHART_HEIGHT = 430
-SMOOTHING = 0.6
+SMOOTHING, HIGHEST_SMOOTHING = 0.6, 0.95
 CONFUSION, LAYERS, EARLIER = "Confusion so far", "Layers", "Earlier runs"
 
 
 def live_run() -> Run | None:
     """Show the run in the link, or the one that comes nearest to what people want to see, and return it."""
+    look.recall({"smoothing": look.Span(0.0, HIGHEST_SMOOTHING, SMOOTHING)})
     try:
         run = state.shown_run()
     except RunNotFound as error:
@@ -192,7 +193,7 @@ def _controls(run: Run, status: Status) -> None:
                 key="overlay_runs",
                 max_selections=4,
             )
-            st.slider("Smoothing within an epoch", 0.0, 0.95, SMOOTHING, 0.05, key="smoothing")
+            st.slider("Smoothing within an epoch", 0.0, HIGHEST_SMOOTHING, step=0.05, key="smoothing")
 
 
 def _try_tenth(run: Run) -> None:
@@ -216,16 +217,14 @@ def _confusion(run: Run) -> None:
         st.caption(
             f"Epoch {last['epoch']:.2f}, validation images. Rows are true classes. Press a cell to see its images."
         )
+
+        def open_cell(event: dict) -> None:
+            link.show_marked()
+            cell = link.cell_parameters(link.pick_more(Picked(), event))
+            link.lead(state.CONFUSIONS_PAGE, run=run.id, split="validation", **cell)
+
         with st.container(width=640):
-            confusion_grid([("the validation images", counts)], "confusion", _open_cell)
-        if cell := st.session_state.pop("open_cell", None):
-            st.switch_page(state.CONFUSIONS_PAGE, query_params={"run": run.id, "split": "validation", **cell})
-
-
-def _open_cell(event: dict) -> None:
-    """Remember the cell that was pressed: a callback cannot change the page."""
-    link.show_marked()
-    st.session_state.open_cell = link.cell_parameters(link.pick_more(Picked(), event))
+            confusion_grid([("the validation images", counts)], "confusion", open_cell)
 
 
 def _layers() -> None:

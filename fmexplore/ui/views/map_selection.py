@@ -10,7 +10,7 @@ import streamlit as st
 
 from fmexplore.data import CLASS_NAMES
 from fmexplore.embedding import Metric, neighbours
-from fmexplore.ui import cache, link, mapped, shown, state, widgets
+from fmexplore.ui import cache, link, look, mapped, state, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.mapped import Mapped, Marks
 from fmexplore.ui.views.image_card import image_card
@@ -168,18 +168,17 @@ def _one(now: Mapped, ids: np.ndarray, image_id: int) -> np.ndarray:
     way, near = way_through(ids, image_id, "Close")
     to_link = {name: None if other is None else mapped.number_in_link(now, other) for name, other in near.items()}
     logits = now.outputs.logits[position] if now.outputs.known[position] else None
-    image_card(now.run, part, number, logits, way, to_link)
-    if now.run and (found := shown.find_split(now.run, part, number)):
-        place = {"run": now.run.id, "split": found[0], "image": str(number)}
-        st.page_link(state.CONFUSIONS_PAGE, label="Among its confusions", query_params=place)
+    image_card(now.run, part, number, logits, way, to_link, state.EMBEDDINGS_PAGE)
     return np.zeros(0, int) if now.moment else _neighbours(now, position)  # features are those of the run's end
 
 
 def _neighbours(now: Mapped, position: int) -> np.ndarray:
     """Ids of its nearest images on this map's own points, drawn there as lines."""
-    metric: Metric = st.segmented_control(
-        "Neighbours on the map, by distance", ("euclidean", "cosine"), default="euclidean", key="neighbour_distance",
-        required=True, persist_state="session",
+    metrics: tuple[Metric, ...] = ("euclidean", "cosine")
+    look.recall({"neighbour_distance": metrics})
+    metric = st.segmented_control(
+        "Neighbours on the map, by distance", metrics, key="neighbour_distance", required=True,
+        persist_state="session",
     )  # fmt: skip
     points = cache.points(now.run, now.layer, now.split)
     if points is None:
@@ -189,5 +188,5 @@ def _neighbours(now: Mapped, position: int) -> np.ndarray:
     if points is None:
         return np.zeros(0, int)
     sample = mapped.rows_of(now, len(points))
-    found, _ = neighbours(points[sample], np.array([position]), NEIGHBOURS, metric)
+    found, _ = neighbours(points[sample], np.array([position]), NEIGHBOURS, metric or metrics[0])
     return now.ids[found[0]]

@@ -9,12 +9,26 @@ from fmexplore.errors import ConfigError
 from fmexplore.features import LAST, PIXELS
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
-from fmexplore.ui import link, widgets
+from fmexplore.ui import link, look, widgets
+from fmexplore.ui.look import Span
 from fmexplore.ui.mapped import Source
 
 METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 SPLITS = {"test": "Test", "validation": "Validation", "train": "Training", "all": "All 70,000"}
 DEFAULT = ProjectionConfig()
+LOOK = {
+    "map_dimensions": (2, 3),
+    "map_perplexity": Span(2.0, 500.0, DEFAULT.perplexity),
+    "map_iterations": Span(0, 5000, DEFAULT.iterations),
+    "map_auto_rate": look.ON,
+    "map_rate": Span(1.0, 100_000.0, 200.0),
+    "map_initialization": ("pca", "spectral", "random"),
+    "map_neighbours": Span(2, 200, DEFAULT.neighbours),
+    "map_min_distance": Span(0.0, 1.0, DEFAULT.min_distance),
+    "map_metric": ("euclidean", "cosine", "manhattan", "correlation"),
+    "map_sample": Span(0, 70_000, DEFAULT.sample),
+    "map_seed": Span(0, 2**32 - 1, DEFAULT.seed),
+}
 
 
 def layer_names(run: Run | None) -> dict[str, str]:
@@ -66,32 +80,26 @@ def _in_link(name: str, known: dict[str, str], default: str = "") -> str:
 
 def choose_config(method: str) -> ProjectionConfig | None:
     """The settings of the method, in a popover; None where they are no configuration, which is told."""
+    look.recall(LOOK)
     with st.popover("Settings"):
         values: dict[str, Any] = {"method": method}
-        values["dimensions"] = _ask("dimensions", st.segmented_control, "Dimensions", (2, 3), required=True)
+        values["dimensions"] = _ask("dimensions", st.segmented_control, "Dimensions", required=True)
         if method == "tsne":
-            values["perplexity"] = _number("perplexity", "Perplexity", 2.0, 500.0, 5.0, "How many neighbours count.")
-            values["iterations"] = _number("iterations", "Iterations", 0, 5000, 50, "More lets crowds settle.")
-            auto = st.checkbox("Learning rate chosen by itself", True, key="map_auto_rate", persist_state="session")
-            if not auto:
+            values["perplexity"] = _number("perplexity", "Perplexity", 5.0, "How many neighbours count.")
+            values["iterations"] = _number("iterations", "Iterations", 50, "More lets crowds settle.")
+            if not st.checkbox("Learning rate chosen by itself", key="map_auto_rate", persist_state="session"):
                 rate = "Too low packs the map into a ball, too high scatters it."
-                values["learning_rate"] = _number("rate", "Learning rate", 1.0, 100000.0, 50.0, rate, 200.0)
-            choices = ("pca", "spectral", "random")
-            values["initialization"] = _ask("initialization", st.selectbox, "Start from", choices)
+                values["learning_rate"] = _number("rate", "Learning rate", 50.0, rate)
+            values["initialization"] = _ask("initialization", st.selectbox, "Start from")
         if method == "umap":
             few = "Few: fine detail. Many: the large shape."
-            values["neighbours"] = _number("neighbours", "Neighbours", 2, 200, 5, few)
-            values["min_distance"] = _number(
-                "min_distance", "Minimum distance", 0.0, 1.0, 0.05, "How dense crowds are."
-            )
-            metrics = ("euclidean", "cosine", "manhattan", "correlation")
-            values["metric"] = _ask("metric", st.selectbox, "Distance", metrics)
+            values["neighbours"] = _number("neighbours", "Neighbours", 5, few)
+            values["min_distance"] = _number("min_distance", "Minimum distance", 0.05, "How dense crowds are.")
+            values["metric"] = _ask("metric", st.selectbox, "Distance")
         sample = "How many of the images, drawn by the seed; 0 takes all."
-        values["sample"] = _number("sample", "Sample", 0, 70_000, 1000, sample)
+        values["sample"] = _number("sample", "Sample", 1000, sample)
         if method != "pca" or values["sample"]:
-            values["seed"] = _number(
-                "seed", "Seed", 0, 2**32 - 1, 1, "Another seed gives another map of the same data."
-            )
+            values["seed"] = _number("seed", "Seed", 1, "Another seed gives another map of the same data.")
     try:
         return ProjectionConfig.parse(values)
     except ConfigError as error:
@@ -99,14 +107,12 @@ def choose_config(method: str) -> ProjectionConfig | None:
         return None
 
 
-def _ask(name: str, widget: Any, label: str, choices: tuple, **more: Any) -> Any:
+def _ask(name: str, widget: Any, label: str, **more: Any) -> Any:
     key = f"map_{name}"
-    st.session_state.setdefault(key, getattr(DEFAULT, name))
-    return widget(label, choices, key=key, persist_state="session", **more)
+    return widget(label, LOOK[key], key=key, persist_state="session", **more)
 
 
-def _number(name: str, label: str, low: float, high: float, step: float, help_: str, default: Any = None) -> Any:
-    key = f"map_{name}"
-    value = getattr(DEFAULT, name) if default is None else default
-    st.session_state.setdefault(key, type(low)(value))
-    return st.number_input(label, low, high, step=step, key=key, help=help_, persist_state="session")
+def _number(name: str, label: str, step: float, help_: str) -> Any:
+    key, span = f"map_{name}", LOOK[f"map_{name}"]
+    assert isinstance(span, Span)
+    return st.number_input(label, span.low, span.high, step=step, key=key, help=help_, persist_state="session")

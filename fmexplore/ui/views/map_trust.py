@@ -79,12 +79,13 @@ def trust_view(now: Mapped) -> None:
     gallery(np.stack(pictures), items, "seeds", size=MINIATURE, label="The same map from three seeds")
 
 
-def miniature(coordinates: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """A small picture of a flat map `(n, 2)` in the colours of the classes on nothing, `(side, side, 4) uint8`."""
-    picture = np.zeros((MINIATURE, MINIATURE, 4), np.uint8)
+def miniature(coordinates: np.ndarray, labels: np.ndarray, width: int = MINIATURE) -> np.ndarray:
+    """A small picture of a flat map `(n, 2)` in the colours of the classes on nothing, `(300, width, 4) uint8`."""
+    picture = np.zeros((MINIATURE, width, 4), np.uint8)
     low, high = coordinates.min(0), coordinates.max(0)
-    span = max(float((high - low).max()), 1e-9)
-    places = ((coordinates - (low + high) / 2) / span * (MINIATURE - 8) + MINIATURE / 2).astype(int)
+    sides = np.array([width, MINIATURE])
+    scale = ((sides - 8) / np.maximum(high - low, 1e-9)).min()
+    places = ((coordinates - (low + high) / 2) * scale + sides / 2).astype(int)
     colors = np.array([list(bytes.fromhex(f"{color[1:]}ff")) for color in CLASS_COLORS], np.uint8)
     for right, down in ((0, 0), (1, 0), (0, 1), (1, 1)):
         picture[MINIATURE - places[:, 1] - down, places[:, 0] + right] = colors[labels]

@@ -8,7 +8,7 @@ from fmexplore.evaluation import Predictions
 from fmexplore.features import LAST, PIXELS
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
-from fmexplore.ui import cache, mapped, shown, state, widgets
+from fmexplore.ui import cache, look, mapped, shown, state, widgets
 from fmexplore.ui.mapped import Mapped, Outputs, Source, read_map
 from fmexplore.ui.views.map_canvas import draw_course, draw_map, draw_marks
 from fmexplore.ui.views.map_making import find_map
@@ -25,9 +25,10 @@ def side_by_side(source: Source, config: ProjectionConfig, number: int | None) -
         kinds = {"run": "a run"}
     elif source.layer == PIXELS:
         kinds = {"layer": "a layer", **{name: kinds[name] for name in ("run", "moment")}}
+    look.recall({"beside": kinds})
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.segmented_control(
-            "Beside it", list(kinds), format_func=kinds.__getitem__, default=next(iter(kinds)), key="beside",
+            "Beside it", list(kinds), format_func=kinds.__getitem__, key="beside",
             required=True, persist_state="session",
         )  # fmt: skip
         moments = _two_moments(source.run, config) if kind == "moment" and source.run else ()
@@ -72,6 +73,7 @@ def _other_source(now: Source, kind: str) -> Source | None:
         return Source(now.run, PIXELS, now.split)
     if kind == "layer":
         names = {name: text for name, text in layer_names(now.run).items() if name not in (now.layer, PIXELS)}
+        look.recall({"beside_layer": names} if names else {})
         layer = st.selectbox("Layer", list(names), format_func=names.__getitem__, key="beside_layer", width=260)
         return Source(now.run, layer, now.split) if layer else None
     if kind == "run":
@@ -79,6 +81,7 @@ def _other_source(now: Source, kind: str) -> Source | None:
         if not runs:
             st.info("No other run can be mapped on the same images: train another one.")
             return None
+        look.recall({"beside_run": runs})
         chosen = st.selectbox(
             "Run", list(runs), format_func=lambda run_id: widgets.run_text(runs[run_id]), key="beside_run", width=260
         )

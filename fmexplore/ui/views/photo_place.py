@@ -9,7 +9,7 @@ from fmexplore.features import LAST
 from fmexplore.photo_scores import Verdicts
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
-from fmexplore.ui import cache, mapped, state, widgets
+from fmexplore.ui import cache, link, mapped, state, widgets
 from fmexplore.ui.components.gallery import picture_sheet
 from fmexplore.ui.components.scatter import Frame, Points, mark, scatter
 from fmexplore.ui.mapped import Source
@@ -50,7 +50,12 @@ def place_on_map(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> No
     )
     points = Points(np.append(now.ids, PHOTO_ID), np.append(now.labels, np.uint8(said)), (with_photo,))
     name = f"{now.key}{photo.id}"
-    scatter(points, name, "photo_map", "photo_scatter", sheet_address(), lambda _: None)
+
+    def pick(image_id: int) -> None:
+        if image_id != PHOTO_ID:
+            link.lead(state.EMBEDDINGS_PAGE, run=run.id, split="test", image=mapped.number_in_link(now, image_id))
+
+    scatter(points, name, "photo_map", "photo_scatter", sheet_address(), pick)
     pictures = {PHOTO_ID: picture_sheet(known.image[None], 1)}
     mark("photo_map", focus=PHOTO_ID, neighbours=[int(each) for each in now.ids[rows[:10]]], pictures=pictures)
     st.caption(

@@ -109,23 +109,29 @@ def _bring_in() -> None:
         st.button("Dismiss", key="dismiss_photos", on_click=lambda: st.session_state.pop("photo_problems", None))
 
 
+def sample_numbers() -> list[int]:
+    """A test image of each class."""
+    labels = cache.dataset().test.labels
+    return [int(number) for label in range(len(CLASS_NAMES)) for number in np.flatnonzero(labels == label)[1:2]]
+
+
 def _samples(title: str) -> None:
     st.markdown(f"**{title}**")
-    labels = cache.dataset().test.labels
-    numbers = [int(number) for label in range(len(CLASS_NAMES)) for number in np.flatnonzero(labels == label)[1:2]]
+    labels, numbers = cache.dataset().test.labels, sample_numbers()
     items = [Item(n, CLASS_NAMES[labels[n]], f"Sample: {CLASS_NAMES[labels[n]]}") for n in numbers]
 
     def take(number: int) -> None:
         name = f"Sample {CLASS_NAMES[labels[number]]}"
-        st.session_state.photo_shown = photos.add_picture(name, _sample(number))
+        st.session_state.photo_shown = photos.add_picture(name, sample(number))
 
     if numbers:
-        pictures = np.stack([_sample(number) for number in numbers])
+        pictures = np.stack([sample(number) for number in numbers])
         gallery(pictures, items, "photo_samples", take, size=84, label="Samples")
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _sample(number: int) -> np.ndarray:
+def sample(number: int) -> np.ndarray:
+    """A test image as if photographed: the same every time, `(side, side, 3) uint8`."""
     return draw_scene(cache.dataset().test.images[number], np.random.default_rng(number), SAMPLE_SIDE)[0]
 
 

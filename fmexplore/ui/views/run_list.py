@@ -1,6 +1,7 @@
 """The list of runs: one table, and for the chosen row what can be done with it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -9,7 +10,7 @@ from fmexplore.archive import pack_run
 from fmexplore.errors import FMExploreError
 from fmexplore.run import Run
 from fmexplore.settings import MAX_ZIP_MB
-from fmexplore.ui import cache, state, widgets
+from fmexplore.ui import cache, link, state, widgets
 
 
 def run_list(key: str) -> None:
@@ -75,13 +76,10 @@ def _actions(run: Run, key: str) -> None:
             _ = (run.config, run.status)
     with st.container(horizontal=True, vertical_alignment="center"):
         if not broken:
-            if st.button("Open", key=f"open_{key}", type="primary"):
-                st.switch_page(state.TRAIN_PAGE, query_params={"run": run.id})
-            if st.button("Compare", key=f"compare_{key}"):
-                st.switch_page(state.COMPARE_PAGE, query_params={"runs": run.id})
-            if st.button("Use as a new configuration", key=f"use_{key}"):
-                state.set_draft(run.config)
-                st.switch_page(state.TRAIN_PAGE)
+            go: dict[str, Any] = {"on_click": link.lead}
+            st.button("Open", key=f"open_{key}", type="primary", **go, args=(state.TRAIN_PAGE,), kwargs={"run": run.id})
+            st.button("Compare", key=f"compare_{key}", **go, args=(state.COMPARE_PAGE,), kwargs={"runs": run.id})
+            st.button("Use as a new configuration", key=f"use_{key}", on_click=_use, args=(run,))
         if not run.shipped:
             label = run.label
             with st.popover("Rename", disabled=broken):
@@ -122,6 +120,11 @@ def _download(run: Run, key: str) -> None:
 
 
 @st.dialog("Delete this run?", on_dismiss=lambda: st.session_state.pop("deleting", None))
+def _use(run: Run) -> None:
+    state.set_draft(run.config)
+    link.lead(state.TRAIN_PAGE)
+
+
 def _confirm(run: Run) -> None:
     st.write(
         f"{widgets.plain(run.title)} and its curves, snapshots and weights are removed. For a day it can be undone."

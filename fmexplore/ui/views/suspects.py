@@ -16,7 +16,7 @@ from fmexplore.ui.link import Link
 from fmexplore.ui.shown import Shown
 from fmexplore.ui.views.images import HEIGHT, find_image, images_or_card
 
-LABELS, PAIRS = "Labels it contradicts", "Twins in training and test"
+KINDS = LABELS, PAIRS = "Labels it contradicts", "Twins in training and test"
 MOST_PAIRS, MOST_KINDS = 60, 10
 
 
@@ -24,9 +24,8 @@ def suspects(now: Shown, selection: Link) -> None:
     """One of two lists, chosen here."""
     kind = st.segmented_control(
         "List",
-        (LABELS, PAIRS),
+        KINDS,
         key="suspects_kind",
-        default=LABELS,
         required=True,
         persist_state="session",
         label_visibility="collapsed",

@@ -1,18 +1,27 @@
 """The Home page: what this is, train one now, how a shipped run came to see its classes, the runs."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from fmexplore.confusion import confusion_matrix
+from fmexplore.confusion import confusion_matrix, most_confused
+from fmexplore.features import LAST
 from fmexplore.presets import find_preset
+from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
-from fmexplore.ui import cache, state, widgets
+from fmexplore.ui import cache, link, mapped, state, tour, widgets
+from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.components.matrix import matrix
+from fmexplore.ui.mapped import Source
+from fmexplore.ui.views.map_trust import miniature
+from fmexplore.ui.views.predict import sample, sample_numbers
 from fmexplore.ui.views.run_list import run_list
 
 MATRICES = 8
+CELL_IMAGES, SAMPLES, MAP_WIDTH = 15, 6, 470
+DOOR = 186  # pixels, the height of a miniature
 
 
 def welcome() -> None:
@@ -27,9 +36,11 @@ def welcome() -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         widgets.train_button("Train one now", find_preset(state.FIRST).config, primary=True)
-        st.page_link(state.TRAIN_PAGE, label="Choose a network yourself")
+        tour.invite()
     with widgets.boundary():
         _strip()
+    with widgets.boundary():
+        _doors()
     st.header("Runs", anchor=False)
     with widgets.boundary():
         run_list(key="home")
@@ -37,7 +48,7 @@ def welcome() -> None:
 
 def _strip() -> None:
     """The confusion matrix of a shipped run, one that began knowing nothing, from its first snapshot to its last."""
-    run = next((run for run in cache.store().shipped_runs() if run.status.task == "train"), None)
+    run = _example()
     if run is None:
         return
     frames = _matrices(str(run.path))
@@ -49,7 +60,43 @@ def _strip() -> None:
         f"The confusion matrix of the shipped run {run.id} at {len(frames)} moments of its training, on images it "
         "never trained on. Rows are true classes, columns what it says; blue is right, orange is confused."
     )
-    st.page_link(state.CONFUSIONS_PAGE, label="See what it confuses, image by image", query_params={"run": run.id})
+
+
+def _doors() -> None:
+    """Where to go next, each with a miniature of what is there."""
+    data, first = cache.dataset(), _example()
+    columns = iter(st.columns(3, gap="medium"))
+    predictions = cache.predictions(first, "test") if first else None
+    if first and predictions and len(predictions) == len(data.test):
+        true, said = most_confused(confusion_matrix(predictions.labels, predictions.predicted))
+        cell = {"run": first.id, "split": "test", "true": str(true), "pred": str(said)}
+        chosen = np.flatnonzero((predictions.labels == true) & (predictions.predicted == said))[:CELL_IMAGES]
+        words = f"{widgets.plural(true, start=True)} taken for {widgets.plural(said)}"
+        with next(columns):
+            _door("What it confuses", words, data.test.images[chosen], 52, state.CONFUSIONS_PAGE, cell)
+        if now := mapped.read_map(Source(first, LAST, "test"), ProjectionConfig()):
+            picture = miniature(now.coordinates, now.labels, MAP_WIDTH)[None]
+            words = f"{len(now.ids):,} images as the network sees them"
+            with next(columns):
+                _door("The map", words, picture, 284, state.EMBEDDINGS_PAGE, {"run": first.id})
+    with next(columns):
+        pictures = np.stack([sample(number) for number in sample_numbers()[:SAMPLES]])
+        _door("Your clothes", "Photos, step by step to 28 x 28", pictures, 86, state.PREDICT_PAGE, {})
+
+
+def _door(name: str, words: str, pictures: np.ndarray, size: int, page: str, place: dict[str, str]) -> None:
+    with st.container(border=True, height="stretch"):
+        st.page_link(page, label=f"**{name}**", query_params=place)
+        st.caption(words)
+        items = [Item(number, "", f"{name}: {words}") for number in range(len(pictures))]
+        with st.container(height=DOOR + 8, border=False, key=f"door_{name}"):
+            go = partial(link.lead, page, **place)
+            gallery(pictures, items, f"door_{page}", lambda _: go(), size, stretch=False, label=name)
+
+
+def _example() -> Run | None:
+    """A shipped run that began knowing nothing."""
+    return next((run for run in cache.store().shipped_runs() if run.status.task == "train"), None)
 
 
 @st.cache_data(max_entries=8)

@@ -62,6 +62,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     card.replaceChildren(element("div", { className: "body" }, picture, bars(data)));
     if (data.back || data.place) card.prepend(way(data, go));
     if (data.history.length) card.append(...chips("ol", data.history_title, data.history));
+    else if (data.history_title) card.append(element("p", { textContent: data.history_title }));
     if (data.others.length) card.append(...chips("ul", "What other runs say", data.others));
     if (focused) [...card.querySelectorAll("button")].find((one) => one.ariaLabel === focused)?.focus();
   }

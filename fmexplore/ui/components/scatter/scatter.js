@@ -57,7 +57,10 @@ class ScatterMap {
     };
     this.view = { x: 0, y: 0, zoom: 1, turn: 0.6, tilt: 0.35 };
     this.hidden = new Set();
-    this.state = { by: "label", errors: false, pictures: false, mode: "move", turning: false };
+    // What a copied link says; see components/copy_link.
+    const look = new URLSearchParams(new URLSearchParams(location.search).get("look") ?? "");
+    const by = look.get("map_colour") in BY ? look.get("map_colour") : "label";
+    this.state = { by, errors: look.has("map_errors"), pictures: look.has("map_pictures"), mode: "move", turning: false };
     this.path = null;
     this.controls();
     this.listen();
@@ -484,9 +487,10 @@ class ScatterMap {
   controls() {
     const choice = element("select", { ariaLabel: "Colour by" });
     Object.entries(BY).forEach(([value, text]) => choice.append(element("option", { value, textContent: text })));
+    choice.value = this.state.by;
     choice.onchange = () => this.set({ by: choice.value });
     const toggle = (name, text) => {
-      const button = element("button", { type: "button", textContent: text, ariaPressed: "false" });
+      const button = element("button", { type: "button", textContent: text, ariaPressed: String(this.state[name]) });
       button.onclick = () => {
         this.set({ [name]: !this.state[name] });
         button.ariaPressed = String(this.state[name]);

@@ -1,0 +1,72 @@
+"""How a page is looked at: order, colour and sliders. The address does not have them; a copied link carries them."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+import streamlit as st
+
+from fmexplore.ui import widgets
+from fmexplore.ui.components.copy_link import copy_link
+
+PARAMETER = "look"
+ON, OFF = (True, False), (False, True)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Numbers from `low` to `high`, of the type of `low`; `first` until people choose."""
+
+    low: float
+    high: float
+    first: float
+
+    def read(self, text: str) -> float:
+        """The number. Raises ValueError."""
+        value = type(self.low)(text)
+        if not self.low <= value <= self.high:
+            raise ValueError(text)
+        return value
+
+
+def recall(settings: Mapping[str, Collection | Span]) -> None:
+    """Take over what a copied link says of `settings`, by the keys of their widgets; call it before these are drawn.
+
+    Where nothing possible is chosen yet, the first choice is. What the link says counts once: people may change it.
+    What it says in vain is told.
+    """
+    firsts: dict[str, object] = st.session_state.setdefault("look_firsts", {})
+    read: dict[str, str] = st.session_state.setdefault("look_read", {})
+    text = st.query_params.get(PARAMETER, "")
+    said = dict(parse_qsl(text))
+    for name, known in settings.items():
+        firsts[name] = known.first if isinstance(known, Span) else next(iter(known))
+        if name in said and read.get(name) != text:
+            read[name] = text
+            try:
+                st.session_state[name] = known.read(said[name]) if isinstance(known, Span) else _find(known, said[name])
+            except (KeyError, ValueError, OverflowError):
+                told = f"The link sets {name} to {said[name][:40]!r}, which cannot be: it was left out."
+                st.warning(widgets.unlinked(told))
+        if name not in st.session_state or not _fits(st.session_state[name], known):
+            st.session_state[name] = firsts[name]
+
+
+def forget() -> None:
+    """Forget which settings a page has drawn, before another one is."""
+    st.session_state.pop("look_firsts", None)
+
+
+def _find(choices: Collection, text: str) -> object:
+    return {str(choice): choice for choice in choices}[text]
+
+
+def _fits(value: object, known: Collection | Span) -> bool:
+    return isinstance(known, Span) or value in known
+
+
+def offer_link() -> None:
+    """The button that copies the link, for the settings that the page has drawn."""
+    firsts: dict[str, object] = st.session_state.get("look_firsts", {})
+    now = {name: st.session_state.get(name) for name in firsts}
+    copy_link({name: str(value) for name, value in now.items() if value not in (None, firsts[name])})

@@ -1,0 +1,159 @@
+"""The guided tour: six steps through one story, each a link with a sentence, which a later visit can go on with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from fmexplore.data import CLASS_NAMES
+from fmexplore.errors import FMExploreError
+from fmexplore.presets import find_preset
+from fmexplore.printed import PRINTED
+from fmexplore.run import Run
+from fmexplore.speed import estimate, known_execution, read_speed
+from fmexplore.ui import cache, link, state, widgets
+from fmexplore.ui.components.bookmark import keep_bookmark
+
+COOKIE, PARAMETER = "fmexplore_tour", "tour"
+SHIRT, TOP = CLASS_NAMES.index("Shirt"), CLASS_NAMES.index("T-shirt/top")
+PAPER = "codered-final"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a step leads, with the parameters of its link for the runs of the tour, and what to do there."""
+
+    title: str
+    page: Callable[[list[Run]], str]
+    text: Callable[[list[Run]], str]
+    parameters: Callable[[list[Run]], dict[str, str]]
+
+
+def _train_text(_: list[Run]) -> str:
+    config, speed = find_preset(state.FIRST).config, read_speed(cache.settings())
+    seconds = estimate(config, speed, known_execution(cache.settings(), config)).seconds if speed else None
+    time = f", for about {widgets.duration(seconds)}" if seconds else ""
+    return (
+        f"Press *Start training* and watch the loss fall{time}. Go on when it has ended, or at once with the run "
+        f"*{state.FIRST}* that comes with the app."
+    )
+
+
+def _paper_text(_: list[Run]) -> str:
+    accuracy = PRINTED[PAPER].figures["test_accuracy"]
+    return f"A student paper printed {accuracy:g} % for this network. It was trained again: see which claims hold."
+
+
+def _change_text(runs: list[Run]) -> str:
+    if _changed(runs):
+        return "Both runs side by side: what did the change cost, and is the difference more than luck?"
+    return "Halve the epochs, or turn off an augmentation under *More settings*, and start again: what does it cost?"
+
+
+def _start_parameters(runs: list[Run]) -> dict[str, str]:
+    return {"preset": state.FIRST, **_first(runs)}
+
+
+def _change_parameters(runs: list[Run]) -> dict[str, str]:
+    return {"runs": ",".join(run.id for run in pair)} if (pair := _changed(runs)) else _start_parameters(runs)
+
+
+STEPS = (
+    Step("Train a network", lambda _: state.TRAIN_PAGE, _train_text, _start_parameters),
+    Step(
+        "Open shirt against T-shirt",
+        lambda _: state.CONFUSIONS_PAGE,
+        lambda _: "The marked cell holds the shirts that it takes for T-shirts. Open one: would you have known?",
+        lambda runs: {**_first(runs), "split": "test", "true": str(SHIRT), "pred": str(TOP)},
+    ),
+    Step(
+        "See them on the map",
+        lambda _: state.EMBEDDINGS_PAGE,
+        lambda _: "The same shirts are marked here. What lies close together, the network sees as alike.",
+        lambda runs: {**_first(runs), "split": "test", "selected": f"t{SHIRT}p{TOP}"},
+    ),
+    Step(
+        "Try a photo",
+        lambda _: state.PREDICT_PAGE,
+        lambda _: "Press a sample, or take a photo of your own clothes, and see what becomes of it step by step.",
+        lambda _: {"run": state.FOR_PHOTOS},
+    ),
+    Step("Compare with a paper", lambda _: state.PAPERS_PAGE, _paper_text, lambda _: {"system": PAPER}),
+    Step(
+        "Change one thing",
+        lambda runs: state.COMPARE_PAGE if _changed(runs) else state.TRAIN_PAGE,
+        _change_text,
+        _change_parameters,
+    ),
+)
+
+
+def _runs() -> list[Run]:
+    """The runs of the first preset that have ended, one's own, the newest first, then the shipped one."""
+    found = []
+    for run in cache.store().owned_by(state.owner()):
+        try:
+            if run.config.preset.endswith(state.FIRST) and run.status.state in ("finished", "stopped"):
+                found.append(run)
+        except FMExploreError:
+            continue
+    shipped = state.shipped_run(state.FIRST)
+    return [*found, shipped] if shipped else found
+
+
+def _first(runs: list[Run]) -> dict[str, str]:
+    return {"run": runs[0].id} if runs else {}
+
+
+def _changed(runs: list[Run]) -> tuple[Run, Run] | None:
+    """The last run and the one before that was trained otherwise."""
+    for other in runs[1:]:
+        if (other.config.training, other.config.model) != (runs[0].config.training, runs[0].config.model):
+            return runs[0], other
+    return None
+
+
+def _now() -> int:
+    """The number of the step that is shown, from 1; 0 outside the tour."""
+    named = st.query_params.get(PARAMETER, "")
+    if named.isascii() and named.isdecimal() and len(named) == 1 and 1 <= int(named) <= len(STEPS):
+        st.session_state.tour = int(named)
+    return st.session_state.get("tour", 0)
+
+
+def _link(number: int, label: str, runs: list[Run]) -> None:
+    step = STEPS[number - 1]
+    st.page_link(step.page(runs), label=label, query_params={**step.parameters(runs), PARAMETER: str(number)})
+
+
+def _end() -> None:
+    st.session_state.tour = 0
+    link.go(**{PARAMETER: None})
+
+
+def invite() -> None:
+    """The way into the tour, or back to where this browser left it."""
+    left = st.session_state.get("tour", st.context.cookies.get(COOKIE, ""))
+    number = int(left) if str(left) in map(str, range(1, len(STEPS) + 1)) else 0
+    words = f"Go on with the tour: {STEPS[number - 1].title}" if number else "Take the tour"
+    _link(number or 1, words, _runs())
+
+
+def bar(page: str) -> None:
+    """The step that is shown, above every page while the tour lasts; `page` is the address of the page below."""
+    number = _now()
+    if number:
+        runs, step = _runs(), STEPS[number - 1]
+        with st.container(key="tour", border=True, gap="xsmall"):
+            st.markdown(f"**Tour, {number} of {len(STEPS)}: {step.title}.** {step.text(runs)}")
+            with st.container(horizontal=True, vertical_alignment="center"):
+                if page != Path(step.page(runs)).stem:
+                    _link(number, "Show me", runs)
+                if number < len(STEPS):
+                    _link(number + 1, f"Next: {STEPS[number].title}", runs)
+                if number > 1:
+                    _link(number - 1, "One step back", runs)
+                st.button("End the tour", key="end_tour", type="tertiary", on_click=_end)
+    if "tour" in st.session_state:
+        keep_bookmark(COOKIE, str(number or ""))
