@@ -41,10 +41,11 @@ def recall(settings: Mapping[str, Collection | Span]) -> None:
     said = dict(parse_qsl(text))
     for name, known in settings.items():
         firsts[name] = known.first if isinstance(known, Span) else next(iter(known))
-        if name in said and read.get(name) != text:
-            read[name] = text
+        if name in said:
             try:
-                st.session_state[name] = known.read(said[name]) if isinstance(known, Span) else _find(known, said[name])
+                value = known.read(said[name]) if isinstance(known, Span) else _find(known, said[name])
+                if read.get(name) != text:
+                    st.session_state[name], read[name] = value, text
             except (KeyError, ValueError, OverflowError):
                 told = f"The link sets {name} to {said[name][:40]!r}, which cannot be: it was left out."
                 st.warning(widgets.unlinked(told))
