@@ -23,10 +23,11 @@ SHORT = {CODERED: "CodeRed 2023", TEAM4: "CS637 Team 4", VENKATESH: "Venkatesh 2
 
 @dataclass(frozen=True)
 class Alternative:
-    """Another value of a setting that a paper leaves out: changes of the training, or another network."""
+    """Another value of a setting, tried to explain a figure: changes of the training, or another network."""
 
     training: dict[str, Any] = field(default_factory=dict)
     model: Model | None = None
+    against: bool = False  # the paper: it prints this setting
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class System:
     model: Model
     training: TrainConfig
     assumed: dict[str, str]  # what the paper leaves out, and what is put there
-    alternatives: dict[str, Alternative] = field(default_factory=dict)  # other values of what was assumed, in words
+    alternatives: dict[str, Alternative] = field(default_factory=dict)  # in words, as after "with"
 
     @property
     def short(self) -> str:
@@ -99,6 +100,7 @@ SYSTEMS = (
         _keras(*_conv(32, "valid"), *_conv(64, "valid"), Flatten(), *_dense(256), *_dense(512), Dense(units=10)),
         _CODERED,
         {"learning rate": "0.001", "pixels": "divided by 255"},
+        {"30 epochs": Alternative({"epochs": 30}, against=True)},
     ),
     System(
         "codered-final",

@@ -119,8 +119,10 @@ def _explain(reproduction: Reproduction, measure: Measure, value: float, ours: S
             if other.covers(value):
                 unprinted = f"but the paper does not print how many epochs it took, and after {number} we get {other}."
                 return "cannot be known", f"{away}; {unprinted}"
-    for name in system.alternatives:
+    for name, alternative in system.alternatives.items():
         other = measured(_of(reproduction, name), measure)
+        if other and other.covers(value) and alternative.against:
+            return "fails", f"{away}; with {name}, which is not what the paper says, we get {other}."
         if other and other.covers(value):
             return (
                 "cannot be known",

@@ -129,6 +129,15 @@ def test_where_another_value_of_an_assumed_setting_brings_it_back_it_cannot_be_k
     assert "with 5 epochs we get 87.90 %" in found.reason
 
 
+def test_a_change_of_what_is_printed_explains_and_does_not_excuse(monkeypatch):
+    other = Alternative({"epochs": 30}, against=True)
+    monkeypatch.setitem(find_system("codered-base").alternatives, "30 epochs", other)
+    stored = reproduction("codered-base", training(epoch(0.86)), **{"30 epochs": [training(epoch(0.91))]})
+    found = judge_figure(stored, "test_accuracy", 91.14)
+    assert found.verdict == "fails"
+    assert "with 30 epochs, which is not what the paper says, we get 91.00 %" in found.reason
+
+
 def test_where_the_epochs_are_not_printed_another_number_of_them_may_fit():
     epochs = (epoch(0.86), epoch(0.88), epoch(0.90), epoch(0.91))
     found = judge_figure(reproduction("patel-basic", training(*epochs), training(*epochs, seed=1)), "test_accuracy", 88)
