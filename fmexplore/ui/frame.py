@@ -21,6 +21,7 @@ STYLE = """<style>
 }
 /* The accent on its own tint is too faint to read in the dark. */
 [role="radio"][data-variant][aria-checked="true"] p { color: color-mix(in srgb, currentColor 40%, CanvasText); }
+[data-testid="stCaptionContainer"] code { color: inherit; }
 .st-key-lead { display: none; }
 .st-key-tour { border-color: light-dark(#3451c7, #4567ee); }
 :is(.st-key-owner_component, .st-key-address_component, .st-key-lead_component) { position: absolute; }

@@ -1,9 +1,9 @@
 // The map's colours live in the browser only, so they are asked for here.
 function mapLook() {
-  const groups = Object.values(window.fmexploreMaps?.groups ?? {});
-  const map = groups.flatMap((group) => [...group.members]).find((each) => each.root.isConnected);
-  if (!map) return {};
-  const { by, pictures, errors } = map.state;
+  const { groups = {}, look } = window.fmexploreMaps ?? {};
+  const there = Object.values(groups).some((group) => [...group.members].some((map) => map.root.isConnected));
+  if (!there) return {};
+  const { by, pictures, errors } = look;
   return { ...(by !== "label" && { map_colour: by }), ...(pictures && { map_pictures: "yes" }), ...(errors && { map_errors: "yes" }) };
 }
 

@@ -39,6 +39,13 @@ function unpack(data) {
   return { ...head, parts, places, ids, label, outputs, at: new Map(Array.from(ids, (id, index) => [id, index])) };
 }
 
+// What a copied link says; see components/copy_link.
+function linkedLook() {
+  const look = new URLSearchParams(new URLSearchParams(location.search).get("look") ?? "");
+  const by = look.get("map_colour");
+  return { by: by in BY ? by : "label", errors: look.has("map_errors"), pictures: look.has("map_pictures") };
+}
+
 class ScatterMap {
   constructor(root) {
     this.root = root;
@@ -57,10 +64,8 @@ class ScatterMap {
     };
     this.view = { x: 0, y: 0, zoom: 1, turn: 0.6, tilt: 0.35 };
     this.hidden = new Set();
-    // What a copied link says; see components/copy_link.
-    const look = new URLSearchParams(new URLSearchParams(location.search).get("look") ?? "");
-    const by = look.get("map_colour") in BY ? look.get("map_colour") : "label";
-    this.state = { by, errors: look.has("map_errors"), pictures: look.has("map_pictures"), mode: "move", turning: false };
+    maps.look ??= linkedLook();
+    this.state = { ...maps.look, mode: "move", turning: false };
     this.path = null;
     this.controls();
     this.listen();
@@ -530,6 +535,8 @@ class ScatterMap {
 
   set(changes) {
     Object.assign(this.state, changes);
+    const { by, errors, pictures } = this.state;
+    maps.look = { by, errors, pictures }; // the next map, with other settings, is looked at in the same way
     this.palette();
     this.index = null;
     this.paint();
