@@ -9,6 +9,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
     st.stop()
 
 from fmexplore.ui import cache, frame, state
+from fmexplore.ui.components.terms import explain_terms
 
 st.set_page_config(page_title="fmexplore", page_icon="docs/icon.png", layout="wide")
 page = st.navigation(
@@ -30,4 +31,5 @@ page = st.navigation(
 cache.freeze_collector()
 frame.show(page)
 page.run()
+explain_terms()
 frame.close()

@@ -11,6 +11,7 @@ from fmexplore.derived import Derived
 from fmexplore.run import Run
 from fmexplore.settings import read_settings
 from fmexplore.status import write_status
+from fmexplore.terms import find_terms
 from fmexplore.ui.compared import MOST
 
 COMPARE, CONFUSIONS, HOME, TRAIN = (
@@ -288,3 +289,10 @@ def test_a_run_that_began_with_what_another_had_learnt_is_not_praised_for_its_sp
     page = app().open(COMPARE, runs=ids(*two))
     assert "reaches" not in page.text
     assert f"Began with the weights of an earlier run: {two[1].title}." in page.text
+
+
+def test_every_figure_of_the_runs_has_a_term_that_explains_it(app, two):
+    *_, figures = tables(app().open(COMPARE, runs=ids(*two)))
+    everyday = {"", "Minutes of training", "Time for 10,000 images"}
+    assert "Parameters" in figures
+    assert [name for name in figures.keys() - everyday if not find_terms(name)] == []

@@ -18,11 +18,10 @@ from fmexplore.ui.shown import Shown
 
 TARGET = 0.99
 HELP = {
-    "Accuracy": "The share of images that are right.",
+    "Accuracy": None,
     "95 % interval": "Wilson score interval: the chance in which images were drawn, not that in the training.",
-    "Among its first two": "Top-2 accuracy: the share of images whose class is one of the two most probable ones.",
-    "Calibration error": "How far its confidence is from how often it is right, on average: the expected calibration "
-    "error in 15 bins (Guo et al. 2017).",
+    "Among its first two": None,
+    "Calibration error": "The expected calibration error, in 15 bins (Guo et al. 2017).",
     "Can answer": f"Coverage: the share of images, the most confident first, with {100 * TARGET:.0f} % right answers.",
 }
 

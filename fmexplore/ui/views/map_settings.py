@@ -85,8 +85,8 @@ def choose_config(method: str) -> ProjectionConfig | None:
         values: dict[str, Any] = {"method": method}
         values["dimensions"] = _ask("dimensions", st.segmented_control, "Dimensions", required=True)
         if method == "tsne":
-            values["perplexity"] = _number("perplexity", "Perplexity", 5.0, "How many neighbours count.")
-            values["iterations"] = _number("iterations", "Iterations", 50, "More lets crowds settle.")
+            values["perplexity"] = _number("perplexity", "Perplexity", 5.0)
+            values["iterations"] = _number("iterations", "Iterations", 50)
             if not st.checkbox("Learning rate chosen by itself", key="map_auto_rate", persist_state="session"):
                 rate = "Too low packs the map into a ball, too high scatters it."
                 values["learning_rate"] = _number("rate", "Learning rate", 50.0, rate)
@@ -94,7 +94,7 @@ def choose_config(method: str) -> ProjectionConfig | None:
         if method == "umap":
             few = "Few: fine detail. Many: the large shape."
             values["neighbours"] = _number("neighbours", "Neighbours", 5, few)
-            values["min_distance"] = _number("min_distance", "Minimum distance", 0.05, "How dense crowds are.")
+            values["min_distance"] = _number("min_distance", "Minimum distance", 0.05)
             values["metric"] = _ask("metric", st.selectbox, "Distance")
         sample = "How many of the images, drawn by the seed; 0 takes all."
         values["sample"] = _number("sample", "Sample", 1000, sample)
@@ -112,7 +112,7 @@ def _ask(name: str, widget: Any, label: str, **more: Any) -> Any:
     return widget(label, LOOK[key], key=key, persist_state="session", **more)
 
 
-def _number(name: str, label: str, step: float, help_: str) -> Any:
+def _number(name: str, label: str, step: float, help_: str | None = None) -> Any:
     key, span = f"map_{name}", LOOK[f"map_{name}"]
     assert isinstance(span, Span)
     return st.number_input(label, span.low, span.high, step=step, key=key, help=help_, persist_state="session")

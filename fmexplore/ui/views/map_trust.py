@@ -43,10 +43,7 @@ def trust_view(now: Mapped) -> None:
             f"{found.trustworthiness:.3f}",
             "1 where no image has a false neighbour on the map (Venna, Kaski 2001); 0.5 is what a random map has.",
         ),
-        "Neighbours kept": (
-            widgets.percent(found.kept),
-            "Of the nearest in feature space, those that are so on the map.",
-        ),
+        "Neighbours kept": (widgets.percent(found.kept), None),
         "Same label, in feature space": (
             widgets.percent(found.label_agreement),
             "How many of an image's nearest neighbours have its label.",

@@ -21,7 +21,7 @@ class Field:
 
     path: str
     label: str
-    help: str
+    help: str = ""  # what the glossary does not say of its label
     choices: Sequence[Any] = ()
     low: float = 0
     high: float = 1
@@ -30,46 +30,22 @@ class Field:
 
 
 MAIN = (
-    Field(
-        "epochs", "Epochs", "How often each training image is seen. Fractions are allowed.", (), 0.01, 1000, 0.5, "%g"
-    ),
-    Field("batch_size", "Batch size", "Images per step: the weights move once for each batch.", (), 2, 4096, 1),
+    Field("epochs", "Epochs", "Fractions are allowed.", (), 0.01, 1000, 0.5, "%g"),
+    Field("batch_size", "Batch size", "", (), 2, 4096, 1),
     Field(
         "optimizer",
         "Optimiser",
-        "The rule that turns gradients into steps. Muon takes the convolutions, with AdamW for the rest.",
+        "Muon takes the convolutions, with AdamW for the rest.",
         ("sgd", "adam", "adamw", "rmsprop", "muon"),
     ),
-    Field(
-        "learning_rate",
-        "Learning rate",
-        "The size of a step. Too high, and the loss explodes.",
-        (),
-        1e-9,
-        1e9,
-        0.001,
-        "%g",
-    ),
+    Field("learning_rate", "Learning rate", "", (), 1e-9, 1e9, 0.001, "%g"),
 )
 GROUPS: dict[str, tuple[Field, ...]] = {
     "Optimiser": (
-        Field(
-            "schedule",
-            "Schedule",
-            "How the learning rate changes over the run.",
-            ("constant", "step", "cosine", "one-cycle", "warmup-linear"),
-        ),
-        Field(
-            "warmup",
-            "Warm-up",
-            "Share of the run in which the rate rises; one-cycle and warmup-linear.",
-            (),
-            0,
-            0.99,
-            0.05,
-        ),
-        Field("momentum", "Momentum", "How much of the last step is kept; SGD and Muon.", (), 0, 0.999, 0.05),
-        Field("nesterov", "Nesterov momentum", "Looks ahead before it steps; SGD.", (False, True)),
+        Field("schedule", "Schedule", "", ("constant", "step", "cosine", "one-cycle", "warmup-linear")),
+        Field("warmup", "Warm-up", "Its share of the run; one-cycle and warmup-linear.", (), 0, 0.99, 0.05),
+        Field("momentum", "Momentum", "For SGD and Muon.", (), 0, 0.999, 0.05),
+        Field("nesterov", "Nesterov momentum", "For SGD.", (False, True)),
         Field(
             "rest_learning_rate",
             "AdamW rate beside Muon",
@@ -82,19 +58,14 @@ GROUPS: dict[str, tuple[Field, ...]] = {
         ),
     ),
     "Against overfitting": (
-        Field("weight_decay", "Weight decay (L2)", "Pulls weights towards zero.", (), 0, 10, 0.0001, "%g"),
-        Field("l1", "L1", "Pulls small weights to exactly zero.", (), 0, 10, 0.00001, "%g"),
+        Field("weight_decay", "Weight decay (L2)", "", (), 0, 10, 0.0001, "%g"),
+        Field("l1", "L1", "", (), 0, 10, 0.00001, "%g"),
         Field(
             "weight_average", "Average of weights", "Share that it keeps at each step. 0: none.", (), 0, 0.9999, 0.001
         ),
-        Field("label_smoothing", "Label smoothing", "Asks for less than full certainty.", (), 0, 0.99, 0.05),
-        Field(
-            "early_stopping.monitor",
-            "Stop early on",
-            "Ends when validation no longer improves, and goes back to the best weights.",
-            ("never", "loss", "accuracy"),
-        ),
-        Field("early_stopping.patience", "Patience", "Epochs to wait for an improvement.", (), 1, 1000, 1),
+        Field("label_smoothing", "Label smoothing", "", (), 0, 0.99, 0.05),
+        Field("early_stopping.monitor", "Stop early on", "", ("never", "loss", "accuracy")),
+        Field("early_stopping.patience", "Patience", "In epochs.", (), 1, 1000, 1),
     ),
     "Augmentation": (
         Field("augmentation.flip", "Mirror", "Alternating: every other epoch.", ("none", "random", "alternating")),
@@ -103,7 +74,7 @@ GROUPS: dict[str, tuple[Field, ...]] = {
         Field("augmentation.scale", "Zoom", "0.1: between 0.9 and 1.1 times.", (), 0, 0.9, 0.05),
         Field("augmentation.brightness", "Brightness", "Added, each way.", (), 0, 1, 0.05),
         Field("augmentation.contrast", "Contrast", "0.2: between 0.8 and 1.2 times.", (), 0, 1, 0.05),
-        Field("augmentation.mixup", "Mixup", "Alpha: pairs of images are blended, with their labels.", (), 0, 10, 0.1),
+        Field("augmentation.mixup", "Mixup", "Alpha: the larger, the more evenly.", (), 0, 10, 0.1),
         Field("augmentation.cutmix", "CutMix", "Probability that a batch gets pieces of other images.", (), 0, 1, 0.1),
         Field("augmentation.erasing", "Random erasing", "Probability that a rectangle is blacked out.", (), 0, 1, 0.1),
     ),
@@ -116,10 +87,12 @@ GROUPS: dict[str, tuple[Field, ...]] = {
         ),
         Field("validation_share", "Share held out", "Of the 60,000 training images.", (), 0.01, 0.5, 0.05),
         Field("seed", "Seed", "The same seed gives the same run on the same machine.", (), 0, 2**31 - 1, 1),
-        Field("snapshots", "Snapshots", "Moments of the run to look back at, most of them early.", (), 0, 100, 1),
+        Field("snapshots", "Snapshots", "", (), 0, 100, 1),
     ),
     "Machine": (
-        Field("precision", "Precision", "Auto times a few steps and takes the faster.", ("auto", "fp32", "bf16")),
+        Field(
+            "precision", "Number precision", "Auto times a few steps and takes the faster.", ("auto", "fp32", "bf16")
+        ),
         Field("threads", "Threads", "0: chosen by timing.", (), 0, 64, 1),
         Field("device", "Device", "Auto takes a GPU where there is one.", ("auto", "cpu", "cuda", "mps")),
     ),
@@ -258,7 +231,7 @@ def _widget(field: Field, config: RunConfig) -> None:
     st.session_state.setdefault(key, value)
     arguments: dict[str, Any] = {
         "key": key,
-        "help": field.help,
+        "help": field.help or None,
         "on_change": _changed,
         "args": (field,),
         "disabled": field.path == "early_stopping.patience" and config.training.early_stopping is None,
@@ -309,10 +282,7 @@ def _cost(config: RunConfig) -> ConfigError | None:
     if error:
         st.error(widgets.unlinked(str(error)))
         return error
-    st.markdown(
-        f"**{models.parameters(rows):,}** parameters · **{models.flops(rows) / 1e6:.1f}** MFLOPs an image",
-        help="Parameters are the numbers that training changes. A MFLOP is a million additions and multiplications.",
-    )
+    st.markdown(f"**{models.parameters(rows):,}** parameters · **{models.flops(rows) / 1e6:.1f}** MFLOPs an image")
     _limits()
     speed = read_speed(cache.settings())
     if speed is None:
