@@ -11,7 +11,8 @@ import pytest
 import fmexplore
 from fmexplore import layers, printed, verdicts
 from fmexplore.terms import TERMS, find_terms, make_pattern, read_terms
-from fmexplore.ui.views import figures, map_settings, training_form
+from fmexplore.ui import training_fields
+from fmexplore.ui.views import figures, map_settings
 
 LIBRARY = Path(fmexplore.__file__).parent
 # Modules outside the screen whose texts pages show.
@@ -70,14 +71,14 @@ def test_words_are_such_that_both_languages_read_the_pattern_alike():
 def test_the_app_says_every_term():
     paths = [path for path in (LIBRARY / "ui").rglob("*.py") if path.parent.name != "terms"]
     texts = set().union(*map(words_of, [*paths, *(LIBRARY / f"{name}.py" for name in TOLD)]))
-    values = {*map_settings.METHODS.values(), *training_form.LABELS, *get_args(verdicts.Verdict)}
+    values = {*map_settings.METHODS.values(), *training_fields.LABELS, *get_args(verdicts.Verdict)}
     said = set(names("\n".join(texts | values | layer_words())))
     assert {term.name for term in TERMS} - said == set()
 
 
 @pytest.mark.parametrize(
     "field",
-    [field for group in (training_form.MAIN, *training_form.GROUPS.values()) for field in group],
+    [field for group in (training_fields.MAIN, *training_fields.GROUPS.values()) for field in group],
     ids=lambda field: field.path,
 )
 def test_every_setting_of_a_training_is_explained(field):

@@ -49,7 +49,9 @@ def show(page) -> None:
     """Draw the sidebar of `page`, and see that this machine's speed gets measured."""
     # Where the title of a page is its finding, the page's name is still there for those who listen.
     name = "" if page.title == "Home" else f"<h1 class='page-name'>{page.title}</h1>"
-    st.html(STYLE + name)
+    # What floats lies outside the app, and would have the system's colours in place of the theme's.
+    scheme = f"<style>:root {{ color-scheme: {st.context.theme.type or 'light dark'} }}</style>"
+    st.html(STYLE + scheme + name)
     look.forget()
     link.follow()
     with widgets.boundary():

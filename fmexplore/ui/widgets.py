@@ -190,6 +190,15 @@ def state_badge(run: Run, status: Status) -> None:
         st.badge(status.state, color="orange")
 
 
+def peeks_badge() -> None:
+    """For runs that are guided by the test set."""
+    st.badge(
+        "as published: peeks",
+        color="orange",
+        help="It validates on the test set, as the paper did. Its figures are therefore a little too good.",
+    )
+
+
 def plural(label: int, start: bool = False) -> str:
     """The name of a class for several of it, as within a sentence or at its start: "shirts", "T-shirts"."""
     name = PLURALS[label]

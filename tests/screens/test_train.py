@@ -18,7 +18,7 @@ from fmexplore.status import read_wish
 from fmexplore.ui import cache
 from fmexplore.ui.state import HOME_PAGE as HOME
 from fmexplore.ui.state import TRAIN_PAGE as TRAIN
-from fmexplore.ui.views.training_form import GROUPS
+from fmexplore.ui.training_fields import GROUPS
 
 
 def draft(page) -> RunConfig:

@@ -14,7 +14,6 @@ from fmexplore.run import Run
 from fmexplore.ui import cache, compared, link, state, widgets
 from fmexplore.ui.compared import MOST, Compared
 from fmexplore.ui.views.compare_tables import costs, differences
-from fmexplore.ui.views.training_form import peeks_badge
 
 POLL_SECONDS = 2
 CURVES_HEIGHT = 400
@@ -258,7 +257,7 @@ def _verdict(reference: Compared, other: Compared, verdict: Verdict) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"**{names[1]}** against **{names[0]}**", width="content")
             if any(each.config.training.peeks for each in (reference, other)):
-                peeks_badge()
+                widgets.peeks_badge()
         st.markdown(
             f"{100 * verdict.gain:+.2f} ± {100 * verdict.margin:.2f} points. ".replace("-", "−")
             + verdict.sentence(*names)

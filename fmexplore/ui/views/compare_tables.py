@@ -14,7 +14,7 @@ from fmexplore.figures import RUN_COLORS
 from fmexplore.machine import cores, processor
 from fmexplore.ui import cache, widgets
 from fmexplore.ui.compared import Compared
-from fmexplore.ui.views.training_form import name_setting, name_value
+from fmexplore.ui.training_fields import name_setting, name_value
 
 MANY = 10_000  # images
 NONE = "–"

@@ -15,7 +15,6 @@ from fmexplore.ui import cache, link, look, state, widgets
 from fmexplore.ui.components.confusion_grid import Picked, confusion_grid
 from fmexplore.ui.components.layer_table import layer_table
 from fmexplore.ui.views.run_list import run_list
-from fmexplore.ui.views.training_form import peeks_badge
 
 POLL_SECONDS = 0.7
 CHART_HEIGHT = 430
@@ -67,7 +66,7 @@ def _header(run: Run, status: Status) -> None:
         st.markdown(f"**{widgets.plain(run.title)}**", width="content")
         widgets.state_badge(run, status)
         if run.config.training.peeks:
-            peeks_badge()
+            widgets.peeks_badge()
 
 
 def _curves(run: Run, shown_state: str) -> None:

@@ -5,7 +5,8 @@ function draw(root, data) {
   const [low, high] = data.scale;
   const place = (value) => `${(100 * (Math.min(Math.max(value, low), high) - low)) / (high - low)}%`;
   const ticks = [];
-  for (let tick = Math.ceil(low); tick <= high; tick += 1) ticks.push(tick);
+  const step = high - low > 6 ? 2 : 1;
+  for (let tick = Math.ceil(low / step) * step; tick <= high; tick += step) ticks.push(tick);
   const head = make("div", "row head");
   head.setAttribute("aria-hidden", "true");
   const axis = make("span", "track");

@@ -1,0 +1,119 @@
+"""The settings of a training as people read them: their names, what they can be, and a hint where one is needed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting of a training and how it is asked for. `path` reaches into TrainConfig, as in "augmentation.flip"."""
+
+    path: str
+    label: str
+    help: str = ""  # what the glossary does not say of its label
+    choices: Sequence[Any] = ()
+    low: float = 0
+    high: float = 1
+    step: float = 1
+    format: str | None = None
+
+
+MAIN = (
+    Field("epochs", "Epochs", "Fractions are allowed.", (), 0.01, 1000, 0.5, "%g"),
+    Field("batch_size", "Batch size", "", (), 2, 4096, 1),
+    Field(
+        "optimizer",
+        "Optimiser",
+        "Muon takes the convolutions, with AdamW for the rest.",
+        ("sgd", "adam", "adamw", "rmsprop", "muon"),
+    ),
+    Field("learning_rate", "Learning rate", "", (), 1e-9, 1e9, 0.001, "%g"),
+)
+GROUPS: dict[str, tuple[Field, ...]] = {
+    "Optimiser": (
+        Field("schedule", "Schedule", "", ("constant", "step", "cosine", "one-cycle", "warmup-linear")),
+        Field("warmup", "Warm-up", "Its share of the run; one-cycle and warmup-linear.", (), 0, 0.99, 0.05),
+        Field("momentum", "Momentum", "For SGD and Muon.", (), 0, 0.999, 0.05),
+        Field("nesterov", "Nesterov momentum", "For SGD.", (False, True)),
+        Field(
+            "rest_learning_rate",
+            "AdamW rate beside Muon",
+            "For all that Muon does not take.",
+            (),
+            1e-9,
+            1e9,
+            0.001,
+            "%g",
+        ),
+    ),
+    "Against overfitting": (
+        Field("weight_decay", "Weight decay (L2)", "", (), 0, 10, 0.0001, "%g"),
+        Field("l1", "L1", "", (), 0, 10, 0.00001, "%g"),
+        Field(
+            "weight_average", "Average of weights", "Share that it keeps at each step. 0: none.", (), 0, 0.9999, 0.001
+        ),
+        Field("label_smoothing", "Label smoothing", "", (), 0, 0.99, 0.05),
+        Field("early_stopping.monitor", "Stop early on", "", ("never", "loss", "accuracy")),
+        Field("early_stopping.patience", "Patience", "In epochs.", (), 1, 1000, 1),
+    ),
+    "Augmentation": (
+        Field("augmentation.flip", "Mirror", "Alternating: every other epoch.", ("none", "random", "alternating")),
+        Field("augmentation.shift", "Shift", "Pixels, each way.", (), 0, 14, 1),
+        Field("augmentation.rotation", "Rotation", "Degrees, each way.", (), 0.0, 180.0, 5.0),
+        Field("augmentation.scale", "Zoom", "0.1: between 0.9 and 1.1 times.", (), 0, 0.9, 0.05),
+        Field("augmentation.brightness", "Brightness", "Added, each way.", (), 0, 1, 0.05),
+        Field("augmentation.contrast", "Contrast", "0.2: between 0.8 and 1.2 times.", (), 0, 1, 0.05),
+        Field("augmentation.mixup", "Mixup", "Alpha: the larger, the more evenly.", (), 0, 10, 0.1),
+        Field("augmentation.cutmix", "CutMix", "Probability that a batch gets pieces of other images.", (), 0, 1, 0.1),
+        Field("augmentation.erasing", "Random erasing", "Probability that a rectangle is blacked out.", (), 0, 1, 0.1),
+    ),
+    "Validation and seed": (
+        Field(
+            "validation",
+            "Validate on",
+            "A share of the training images. 'test' and 'none' exist because papers did so; 'test' peeks.",
+            ("share", "none", "test"),
+        ),
+        Field("validation_share", "Share held out", "Of the 60,000 training images.", (), 0.01, 0.5, 0.05),
+        Field("seed", "Seed", "The same seed gives the same run on the same machine.", (), 0, 2**31 - 1, 1),
+        Field("snapshots", "Snapshots", "", (), 0, 100, 1),
+    ),
+    "Machine": (
+        Field(
+            "precision", "Number precision", "Auto times a few steps and takes the faster.", ("auto", "fp32", "bf16")
+        ),
+        Field("threads", "Threads", "0: chosen by timing.", (), 0, 64, 1),
+        Field("device", "Device", "Auto takes a GPU where there is one.", ("auto", "cpu", "cuda", "mps")),
+    ),
+}
+
+
+LABELS = {
+    **{"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "muon": "Muon"},
+    **{"step": "in steps", "one-cycle": "one cycle", "warmup-linear": "up, then straight down"},
+    **{"share": "some training images", "test": "the test set (peeks)"},
+    **{"fp32": "32 bits", "bf16": "16 bits (bf16)", "cpu": "CPU", "cuda": "NVIDIA GPU", "mps": "Apple GPU"},
+}
+
+
+NAMES = {
+    **{field.path: field.label for fields in (MAIN, *GROUPS.values()) for field in fields},
+    **{"minutes": "Minutes", "model.initialization": "Weights start as", "model.input_scale": "Pixels are scaled to"},
+}
+
+
+def name_setting(path: str) -> str:
+    """What people call a setting of TrainConfig, or what `comparison` says of a network."""
+    return NAMES.get(path) or path.capitalize()
+
+
+def name_value(path: str, value: Any) -> str:
+    """A value of the setting as people read it."""
+    if value is None:
+        return "never" if path == "early_stopping.monitor" else "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return LABELS.get(value, value) if isinstance(value, str) and path in NAMES else str(value)
