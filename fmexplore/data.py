@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from fmexplore.errors import DataError
-from fmexplore.settings import PROJECT
+from fmexplore.settings import PROJECT, default_home
 
 CLASS_NAMES = (
     "T-shirt/top",
@@ -154,11 +154,11 @@ class DataSet:
 
 
 def find_folder() -> Path:
-    """The folder that holds the four files: FMEXPLORE_DATA, data/, or Debian's package.
+    """The folder that holds the four files: FMEXPLORE_DATA, data/ (here or where `fetch` had to put it), or Debian's.
 
     Raises DataError saying where it looked and how to get them.
     """
-    places = [PROJECT / "data", DEBIAN_FOLDER]
+    places = [*dict.fromkeys((PROJECT / "data", default_home() / "data")), DEBIAN_FOLDER]
     if chosen := os.environ.get("FMEXPLORE_DATA"):
         places = [Path(chosen)]
     for folder in places:
@@ -211,12 +211,12 @@ def _read(folder: Path, name: str) -> np.ndarray:
 
 
 def fetch(folder: Path | None = None, report: Callable[[float, str], None] = lambda _share, _text: None) -> Path:
-    """Bring the data set into `folder` (default data/), calling `report(share done, what happens)`.
+    """Bring the data set into `folder` (default data/, in `default_home`), calling `report(share done, what happens)`.
 
     Tries torchvision's download, then Debian's package. Nothing is put in place before it has been checked.
     Raises DataError with both reasons when neither works.
     """
-    folder = folder or Path(os.environ.get("FMEXPLORE_DATA") or PROJECT / "data")
+    folder = folder or Path(os.environ.get("FMEXPLORE_DATA") or default_home() / "data")
     reasons = []
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ A job is a folder with a status.json: a run's folder for trainings, a folder und
 process may put jobs into the queue; one at a time, the one that holds dispatcher.lock, starts and watches workers.
 """
 
+import math
 import os
 import random
 import shutil
@@ -17,12 +18,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
 from filelock import FileLock, Timeout
 
 from fmexplore.archive import unpack_run
 from fmexplore.config import RunConfig
 from fmexplore.errors import FMExploreError, NotAllowed
+from fmexplore.machine import memory_bytes
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import PROJECT, Settings, child_environment
@@ -41,6 +42,7 @@ from fmexplore.status import (
 LANES = {"train": "training", "measure": "training", "fetch": "analysis"}
 TICK_SECONDS = 0.3
 SMALL_MEMORY = 4e9  # below it the lanes take turns
+KEPT_MEMORY = 1.2e9  # for the server and the analyst
 KEEP_JOBS_SECONDS = 3600
 
 
@@ -50,6 +52,7 @@ class JobQueue:
     def __init__(self, settings: Settings) -> None:
         self.settings, self.store = settings, RunStore(settings)
         self.jobs = settings.cache / "jobs"
+        self.memory = min(memory_bytes(), 1e6 * (settings.max_memory_mb or math.inf))
         self._workers: dict[Path, subprocess.Popen] = {}
         self._lock = FileLock(settings.home / "jobs.lock")
         # The thread takes it, `close` gives it back.
@@ -161,10 +164,10 @@ class JobQueue:
             )
 
     def _check_memory(self, config: RunConfig) -> None:
-        speed, there = read_speed(self.settings), psutil.virtual_memory().total / 1e9
+        speed, there = read_speed(self.settings), max(0.0, self.memory - KEPT_MEMORY) / 1e9
         if speed and (needed := estimate(config, speed).memory_mb / 1000) > there:
             raise NotAllowed(
-                f"This training needs about {needed:.0f} GB of memory, and this machine has {there:.0f} GB: "
+                f"This training needs about {needed:.1f} GB of memory, and this machine has {there:.1f} GB for it: "
                 "use a smaller batch or a smaller network."
             )
 
@@ -218,7 +221,7 @@ class JobQueue:
             limit = {"training": self.settings.trainings, "analysis": 1}
             for lane in busy:
                 for folder in self._fair_order(jobs, lane):
-                    turns = psutil.virtual_memory().total < SMALL_MEMORY and any(busy.values())
+                    turns = self.memory < SMALL_MEMORY and any(busy.values())
                     if len(busy[lane]) >= limit[lane] or turns:
                         break
                     self._launch(folder)

@@ -1,9 +1,12 @@
-"""Where and with what something was measured: processor, cores, versions."""
+"""What this machine is and what of it may be used: processor, cores, memory, versions."""
 
 import os
 import platform
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+
+import psutil
 
 
 def processor() -> str:
@@ -21,6 +24,34 @@ def cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS and Windows
         return os.cpu_count() or 1
+
+
+def memory_bytes(membership: Path = Path("/proc/self/cgroup"), groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """How much memory this process may use: the machine's, or less where its container has a limit.
+
+    `membership` says in which control groups the process is, `groups` is where Linux mounts them.
+    """
+    return min([psutil.virtual_memory().total, *_limits(membership, groups)])
+
+
+def _limits(membership: Path, groups: Path) -> Iterator[int]:
+    try:
+        lines = membership.read_text().splitlines()
+    except OSError:  # not on Linux
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        top = groups / "memory" if controllers else groups
+        name = "memory.limit_in_bytes" if controllers else "memory.max"
+        inner = top / path.lstrip("/")  # not there inside a container, which sees its own group as the top
+        for folder in (inner, *inner.parents):
+            try:
+                if folder.is_relative_to(top):
+                    yield int((folder / name).read_text())
+            except (OSError, ValueError):  # no such file, or "max"
+                continue
 
 
 def versions() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import math
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from fmexplore.errors import ConfigError
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHIPPED = PROJECT / "checkpoints"
+CLOUD = Path("/mount/src")  # where Streamlit Community Cloud puts checkouts, on a disk that a restart empties
 MAX_ZIP_MB = 30
 
 
@@ -17,6 +19,7 @@ class Settings:
     """The limits are None where there is none. `NAMES` gives each field's environment variable."""
 
     home: Path = PROJECT
+    forgets: bool = False  # whether a restart may empty the disk where home lies
     hosted: bool = False
     trainings: int = 1  # at the same time
     max_minutes: float | None = None  # per run
@@ -25,6 +28,7 @@ class Settings:
     max_disk_mb: float | None = None  # of all runs
     max_age_days: float | None = None  # of a run without a star
     max_cache_mb: float | None = 1000  # of what can be computed again
+    max_memory_mb: float | None = None  # of all processes together
 
     @property
     def runs(self) -> Path:
@@ -43,6 +47,7 @@ NAMES = {
     "max_disk_mb": "FMEXPLORE_MAX_DISK_MB",
     "max_age_days": "FMEXPLORE_MAX_AGE_DAYS",
     "max_cache_mb": "FMEXPLORE_MAX_CACHE_MB",
+    "max_memory_mb": "FMEXPLORE_MAX_MEMORY_MB",
 }
 HOSTED_LIMITS = {"max_minutes": 10, "max_queued": 2, "max_runs": 12, "max_disk_mb": 2000, "max_age_days": 7}
 
@@ -60,8 +65,30 @@ def read_settings(environment: dict[str, str] | os._Environ = os.environ) -> Set
             if not 0 < values[field] < math.inf:
                 raise ConfigError(f"{name} is {text!r}: give a number above 0, or leave it out.")
     values["trainings"] = int(values.get("trainings", 1)) or 1
-    home = Path(environment.get("FMEXPLORE_HOME") or PROJECT).expanduser().resolve()
-    return Settings(home=home, hosted=hosted, **values)
+    chosen = environment.get("FMEXPLORE_HOME")
+    home = Path(chosen).expanduser().resolve() if chosen else default_home()
+    if replaced := not chosen and home != PROJECT:
+        _claim(home)
+    return Settings(home=home, forgets=replaced or home.is_relative_to(CLOUD), hosted=hosted, **values)
+
+
+def default_home() -> Path:
+    """The project's folder; where it cannot be written, one in the temporary folder, the same for all of a user."""
+    if os.access(PROJECT, os.W_OK):
+        return PROJECT
+    user = f"-{os.getuid()}" if hasattr(os, "getuid") else ""  # on Windows the temporary folder is the user's own
+    return Path(tempfile.gettempdir()).resolve() / f"fmexplore{user}"
+
+
+def _claim(folder: Path) -> None:
+    """Make it, for this user alone: others may write beside it, and could have made it before."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        safe = not hasattr(os, "getuid") or (folder.lstat().st_uid == os.getuid() and not folder.is_symlink())
+    except OSError:
+        safe = False
+    if not safe:
+        raise ConfigError(f"{PROJECT} cannot be written, nor can {folder}: set FMEXPLORE_HOME to a folder that can.")
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

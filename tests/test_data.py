@@ -2,12 +2,13 @@
 
 import gzip
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fmexplore import data
+from fmexplore import data, settings
 from fmexplore.errors import DataError
 
 NAMES = list(data.FILES)
@@ -45,7 +46,9 @@ def with_byte(position: int, value: int):
 def places(drawn_folder, tmp_path, monkeypatch):
     """A project folder and Debian's folder without files, and no FMEXPLORE_DATA."""
     monkeypatch.delenv("FMEXPLORE_DATA")
-    monkeypatch.setattr(data, "PROJECT", tmp_path / "project")
+    for module in (data, settings):
+        monkeypatch.setattr(module, "PROJECT", tmp_path / "project")
+    (tmp_path / "project").mkdir()
     monkeypatch.setattr(data, "DEBIAN_FOLDER", tmp_path / "debian")
     return tmp_path
 
@@ -67,6 +70,15 @@ def test_the_projects_folder_comes_before_debians(drawn_folder, places):
     assert data.find_folder() == places / "debian"
     shutil.copytree(drawn_folder, places / "project" / "data")
     assert data.find_folder() == places / "project" / "data"
+
+
+def test_data_that_had_to_be_fetched_into_the_temporary_folder_is_found(drawn_folder, places, monkeypatch):
+    monkeypatch.setattr(settings, "PROJECT", places / "cannot be written")
+    monkeypatch.setattr(tempfile, "tempdir", str(places))
+    monkeypatch.setattr(data, "_download", lambda folder: Path(shutil.copytree(drawn_folder, folder / "found")))
+    fetched = data.fetch()
+    assert fetched.is_relative_to(places)
+    assert fetched == data.find_folder() == settings.default_home() / "data"
 
 
 def test_where_nothing_is_found_all_places_are_named(places):

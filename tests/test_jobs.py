@@ -499,7 +499,7 @@ def test_a_training_that_needs_more_memory_than_there_is_is_refused(queue, tiny)
     queue.submit_run(tiny)
     layers = [{"kind": "conv", "filters": 4096}, {"kind": "global_avg_pool"}, {"kind": "dense", "units": 10}]
     giant = tiny.replace(model={"layers": layers}, training=tiny.training.replace(batch_size=4096))
-    with pytest.raises(NotAllowed, match=r"needs about \d+ GB of memory"):
+    with pytest.raises(NotAllowed, match=r"needs about [\d.]+ GB of memory"):
         queue.submit_run(giant)
 
 
@@ -516,6 +516,25 @@ def test_a_full_server_empties_the_trash_before_it_refuses(home, tiny):
         queue.submit_run(tiny, "ben")
     queue.store.delete(run, "ann")
     assert queue.submit_run(tiny, "ben").status.state == "queued"
+
+
+def test_no_training_may_need_more_than_this_app_may_use(queue, tiny):
+    update_speed(queue.settings, flops_per_second=1e11, step_seconds=0.001, worker_mb=600)
+    small = JobQueue(Settings(home=queue.settings.home, max_memory_mb=1900))
+    queue.submit_run(tiny)
+    with pytest.raises(NotAllowed, match=r"this machine has 0\.7 GB for it"):
+        small.submit_run(tiny)
+
+
+def test_with_little_memory_fetching_waits_for_the_training(queue, tiny, monkeypatch):
+    for gigabytes, together in ((2, 1), (8, 2)):
+        each = JobQueue(Settings(home=queue.settings.home / str(gigabytes)))
+        each.memory, launched = gigabytes * 1e9, []
+        monkeypatch.setattr(each, "_launch", launched.append)
+        each.submit_run(tiny)
+        each.submit("fetch")
+        each.tick()
+        assert len(launched) == together
 
 
 def test_measuring_and_training_take_turns(queue, tiny, monkeypatch):

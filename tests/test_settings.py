@@ -1,9 +1,13 @@
 """Settings from the environment: none on a laptop, all limits on a hosted server."""
 
+import os
+import stat
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from fmexplore import settings as settings_module
 from fmexplore.errors import ConfigError
 from fmexplore.settings import HOSTED_LIMITS, NAMES, PROJECT, Settings, child_environment, read_settings
 
@@ -25,7 +29,7 @@ def test_a_hosted_server_has_every_limit():
     settings = read_settings({"FMEXPLORE_HOSTED": "1"})
     assert settings.hosted
     assert {name: getattr(settings, name) for name in HOSTED_LIMITS} == HOSTED_LIMITS
-    assert set(NAMES) == {*HOSTED_LIMITS, "trainings", "max_cache_mb"}
+    assert set(NAMES) == {*HOSTED_LIMITS, "trainings", "max_cache_mb", "max_memory_mb"}
 
 
 @pytest.mark.parametrize("value", ["", "0"])
@@ -64,6 +68,52 @@ def test_home_may_be_relative_or_start_with_a_tilde(tmp_path, monkeypatch):
         assert settings.home == tmp_path.resolve() / "here"
         assert settings.runs == settings.home / "runs"
         assert settings.cache == settings.home / "cache"
+
+
+@pytest.fixture
+def read_only(tmp_path, monkeypatch):
+    """A project that cannot be written, and a temporary folder of the test's own."""
+    monkeypatch.setattr(settings_module, "PROJECT", tmp_path / "cannot be written")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path.resolve()
+
+
+def test_where_the_project_cannot_be_written_home_is_temporary_and_the_settings_say_so(read_only):
+    settings = read_settings({})
+    assert settings.forgets
+    assert settings.home.parent == read_only
+    assert read_settings({}) == settings  # every process finds the same one
+    (settings.home / "runs").mkdir()
+    if os.name == "posix":
+        assert stat.S_IMODE(settings.home.stat().st_mode) == 0o700
+
+
+def test_a_home_that_was_chosen_is_taken_wherever_the_project_is(read_only):
+    settings = read_settings({"FMEXPLORE_HOME": str(read_only / "mine")})
+    assert (settings.home, settings.forgets) == (read_only / "mine", False)
+
+
+def test_the_disk_of_streamlit_community_cloud_forgets(monkeypatch, tmp_path):
+    monkeypatch.setattr(settings_module, "PROJECT", tmp_path / "src" / "fmexplore")
+    (tmp_path / "src" / "fmexplore").mkdir(parents=True)
+    assert not read_settings({}).forgets
+    monkeypatch.setattr(settings_module, "CLOUD", tmp_path / "src")
+    assert read_settings({}).forgets
+    assert read_settings({}).home == tmp_path / "src" / "fmexplore"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the temporary folder is shared on POSIX only")
+def test_a_temporary_home_that_leads_elsewhere_is_refused(read_only):
+    (read_only / "trap").mkdir()
+    settings_module.default_home().symlink_to(read_only / "trap")
+    with pytest.raises(ConfigError, match="set FMEXPLORE_HOME"):
+        read_settings({})
+
+
+def test_where_nothing_can_be_written_the_remedy_is_named(read_only, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(read_only / "gone"))
+    with pytest.raises(ConfigError, match=r"cannot be written, nor can .*: set FMEXPLORE_HOME"):
+        read_settings({})
 
 
 def test_the_environment_of_the_process_is_read_by_default(home):

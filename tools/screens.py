@@ -35,7 +35,7 @@ class Screen:
     text: str
     dark: bool = False
     phone: bool = False
-    act: Callable[[Page], None] = lambda page: None
+    act: Callable[[Page], None] = lambda _: None
 
 
 def press(name: str, role: str = "button") -> Callable[[Page], None]:

@@ -19,6 +19,8 @@ from fmexplore.speed import estimate, known_execution, read_speed
 from fmexplore.status import Status, read_status
 from fmexplore.ui import cache, link, state
 
+FORGETS = "This server forgets all runs when it restarts: download those that you want to keep."
+
 
 @contextmanager
 def boundary() -> Iterator[None]:

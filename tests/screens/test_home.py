@@ -1,5 +1,6 @@
 """The Home page: what it is, the first training, and the list of runs with all that can be done there."""
 
+import dataclasses
 import io
 import zipfile
 
@@ -11,7 +12,7 @@ from fmexplore.data import FILES
 from fmexplore.errors import NotAllowed
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
-from fmexplore.settings import SHIPPED
+from fmexplore.settings import SHIPPED, read_settings
 from fmexplore.status import write_status
 from fmexplore.ui import cache
 from fmexplore.ui.state import HOME_PAGE as HOME
@@ -23,6 +24,14 @@ def test_it_says_what_it_is_and_what_to_do_first(app):
     assert page.at.title[0].value == "Watch a network learn to tell clothes apart"
     assert not page.buttons["Train one now"].disabled
     assert "No runs yet" in page.text
+
+
+@pytest.mark.parametrize("page", [HOME, TRAIN])
+def test_a_server_that_forgets_its_runs_says_so(app, monkeypatch, page):
+    warning = "forgets all runs when it restarts"
+    assert warning not in app().open(page).text
+    monkeypatch.setattr(cache, "settings", lambda: dataclasses.replace(read_settings(), forgets=True))
+    assert warning in app().open(page).text
 
 
 def test_train_one_now_queues_the_quick_preset_and_shows_it(app, store):

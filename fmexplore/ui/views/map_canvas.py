@@ -27,7 +27,7 @@ def draw_map(now: Mapped, key: str, group: str = "map") -> None:
         chosen = Selection(outline, tuple(event["hidden"]), bool(event["errors"]), now.key)
         link.go(selected=chosen.text() if chosen else None, image=None, **split)
 
-    scatter(now.points(), now.key, group, f"scatter_{key}", sheet_address(), pick, select, _want)
+    scatter(now.points(), now.key, group, f"scatter_{key}", sheet_address(), pick, select, want_picture)
 
 
 def draw_course(maps: Sequence[Mapped], group: str) -> None:
@@ -39,13 +39,13 @@ def draw_course(maps: Sequence[Mapped], group: str) -> None:
         link.go(view=None, split=last.split, image=mapped.number_in_link(last, image_id))
 
     points = Points(last.ids, last.labels, tuple(frames))
-    scatter(points, f"{last.key} all", group, f"scatter_{group}", sheet_address(), pick, on_want=_want)
+    scatter(points, f"{last.key} all", group, f"scatter_{group}", sheet_address(), pick, on_want=want_picture)
     draw_marks(group)
 
 
 def draw_marks(group: str, marks: Marks | None = None, neighbours: np.ndarray | None = None) -> None:
     """Show on all maps of the group what is selected, opened and near that."""
-    pictures = st.session_state.get("pictures_wanted", {})
+    pictures = wanted_pictures()
     if marks is None:
         mark(group, pictures=pictures)
         return
@@ -62,8 +62,14 @@ def draw_marks(group: str, marks: Marks | None = None, neighbours: np.ndarray | 
     )
 
 
-def _want(image_id: int) -> None:
-    wanted: dict[int, str] = st.session_state.setdefault("pictures_wanted", {})
+def wanted_pictures() -> dict[int, str]:
+    """What has been asked for one by one, because there are no sheets: pictures by image id."""
+    return st.session_state.setdefault("pictures_wanted", {})
+
+
+def want_picture(image_id: int) -> None:
+    """Have a picture given with the next marks."""
+    wanted = wanted_pictures()
     while len(wanted) >= MOST_PICTURES:
         wanted.pop(next(iter(wanted)))
     wanted[int(image_id)] = picture_sheet(mapped.image_of(int(image_id))[None], 1)

@@ -16,6 +16,7 @@ from fmexplore.ui.mapped import Source
 from fmexplore.ui.photos import Known, Photo
 from fmexplore.ui.sheets import sheet_address
 from fmexplore.ui.views.image_card import find_index
+from fmexplore.ui.views.map_canvas import want_picture, wanted_pictures
 
 PHOTO_ID = mapped.TEST_FIRST + 10_000  # on the map, after the last test image
 NEAR = 40  # whose error record is told
@@ -55,8 +56,8 @@ def place_on_map(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> No
         if image_id != PHOTO_ID:
             link.lead(state.EMBEDDINGS_PAGE, run=run.id, split="test", image=mapped.number_in_link(now, image_id))
 
-    scatter(points, name, "photo_map", "photo_scatter", sheet_address(), pick)
-    pictures = {PHOTO_ID: picture_sheet(known.image[None], 1)}
+    scatter(points, name, "photo_map", "photo_scatter", sheet_address(), pick, on_want=want_picture)
+    pictures = {**wanted_pictures(), PHOTO_ID: picture_sheet(known.image[None], 1)}
     mark("photo_map", focus=PHOTO_ID, neighbours=[int(each) for each in now.ids[rows[:10]]], pictures=pictures)
     st.caption(
         "Your photo is put between the ten test images whose features are most like its own; lines lead to them. "

@@ -15,6 +15,8 @@ from fmexplore.ui import cache, link, state, widgets
 
 def run_list(key: str) -> None:
     """All runs that this owner may see: own ones first, then shipped ones."""
+    if cache.settings().forgets:
+        st.info(widgets.FORGETS)
     runs = [*cache.store().owned_by(state.owner()), *cache.store().shipped_runs()]
     if runs:
         chosen = _table(runs, key)

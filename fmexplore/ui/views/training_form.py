@@ -33,6 +33,8 @@ def training_form() -> None:
         disabled=error is not None or hosted_owner_missing,
         on_click=_start,
     )
+    if cache.settings().forgets:
+        st.caption(widgets.FORGETS)
 
 
 def _preset_picker(config: RunConfig) -> None:

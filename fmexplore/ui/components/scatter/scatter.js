@@ -515,13 +515,14 @@ class ScatterMap {
       return button;
     };
     this.turn = toggle("turning", "Turn");
+    this.pictures = toggle("pictures", "Pictures");
     this.bar.append(
       element("span", { className: "group" }, ...this.modes),
       press("+", "Zoom in", () => this.zoomBy(1.5)),
       press("−", "Zoom out", () => this.zoomBy(1 / 1.5)),
       press("Whole map", "Show the whole map", () => this.home()),
       this.turn,
-      toggle("pictures", "Pictures"),
+      this.pictures,
       toggle("errors", "Errors only"),
       element("label", {}, element("span", { textContent: "Colour" }), choice),
     );
@@ -555,6 +556,7 @@ class ScatterMap {
     const { data, state } = this;
     const flat = data.axes.length < 3;
     this.turn.hidden = flat;
+    this.pictures.hidden = !data.sheets; // one by one is too slow for a whole map
     const selects = flat && data.lasso;
     this.modes[0].parentElement.hidden = !selects;
     if (!selects) this.setMode("move");
