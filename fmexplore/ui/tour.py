@@ -64,7 +64,7 @@ STEPS = (
     Step(
         "Open shirt against T-shirt",
         lambda _: state.CONFUSIONS_PAGE,
-        lambda _: "The marked cell holds the shirts that it takes for T-shirts. Open one: would you have known?",
+        lambda _: "In the marked cell are the shirts that it takes for T-shirts. Open one: would you have known?",
         lambda runs: {**_first(runs), "split": "test", "true": str(SHIRT), "pred": str(TOP)},
     ),
     Step(

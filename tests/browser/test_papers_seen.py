@@ -49,11 +49,16 @@ def test_systems_are_chosen_by_keyboard(tab):
     expect(row(opened, "team4-cnn")).to_have_attribute("aria-current", "true")
 
 
-def test_the_printed_matrix_can_be_read_cell_by_cell(tab):
+def test_the_printed_matrix_stands_beside_ours_cell_by_cell(tab):
     opened = tab().open("/papers?system=codered-final")
     opened.main.get_by_role("radio", name="Matrix").click()
-    opened.main.get_by_role("radio", name="as printed").click()
-    expect(opened.cell("Shirt", "T-shirt/top")).to_contain_text("87")
+    found = []
+    for matrix in ("as printed", "here", "here less printed, mean of 3"):
+        opened.main.get_by_role("radio", name=matrix, exact=True).click()
+        expect(opened.main.get_by_role("table", name=f"Confusion matrix {matrix}")).to_be_visible()
+        found.append(int(opened.cell("Shirt", "T-shirt/top").inner_text().replace("−", "-")))
+    assert found[0] == 87
+    assert found[2] == found[1] - found[0]
 
 
 def test_a_short_run_starts_from_the_card(tab):
