@@ -28,6 +28,7 @@ page = st.navigation(
         ],
     }
 )
+cache.tame_memory()
 cache.freeze_collector()
 frame.show(page)
 page.run()

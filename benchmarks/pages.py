@@ -22,10 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-import websockets
 from playwright.sync_api import sync_playwright
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websocket_tab import Tab
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
@@ -37,18 +35,14 @@ CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-network
 
 
 @contextmanager
-def serve(home: str, port: int = 0):
-    """A server on that port, or a free one, and its process."""
+def serve(home: str, port: int = 0, **environment: str):
+    """A server on that port, or a free one, and its process; what it prints is in `home`/server.log."""
     port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
     command += ["--server.address", "127.0.0.1", "--server.fileWatcherType", "none"]
-    server = subprocess.Popen(
-        command,
-        cwd=PROJECT,
-        env={**os.environ, "FMEXPLORE_HOME": home},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with open(Path(home) / "server.log", "wb") as log:
+        environment = {**os.environ, "FMEXPLORE_HOME": home, **environment}
+        server = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log)
     try:
         for _ in range(1000):
             with socket.socket() as probe:
@@ -69,25 +63,11 @@ def free_port() -> int:
 
 async def rerun_times(port: int, page: str, count: int) -> list[float]:
     """Milliseconds from asking for a rerun to its end, `count` times, a sixth of a second apart."""
-    address = f"ws://127.0.0.1:{port}/_stcore/stream"
-    times, page_hash = [], ""
-    async with websockets.connect(
-        address, subprotocols=["streamlit"], max_size=None, ping_interval=None, origin=f"http://127.0.0.1:{port}"
-    ) as connection:
-        for _ in range(count + 3):
-            message = BackMsg()
-            message.rerun_script.page_name = page
-            message.rerun_script.page_script_hash = page_hash
-            started = time.perf_counter()
-            await connection.send(message.SerializeToString())
-            while True:
-                answer = ForwardMsg.FromString(await asyncio.wait_for(connection.recv(), 60))
-                if answer.WhichOneof("type") == "new_session":
-                    page_hash = answer.new_session.page_script_hash
-                if answer.WhichOneof("type") == "script_finished":
-                    break
-            times.append(1000 * (time.perf_counter() - started))
-            await asyncio.sleep(1 / 6)
+    tab, times = await Tab(port).connect(), []
+    for _ in range(count + 3):
+        times.append(await tab.open(page))
+        await asyncio.sleep(1 / 6)
+    await tab.close()
     return times[3:]
 
 

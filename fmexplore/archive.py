@@ -11,6 +11,7 @@ import shutil
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 from safetensors.numpy import save as pack
@@ -28,6 +29,7 @@ from fmexplore.storage import storage_error
 FILES = ("config.json", "metrics.jsonl", "model.safetensors", "result.json")
 MORE_FILES = (PHOTO_FILE,)  # of some runs
 MAX_UNPACKED_MB = 100
+MAX_TEXT_MB = 4  # of a file with text, which takes ten times as much when it is read; an hour's metrics have 2
 # All that reading a damaged zip raises.
 BROKEN = (
     *(zipfile.BadZipFile, lzma.LZMAError, zlib.error, struct.error),
@@ -49,8 +51,11 @@ def pack_run(run: Run) -> bytes:
     return buffer.getvalue()
 
 
-def unpack_run(store: RunStore, content: bytes, owner: str) -> Run:
-    """A new finished run from a zip that `pack_run` made. Raises RunBroken with the reason for any other."""
+def unpack_run(store: RunStore, content: bytes, owner: str, check: Callable[[RunConfig], None] = lambda _: None) -> Run:
+    """A new finished run from a zip that `pack_run` made. Raises RunBroken with the reason for any other.
+
+    `check` may refuse its configuration.
+    """
     if len(content) > MAX_ZIP_MB * 1e6:
         raise RunBroken(f"The zip has {len(content) / 1e6:.0f} MB, and at most {MAX_ZIP_MB} MB are taken.")
     files = _read_zip(content)
@@ -66,6 +71,7 @@ def unpack_run(store: RunStore, content: bytes, owner: str) -> Run:
         raise RunBroken(f"The zip is not a run's: a file in it is not JSON ({error}).") from None
     except FMExploreError as error:
         raise RunBroken(f"The zip is not a run that can be used. {error}") from None
+    check(config)
     folder = store.new_folder(config.preset)
     hidden = folder.with_name(f".{folder.name}")  # not listed until it has been checked
     os.replace(folder, hidden)
@@ -101,6 +107,8 @@ def _read_zip(content: bytes) -> dict[str, bytes]:
                 left -= len(files[name])
                 if left < 0:
                     raise RunBroken(f"The zip unpacks to more than {MAX_UNPACKED_MB} MB: it is refused.")
+                if not name.endswith(".safetensors") and len(files[name]) > MAX_TEXT_MB * 1e6:
+                    raise RunBroken(f"{name} in the zip has more than {MAX_TEXT_MB} MB: it is refused.")
             return files
     except BROKEN as error:
         raise RunBroken(f"The file is not a whole zip ({error}): download the run again.") from None

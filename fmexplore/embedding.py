@@ -12,6 +12,7 @@ import numpy as np
 DIMENSIONS = 64  # of the index: docs/performance.md says what it loses
 FIT_IMAGES = 10_000
 BLOCK = 1000
+FEW = 4  # vectors
 Metric = Literal["euclidean", "cosine", "manhattan", "correlation"]
 
 
@@ -47,23 +48,46 @@ def nearest(
 
     Their numbers and distances, both `(q, min(count, n))`, nearest first. `report` is called with the share done.
     """
-    from sklearn.neighbors import NearestNeighbors
-
     if metric == "correlation":  # is the cosine of what is left without the mean
         points, vectors = (each - each.mean(1, keepdims=True, dtype=np.float32) for each in (points, vectors))
     if metric in ("correlation", "cosine"):  # is half the squared distance between unit vectors
         points, vectors = _unit(points), _unit(vectors)
+    find = _search_few if len(vectors) <= FEW else _search_many
+    distances, numbers = find(points, vectors, min(count, len(points)), metric == "manhattan", report)
+    return numbers, (distances**2 / 2 if metric in ("correlation", "cosine") else distances).astype(np.float32)
+
+
+def _search_few(
+    points: np.ndarray, vectors: np.ndarray, count: int, manhattan: bool, report: Callable[[float], None]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Without scikit-learn: a page asks for one, and loading it would hold up all the others."""
+    distances = np.empty((len(vectors), len(points)), np.float32)
+    for number, vector in enumerate(vectors.astype(np.float32)):
+        for start in range(0, len(points), BLOCK):
+            apart = points[start : start + BLOCK].astype(np.float32) - vector
+            block = np.abs(apart).sum(1) if manhattan else np.sqrt(np.einsum("nd,nd->n", apart, apart))
+            distances[number, start : start + BLOCK] = block
+        report((number + 1) / len(vectors))
+    first = np.argpartition(distances, count - 1, axis=1)[:, :count]
+    order = np.take_along_axis(distances, first, 1).argsort(1, kind="stable")
+    numbers = np.take_along_axis(first, order, 1)
+    return np.take_along_axis(distances, numbers, 1), numbers
+
+
+def _search_many(
+    points: np.ndarray, vectors: np.ndarray, count: int, manhattan: bool, report: Callable[[float], None]
+) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.neighbors import NearestNeighbors
+
     search = NearestNeighbors(
-        n_neighbors=min(count, len(points)),
-        algorithm="brute",
-        metric="manhattan" if metric == "manhattan" else "euclidean",
+        n_neighbors=count, algorithm="brute", metric="manhattan" if manhattan else "euclidean"
     ).fit(points.astype(np.float32, copy=False))
     found = []
     for start in range(0, len(vectors), BLOCK):
         found.append(search.kneighbors(vectors[start : start + BLOCK].astype(np.float32)))
         report(min(1.0, (start + BLOCK) / len(vectors)))
     distances, numbers = (np.concatenate(each) for each in zip(*found, strict=True))
-    return numbers, (distances**2 / 2 if metric in ("correlation", "cosine") else distances).astype(np.float32)
+    return distances, numbers
 
 
 def neighbours(

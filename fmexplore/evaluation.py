@@ -48,12 +48,12 @@ class Predictions:
         exponentials = np.exp(self.logits - self.logits.max(1, keepdims=True))
         return exponentials / exponentials.sum(1, keepdims=True)
 
-    @property
+    @cached_property
     def confidence(self) -> np.ndarray:
         """Probability of the predicted class, `(n,)`."""
         return self.probabilities.max(1)
 
-    @property
+    @cached_property
     def margin(self) -> np.ndarray:
         """Probability of the predicted class minus that of the runner-up, `(n,)`, 0 to 1."""
         first_two = np.partition(self.probabilities, -2, axis=1)[:, -2:]
@@ -70,7 +70,7 @@ class Predictions:
     def accuracy(self) -> float:
         return float(self.right.mean())
 
-    @property
+    @cached_property
     def losses(self) -> np.ndarray:
         """Cross-entropy of each image in nats, `(n,)`."""
         shifted = self.logits - self.logits.max(1, keepdims=True)

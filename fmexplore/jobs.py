@@ -4,7 +4,6 @@ A job is a folder with a status.json: a run's folder for trainings, a folder und
 process may put jobs into the queue; one at a time, the one that holds dispatcher.lock, starts and watches workers.
 """
 
-import math
 import os
 import random
 import shutil
@@ -20,14 +19,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from fmexplore import limits
 from fmexplore.archive import unpack_run
 from fmexplore.config import RunConfig
 from fmexplore.errors import FMExploreError, NotAllowed
-from fmexplore.machine import memory_bytes
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import PROJECT, Settings, child_environment
-from fmexplore.speed import estimate, read_speed
+from fmexplore.speed import read_speed
 from fmexplore.status import (
     LOCAL_OWNER,
     RESUMABLE,
@@ -42,8 +41,8 @@ from fmexplore.status import (
 LANES = {"train": "training", "measure": "training", "fetch": "analysis"}
 TICK_SECONDS = 0.3
 SMALL_MEMORY = 4e9  # below it the lanes take turns
-KEPT_MEMORY = 1.2e9  # for the server and the analyst
 KEEP_JOBS_SECONDS = 3600
+GRACE_SECONDS = 120  # in which a run that is at its limit of minutes should end by itself
 
 
 class JobQueue:
@@ -52,7 +51,7 @@ class JobQueue:
     def __init__(self, settings: Settings) -> None:
         self.settings, self.store = settings, RunStore(settings)
         self.jobs = settings.cache / "jobs"
-        self.memory = min(memory_bytes(), 1e6 * (settings.max_memory_mb or math.inf))
+        self.memory = limits.usable_memory(settings)
         self._workers: dict[Path, subprocess.Popen] = {}
         self._lock = FileLock(settings.home / "jobs.lock")
         # The thread takes it, `close` gives it back.
@@ -65,20 +64,37 @@ class JobQueue:
     def submit_run(self, config: RunConfig, owner: str = LOCAL_OWNER) -> Run:
         """Queue a training. Raises NotAllowed when a limit of this server is reached, ConfigError, StorageError."""
         with self._lock:
-            self._check_limits(owner, queues=True)
-            self._check_memory(config)
+            limits.check_owner(self.settings, owner)
+            limits.check_queue(self.settings, owner, self._trainings())
+            limits.check_room(self.store, owner)
+            limits.check_network(self.settings, config)
+            limits.check_disk(self.store, limits.weights_mb(config))
             return self.store.create(config, owner)
 
     def require_room(self, owner: str) -> None:
         """Raises NotAllowed when the owner may not keep one more run."""
         with self._lock:
-            self._check_limits(owner)
+            self._require_room(owner)
+
+    def keep(self, config: RunConfig, owner: str, **status: object) -> Run:
+        """A new run that was not trained through the queue. Raises NotAllowed, ConfigError, StorageError."""
+        with self._lock:
+            self._require_room(owner)
+            return self.store.create(config, owner, **status)
 
     def load_zip(self, content: bytes, owner: str = LOCAL_OWNER) -> Run:
         """A run from a zip that was downloaded here or elsewhere. Raises NotAllowed, RunBroken, StorageError."""
         with self._lock:
-            self._check_limits(owner)
-            return unpack_run(self.store, content, owner)
+            self._require_room(owner)
+            return unpack_run(
+                self.store, content, owner, check=lambda config: limits.check_network(self.settings, config)
+            )
+
+    def restore(self, run_id: str, owner: str) -> Run:
+        """Undo a deletion. Raises NotAllowed, RunNotFound when it is gone for good."""
+        with self._lock:
+            limits.check_room(self.store, owner)
+            return self.store.restore(run_id, owner)
 
     def submit(self, task: str, owner: str = LOCAL_OWNER, **arguments: object) -> Path:
         """Queue other work and return its folder; if the same task waits or runs already, that one's."""
@@ -107,7 +123,9 @@ class JobQueue:
             if status.diverged:
                 raise NotAllowed(f"{run.title} would diverge again: start a new run with a lower learning rate.")
             if status.state in RESUMABLE:
-                self._check_limits(owner, queues=True, new=False)
+                limits.check_owner(self.settings, owner)
+                limits.check_queue(self.settings, owner, self._trainings())
+                limits.check_disk(self.store)
                 if self.settings.max_minutes and status.result.seconds > 60 * self.settings.max_minutes:
                     raise NotAllowed(
                         f"{run.title} has had its {self.settings.max_minutes:g} minutes on this server: "
@@ -140,36 +158,13 @@ class JobQueue:
             elif status.state == "running":
                 wish(run.path, what)
 
-    def _check_limits(self, owner: str, queues: bool = False, new: bool = True) -> None:
-        limits = self.settings
-        if limits.hosted and not owner:
-            raise NotAllowed("This browser has no key yet: allow cookies for this page and reload it.")
-        if queues and limits.max_queued:
-            queued = sum(s.owner == owner and s.state == "queued" and s.task == "train" for _, s in self._scan())
-            if queued >= limits.max_queued:
-                raise NotAllowed(f"You have {queued} runs waiting, and this server allows {limits.max_queued:g}: wait.")
-        if new and limits.max_runs:
-            kept = sum(1 for _ in self.store.owned_by(owner))
-            if kept >= limits.max_runs:
-                raise NotAllowed(
-                    f"You keep {kept} runs, and this server keeps {limits.max_runs:g} for each of you: "
-                    "download and delete one first."
-                )
-        if limits.max_disk_mb and self.store.disk_mb() >= limits.max_disk_mb:
-            self.store.empty_trash(older_than=0)
-        if limits.max_disk_mb and (used := self.store.disk_mb()) >= limits.max_disk_mb:
-            raise NotAllowed(
-                f"All runs here use {used:.0f} MB, and this server has room for {limits.max_disk_mb:g} MB: "
-                "delete runs of yours first."
-            )
+    def _require_room(self, owner: str) -> None:
+        limits.check_owner(self.settings, owner)
+        limits.check_room(self.store, owner)
+        limits.check_disk(self.store)
 
-    def _check_memory(self, config: RunConfig) -> None:
-        speed, there = read_speed(self.settings), max(0.0, self.memory - KEPT_MEMORY) / 1e9
-        if speed and (needed := estimate(config, speed).memory_mb / 1000) > there:
-            raise NotAllowed(
-                f"This training needs about {needed:.1f} GB of memory, and this machine has {there:.1f} GB for it: "
-                "use a smaller batch or a smaller network."
-            )
+    def _trainings(self) -> list[Status]:
+        return [status for folder, status in self._scan() if folder.parent == self.store.folder]
 
     # --- the dispatcher --------------------------------------------------------------------------------------------
 
@@ -244,6 +239,10 @@ class JobQueue:
     def _watch(self, folder: Path, status: Status) -> None:
         worker = self._workers.get(folder)
         if status.alive if worker is None else worker.poll() is None:
+            if worker is not None and self._is_overdue(status):
+                worker.kill()
+                worker.wait()
+                self._end_overdue(folder)
             return
         self._workers.pop(folder, None)
         status = read_status(folder)  # it may have written its end after the scan
@@ -254,6 +253,21 @@ class JobQueue:
             state, error = "failed", f"The worker ended unexpectedly ({_reason(worker.returncode)})"
         error += ": press Resume to go on from its last saved state."
         write_status(folder, status.replace(state=state, ended=time.time(), pid=None, error=error))
+
+    def _is_overdue(self, status: Status) -> bool:
+        """Whether it has not ended at the limit by itself: one step, or a look at all images, may take for ever."""
+        minutes = self.settings.max_minutes
+        overdue = minutes and status.started and time.time() - status.started > 60 * minutes + GRACE_SECONDS
+        return bool(overdue) and LANES[status.task] == "training"
+
+    def _end_overdue(self, folder: Path) -> None:
+        del self._workers[folder]
+        error = (
+            f"It went on beyond this server's limit of {self.settings.max_minutes:g} minutes per run and was ended: "
+            "use a smaller network or a smaller batch."
+        )
+        status = read_status(folder)
+        write_status(folder, status.replace(state="stopped", ended=time.time(), pid=None, error=error))
 
     def _fair_order(self, jobs: list[tuple[Path, Status]], lane: str) -> list[Path]:
         """Queued jobs of a lane: owners take turns, who has waited longest since a start first; each one's by age."""

@@ -14,12 +14,12 @@ from fmexplore import data
 from fmexplore.analyses import Silent, Task, look_at
 from fmexplore.config import RunConfig
 from fmexplore.data import DataSet
+from fmexplore.jobs import JobQueue
 from fmexplore.photo_files import open_photo
 from fmexplore.photo_folder import LabelledPhoto
 from fmexplore.photo_scores import Verdicts, judge
 from fmexplore.photos import OURS, Conversion, Converted, convert
 from fmexplore.run import Run
-from fmexplore.runs import RunStore
 from fmexplore.settings import read_settings
 from fmexplore.status import Result, write_status
 
@@ -79,15 +79,15 @@ def teach(
     trainer = train(run.config.model, config, lesson, execution, begin=to_tensors(run.read_weights()))
     for progress in trainer:
         task.report(0.2 + 0.6 * progress.step / progress.steps, "Learning, then looking at the test images")
-    store = RunStore(read_settings())
+    queue = JobQueue(read_settings())
     kept = config.replace(validation=before.validation, validation_share=before.validation_share)
-    pupil = store.create(RunConfig(preset="taught", model=run.config.model, training=kept), owner, state="running")
+    pupil = queue.keep(RunConfig(preset="taught", model=run.config.model, training=kept), owner, state="running")
     pupil.write_weights(to_arrays(trainer.state.result()))
     if run.photo_fit.photos:
         pupil.write_photo_fit(run.photo_fit.replace(photos=run.photo_fit.photos + len(pictures)))
     result = Result(test_accuracy=progress.test_accuracy, test_loss=progress.test_loss, seconds=progress.seconds)
     write_status(pupil.path, pupil.status.replace(state="finished", ended=time.time(), result=result))
-    store.relabel(pupil, owner, name=f"{run.title}, taught {len(pictures)} photos"[:80])
+    queue.store.relabel(pupil, owner, name=f"{run.title}, taught {len(pictures)} photos"[:80])
     return pupil.id
 
 

@@ -185,6 +185,10 @@ class RunStore:
         write_status(target.path, status)
         return target.path
 
+    def count(self) -> int:
+        """How many own runs there are, every owner's, the trash included."""
+        return len(_run_folders(self.folder)) + len(_run_folders(self.trash))
+
     def disk_mb(self) -> float:
         """Size of all own runs, the trash included."""
         return sum(map(_size, self.folder.rglob("*"))) / 1e6

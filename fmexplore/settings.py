@@ -23,10 +23,14 @@ class Settings:
     hosted: bool = False
     trainings: int = 1  # at the same time
     max_minutes: float | None = None  # per run
+    max_mflops: float | None = None  # per image, of a network
     max_queued: float | None = None  # per owner
+    max_queued_all: float | None = None  # of all owners
     max_runs: float | None = None  # kept per owner
+    max_runs_all: float | None = None  # of all owners, with those that can still be brought back
     max_disk_mb: float | None = None  # of all runs
     max_age_days: float | None = None  # of a run without a star
+    max_photos_mb: float | None = None  # in memory, of all sessions
     max_cache_mb: float | None = 1000  # of what can be computed again
     max_memory_mb: float | None = None  # of all processes together
 
@@ -42,14 +46,21 @@ class Settings:
 NAMES = {
     "trainings": "FMEXPLORE_TRAININGS",
     "max_minutes": "FMEXPLORE_MAX_MINUTES",
+    "max_mflops": "FMEXPLORE_MAX_MFLOPS",
     "max_queued": "FMEXPLORE_MAX_QUEUED",
+    "max_queued_all": "FMEXPLORE_MAX_QUEUED_ALL",
     "max_runs": "FMEXPLORE_MAX_RUNS",
+    "max_runs_all": "FMEXPLORE_MAX_RUNS_ALL",
     "max_disk_mb": "FMEXPLORE_MAX_DISK_MB",
     "max_age_days": "FMEXPLORE_MAX_AGE_DAYS",
+    "max_photos_mb": "FMEXPLORE_MAX_PHOTOS_MB",
     "max_cache_mb": "FMEXPLORE_MAX_CACHE_MB",
     "max_memory_mb": "FMEXPLORE_MAX_MEMORY_MB",
 }
-HOSTED_LIMITS = {"max_minutes": 10, "max_queued": 2, "max_runs": 12, "max_disk_mb": 2000, "max_age_days": 7}
+HOSTED_LIMITS = {
+    **{"max_minutes": 10, "max_mflops": 1000, "max_queued": 2, "max_queued_all": 80},
+    **{"max_runs": 12, "max_runs_all": 500, "max_disk_mb": 2000, "max_age_days": 7, "max_photos_mb": 500},
+}
 
 
 def read_settings(environment: dict[str, str] | os._Environ = os.environ) -> Settings:

@@ -37,6 +37,9 @@ class Speed(Schema):
     ratios: tuple[float, ...] = ()  # measured / estimated, of the last finished runs
 
 
+UNMEASURED = Speed(flops_per_second=1e11, step_seconds=0, worker_mb=600)
+
+
 @dataclass(frozen=True)
 class Estimate:
     """What a training will take; `basis` says where the figure comes from."""
@@ -165,6 +168,11 @@ def _raw_seconds(
         steps * (speed.step_seconds + 3 * forward * training.batch_size / speed.flops_per_second)
         + evaluated * forward / speed.flops_per_second
     )
+
+
+def estimate_memory(config: RunConfig, speed: Speed | None) -> float:
+    """MB that a training will take, also before this machine has been measured. Raises ConfigError."""
+    return _memory_mb(config, models.summarize(config.model), speed or UNMEASURED)
 
 
 def _memory_mb(config: RunConfig, rows: list[models.LayerInfo], speed: Speed) -> float:

@@ -4,7 +4,6 @@ The folder's status.json names the task; the worker is its only writer until it 
 """
 
 import contextlib
-import ctypes
 import os
 import signal
 import sys
@@ -13,6 +12,7 @@ import traceback
 from pathlib import Path
 
 from fmexplore.errors import FMExploreError, StorageError
+from fmexplore.machine import set_malloc
 from fmexplore.settings import Settings, read_settings
 from fmexplore.status import Status, forget_wishes, own_process, read_status, read_wish, write_status
 
@@ -61,18 +61,15 @@ def prepare_process(trains: bool = True) -> None:
 
     Passive waiting: with one other busy process, spinning makes training 2 to 9 times slower; a short spin first is a
     quarter faster on a quiet machine and costs little beside a busy one. Where it trains, malloc keeps the large
-    buffers of a step instead of giving them back to the kernel.
+    buffers of a step instead of giving them back to the kernel; elsewhere threads share what they have freed.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     os.environ.setdefault("MKL_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", str(os.cpu_count() or 1)))
-    if trains and sys.platform == "linux":
-        try:
-            libc = ctypes.CDLL("libc.so.6")
-            for option, value in ((-3, 32 << 20), (-1, 1 << 30), (-2, 64 << 20)):  # mmap, trim, top pad
-                libc.mallopt(option, value)
-        except (OSError, AttributeError):  # another C library
-            pass
+    if trains:
+        set_malloc(mmap=32 << 20, trim=1 << 30, pad=64 << 20)
+    else:
+        set_malloc(arenas=2)
 
 
 def run_job(job: Job, **extra: object) -> None:

@@ -1,11 +1,15 @@
 """Images as bytes on the principal axes of a network's features, against scikit-learn and exact distances."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from safetensors.numpy import load, save
 from sklearn.decomposition import PCA
 
-from fmexplore.embedding import DIMENSIONS, Axes, NeighbourIndex, encode_all
+from fmexplore.data import PROJECT
+from fmexplore.embedding import DIMENSIONS, FEW, Axes, NeighbourIndex, encode_all, nearest
 
 
 def draw(count: int, width: int, seed: int = 0) -> np.ndarray:
@@ -219,3 +223,22 @@ def test_arrays_of_something_else_are_no_index(name):
     del arrays[name]
     with pytest.raises(KeyError):
         NeighbourIndex.from_arrays(arrays)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "manhattan", "correlation"])
+def test_a_few_vectors_have_the_neighbours_that_they_have_among_many(metric):
+    rng = np.random.default_rng(3)
+    points, vectors = rng.normal(size=(2300, 7)).astype(np.float16), rng.normal(size=(12, 7)).astype(np.float32)
+    numbers, distances = nearest(points, vectors, 9, metric)
+    for start in range(0, 12, FEW):
+        few, near = nearest(points, vectors[start : start + FEW], 9, metric)
+        assert few.tolist() == numbers[start : start + FEW].tolist()
+        assert near == pytest.approx(distances[start : start + FEW], rel=1e-3, abs=1e-4)
+
+
+def test_neighbours_of_one_point_come_without_scikit_learn():
+    code = (
+        "import sys, numpy as np; from fmexplore.embedding import neighbours; "
+        "neighbours(np.eye(9), np.array([1]), 3); sys.exit('sklearn' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, timeout=60).returncode == 0

@@ -1,9 +1,44 @@
-"""What of this machine may be used: the limit of a container counts, wherever Linux writes it."""
+"""What of this machine may be used, also in a container; and how many arenas malloc makes, seen from outside."""
+
+import subprocess
+import sys
 
 import psutil
 import pytest
 
+from fmexplore.data import PROJECT
 from fmexplore.machine import memory_bytes
+
+COUNT_ARENAS = """
+import ctypes, sys, threading
+from fmexplore.machine import set_malloc
+if len(sys.argv) > 1:
+    set_malloc(arenas=int(sys.argv[1]))
+libc = ctypes.CDLL("libc.so.6")
+libc.malloc.restype, libc.fopen.restype = ctypes.c_void_p, ctypes.c_void_p
+together = threading.Barrier(6)
+def work():
+    together.wait()
+    libc.malloc(5000)
+    together.wait()
+threads = [threading.Thread(target=work) for _ in range(6)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+out = ctypes.c_void_p(libc.fopen(b"/dev/stdout", b"w"))
+libc.malloc_info(0, out)
+libc.fflush(out)
+"""
+
+
+def arenas(*arguments: str) -> int:
+    command = [sys.executable, "-c", COUNT_ARENAS, *arguments]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60).stdout.count("<heap nr=")
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not arenas(), reason="needs glibc")
+def test_threads_share_the_arenas_that_they_are_allowed():
+    assert arenas("2") == 2 < arenas()
+
 
 ALL = psutil.virtual_memory().total
 LIMIT = 1_000_000

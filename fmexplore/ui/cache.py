@@ -1,11 +1,12 @@
 """What all sessions of a server share, each made once; every cache has a bound."""
 
 import gc
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock, Timer
-from typing import TypeVar
+from threading import Lock, RLock, Thread, Timer
+from typing import Generic, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -18,11 +19,13 @@ from fmexplore.embedding import NeighbourIndex
 from fmexplore.errors import DataError
 from fmexplore.evaluation import Latency, Predictions
 from fmexplore.jobs import JobQueue
+from fmexplore.machine import set_malloc
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Arrays, MetricsReader, Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings, read_settings
 
+FREEZE_SECONDS, FREEZE_RERUNS = 10, 50  # at least both between two times: each takes some 0.2 s
 LATER_SECONDS = 2  # what starts another process waits until the page that caused it is there
 
 
@@ -33,12 +36,34 @@ def later(act: Callable[..., object], *arguments: object) -> None:
     timer.start()
 
 
-@st.cache_resource(max_entries=1)
+Made = TypeVar("Made")
+
+
+class once(Generic[Made]):
+    """Makes a thing once for all sessions. Unlike st.cache_resource, which any browser can have emptied by a message:
+    each time there would be one process or thread more."""
+
+    def __init__(self, make: Callable[[], Made]) -> None:
+        self._make, self._lock = make, RLock()
+        self._made: list[Made] = []
+
+    def __call__(self) -> Made:
+        with self._lock:
+            if not self._made:
+                self._made.append(self._make())
+            return self._made[0]
+
+    def clear(self) -> None:
+        """Forget it, for tests."""
+        self._made.clear()
+
+
+@once
 def settings() -> Settings:
     return read_settings()
 
 
-@st.cache_resource(max_entries=1)
+@once
 def queue() -> JobQueue:
     """The job queue, its dispatcher running."""
     made = JobQueue(settings())
@@ -50,7 +75,7 @@ def store() -> RunStore:
     return queue().store
 
 
-@st.cache_resource(max_entries=1)
+@once
 def analyst() -> Analyst:
     """The process for what needs torch, warmed up in the background."""
     made = Analyst(settings())
@@ -203,13 +228,41 @@ def _found(value: Value | None) -> Value:
     return value
 
 
-@st.cache_resource(max_entries=1)
-def freeze_collector() -> None:
-    """Take what is loaded by now out of garbage collection.
+@once
+def tame_memory() -> None:
+    """Have freed arrays leave the process: each run of the script is a thread, and would keep some of its own.
 
-    Streamlit collects after every rerun, which costs some 100 ms with these libraries loaded. Call it once after them.
+    With it a server of thirty sessions weighs half as much (benchmarks/classroom.py). Call it before arrays are made.
+    """
+    set_malloc(arenas=2, mmap=256 << 10, trim=1 << 20)
+
+
+@once
+def freeze_collector() -> None:
+    """Take what is loaded by now out of garbage collection, and from time to time what has come since.
+
+    Streamlit collects after every rerun, which costs some 100 ms with these libraries loaded, and more with every page
+    that is shown and every session. Call it once after the libraries have been imported.
     """
     with suppress(DataError):
         dataset()
+    gc.collect()
+    gc.freeze()
+    Thread(target=_freeze_again, daemon=True, name="collector").start()
+
+
+def _freeze_again() -> None:
+    done = 0
+    while True:
+        time.sleep(FREEZE_SECONDS)
+        # Not the number of objects: gc.get_objects() would give others hold of tuples that are still being built.
+        if (collections := gc.get_stats()[-1]["collections"]) - done >= FREEZE_RERUNS:
+            refreeze()
+            done = collections
+
+
+def refreeze() -> None:
+    """Collect everything, then take it out. Freezing alone would keep the cycles of ended sessions for ever."""
+    gc.unfreeze()
     gc.collect()
     gc.freeze()

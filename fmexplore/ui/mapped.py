@@ -203,9 +203,9 @@ def outputs_of(run: Run | None, ids: np.ndarray) -> Outputs:
 # --- numbers in links ------------------------------------------------------------------------------------------------
 
 
-def number_in_link(now: Mapped, image_id: int) -> int:
-    """How the link names an image: by its number in its part, or by its id where the map shows both parts."""
-    return int(image_id) if now.split == "all" else part_of(int(image_id))[1]
+def number_in_link(split: str, image_id: int) -> int:
+    """How the link names an image: by its number in its part, or by its id where the split has both parts."""
+    return int(image_id) if split == "all" else part_of(int(image_id))[1]
 
 
 def id_in_link(now: Mapped, number: int | None) -> int | None:

@@ -1,6 +1,7 @@
 """The photos of a session: kept in its memory only, with how each is converted and what a run says of it."""
 
 import hashlib
+import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,8 @@ from fmexplore.ui import cache, widgets
 
 MOST, MOST_MB = 40, 100  # files, and their size together
 THUMBNAIL = 96
+# The pictures of all sessions, as long as those keep them.
+_held: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
 LABELS = (*CLASS_NAMES, "none of the ten")
 OTHER = len(CLASS_NAMES)  # the label of the last
 
@@ -68,11 +71,23 @@ def add_files(files: Iterable[tuple[str, bytes]]) -> list[str]:
 
 
 def add_picture(name: str, picture: np.ndarray) -> str:
-    """Take an opened picture, and return its id; the same one again stays where it is."""
+    """Take an opened picture, and return its id; the same one again stays where it is. Raises PhotoError."""
     picture.setflags(write=False)
     photo_id = hashlib.sha256(picture.tobytes()).hexdigest()[:10]
+    _require_memory(name, picture)
     photos().setdefault(photo_id, Photo(photo_id, name[:80], picture))
     return photo_id
+
+
+def _require_memory(name: str, picture: np.ndarray) -> None:
+    """Count a picture among those of all sessions, unless they are too many."""
+    limit, held = cache.settings().max_photos_mb, sum(each.nbytes for each in list(_held.values())) / 1e6
+    if limit and held + picture.nbytes / 1e6 > limit:
+        raise PhotoError(
+            f"{name} was left out: the photos of all visitors use {held:.0f} MB, and this server has room for "
+            f"{limit:g} MB: remove some of yours, or come back later."
+        )
+    _held[id(picture)] = picture
 
 
 def change(photo: Photo, **changes: object) -> None:
@@ -85,9 +100,9 @@ def turn(photo: Photo) -> None:
     change(photo, turn=(photo.how.turn + 90) % 360, crop=(0, 0, 1, 1), strokes=())
 
 
-def say(photo: Photo, label: int | None) -> None:
+def say(photo_id: str, label: int | None) -> None:
     """What its owner says it is."""
-    photos()[photo.id] = replace(photo, label=label)
+    photos()[photo_id] = replace(photos()[photo_id], label=label)
 
 
 def remove(photo_id: str | None = None) -> None:

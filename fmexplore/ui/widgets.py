@@ -79,7 +79,7 @@ def show_told() -> None:
 
 
 def _restore(run_id: str) -> str:
-    run = cache.store().restore(run_id, state.owner())
+    run = cache.queue().restore(run_id, state.owner())
     return f"{run.title} is back."
 
 

@@ -208,6 +208,8 @@ class Desk:
 
 
 def _forget() -> None:
+    for each in (cache.settings, cache.queue):
+        each.clear()
     st.cache_resource.clear()
     st.cache_data.clear()
 

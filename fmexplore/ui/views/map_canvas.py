@@ -20,7 +20,7 @@ def draw_map(now: Mapped, key: str, group: str = "map") -> None:
     split = {"split": now.split} if now.moment else {}  # only then can it be another one than in the link
 
     def pick(image_id: int) -> None:
-        link.go(image=mapped.number_in_link(now, image_id), **split)
+        link.go(image=mapped.number_in_link(now.split, image_id), **split)
 
     def select(event: dict) -> None:
         outline = tuple((float(x), float(y)) for x, y in event["polygon"])
@@ -36,7 +36,7 @@ def draw_course(maps: Sequence[Mapped], group: str) -> None:
     frames = (each.outputs.frame(each.coordinates, each.caption) for each in maps)
 
     def pick(image_id: int) -> None:
-        link.go(view=None, split=last.split, image=mapped.number_in_link(last, image_id))
+        link.go(view=None, split=last.split, image=mapped.number_in_link(last.split, image_id))
 
     points = Points(last.ids, last.labels, tuple(frames))
     scatter(points, f"{last.key} all", group, f"scatter_{group}", sheet_address(), pick, on_want=want_picture)

@@ -103,8 +103,9 @@ def _gallery(now: Mapped, positions: np.ndarray, title: str, key: str) -> None:
             Item(image_id, CLASS_NAMES[said if wrong else label], mapped.name_of(image_id, label) + verdict, wrong)
         )
     images = np.stack([mapped.image_of(int(image_id)) for image_id in now.ids[chosen]])
+    split = now.split  # a session keeps the callback of every gallery that it has shown: not the whole map with it
     gallery(
-        images, items, f"map_gallery_{key}", lambda image_id: link.go(image=mapped.number_in_link(now, image_id)),
+        images, items, f"map_gallery_{key}", lambda image_id: link.go(image=mapped.number_in_link(split, image_id)),
         size=62, height=HEIGHT, current=last, focus=True,
     )  # fmt: skip
 
@@ -166,7 +167,7 @@ def _one(now: Mapped, ids: np.ndarray, image_id: int) -> np.ndarray:
     assert position is not None  # the page has looked
     part, number = mapped.part_of(image_id)
     way, near = way_through(ids, image_id, "Close")
-    to_link = {name: None if other is None else mapped.number_in_link(now, other) for name, other in near.items()}
+    to_link = {name: None if other is None else mapped.number_in_link(now.split, other) for name, other in near.items()}
     logits = now.outputs.logits[position] if now.outputs.known[position] else None
     image_card(now.run, part, number, logits, way, to_link, state.EMBEDDINGS_PAGE)
     return np.zeros(0, int) if now.moment else _neighbours(now, position)  # features are those of the run's end

@@ -70,11 +70,11 @@ def photo_card(photo: Photo, run: Run) -> None:
 
 def _ask_label(photo: Photo) -> None:
     """What its owner says it is."""
-    key = f"photo_label_{photo.id}"
+    photo_id, key = photo.id, f"photo_label_{photo.id}"  # the session keeps the callback, also of a removed photo
     st.session_state[key] = photo.label
     st.selectbox(
         "It really is", range(len(LABELS)), format_func=LABELS.__getitem__, key=key, index=None,
-        placeholder="say it, for a score", width=240, on_change=lambda: photos.say(photo, st.session_state[key]),
+        placeholder="say it, for a score", width=240, on_change=lambda: photos.say(photo_id, st.session_state[key]),
     )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def place_on_map(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> No
 
     def pick(image_id: int) -> None:
         if image_id != PHOTO_ID:
-            link.lead(state.EMBEDDINGS_PAGE, run=run.id, split="test", image=mapped.number_in_link(now, image_id))
+            link.lead(state.EMBEDDINGS_PAGE, run=run.id, split="test", image=mapped.number_in_link("test", image_id))
 
     scatter(points, name, "photo_map", "photo_scatter", sheet_address(), pick, on_want=want_picture)
     pictures = {**wanted_pictures(), PHOTO_ID: picture_sheet(known.image[None], 1)}

@@ -81,7 +81,7 @@ def label_table(here: list[Photo], looked: list[Known], verdicts: Verdicts) -> N
     for photo, said in zip(here, edited["it is"], strict=True):
         label = LABELS.index(said) if said in LABELS else None
         if label != photo.label:
-            photos.say(photo, label)
+            photos.say(photo.id, label)
             changed = True
     if changed:
         st.rerun()

@@ -47,6 +47,8 @@ def photo_teaching(run: Run) -> None:
 
 
 def _start(run: Run, taught: list[Photo], held_back: list[Photo]) -> None:
+    if "teaching" in st.session_state or len(taught) < FEWEST:  # a browser may press a button that is off
+        return
     try:
         cache.queue().require_room(state.owner())
     except FMExploreError as error:

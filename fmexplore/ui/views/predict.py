@@ -122,7 +122,7 @@ def _samples(title: str) -> None:
 
     def take(number: int) -> None:
         name = f"Sample {CLASS_NAMES[labels[number]]}"
-        st.session_state.photo_shown = photos.add_picture(name, sample(number))
+        widgets.act(lambda: st.session_state.update(photo_shown=photos.add_picture(name, sample(number))))
 
     if numbers:
         pictures = np.stack([sample(number) for number in numbers])

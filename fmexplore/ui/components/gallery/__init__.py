@@ -1,6 +1,7 @@
 """Many small pictures at once, crisp, from one sheet; a click or Enter opens one."""
 
 import base64
+import hashlib
 import io
 import math
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from PIL import Image
 from fmexplore.ui.components import register
 
 COLUMNS = 20  # of the sheet, not of what is seen
+MOST_SHEETS = 100  # kept: one of 200 images has some 100 kB
 _component = register("gallery", "<div class='gallery'></div>")
 
 
@@ -71,8 +73,15 @@ def gallery(
 
 
 def picture_sheet(images: np.ndarray, columns: int) -> str:
-    """All images side by side in rows of `columns`, as a PNG in base64."""
-    return base64.b64encode(encode_sheet(images, columns)).decode()
+    """All images side by side in rows of `columns`, as a PNG in base64; the last sheets are kept, for all sessions."""
+    digest = hashlib.sha256(images.tobytes()).hexdigest()
+    return _kept_sheet(digest, images.shape, columns, images)
+
+
+@st.cache_resource(max_entries=MOST_SHEETS, show_spinner=False)
+def _kept_sheet(digest: str, shape: tuple[int, ...], columns: int, _images: np.ndarray) -> str:
+    del digest, shape  # they name the images
+    return base64.b64encode(encode_sheet(_images, columns)).decode()
 
 
 def encode_sheet(images: np.ndarray, columns: int) -> bytes:
