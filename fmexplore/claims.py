@@ -36,7 +36,7 @@ def judge(reproduction: Reproduction, find: Find) -> list[Judged]:
     printed = PRINTED[system]
     found = [judge_figure(reproduction, measure, value) for measure, value in printed.figures.items()]
     if printed.report:
-        found.append(judge_f1(printed.report, trainings, system))
+        found.append(judge_f1(printed.report, reproduction))
     for claim in _CLAIMS.get(system, ()):
         needed = [] if claim.by_reading else [trainings, *([published(find(claim.other))] if claim.other else [])]
         if all(needed):
@@ -174,7 +174,7 @@ def _no_overfitting(trainings: Sequence[Training]) -> Outcome:
         f"a gap of {gap:.1f} points",
         "fails",
         f"Our test loss is lowest after {lowest + 1} epochs, {epochs[lowest].test_loss:.3f}, and rises to "
-        f"{epochs[-1].test_loss:.3f}, while {epochs[-1].seen_accuracy:.1%} of the training images are right.",
+        f"{epochs[-1].test_loss:.3f}, while {100 * epochs[-1].seen_accuracy:.1f} % of the training images are right.",
     )
 
 

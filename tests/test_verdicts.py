@@ -159,13 +159,22 @@ def test_without_a_training_it_says_how_to_get_one():
 
 def test_a_report_is_judged_by_its_mean_f1():
     same = Report((0.9,) * 10, (0.9,) * 10, (0.9,) * 10)
-    found = judge_f1(same, [training(epoch())], "team4-ann")
+    found = judge_f1(same, reproduction("team4-ann", training(epoch())))
     assert found.verdict == "holds"
     assert "Of its 30 figures 30 lie within 3 points" in found.reason
     other = Report((0.9,) * 10, (0.9,) * 10, (0.8,) * 10)
-    found = judge_f1(other, [training(epoch())], "team4-ann")
+    found = judge_f1(other, reproduction("team4-ann", training(epoch())))
     assert found.verdict == "fails"
     assert "Of its 30 figures 20 lie" in found.reason
+
+
+def test_a_report_that_fits_with_another_value_of_an_assumed_setting_cannot_be_known():
+    printed = Report((0.8,) * 10, (0.8,) * 10, (0.8,) * 10)
+    worse = np.diag([800] * 10) + 200 * np.roll(np.eye(10, dtype=int), 1, 1)
+    tried = {"a batch size of 256": [training(epoch(), confusion=worse)]}
+    found = judge_f1(printed, reproduction("team4-ann", training(epoch()), **tried))
+    assert found.verdict == "cannot be known"
+    assert "with a batch size of 256 we get 80.00 %" in found.reason
 
 
 def test_every_verdict_has_a_tone():
