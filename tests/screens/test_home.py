@@ -30,8 +30,10 @@ def test_it_says_what_it_is_and_what_to_do_first(app):
 def test_a_server_that_forgets_its_runs_says_so(app, monkeypatch, page):
     warning = "forgets all runs when it restarts"
     assert warning not in app().open(page).text
-    monkeypatch.setattr(cache, "settings", lambda: dataclasses.replace(read_settings(), forgets=True))
-    assert warning in app().open(page).text
+    forgetful = dataclasses.replace(read_settings(), forgets=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(cache, "settings", lambda: forgetful)
+        assert warning in app().open(page).text
 
 
 def test_train_one_now_queues_the_quick_preset_and_shows_it(app, store):
