@@ -91,6 +91,12 @@ def lead(page: str, **parameters: object) -> None:
     st.session_state.led = page, {name: str(value) for name, value in parameters.items()}
 
 
+def leave_fragment() -> None:
+    """Let a callback lead away from a fragment, whose reruns do not reach `follow`; call it first in there."""
+    if "led" in st.session_state:
+        st.rerun()
+
+
 def follow() -> None:
     """Go where a callback leads."""
     if led := st.session_state.pop("led", None):

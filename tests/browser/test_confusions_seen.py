@@ -176,7 +176,7 @@ def test_the_card_has_probabilities_neighbours_and_where_it_looks(tab, predictio
     assert sum(shares) == pytest.approx(100, abs=0.5)  # each is rounded
     assert shares == pytest.approx(100 * predictions.probabilities[number], abs=0.06)
 
-    nearest = opened.main.get_by_role("group", name="Nearest training images").get_by_role("img")
+    nearest = opened.main.get_by_role("group", name="Nearest training images").get_by_role("button")
     expect(nearest).to_have_count(8)
     for name in nearest.evaluate_all("all => all.map((each) => each.ariaLabel)"):
         which, label = re.match(r"Training image (\d+), (.+), distance [\d.]+$", name).groups()
@@ -263,8 +263,8 @@ def test_the_54000_training_images_are_paged(tab, quick, real):
 
 
 def test_all_images_of_a_class_can_be_reached_on_the_data_page(tab, real):
-    opened = tab().open("/data")
-    opened.press("Shirt: 6,000").at(**{"class": 6}).sees("All 6,000 shirts among the training images")
+    opened = tab().open("/data?run=quick")
+    opened.press("Shirt: 6,000").at(run="quick", **{"class": 6}).sees("All 6,000 shirts among the training images")
     numbers = np.flatnonzero(real.train.labels == 6)
     expect(opened.images).to_have_count(PAGE)
     assert opened.images.all_inner_texts() == [str(number) for number in numbers[:PAGE]]
@@ -286,9 +286,9 @@ def test_on_the_data_page_an_image_is_opened_and_closed_by_keyboard(tab, real):
 
 
 def test_any_image_is_found_by_its_number(tab, real):
-    opened = tab().open("/data").enter("Image number", 59999)
+    opened = tab().open("/data?run=quick").enter("Image number", 59999)
     name = CLASS_NAMES[real.train.labels[59999]]
-    opened.at(image=59999).sees(re.compile(f"^{name} 59,999 is "))
+    opened.at(run="quick", image=59999).sees(re.compile(f"^{name} 59,999 is "))
     expect(opened.card.get_by_role("img", name=re.compile(f"^{name}"))).to_be_visible()
 
 

@@ -17,7 +17,10 @@ MARKED = """() => [...(CSS.highlights.get("fmexplore-term") ?? [])]
 # Notes each change of an element that is not a component's own.
 WATCH = """() => {
   window.changes = [];
-  new MutationObserver((seen) => changes.push(...seen.map((one) => one.target.outerHTML ?? one.target.data)))
+  // Tables on canvases redraw by themselves.
+  const ours = ({ target }) => !(target.closest?.("canvas") || target.parentElement?.closest("canvas"));
+  new MutationObserver((seen) =>
+    changes.push(...seen.filter(ours).map((one) => one.target.outerHTML ?? one.target.data)))
     .observe(document.body, {subtree: true, childList: true, characterData: true, attributes: true});
 }"""
 

@@ -202,6 +202,7 @@ def _try_tenth(run: Run) -> None:
 
 
 def _confusion(run: Run) -> None:
+    link.leave_fragment()
     with widgets.boundary():
         last = next((line for line in reversed(cache.metrics(run)) if "confusion" in line), None)
         if last is None:

@@ -121,12 +121,12 @@ def _download(run: Run, key: str) -> None:
     )
 
 
-@st.dialog("Delete this run?", on_dismiss=lambda: st.session_state.pop("deleting", None))
 def _use(run: Run) -> None:
     state.set_draft(run.config)
     link.lead(state.TRAIN_PAGE)
 
 
+@st.dialog("Delete this run?", on_dismiss=lambda: st.session_state.pop("deleting", None))
 def _confirm(run: Run) -> None:
     st.write(
         f"{widgets.plain(run.title)} and its curves, snapshots and weights are removed. For a day it can be undone."
