@@ -78,6 +78,19 @@ def test_each_remedy_changes_one_thing_of_the_base_network():
         assert [key for key, value in training if value != getattr(base.training, key)] == [setting]
 
 
+@pytest.mark.parametrize("system", [system for system in SYSTEMS if system.alternatives])
+def test_another_value_is_trained_once_and_changes_one_thing(system):
+    found = plan(system.id)
+    base = found[PUBLISHED].config
+    for name in system.alternatives:
+        assert found[name].seeds == 1
+        other = found[name].config
+        changed = [key for key, value in other.training if value != getattr(base.training, key)]
+        assert len(changed) + (other.model != base.model) == 1
+        kinds = [[type(layer) for layer in each.model.layers] for each in (other, base)]
+        assert kinds[0] == kinds[1]
+
+
 def test_an_unknown_system_is_refused_with_the_names_there_are():
     with pytest.raises(ConfigError, match=r"'codered'.*codered-base.*densenet"):
         plan("codered")
