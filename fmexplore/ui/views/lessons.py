@@ -57,16 +57,18 @@ def remedies_drawn() -> None:
     with right:
         st.write(
             "Left is a small gap between training images and held-out ones, up is a better network. A remedy that only "
-            "goes left has closed the gap and taught nothing. Teal: the base network of CodeRed, each remedy alone. "
-            "Violet: Venkatesh's first network and the one with all remedies, whose gap is smaller, and accuracy too."
+            "goes left has closed the gap and taught nothing. Teal: the base network of CodeRed, each remedy alone."
         )
+        if len(pair) > 1:
+            (first, last), figures = pair, ("gap", "accuracy")
+            gap, accuracy = (f"{getattr(first, name).mean:.1f} to {getattr(last, name).mean:.1f}" for name in figures)
+            st.write(
+                "Violet: Venkatesh's first network and the one with all remedies. The gap goes from "
+                f"{gap} points, the accuracy from {accuracy} %."
+            )
         table = [
-            {
-                "Remedy": f"{row.name}: {row.about}" if row.name != "none" else "none",
-                "Test accuracy": str(row.accuracy),
-                "Gap": str(row.gap),
-            }
-            for row in [*rows, *pair]
+            {"Remedy": row.name, "Test accuracy": str(row.accuracy), "Gap": str(row.gap), "What it is": row.about}
+            for row in [*rows, *(pair if len(pair) > 1 else ())]
         ]
         st.dataframe(table, hide_index=True, height="content")
 
@@ -76,11 +78,14 @@ def _remedy_finding(rows: list[Remedy]) -> str:
     best = max(others, key=lambda row: row.accuracy.mean)
     closest = min(others, key=lambda row: row.gap.mean)
     gain, closed = best.accuracy.mean - base.accuracy.mean, base.gap.mean - closest.gap.mean
-    words = f"{best.name.capitalize()} gains most, {gain:+.2f} points"
-    if closest is best:
-        return f"{words}, and closes the gap by {closed:.1f}"
+    words = "No remedy gains accuracy here"
+    if gain > 0:
+        words = f"{best.name.capitalize()} gains most, {gain:.2f} points"
+        if closest is best:
+            return f"{words}, and closes the gap by {closed:.1f}"
     change = closest.accuracy.mean - base.accuracy.mean
-    return f"{words}; {closest.name} closes the gap most, by {closed:.1f}, and changes the accuracy by {change:+.2f}"
+    effect = f"{'gains' if change > 0 else 'costs'} {abs(change):.2f}"
+    return f"{words}; {closest.name} closes the gap most, by {closed:.1f} points, and {effect}"
 
 
 def networks_drawn() -> None:
