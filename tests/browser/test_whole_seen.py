@@ -30,17 +30,20 @@ def test_from_an_image_to_its_place_and_a_neighbour_each_a_step_that_back_takes_
     opened.page.go_back()
     expect(opened.page).to_have_url(re.compile(r"/confusions\?"))
     opened.at(**card)
-    opened.main.get_by_role("button", name=re.compile("^Training image")).first.click()
+    expect(opened.cell("Shirt", "Coat")).to_be_visible()  # the page before has such buttons too
+    opened.settle().main.get_by_role("button", name=re.compile("^Training image")).first.click()
     expect(opened.page).to_have_url(re.compile(r"/data\?"))
     opened.sees(re.compile("^Nearest training images"))
     assert opened.query["split"] == "train"
     opened.main.get_by_role("link", name="In its cell").click()
     expect(opened.page).to_have_url(re.compile(r"/confusions\?.*split=train"))
-    for _ in range(2):
-        opened.page.go_back()
+    opened.settle().page.go_back()
+    expect(opened.page).to_have_url(re.compile(r"/data\?"))
+    opened.sees(re.compile("^Nearest training images")).settle().page.go_back()
     opened.at(**card)
     expect(opened.page).to_have_url(re.compile(r"/confusions\?"))
-    opened.page.go_forward()
+    expect(opened.main.get_by_role("link", name="On the map")).to_be_visible()
+    opened.settle().page.go_forward()
     expect(opened.page).to_have_url(re.compile(r"/data\?"))
 
 
@@ -60,7 +63,7 @@ def test_a_copied_link_opens_the_same_in_a_fresh_browser(tab):
     field = opened.page.get_by_role("spinbutton", name="Sample")  # a popover is not in the main part
     field.fill("2000")
     field.press("Enter")
-    opened.settle()
+    opened.sees(re.compile("of 2,000 images are mistaken")).settle()
     opened.page.keyboard.press("Escape")
     opened.page.get_by_role("button", name="Copy link").click()
     expect(opened.page.get_by_test_id("stSidebar").get_by_text("Copied")).to_be_visible()
