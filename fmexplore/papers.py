@@ -173,6 +173,7 @@ SYSTEMS = (
             "augmentation": "mirrored, turned by up to a tenth of a turn, zoomed by up to 0.1",
             "patience": "3",
         },
+        {"a dropout rate of 0.2": Alternative(model=_keras(*_VENKATESH_BODY, Dropout(rate=0.2), Dense(units=10)))},
     ),
     System(
         "patel-basic",
@@ -187,6 +188,7 @@ SYSTEMS = (
         _keras(*_conv(32, "valid"), Flatten(), *_dense(128), Dense(units=10)),
         _KERAS.replace(batch_size=32, epochs=10),
         {"hidden units": "128", "batch size": "32", "learning rate": "0.001", "padding": "valid"},
+        {"a batch size of 100": Alternative({"batch_size": 100})},
     ),
     System(
         "patel-cnn-64",
