@@ -19,6 +19,7 @@ from fmexplore.networks import build
 from fmexplore.progress import Snapshot
 from fmexplore.run import Run
 from fmexplore.status import write_status
+from fmexplore.storage import write_bytes
 from fmexplore.suspects import find_twins, suspect_labels
 from fmexplore.ui.state import CONFUSIONS_PAGE as CONFUSIONS
 from fmexplore.ui.state import TRAIN_PAGE as TRAIN
@@ -1237,8 +1238,24 @@ def test_twins_in_training_and_test_are_shown_nearest_first(app, known, drawn, d
         labels = CLASS_NAMES[drawn.test.labels[test]], CLASS_NAMES[drawn.train.labels[numbers[test]]]
         assert item["label"] == f"Test image {test}, {labels[0]}, and training image {numbers[test]}, {labels[1]}"
         assert item["caption"].endswith(f", {distances[test]:.1f}")
+    assert " 0 of these pairs have different labels." in page.text
     app().open(CONFUSIONS, run=known[0].id, view="suspects").set("suspects_kind", TWINS)
     assert desk.asked.count("pair_twins") == 1
+
+
+def test_twins_with_different_labels_are_counted(app, known, drawn, home, desk):
+    numbers, distances = find_twins(drawn.train.images, drawn.test.images)
+    numbers = np.where(np.arange(len(numbers)) % 3, numbers, np.roll(numbers, 1))
+    write_bytes(
+        home / "cache" / "twins.safetensors",
+        save({"numbers": numbers.astype(np.int32), "distances": distances.astype(np.float32)}),
+    )
+    page = app().open(CONFUSIONS, run=known[0].id, view="suspects").set("suspects_kind", TWINS)
+    closest = np.argsort(distances, kind="stable")[:60]
+    different = (drawn.test.labels[closest] != drawn.train.labels[numbers[closest]]).sum()
+    assert 0 < different < 60
+    assert f" {different} of these pairs have different labels." in page.text
+    assert "pair_twins" not in desk.asked
 
 
 @pytest.mark.parametrize("split", SPLITS)
