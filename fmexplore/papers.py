@@ -188,7 +188,6 @@ SYSTEMS = (
         _keras(*_conv(32, "valid"), Flatten(), *_dense(128), Dense(units=10)),
         _KERAS.replace(batch_size=32, epochs=10),
         {"hidden units": "128", "batch size": "32", "learning rate": "0.001", "padding": "valid"},
-        {"a batch size of 100": Alternative({"batch_size": 100})},
     ),
     System(
         "patel-cnn-64",

@@ -344,7 +344,7 @@ def test_a_hostile_text_neither_hangs_nor_crashes(name):
         assert not any("\x1b" in finding.text for finding in checked.findings)
     except ConfigError as error:
         assert len(str(error)) < 500
-    assert time.process_time() - started < 1.5
+    assert time.process_time() - started < 5
 
 
 def test_cutting_a_text_anywhere_never_crashes():

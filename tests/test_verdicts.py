@@ -115,6 +115,12 @@ def test_a_value_that_was_passed_on_the_way_says_after_which_epochs():
     assert "after 2 of 4 epochs" in found.reason
 
 
+@pytest.mark.parametrize(("ours", "printed", "meant"), [(0.918, 91, "91.5"), (0.917, 92.5, "92.45"), (0.9, 91, "90.5")])
+def test_a_value_that_is_outside_only_as_rounded_says_what_it_may_stand_for(ours, printed, meant):
+    found = judge_figure(reproduction("team4-ann", training(epoch(ours))), "test_accuracy", printed)
+    assert (found.verdict, f"may stand for {meant}, which lies" in found.reason) == ("fails", printed == round(printed))
+
+
 def test_a_training_accuracy_that_fits_in_evaluation_mode_says_so():
     found = judge_figure(reproduction("codered-base", training(epoch(train=0.98, seen=0.993))), "train_accuracy", 99.28)
     assert found.verdict == "fails"
