@@ -33,13 +33,9 @@ class Page:
 
     def __init__(self) -> None:
         self.at = AppTest.from_file(PROJECT / "streamlit_app.py", default_timeout=60)
-        self.opened = False
 
     def open(self, page: str, **query: str) -> "Page":
         """Follow a link; the session goes on."""
-        if not self.opened:
-            self.at.run()  # registers the pages
-            self.opened = True
         self.at.query_params.clear()
         for name, value in query.items():
             self.at.query_params[name] = value
