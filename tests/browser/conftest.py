@@ -40,6 +40,14 @@ ARGUMENTS = (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests of this folder need Chromium and the real data set; pytest asks each conftest about every test."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("browser")
+            item.add_marker("real")
+
+
 def find_chromium() -> str:
     for name in ("chromium", "chromium-browser", "google-chrome", *MAC_APPS):
         if path := shutil.which(name):

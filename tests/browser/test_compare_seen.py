@@ -12,8 +12,6 @@ from fmexplore.evaluation import Predictions
 from fmexplore.run import Run
 from fmexplore.settings import SHIPPED
 
-pytestmark = [pytest.mark.browser, pytest.mark.real]
-
 PHONE = {"width": 390, "height": 844}
 GROUNDS = {"light": "rgb(252, 252, 251)", "dark": "rgb(21, 23, 28)"}
 BOTH = "/compare?runs=quick,best"

@@ -14,8 +14,6 @@ from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
 from fmexplore.settings import SHIPPED
 
-pytestmark = [pytest.mark.browser, pytest.mark.real]
-
 PHONE = {"width": 390, "height": 844}
 PAGE, FIRST = 200, 60_000
 MAP = "/embeddings?run=quick&method=pca"

@@ -2,11 +2,7 @@
 
 import re
 
-import pytest
 from playwright.sync_api import expect
-
-pytestmark = [pytest.mark.browser, pytest.mark.real]
-
 
 ENVIRONMENT = {"FMEXPLORE_HOSTED": "1"}
 

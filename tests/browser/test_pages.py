@@ -7,8 +7,6 @@ from playwright.sync_api import expect
 
 from fmexplore.presets import find_preset
 
-pytestmark = [pytest.mark.browser, pytest.mark.real]
-
 PHONE = {"width": 390, "height": 844}
 
 

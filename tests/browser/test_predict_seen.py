@@ -12,8 +12,6 @@ from playwright.sync_api import expect
 from fmexplore.data import CLASS_NAMES
 from fmexplore.scenes import draw_scene
 
-pytestmark = [pytest.mark.browser, pytest.mark.real]
-
 PHONE = {"width": 390, "height": 844}
 GROUNDS = {"light": "rgb(252, 252, 251)", "dark": "rgb(21, 23, 28)"}
 PREDICT = "/predict?run=quick"

@@ -7,8 +7,6 @@ from playwright.sync_api import Locator, expect
 
 from fmexplore.terms import TERMS
 
-pytestmark = [pytest.mark.browser, pytest.mark.real]
-
 PHONE = {"width": 390, "height": 844}
 MEANING = {term.name: term.meaning for term in TERMS}
 # The marked words, as they are written there, that are still in the page.

@@ -5,8 +5,6 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.real]
-
 LONG = 40  # epochs; longer than any test
 LEARNT = re.compile(r"of the validation images are right after")
 

@@ -2,10 +2,7 @@
 
 import re
 
-import pytest
 from playwright.sync_api import expect
-
-pytestmark = [pytest.mark.browser, pytest.mark.real]
 
 STORY = {
     "Take the tour": {"preset": "quick", "run": "quick", "tour": 1},
