@@ -23,6 +23,8 @@ from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
 
+DESK, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
+GROUNDS = {"light": "rgb(252, 252, 251)", "dark": "rgb(21, 23, 28)"}
 PATIENCE = 60  # seconds, for anything: the machine may be busy
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 # The name of what has the keyboard's focus, also inside a component.
@@ -30,6 +32,10 @@ FOCUSED = """() => {
   let focused = document.activeElement;
   while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
   return focused?.ariaLabel || focused?.textContent || "";
+}"""
+OVERFLOW = """() => {
+  const parts = [document.scrollingElement, document.querySelector("[data-testid=stMain]")];
+  return Math.max(...parts.map((part) => part.scrollWidth - part.clientWidth));
 }"""
 # What is shown below the chart, and a text of it.
 VIEWS = {"Confusion so far": "Most often,", "Layers": "The layer table of the next", "Earlier runs": "Load a run from"}
@@ -284,6 +290,20 @@ class Tab:
             for node in violation["nodes"]
         ]
 
+    def violations_by_theme(self) -> dict[str, list[str]]:
+        """The same on the light and on the dark ground, where there are any."""
+        found = {}
+        for scheme, ground in GROUNDS.items():
+            self.page.emulate_media(color_scheme=scheme)
+            expect(self.page.get_by_test_id("stApp")).to_have_css("background-color", ground)
+            found[scheme] = self.violations()
+        return {scheme: wrong for scheme, wrong in found.items() if wrong}
+
+    @property
+    def overflow(self) -> int:
+        """By how many pixels it can be scrolled sideways."""
+        return self.page.evaluate(OVERFLOW)
+
 
 def wait_for(found: Callable[[], object]) -> None:
     deadline = time.monotonic() + PATIENCE
@@ -300,11 +320,11 @@ def eventually() -> Callable[[Callable[[], object]], None]:
 
 @pytest.fixture
 def tab(chromium, server) -> Iterator[Callable[..., Tab]]:
-    """Makes tabs, each with cookies of its own; options as for a new browser context."""
+    """Makes tabs, each with cookies of its own, on a desk or a phone; options as for a new browser context."""
     contexts = []
 
-    def make(**options) -> Tab:
-        context = chromium.new_context(**{"viewport": {"width": 1400, "height": 900}, **options})
+    def make(*, phone: bool = False, **options) -> Tab:
+        context = chromium.new_context(viewport=PHONE if phone else DESK, **options)
         context.set_default_timeout(PATIENCE * 1000)
         contexts.append(context)
         return Tab(context.new_page(), server)
@@ -319,7 +339,7 @@ def filmed(chromium, server) -> Iterator[Tab]:
     """A tab of another Chromium, which lets pages use a camera that shows a test picture."""
     flags = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
     browser = chromium.browser_type.launch(executable_path=find_chromium(), args=[*ARGUMENTS, *flags])
-    context = browser.new_context(viewport={"width": 1400, "height": 900}, permissions=["camera"])
+    context = browser.new_context(viewport=DESK, permissions=["camera"])
     context.set_default_timeout(PATIENCE * 1000)
     yield Tab(context.new_page(), server)
     browser.close()

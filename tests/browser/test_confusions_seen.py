@@ -12,9 +12,7 @@ from fmexplore.evaluation import Predictions
 from fmexplore.run import Run
 from fmexplore.settings import SHIPPED
 
-PHONE = {"width": 390, "height": 844}
 PAGE = 200
-GROUNDS = {"light": "rgb(252, 252, 251)", "dark": "rgb(21, 23, 28)"}
 # Pages and views, and a text that is there once they are.
 PLACES = {
     "/confusions?run=quick&split=validation&true=6": "the finished network",
@@ -324,19 +322,13 @@ def test_the_confusion_so_far_leads_to_the_images_of_a_cell(tab):
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_phone_does_not_scroll_sideways(tab, place):
-    opened = tab(viewport=PHONE).open(place).sees(PLACES[place]).settle()
-    for element in ("document.scrollingElement", "document.querySelector('[data-testid=stMain]')"):
-        assert opened.page.evaluate(f"{element}.scrollWidth - {element}.clientWidth") <= 0
+    opened = tab(phone=True).open(place).sees(PLACES[place]).settle()
+    assert opened.overflow <= 0
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_axe_finds_nothing_serious(tab, place):
-    opened, found = tab(color_scheme="light").open(place).sees(PLACES[place]).settle(), {}
-    for scheme, ground in GROUNDS.items():
-        opened.page.emulate_media(color_scheme=scheme)
-        expect(opened.page.get_by_test_id("stApp")).to_have_css("background-color", ground)
-        found[scheme] = opened.violations()
-    assert found == {"light": [], "dark": []}
+    assert tab().open(place).sees(PLACES[place]).settle().violations_by_theme() == {}
 
 
 def test_the_server_has_logged_no_trouble(tab, server, predictions):

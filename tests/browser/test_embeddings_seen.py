@@ -14,10 +14,8 @@ from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
 from fmexplore.settings import SHIPPED
 
-PHONE = {"width": 390, "height": 844}
 PAGE, FIRST = 200, 60_000
 MAP = "/embeddings?run=quick&method=pca"
-GROUNDS = {"light": "rgb(252, 252, 251)", "dark": "rgb(21, 23, 28)"}
 PLACES = {
     MAP: "images are mistaken: where do they lie",
     f"{MAP}&selected=t6p0": "are selected",
@@ -359,19 +357,13 @@ def test_the_moment_is_chosen_by_keyboard(tab, short):
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_phone_does_not_scroll_sideways(tab, place):
-    opened = tab(viewport=PHONE).open(place).sees(PLACES[place]).settle()
-    for element in ("document.scrollingElement", "document.querySelector('[data-testid=stMain]')"):
-        assert opened.page.evaluate(f"{element}.scrollWidth - {element}.clientWidth") <= 0
+    opened = tab(phone=True).open(place).sees(PLACES[place]).settle()
+    assert opened.overflow <= 0
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_axe_finds_nothing_serious(tab, place):
-    opened, found = tab(color_scheme="light").open(place).sees(PLACES[place]).settle(), {}
-    for scheme, ground in GROUNDS.items():
-        opened.page.emulate_media(color_scheme=scheme)
-        expect(opened.page.get_by_test_id("stApp")).to_have_css("background-color", ground)
-        found[scheme] = opened.violations()
-    assert found == {"light": [], "dark": []}
+    assert tab().open(place).sees(PLACES[place]).settle().violations_by_theme() == {}
 
 
 def test_the_server_has_logged_no_trouble(tab, server):

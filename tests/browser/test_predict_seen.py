@@ -12,8 +12,6 @@ from playwright.sync_api import expect
 from fmexplore.data import CLASS_NAMES
 from fmexplore.scenes import draw_scene
 
-PHONE = {"width": 390, "height": 844}
-GROUNDS = {"light": "rgb(252, 252, 251)", "dark": "rgb(21, 23, 28)"}
 PREDICT = "/predict?run=quick"
 VIEWS = {
     "How it got there": "Convert it",
@@ -210,24 +208,19 @@ def test_photos_are_gone_in_another_tab(opened, tab, files):
 
 
 def test_a_phone_does_not_scroll_sideways(tab, files):
-    opened = bring(tab(viewport=PHONE).open(PREDICT), *files)
+    opened = bring(tab(phone=True).open(PREDICT), *files)
     for view, text in VIEWS.items():
         opened.main.get_by_role("radio", name=view).click()
         opened.sees(text).settle()
-        for element in ("document.scrollingElement", "document.querySelector('[data-testid=stMain]')"):
-            assert opened.page.evaluate(f"{element}.scrollWidth - {element}.clientWidth") <= 0, view
+        assert opened.overflow <= 0, view
 
 
 def test_axe_finds_nothing_serious(tab, files):
-    opened, found = bring(tab(color_scheme="light").open(PREDICT), *files), {}
+    opened = bring(tab().open(PREDICT), *files)
     for view, text in VIEWS.items():
         opened.main.get_by_role("radio", name=view).click()
         opened.sees(text).settle()
-        for scheme, ground in GROUNDS.items():
-            opened.page.emulate_media(color_scheme=scheme)
-            expect(opened.page.get_by_test_id("stApp")).to_have_css("background-color", ground)
-            found[view, scheme] = opened.violations()
-    assert not {place: wrong for place, wrong in found.items() if wrong}
+        assert opened.violations_by_theme() == {}, view
 
 
 def test_the_server_has_logged_no_trouble(opened, server):

@@ -7,7 +7,6 @@ from playwright.sync_api import Locator, expect
 
 from fmexplore.terms import TERMS
 
-PHONE = {"width": 390, "height": 844}
 MEANING = {term.name: term.meaning for term in TERMS}
 # The marked words, as they are written there, that are still in the page.
 MARKED = """() => [...(CSS.highlights.get("fmexplore-term") ?? [])]
@@ -88,14 +87,14 @@ def test_the_words_of_a_page_are_read_by_keyboard_and_axe_finds_nothing_serious(
 
 
 def test_on_a_phone_a_tap_explains_within_the_screen_and_one_elsewhere_closes(tab, eventually):
-    opened = tab(viewport=PHONE, has_touch=True).open("/confusions?run=quick&view=figures")
+    opened = tab(phone=True, has_touch=True).open("/confusions?run=quick&view=figures")
     seen = Terms(opened).marked(eventually, "Among its first two")
     opened.page.evaluate(WATCH)
     opened.main.get_by_text("Among its first two", exact=True).tap()
     box = seen.explains("top-2 accuracy").tip.bounding_box()
     assert box
     assert box["x"] >= 0
-    assert box["x"] + box["width"] <= PHONE["width"]
+    assert box["x"] + box["width"] <= opened.page.viewport_size["width"]
     opened.main.get_by_test_id("stMetricValue").first.tap()
     expect(seen.tip).to_be_hidden()
     assert opened.page.evaluate("changes") == []  # React's elements are as it made them
