@@ -1,18 +1,24 @@
 """Fixtures that several test files share: a small drawn data set, homes of their own, the real data set."""
 
+import functools
 import gzip
 import hashlib
+import io
 import os
+import signal
+import sys
 
 import numpy as np
 import pytest
 
-from fmexplore import analyses, data
+from fmexplore import analyses, cli, data, photo_cli
 from fmexplore.config import RunConfig, TrainConfig
 from fmexplore.data import DataSet, IdxFile, Split
 from fmexplore.errors import DataError
 from fmexplore.layers import Activation, Conv, Dense, GlobalAvgPool, MaxPool
 from fmexplore.models import Model
+from fmexplore.runs import RunStore
+from fmexplore.settings import Settings
 
 
 def draw_split(count: int, seed: int) -> Split:
@@ -31,18 +37,26 @@ def drawn() -> DataSet:
     return DataSet(draw_split(640, 0), draw_split(160, 1))
 
 
-@pytest.fixture
-def drawn_folder(drawn, tmp_path, monkeypatch):
-    """The drawn data set as idx files that `data.load` takes, in this process only."""
-    folder = tmp_path / "data"
-    folder.mkdir()
+@pytest.fixture(scope="session")
+def drawn_files(drawn) -> dict[str, tuple[IdxFile, bytes]]:
+    """The drawn data set as idx files: by name what they hold, and their content with gzip."""
     files = {}
     for part, split in (("train", drawn.train), ("t10k", drawn.test)):
         for kind, values in (("images-idx3", split.images), ("labels-idx1", split.labels)):
             raw = IdxFile(values.shape, "").header + values.tobytes()
-            files[f"{part}-{kind}-ubyte"] = IdxFile(values.shape, hashlib.sha256(raw).hexdigest())
-            (folder / f"{part}-{kind}-ubyte.gz").write_bytes(gzip.compress(raw))
-    monkeypatch.setattr(data, "FILES", files)
+            file = IdxFile(values.shape, hashlib.sha256(raw).hexdigest())
+            files[f"{part}-{kind}-ubyte"] = file, gzip.compress(raw)
+    return files
+
+
+@pytest.fixture
+def drawn_folder(drawn_files, tmp_path, monkeypatch):
+    """The drawn data set in a folder from which `data.load` takes it, in this process only."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name, (_, content) in drawn_files.items():
+        (folder / f"{name}.gz").write_bytes(content)
+    monkeypatch.setattr(data, "FILES", {name: file for name, (file, _) in drawn_files.items()})
     monkeypatch.setenv("FMEXPLORE_DATA", str(folder))
     analyses._data.cache_clear()
     yield folder
@@ -56,6 +70,33 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("FMEXPLORE_HOME", str(folder))
     monkeypatch.delenv("FMEXPLORE_HOSTED", raising=False)
     return folder
+
+
+@pytest.fixture
+def store(home, tmp_path) -> RunStore:
+    """The runs of an empty home, with a folder of its own for shipped ones."""
+    return RunStore(Settings(home=home), tmp_path / "shipped")
+
+
+@pytest.fixture
+def call(store, capsys, monkeypatch):
+    """Runs one command in this process, on the runs of `store`, and gives exit code, stdout and stderr."""
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "MKL_NUM_THREADS"):  # a command sets them for good
+        monkeypatch.setenv(name, os.environ.get(name, "2"))
+    for module in (cli, photo_cli):
+        monkeypatch.setattr(module, "RunStore", functools.partial(RunStore, shipped=store.shipped))
+    before = signal.getsignal(signal.SIGINT)
+
+    def run(*arguments: object, answer: str = "") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["fmexplore", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code), *capsys.readouterr()
+
+    yield run
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -29,9 +29,9 @@ from fmexplore.evaluation import BATCH, predict
 from fmexplore.interpret import grad_cam
 from fmexplore.networks import Network
 from fmexplore.run import Run
-from fmexplore.runs import RunStore
-from fmexplore.settings import Settings
 from fmexplore.suspects import find_twins, suspect_labels
+
+pytestmark = pytest.mark.usefixtures("drawn_folder")
 
 
 class Follower:
@@ -49,11 +49,6 @@ class Follower:
 
 def cancel() -> None:
     raise Cancelled
-
-
-@pytest.fixture
-def store(home, drawn_folder, tmp_path):
-    return RunStore(Settings(home=home), tmp_path / "shipped")
 
 
 def network_for(config, seed: int = 3) -> Network:

@@ -12,15 +12,9 @@ from fmexplore import archive, models
 from fmexplore.archive import pack_run, unpack_run
 from fmexplore.errors import RunBroken, StorageError
 from fmexplore.photo_scores import PhotoFit
-from fmexplore.runs import RunStore
-from fmexplore.settings import MAX_ZIP_MB, Settings
+from fmexplore.settings import MAX_ZIP_MB
 
 LINE = {"kind": "epoch", "step": 4, "steps": 8, "epoch": 0.5, "seconds": 2.0, "train_loss": 1.5}
-
-
-@pytest.fixture
-def store(home, tmp_path):
-    return RunStore(Settings(home=home), tmp_path / "shipped")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The claim checker: the slips that the papers print, what it refuses, hostile texts, and its command."""
 
-import io
 import json
 import random
 import subprocess
@@ -10,7 +9,6 @@ import time
 import numpy as np
 import pytest
 
-from fmexplore import cli
 from fmexplore.checker import MAX_CHARACTERS, Checked, check_text
 from fmexplore.confusion import report_text
 from fmexplore.data import CLASS_NAMES, PROJECT
@@ -360,20 +358,6 @@ def test_cutting_a_text_anywhere_never_crashes():
 
 
 # The command.
-
-
-@pytest.fixture
-def call(capsys, monkeypatch):
-    """Runs one command in this process and gives exit code, stdout and stderr."""
-
-    def run(*arguments: object, answer: str = "") -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["fmexplore", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return int(ended.value.code), *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture

@@ -1,9 +1,6 @@
 """The command line: what it prints, its exit codes, its errors."""
 
-import functools
-import io
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -15,7 +12,7 @@ import pytest
 import torch
 from sklearn.metrics import classification_report
 
-from fmexplore import analyses, cli, data, networks
+from fmexplore import analyses, data, networks
 from fmexplore.data import CLASS_NAMES, PROJECT
 from fmexplore.derived import Derived
 from fmexplore.evaluation import predict
@@ -26,33 +23,6 @@ from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
 from fmexplore.speed import update_speed
 from fmexplore.status import own_process, wish, write_status
-
-
-@pytest.fixture
-def store(home, tmp_path, monkeypatch):
-    """This home's runs, with shipped runs of its own."""
-    shipped = tmp_path / "shipped"
-    monkeypatch.setattr(cli, "RunStore", functools.partial(RunStore, shipped=shipped))
-    return RunStore(Settings(home=home), shipped)
-
-
-@pytest.fixture
-def call(store, capsys, monkeypatch):
-    """Runs one command in this process and gives exit code, stdout and stderr."""
-    for name in ("OMP_WAIT_POLICY", "MKL_NUM_THREADS"):
-        monkeypatch.setenv(name, os.environ.get(name, ""))
-    before = signal.getsignal(signal.SIGINT)
-
-    def run(*arguments: object, answer: str = "") -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["fmexplore", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return int(ended.value.code), *capsys.readouterr()
-
-    yield run
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

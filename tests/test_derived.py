@@ -13,15 +13,9 @@ from fmexplore.derived import FOLDER, Derived, trim
 from fmexplore.embedding import Axes, NeighbourIndex
 from fmexplore.evaluation import Latency, Predictions
 from fmexplore.run import Run
-from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
 
 SPLITS = {"test": 160, "validation": 64, "train": 576}  # images of the drawn data set in the splits of `tiny`
-
-
-@pytest.fixture
-def store(home, tmp_path):
-    return RunStore(Settings(home=home), tmp_path / "shipped")
 
 
 def weights_for(config, value: float = 0.5) -> dict[str, np.ndarray]:

@@ -1,42 +1,20 @@
 """`embed`: the arrays it writes, what it prints, and what it refuses."""
 
-import functools
 import json
-import os
-import sys
 
 import numpy as np
 import pytest
 
-from fmexplore import cli, models
+from fmexplore import models
 from fmexplore.derived import Derived
 from fmexplore.projection import STANDARD, ProjectionConfig
-from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
 
 
 @pytest.fixture
-def store(home, drawn_folder, tmp_path, monkeypatch):
-    shipped = tmp_path / "shipped"
-    monkeypatch.setattr(cli, "RunStore", functools.partial(RunStore, shipped=shipped))
-    monkeypatch.chdir(tmp_path)
-    return RunStore(Settings(home=home), shipped)
-
-
-@pytest.fixture
-def call(store, capsys, monkeypatch):
-    """Runs one command in this process and gives exit code, stdout and stderr."""
-    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "MKL_NUM_THREADS"):
-        monkeypatch.setenv(name, os.environ.get(name, "2"))
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["fmexplore", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return int(ended.value.code), *capsys.readouterr()
-
-    return run
+def store(store, drawn_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where maps are written
+    return store
 
 
 @pytest.fixture

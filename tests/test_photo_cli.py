@@ -1,54 +1,24 @@
 """`predict`, `photo-bench`, `train-photos` and `train-segmenter`: what they print, write and refuse."""
 
 import csv
-import functools
 import io
 import json
-import os
-import signal
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from fmexplore import cli, models, photo_analyses, photo_cli
+from fmexplore import models, photo_analyses
 from fmexplore.photo_scores import PhotoFit
 from fmexplore.run import Run
-from fmexplore.runs import RunStore
 from fmexplore.scenes import draw_scene
 from fmexplore.segmentation import WEIGHTS
-from fmexplore.settings import Settings
 from fmexplore.storage import write_bytes
 from fmexplore.worker import Job, run_job
 
+pytestmark = pytest.mark.usefixtures("drawn_folder")
+
 KEYS = ["file", "label", "name", "probabilities", "unsure", "ood_score", "seconds"]
-
-
-@pytest.fixture
-def store(home, drawn_folder, tmp_path, monkeypatch):
-    shipped = tmp_path / "shipped"
-    for module in (cli, photo_cli):
-        monkeypatch.setattr(module, "RunStore", functools.partial(RunStore, shipped=shipped))
-    return RunStore(Settings(home=home), shipped)
-
-
-@pytest.fixture
-def call(store, capsys, monkeypatch):
-    """Runs one command in this process and gives exit code, stdout and stderr."""
-    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "MKL_NUM_THREADS"):
-        monkeypatch.setenv(name, os.environ.get(name, "2"))
-    before = signal.getsignal(signal.SIGINT)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["fmexplore", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return int(ended.value.code), *capsys.readouterr()
-
-    yield run
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

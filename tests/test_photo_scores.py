@@ -20,8 +20,6 @@ from fmexplore.photo_scores import (
     score,
     unsure_threshold,
 )
-from fmexplore.runs import RunStore
-from fmexplore.settings import Settings
 
 
 def photo(*labels: int, lenient: tuple[int, ...] = ()) -> LabelledPhoto:
@@ -238,11 +236,6 @@ def test_a_score_can_be_printed_as_json():
 
 
 # What a run keeps.
-
-
-@pytest.fixture
-def store(home, tmp_path):
-    return RunStore(Settings(home=home), tmp_path / "shipped")
 
 
 @pytest.fixture

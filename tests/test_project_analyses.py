@@ -18,8 +18,9 @@ from fmexplore.maps import project_over_time, trust
 from fmexplore.progress import Snapshot
 from fmexplore.projection import STANDARD, ProjectionConfig, Stopped, project
 from fmexplore.run import Run
-from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
+
+pytestmark = pytest.mark.usefixtures("drawn_folder")
 
 PCA = ProjectionConfig(method="pca")
 TSNE = ProjectionConfig(method="tsne", perplexity=5, iterations=30, early_exaggeration_iterations=20)
@@ -38,11 +39,6 @@ class Follower:
             self.shown.append(partial)
         if self.error and share >= self.at and (partial is not None or self.unshown):
             raise self.error
-
-
-@pytest.fixture
-def store(home, drawn_folder, tmp_path):
-    return RunStore(Settings(home=home), tmp_path / "shipped")
 
 
 def give_weights(run: Run, seed: int) -> None:

@@ -20,11 +20,6 @@ from fmexplore.status import Status, own_process, write_status
 from fmexplore.training import Snapshot
 
 
-@pytest.fixture
-def store(home, tmp_path):
-    return RunStore(Settings(home=home), tmp_path / "shipped")
-
-
 def weights_for(config) -> dict[str, np.ndarray]:
     shapes = models.tensor_shapes(models.summarize(config.model))
     return {name: np.full(shape, 0.5, np.float32) for name, shape in shapes.items()}

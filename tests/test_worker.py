@@ -12,22 +12,18 @@ from fmexplore.config import Execution
 from fmexplore.derived import Derived
 from fmexplore.evaluation import predict
 from fmexplore.run import Run
-from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
 from fmexplore.speed import known_execution, read_speed, update_speed
 from fmexplore.status import Status, read_status, wish, write_status
 from fmexplore.tasks import SAVE_SECONDS
 from fmexplore.worker import Job, run_job
 
+pytestmark = pytest.mark.usefixtures("drawn_folder")
+
 
 @pytest.fixture(autouse=True)
 def _always_look(monkeypatch):
     monkeypatch.setattr(worker, "LOOK_SECONDS", 0)
-
-
-@pytest.fixture
-def store(home, drawn_folder, tmp_path):
-    return RunStore(Settings(home=home), tmp_path / "shipped")
 
 
 @pytest.fixture
