@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from throughput import build_pytorch
+from peers import build_pytorch
+from report import machine
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
@@ -31,7 +32,6 @@ from fmexplore import data  # noqa: E402
 from fmexplore.embedding import Axes, NeighbourIndex  # noqa: E402
 from fmexplore.evaluation import predict, predict_batches  # noqa: E402
 from fmexplore.interpret import grad_cam  # noqa: E402
-from fmexplore.machine import cores, processor  # noqa: E402
 from fmexplore.networks import build  # noqa: E402
 from fmexplore.presets import find_preset  # noqa: E402
 from fmexplore.run import Run  # noqa: E402
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     images, run = data.load(), Run(PROJECT / "checkpoints" / "quick", shipped=True)
-    print(f"{processor()}, {cores()} cores, {time.strftime('%Y-%m-%d')}")
+    print(machine())
 
     config = find_preset(arguments.preset).config
     network, plain = build(config.model), build_pytorch(config.model_dump(mode="json")).eval()

@@ -7,13 +7,13 @@ computed before anything is timed. Times are those of the page itself, to the fr
 """
 
 import argparse
-import shutil
 import tempfile
 import time
 
-from browser import SIZE, print_rows, rest
-from pages import CHROMIUM_FLAGS, serve
+from chromium import SIZE, launch, rest
 from playwright.sync_api import Page, sync_playwright
+from report import print_times
+from server import serve
 
 # From the next click or release until the text is on the page and, in the frame after, drawn.
 WATCH = """(text) => {
@@ -68,8 +68,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     rows: dict[str, list[float]] = {}
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as home, serve(home) as (port, _):
-        executable = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
+        browser = launch(playwright)
         page = browser.new_page(viewport=SIZE)
         address = f"http://127.0.0.1:{port}/embeddings?run=quick"
         for name, query in PLACES.items():
@@ -99,7 +98,7 @@ def main() -> None:
             )
             rest(page)
         browser.close()
-    print_rows(rows)
+    print_times(rows)
 
 
 if __name__ == "__main__":

@@ -9,56 +9,24 @@ Chromium, and timed until the page shows the first point of the chart and the wo
 
 import argparse
 import asyncio
-import os
 import re
-import shutil
-import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 from playwright.sync_api import sync_playwright
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from chromium import SIZE, launch
+from report import print_times
+from server import serve
 from websocket_tab import Tab
 
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
-
-from fmexplore.machine import cores, processor  # noqa: E402
-from fmexplore.presets import find_preset  # noqa: E402
-
-CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-
-
-@contextmanager
-def serve(home: str, port: int = 0, **environment: str):
-    """A server on that port, or a free one, and its process; what it prints is in `home`/server.log."""
-    port = port or free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
-    command += ["--server.address", "127.0.0.1", "--server.fileWatcherType", "none"]
-    with open(Path(home) / "server.log", "wb") as log:
-        environment = {**os.environ, "FMEXPLORE_HOME": home, **environment}
-        server = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log)
-    try:
-        for _ in range(1000):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.02)
-        yield port, psutil.Process(server.pid)
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+from fmexplore.presets import find_preset
 
 
 async def rerun_times(port: int, page: str, count: int) -> list[float]:
@@ -73,10 +41,9 @@ async def rerun_times(port: int, page: str, count: int) -> list[float]:
 
 def press(port: int, preset: str, epochs: float, while_training) -> tuple[float, float, object]:
     """Seconds from *Start training* to the first point and from *Stop training* to "stopped", in Chromium."""
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        browser = launch(playwright)
+        page = browser.new_page(viewport=SIZE)
         page.goto(f"http://127.0.0.1:{port}/train?preset={preset}")
         page.get_by_role("button", name="Start training").wait_for()
         page.wait_for_timeout(2000)
@@ -107,16 +74,16 @@ def main() -> None:
     parser.add_argument("--preset", default="codered-final")
     arguments = parser.parse_args()
 
-    def measure(port: int, when: str) -> list[tuple[str, list[float]]]:
+    def measure(port: int, when: str) -> dict[str, list[float]]:
         # playwright's loop runs in this thread, so the websocket gets a process of its own
-        rows = []
+        rows = {}
         for name, page in (("Home", ""), ("Train", "train")):
             code = (
-                f"import asyncio, sys; sys.path.insert(0, {str(PROJECT / 'benchmarks')!r}); import pages; "
+                f"import asyncio, sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import pages; "
                 f"print(asyncio.run(pages.rerun_times({port}, {page!r}, {arguments.reruns})))"
             )
             output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-            rows.append((f"rerun of {name}, {when}", [float(t) for t in output.strip("[]\n").split(",")]))
+            rows[f"rerun of {name}, {when}"] = [float(t) for t in output.strip("[]\n").split(",")]
         return rows
 
     with tempfile.TemporaryDirectory() as home, serve(home) as (port, server):
@@ -132,13 +99,10 @@ def main() -> None:
         first_point, stop, (loaded, weight) = press(
             port, arguments.preset, find_preset(arguments.preset).training.epochs, under_load
         )
-    print(f"{processor()}, {cores()} cores, {time.strftime('%Y-%m-%d')}")
-    for name, times in rows + loaded:
-        tail = sorted(times)[int(0.95 * len(times))]
-        print(f"{name:<44} median {statistics.median(times):6.1f} ms   95th {tail:6.1f} ms   n={len(times)}")
-    print(f"{'Start training to the first point':<44} {first_point:6.1f} s")
-    print(f"{'Stop training to stopped':<44} {stop:6.1f} s")
-    print(f"{'server / workers / together, training':<44} {weight[0]:.0f} / {weight[1]:.0f} / {sum(weight):.0f} MB")
+    print_times({**rows, **loaded})
+    print(f"{'Start training to the first point':<58} {first_point:6.1f} s")
+    print(f"{'Stop training to stopped':<58} {stop:6.1f} s")
+    print(f"{'server / workers / together, training':<58} {weight[0]:.0f} / {weight[1]:.0f} / {sum(weight):.0f} MB")
 
 
 if __name__ == "__main__":

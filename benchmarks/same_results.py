@@ -10,13 +10,10 @@ the end. Plain PyTorch starts from the weights that our network starts from, and
 import argparse
 import json
 import statistics
-import sys
 import time
 from pathlib import Path
 
-from throughput import PRESET, ROOT, build_pytorch
-
-sys.path.insert(0, str(ROOT))
+from peers import PRESET, build_pytorch
 
 from fmexplore.worker import prepare_process
 

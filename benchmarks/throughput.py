@@ -14,20 +14,17 @@ one they disturbed least is kept, whoever's it is. Read the ratios, and the last
 
 import argparse
 import json
-import os
 import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import date
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-PRESET = "codered-final"
-WARM_UP = 30  # steps
+from apart import Watch, run_apart
+from peers import PRESET, WARM_UP, read, train_keras, train_pytorch, write
+
 DISTURBED, ATTEMPTS = 0.25, 3  # cores taken by others
 NAMES = {
     "auto": "fmexplore, precision and threads chosen",
@@ -80,111 +77,6 @@ def train_ours(folder: Path, precision: str) -> dict:
     }
 
 
-def train_pytorch(folder: Path) -> dict:
-    """As a tutorial writes it."""
-    import torch
-    from torch import nn
-    from torch.utils.data import DataLoader, Dataset, Subset
-
-    images, labels, table = read(folder)
-    training = table["training"]
-
-    class Clothes(Dataset):
-        def __len__(self) -> int:
-            return len(labels)
-
-        def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-            return torch.from_numpy(images[index]).unsqueeze(0).float().div(255), int(labels[index])
-
-    model = build_pytorch(table)
-    optimizer = torch.optim.Adam(model.parameters(), training["learning_rate"], eps=training["epsilon"])
-    criterion = nn.CrossEntropyLoss()
-
-    def train_epoch(dataset: Dataset) -> None:
-        model.train()
-        running_loss = 0.0
-        for inputs, targets in DataLoader(dataset, training["batch_size"], shuffle=True):
-            optimizer.zero_grad()
-            loss = criterion(model(inputs), targets)
-            loss.backward()
-            optimizer.step()
-            running_loss += loss.item()
-
-    train_epoch(Subset(Clothes(), range(WARM_UP * training["batch_size"])))
-    watch = Watch()
-    train_epoch(Clothes())
-    return {
-        **watch.result(len(labels)),
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "versions": f"torch {torch.__version__}, fp32, {torch.get_num_threads()} threads",
-    }
-
-
-def build_pytorch(table: dict):
-    """The layer table as a tutorial writes it."""
-    import torch
-    from torch import nn
-
-    layers: list[nn.Module] = []
-    for layer in table["model"]["layers"]:
-        match layer["kind"]:
-            case "conv":
-                layers.append(nn.LazyConv2d(layer["filters"], layer["kernel"]))
-            case "activation":
-                layers.append(nn.ReLU())
-            case "max_pool":
-                layers.append(nn.MaxPool2d(layer["size"]))
-            case "dropout":
-                layers.append(nn.Dropout(layer["rate"]))
-            case "flatten":
-                layers.append(nn.Flatten())
-            case "dense":
-                layers.append(nn.LazyLinear(layer["units"]))
-    model = nn.Sequential(*layers)
-    model(torch.zeros(1, 1, 28, 28))
-    return model
-
-
-def train_keras(folder: Path) -> dict:
-    """`fit` on a float32 array; runs in the interpreter of --keras-python."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras
-    import tensorflow
-
-    images, labels, table = read(folder)
-    training = table["training"]
-    layers: list = [keras.Input((28, 28, 1))]
-    for layer in table["model"]["layers"]:
-        match layer["kind"]:
-            case "conv":
-                layers.append(keras.layers.Conv2D(layer["filters"], layer["kernel"]))
-            case "activation":
-                layers.append(keras.layers.ReLU())
-            case "max_pool":
-                layers.append(keras.layers.MaxPooling2D(layer["size"]))
-            case "dropout":
-                layers.append(keras.layers.Dropout(layer["rate"]))
-            case "flatten":
-                layers.append(keras.layers.Flatten())
-            case "dense":
-                layers.append(keras.layers.Dense(layer["units"]))
-    model = keras.Sequential(layers)
-    model.compile(
-        optimizer=keras.optimizers.Adam(training["learning_rate"], epsilon=training["epsilon"]),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
-    inputs, batch = images[..., None].astype("float32") / 255, training["batch_size"]
-    model.fit(inputs[: WARM_UP * batch], labels[: WARM_UP * batch], batch_size=batch, verbose=0)
-    watch = Watch()
-    model.fit(inputs, labels, batch_size=batch, verbose=0)
-    return {
-        **watch.result(len(labels)),
-        "parameters": model.count_params(),
-        "versions": f"Keras {keras.__version__}, TensorFlow {tensorflow.__version__}, fp32",
-    }
-
-
 def measure_peak(folder: Path) -> dict:
     """The limit: GFLOP/s of the best of some large matrix products, by precision, and FLOPs of training on an image."""
     from fmexplore.worker import prepare_process
@@ -206,69 +98,28 @@ def measure_peak(folder: Path) -> dict:
     return found
 
 
-class Watch:
-    """Seconds since it was made, and how many cores other processes took meanwhile (0 where there is no /proc)."""
-
-    def __init__(self) -> None:
-        self.started, self.busy, self.own = time.perf_counter(), self._busy(), sum(os.times()[:2])
-
-    def result(self, images: int) -> dict:
-        seconds = time.perf_counter() - self.started
-        others = (self._busy() - self.busy - sum(os.times()[:2]) + self.own) / seconds
-        return {"images_per_second": images / seconds, "others": max(0.0, others) if self.busy else 0.0}
-
-    def _busy(self) -> float:
-        try:
-            fields = [int(field) for field in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
-        except OSError:
-            return 0.0
-        return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")  # all but idle and iowait
-
-
-def read(folder: Path) -> tuple:
-    import numpy as np
-
-    return np.load(folder / "images.npy"), np.load(folder / "labels.npy"), json.loads((folder / "run.json").read_text())
-
-
-def write(folder: Path, count: int) -> None:
-    """The first `count` training images and the preset, for the processes of a round to read."""
-    sys.path.insert(0, str(ROOT))
-    import numpy as np
-
-    from fmexplore.data import load
-    from fmexplore.presets import find_preset
-
-    split = load().train
-    np.save(folder / "images.npy", split.images[:count])
-    np.save(folder / "labels.npy", split.labels[:count])
-    (folder / "run.json").write_text(find_preset(PRESET).config.model_dump_json())
-
-
 def measure(name: str, folder: Path, python: str) -> dict:
     """The least disturbed of a few attempts; or one that is disturbed on purpose."""
     if name == "busy":
         neighbour = subprocess.Popen([sys.executable, "-c", "while True: pass"])
         try:
-            return run_apart(name, folder, python)
+            return run_one(name, folder, python)
         finally:
             neighbour.kill()
             neighbour.wait()
     attempts: list[dict] = []
     while len(attempts) < ATTEMPTS and (not attempts or attempts[-1]["others"] > DISTURBED):
-        attempts.append(run_apart(name, folder, python))
+        attempts.append(run_one(name, folder, python))
     return min(attempts, key=lambda one: one["others"])
 
 
-def run_apart(name: str, folder: Path, python: str) -> dict:
-    command = [python, __file__, "--one", name, "--folder", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{NAMES.get(name, name)} failed:\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+def run_one(name: str, folder: Path, python: str = sys.executable) -> dict:
+    return run_apart("throughput.py", "--one", name, "--folder", str(folder), python=python)
 
 
 def print_table(found: dict[str, list[dict]], rounds: int, images: int) -> None:
+    from report import machine  # not at the top: where Keras is, it could not be imported
+
     def median(name: str, key: str = "images_per_second") -> float:
         return statistics.median(one[key] for one in found[name])
 
@@ -280,10 +131,8 @@ def print_table(found: dict[str, list[dict]], rounds: int, images: int) -> None:
         for label, key in ((NAMES[name], "images_per_second"), ("  its steps alone", "steps_only")):
             if key in results[0]:
                 rows.append((label, median(name, key), results, key))
-    print(f"\n{PRESET}, {images:,} images per round; images/s, medians of {rounds} rounds; {date.today()}")
-    from fmexplore.machine import cores, processor
-
-    print(f"{processor()}, {cores()} cores, Python {platform.python_version()}\n")
+    print(f"\n{PRESET}, {images:,} images per round; images/s, medians of {rounds} rounds")
+    print(machine(f"Python {platform.python_version()}") + "\n")
     print(f"{'':42}{'images/s':>9}{'/ PyTorch':>10}{'/ Keras':>9}  rounds (cores taken by others)")
     for label, value, results, key in rows:
         each = "  ".join(f"{one[key]:.0f} ({one['others']:.1f})" for one in results)
@@ -321,7 +170,7 @@ def main() -> None:
                 found[name].append(measure(name, Path(folder), python))
                 rate = found[name][-1]["images_per_second"]
                 print(f"round {number + 1}: {NAMES[name]}: {rate:,.0f} images/s", flush=True)
-        peak = run_apart("peak", Path(folder), sys.executable)
+        peak = run_one("peak", Path(folder))
     assert len({one["parameters"] for results in found.values() for one in results}) == 1, "not the same network"
     print_table(found, rounds, images)
     for name, precision in (("auto", "bf16"), ("fp32", "fp32")):

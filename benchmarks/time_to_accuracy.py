@@ -12,16 +12,15 @@ import argparse
 import json
 import platform
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from datetime import date
 from pathlib import Path
 
-from throughput import Watch, run_apart, write
+from apart import Watch, run_apart
+from peers import write
+from report import machine
 
-from fmexplore.machine import cores, processor
+from fmexplore.machine import processor
 
 CLAIMS = {"quick": 0.9168, "solid": 0.9340}  # of codered-final after 15 epochs, and of patel-final after 100
 KERAS_EPOCHS, IMAGES = 15, 60_000
@@ -73,18 +72,13 @@ def main() -> None:
         write(Path(folder), IMAGES)
         for seed in range(options.seeds):
             for preset in CLAIMS:
-                command = [sys.executable, __file__, "--one", preset, str(seed)]
-                done = subprocess.run(command, capture_output=True, text=True)
-                if done.returncode:
-                    sys.exit(done.stderr[-2000:])
-                found.append(json.loads(done.stdout.splitlines()[-1]))
+                found.append(run_apart("time_to_accuracy.py", "--one", preset, str(seed)))
                 print(found[-1], flush=True)
             if options.keras_python:
-                keras.append(run_apart("keras", Path(folder), options.keras_python))
+                arguments = ("--one", "keras", "--folder", folder)
+                keras.append(run_apart("throughput.py", *arguments, python=options.keras_python))
                 print(keras[-1], flush=True)
-    print(
-        f"\n{processor()}, {cores()} cores, Python {platform.python_version()}, {found[0]['versions']}, {date.today()}"
-    )
+    print("\n" + machine(f"Python {platform.python_version()}", found[0]["versions"]))
     if keras:
         needed = KERAS_EPOCHS * IMAGES / statistics.median(one["images_per_second"] for one in keras)
         print(f"{KERAS_EPOCHS} epochs of codered-final with {keras[0]['versions']}: {needed:.0f} s")

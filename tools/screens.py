@@ -7,7 +7,6 @@ Needs requirements-dev.txt, the data set and Chromium. Without names all are tak
 """
 
 import io
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -19,11 +18,11 @@ from playwright.sync_api import Page, sync_playwright
 
 PROJECT = Path(__file__).parent.parent
 sys.path.insert(0, str(PROJECT / "benchmarks"))
-from pages import CHROMIUM_FLAGS, free_port, serve  # noqa: E402
+from chromium import READY, SIZE, launch  # noqa: E402
+from server import serve  # noqa: E402
 
 FOLDER, MOST_BYTES = PROJECT / "docs" / "screens", 150_000
-DESK, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
-READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+PHONE = {"width": 390, "height": 844}
 SHIRTS = "run=quick&split=test&true=6&pred=0"
 
 
@@ -65,7 +64,7 @@ SCREENS = {
 def take(browser, url: str, screen: Screen) -> bytes:
     """The screen as a PNG."""
     scheme = "dark" if screen.dark else "light"
-    context = browser.new_context(viewport=PHONE if screen.phone else DESK, color_scheme=scheme)
+    context = browser.new_context(viewport=PHONE if screen.phone else SIZE, color_scheme=scheme)
     page = context.new_page()
     page.goto(url + screen.link)
     page.wait_for_selector(READY, timeout=60_000)
@@ -91,9 +90,8 @@ def shrink(content: bytes) -> bytes:
 def main() -> None:
     names = sys.argv[1:] or list(SCREENS)
     FOLDER.mkdir(parents=True, exist_ok=True)
-    port, executable = free_port(), shutil.which("chromium") or shutil.which("google-chrome")
-    with tempfile.TemporaryDirectory() as home, serve(home, port), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
+    with tempfile.TemporaryDirectory() as home, serve(home) as (port, _), sync_playwright() as playwright:
+        browser = launch(playwright)
         for name in names:
             content = shrink(take(browser, f"http://127.0.0.1:{port}", SCREENS[name]))
             (FOLDER / f"{name}.png").write_bytes(content)
