@@ -7,11 +7,14 @@ import io
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fmexplore import analyses, cli, data, photo_cli
+from fmexplore.analyst import Analyst
 from fmexplore.config import RunConfig, TrainConfig
 from fmexplore.data import DataSet, IdxFile, Split
 from fmexplore.errors import DataError
@@ -49,13 +52,17 @@ def drawn_files(drawn) -> dict[str, tuple[IdxFile, bytes]]:
     return files
 
 
+def write_files(folder: Path, files: dict[str, tuple[IdxFile, bytes]]) -> Path:
+    folder.mkdir()
+    for name, (_, content) in files.items():
+        (folder / f"{name}.gz").write_bytes(content)
+    return folder
+
+
 @pytest.fixture
 def drawn_folder(drawn_files, tmp_path, monkeypatch):
     """The drawn data set in a folder from which `data.load` takes it, in this process only."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    for name, (_, content) in drawn_files.items():
-        (folder / f"{name}.gz").write_bytes(content)
+    folder = write_files(tmp_path / "data", drawn_files)
     monkeypatch.setattr(data, "FILES", {name: file for name, (file, _) in drawn_files.items()})
     monkeypatch.setenv("FMEXPLORE_DATA", str(folder))
     analyses._data.cache_clear()
@@ -76,6 +83,39 @@ def home(tmp_path, monkeypatch):
 def store(home, tmp_path) -> RunStore:
     """The runs of an empty home, with a folder of its own for shipped ones."""
     return RunStore(Settings(home=home), tmp_path / "shipped")
+
+
+@pytest.fixture(scope="module")
+def added(drawn_files, tmp_path_factory, request) -> Path:
+    """To be put on PYTHONPATH: gives a process the drawn data set, and what the test file says in ADDED."""
+    folder = tmp_path_factory.mktemp("added")
+    files = {name: file for name, (file, _) in drawn_files.items()}
+    (folder / "sitecustomize.py").write_text(request.module.ADDED.format(project=str(data.PROJECT), files=files))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def module_analyst(added, drawn_files, tmp_path_factory) -> Iterator[Analyst]:
+    home = tmp_path_factory.mktemp("analyst")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(added))
+        patch.setenv("FMEXPLORE_DATA", str(write_files(home / "data", drawn_files)))
+        patch.setenv("FMEXPLORE_HOME", str(home))
+        patch.delenv("FMEXPLORE_HOSTED", raising=False)
+        made = Analyst(Settings(home=home))
+        made._start()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def analyst(module_analyst) -> Iterator[Analyst]:
+    """With a process that all tests of a file share, as its start takes seconds; what a test left open is cancelled."""
+    yield module_analyst
+    left = list(module_analyst._open.values())
+    for question in left:
+        question.cancel()
+    assert all(question.wait(90) for question in left)
 
 
 @pytest.fixture

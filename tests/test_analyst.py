@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
-from fmexplore import data, models
+from fmexplore import models
 from fmexplore.analyst import Analyst
 from fmexplore.data import PROJECT
 from fmexplore.derived import Derived
@@ -55,16 +55,14 @@ analyses.ANALYSES.update(linger=linger, refuse=refuse, chatter=chatter)
 
 
 @pytest.fixture
-def settings(home, drawn_folder, tmp_path, monkeypatch) -> Settings:
-    folder = tmp_path / "added"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(ADDED.format(project=str(PROJECT), files=data.FILES))
-    monkeypatch.setenv("PYTHONPATH", str(folder))
+def settings(home, drawn_folder, added, monkeypatch) -> Settings:
+    monkeypatch.setenv("PYTHONPATH", str(added))
     return Settings(home=home)
 
 
 @pytest.fixture
-def analyst(settings):
+def fresh(settings):
+    """An analyst that was never asked."""
     analyst = Analyst(settings)
     yield analyst
     analyst.close()
@@ -121,18 +119,18 @@ def test_a_question_is_answered_as_in_this_process(analyst, run, drawn):
     assert question.wait(0)
 
 
-def test_what_is_kept_by_the_process_can_be_read_here(analyst, run, drawn, settings):
+def test_what_is_kept_by_the_process_can_be_read_here(fresh, run, drawn, settings):
     from fmexplore import analyses
 
-    assert analyst.ask("predict_split", run=run, split="test").result(PATIENCE) is None
+    assert fresh.ask("predict_split", run=run, split="test").result(PATIENCE) is None
     found = Derived(run, settings).read_predictions("test", drawn)
     assert np.allclose(found.logits, predict(analyses._network(run), drawn.test).logits, atol=1e-5)
 
 
-def test_one_process_answers_all_questions_and_starts_with_the_first(analyst, run, drawn):
-    assert analyst._process is None
-    first = analyst.ask("explain", run=run, image=drawn.test.images[0], classes=[1, 2])
-    second = analyst.ask("explain", run=run, image=drawn.test.images[1], classes=[3])
+def test_one_process_answers_all_questions_and_starts_with_the_first(fresh, run, drawn):
+    assert fresh._process is None
+    first = fresh.ask("explain", run=run, image=drawn.test.images[0], classes=[1, 2])
+    second = fresh.ask("explain", run=run, image=drawn.test.images[1], classes=[3])
     assert first.result(PATIENCE).shape == (2, 28, 28)
     assert second.result(PATIENCE).shape == (1, 28, 28)
     assert first.process is second.process
@@ -201,48 +199,48 @@ def test_an_error_with_a_remedy_comes_back_as_itself(analyst, run):
     assert analyst.ask("chatter").result(PATIENCE) == "said"
 
 
-def test_a_fault_inside_is_told_with_its_kind_and_the_log_has_its_place(analyst, run, settings):
+def test_a_fault_inside_is_told_with_its_kind_and_the_log_has_its_place(fresh, run, settings):
     with pytest.raises(AnalysisFailed, match=r"Something went wrong inside \(TypeError: "):
-        analyst.ask("look_at", run=run, images="no images").result(PATIENCE)
+        fresh.ask("look_at", run=run, images="no images").result(PATIENCE)
     with pytest.raises(AnalysisFailed, match=r"KeyError: 'dance'"):
-        analyst.ask("dance").result(PATIENCE)
-    assert analyst.ask("chatter").result(PATIENCE) == "said"
+        fresh.ask("dance").result(PATIENCE)
+    assert fresh.ask("chatter").result(PATIENCE) == "said"
     assert "Traceback" in (settings.cache / "analyst.log").read_text()
 
 
-def test_a_process_that_cannot_be_started_leaves_no_question_behind(analyst, settings):
+def test_a_process_that_cannot_be_started_leaves_no_question_behind(fresh, settings):
     settings.home.mkdir()
     settings.cache.write_text("a file where the folder should be")
     with pytest.raises(StorageError, match="cache"):
-        analyst.ask("chatter")
+        fresh.ask("chatter")
     settings.cache.unlink()
-    assert analyst.ask("chatter").result(PATIENCE) == "said"
+    assert fresh.ask("chatter").result(PATIENCE) == "said"
 
 
 # A process that dies.
 
 
-def test_killing_the_process_fails_what_was_open_and_the_next_question_starts_another(analyst, folder):
-    questions = [analyst.ask("linger", folder=str(folder), who=who) for who in "ab"]
+def test_killing_the_process_fails_what_was_open_and_the_next_question_starts_another(fresh, folder):
+    questions = [fresh.ask("linger", folder=str(folder), who=who) for who in "ab"]
     wait_for(lambda: begun(folder))
     questions[0].process.kill()
     for question in questions:
         with pytest.raises(AnalysisFailed, match=r"ended \(code -9\).*try again.*analyst\.log"):
             question.result(PATIENCE)
     (folder / "go").touch()
-    again = analyst.ask("linger", folder=str(folder), who="a")
+    again = fresh.ask("linger", folder=str(folder), who="a")
     assert again.result(PATIENCE) == "a is done"
     assert again.process is not questions[0].process
     assert again not in questions
 
 
-def test_a_closed_analyst_has_no_process_and_answers_again_when_asked(analyst):
-    question = analyst.ask("chatter")
+def test_a_closed_analyst_has_no_process_and_answers_again_when_asked(fresh):
+    question = fresh.ask("chatter")
     question.result(PATIENCE)
-    analyst.close()
-    analyst.close()
+    fresh.close()
+    fresh.close()
     assert question.process.poll() == -9
-    assert analyst.ask("chatter").result(PATIENCE) == "said"
+    assert fresh.ask("chatter").result(PATIENCE) == "said"
 
 
 def test_an_analyst_that_was_never_asked_can_be_closed(settings):

@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from fmexplore import analyses, data, models
+from fmexplore import analyses, models
 from fmexplore.analyses import Cancelled, Silent, layer_features, project_images, project_snapshots, trust_map
-from fmexplore.analyst import Analyst
 from fmexplore.config import TrainConfig
-from fmexplore.data import PROJECT
 from fmexplore.derived import Derived, Pixels, kept_files, trim
 from fmexplore.errors import AnalysisFailed, ConfigError
 from fmexplore.features import layer_values
@@ -306,17 +304,6 @@ def count(task, folder, who=""):
 
 analyses.ANALYSES.update(count=count)
 """
-
-
-@pytest.fixture
-def analyst(home, drawn_folder, tmp_path, monkeypatch):
-    folder = tmp_path / "added"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(ADDED.format(project=str(PROJECT), files=data.FILES))
-    monkeypatch.setenv("PYTHONPATH", str(folder))
-    analyst = Analyst(Settings(home=home))
-    yield analyst
-    analyst.close()
 
 
 def counted(folder, who: str = "") -> int:

@@ -144,15 +144,6 @@ def test_a_disk_too_full_for_predictions_still_finishes_the_run(store, config, d
     assert Derived(run, store.settings).paths() == []
 
 
-def test_early_stopping_keeps_predictions_of_the_best_weights(store, config, drawn):
-    changed = config.training.replace(epochs=30, learning_rate=0.5, early_stopping={"patience": 1})
-    run = make(store, config.replace(training=changed))
-    assert work(run, store.settings).state == "finished"
-    found = Derived(run, store.settings).read_predictions("validation", drawn)
-    best = min(line["validation_loss"] for line in run.read_metrics() if line["kind"] == "epoch")
-    assert found.loss == pytest.approx(best, abs=1e-4)
-
-
 def test_while_it_runs_the_status_says_so_and_names_this_process(store, config):
     run, states = make(store, config), set()
     work(run, store.settings, lambda _: states.add((run.status.state, run.status.pid, run.status.alive)))
@@ -358,7 +349,7 @@ def test_a_run_is_saved_every_minute(store, config, monkeypatch):
     assert all(state is not None for step, state in saved if step > 1)
 
 
-def test_early_stopping_keeps_the_best_weights_and_is_no_measure_of_speed(store, config):
+def test_early_stopping_keeps_the_best_weights_and_predictions_and_is_no_measure_of_speed(store, config, drawn):
     changed = config.training.replace(epochs=30, learning_rate=0.5, early_stopping={"patience": 1})
     update_speed(store.settings, flops_per_second=1e9, step_seconds=0.001, worker_mb=300)
     run = make(store, config.replace(training=changed))
@@ -366,5 +357,7 @@ def test_early_stopping_keeps_the_best_weights_and_is_no_measure_of_speed(store,
     assert status.state == "finished"
     best = min(line["validation_loss"] for line in run.read_metrics() if line["kind"] == "epoch")
     assert status.result.validation_loss == pytest.approx(best, abs=1e-4)
+    found = Derived(run, store.settings).read_predictions("validation", drawn)
+    assert found.loss == pytest.approx(best, abs=1e-4)
     assert status.result.epoch < 30
     assert read_speed(store.settings).ratios == ()
