@@ -220,7 +220,7 @@ def test_a_run_that_trains_shows_its_curves_and_no_test(app, two, trained):
     assert "**theirs** against **mine**" in page.text
     assert "Not tested yet: running" in page.text
     page.set("compared_against", running.id)
-    assert "running has not ended: choose another run to test against" in page.text
+    assert "running is not tested: choose another run to test against" in page.text
     write_status(running.path, running.status.replace(state="finished"))
     assert "**mine** against **running**" in page.run().text
 
@@ -263,6 +263,21 @@ def test_names_are_shown_as_they_were_typed_and_told_apart(app, trained, faster)
     heads = tables(page)[0][""]
     assert heads == [f"&lt;b&gt;*a*&lt;/b&gt; ({run.id[-4:]})" for run in runs]
     assert "<b>" not in page.text.replace("\\<b\\>", "")
+
+
+def test_a_chart_is_described_in_words_without_marks_of_markdown(app, trained, faster):
+    page = app().open(COMPARE, runs=ids(trained("a_b (1)"), trained("c-d", seed=5, config=faster)))
+    page.set("curve_figure", "loss")
+    curves, accuracies = (each.proto.alt for each in page.at.get("echarts_chart"))
+    assert curves == "a_b (1) gets the lowest validation loss"
+    assert "\\" not in accuracies
+
+
+def test_lines_of_seeds_are_not_called_intervals(app, two, trained, tiny):
+    assert "Lines are 95 % intervals." in app().open(COMPARE, runs=ids(*two)).text
+    again = trained("again", seed=9, config=tiny.replace(training={**tiny.training.model_dump(mode="json"), "seed": 7}))
+    text = app().open(COMPARE, runs=ids(two[0], again)).text
+    assert "Lines are 95 % intervals, of several seeds one standard deviation each way." in text
 
 
 def test_it_is_reached_from_the_list_of_runs(app, two):

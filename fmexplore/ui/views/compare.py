@@ -1,11 +1,11 @@
-"""The Compare page: which runs, their curves, whether the difference is real, and the tables below."""
+"""The Compare page: which runs, their curves and accuracies; verdicts and tables have modules of their own."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
-from fmexplore.comparison import Verdict, first_reaching, judge, spreads
+from fmexplore.comparison import first_reaching, judge, spreads
 from fmexplore.confusion import accuracy_interval
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation import Predictions
@@ -14,10 +14,10 @@ from fmexplore.run import Run
 from fmexplore.ui import cache, compared, link, state, widgets
 from fmexplore.ui.compared import MOST, Compared
 from fmexplore.ui.views.compare_tables import costs, differences
+from fmexplore.ui.views.compare_verdicts import show_verdicts, tell_finding
 
 POLL_SECONDS = 2
 CURVES_HEIGHT = 400
-ABREAST = 3  # verdicts in a row, where there are several
 ROW_HEIGHT, AXIS_HEIGHT = 44, 62  # of the figure with intervals
 FIGURES = {"accuracy": "Accuracy", "loss": "Loss"}
 OVER = {"epochs": "Over epochs", "minutes": "Over minutes"}
@@ -38,7 +38,7 @@ def compare() -> None:
     if reference.run.id in tested:
         labels, first = tested[reference.run.id].labels, tested[reference.run.id].predicted
         verdicts = judge(labels, first, [tested[each.run.id].predicted for each in others])
-    st.subheader(_finding(reference, others, verdicts), anchor=False)
+    st.subheader(tell_finding(reference, others, verdicts), anchor=False)
     with st.container(key="compare_figures"):
         left, right = st.columns([52, 48], gap="large")
     with left, widgets.boundary():
@@ -47,12 +47,10 @@ def compare() -> None:
     with right, widgets.boundary():
         _accuracies(runs, tested)
         if len(verdicts) == 1:
-            _verdicts(reference, others, verdicts)
-            _what_was_tested(runs, tested, verdicts)
+            show_verdicts(runs, reference, others, verdicts)
     if len(verdicts) > 1:
         with widgets.boundary():
-            _verdicts(reference, others, verdicts)
-            _what_was_tested(runs, tested, verdicts)
+            show_verdicts(runs, reference, others, verdicts)
     with widgets.boundary():
         differences(runs)
     with widgets.boundary():
@@ -139,32 +137,6 @@ def _ask_all(runs: list[Compared]) -> dict[str, Predictions]:
     return found
 
 
-def _finding(reference: Compared, others: list[Compared], verdicts: list[Verdict]) -> str:
-    """The page in a sentence."""
-    name = widgets.plain(reference.name)
-    if not verdicts:
-        why = f"{name} has not ended: choose another run to test against"
-        return why if len(others) > 1 else "The test comes when two of the runs have ended"
-    if len(verdicts) == 1:
-        (verdict,), other = verdicts, widgets.plain(others[0].name)
-        better, worse = (other, name) if verdict.gain > 0 else (name, other)
-        points = f"{100 * abs(verdict.gain):.1f} points"
-        if verdict.real:
-            return f"{better} is better than {worse}, by {points}: more than luck gives"
-        return f"{name} and {other} differ by {points}: that is what luck gives"
-    better = sum(verdict.real and verdict.gain > 0 for verdict in verdicts)
-    worse = sum(verdict.real and verdict.gain < 0 for verdict in verdicts)
-    counts = {
-        "better": better,
-        "worse": worse,
-        "no different as far as these images tell": len(verdicts) - better - worse,
-    }
-    told = [f"{count} {'is' if count == 1 else 'are'} {what}" for what, count in counts.items() if count]
-    if len(told) == 1:
-        return f"Against {name}, {'both' if len(verdicts) == 2 else 'all'} {told[0].partition(' ')[2]}"
-    return f"Against {name}, of {len(verdicts)} runs {' and '.join(told)}"
-
-
 # --- the figures -----------------------------------------------------------------------------------------------------
 
 
@@ -178,7 +150,7 @@ def _curves(runs: list[Compared]) -> None:
         curves = [(each.name, each.points(figure, over)) for each in runs]
         anew = {each.name for each in runs if each.status.task == "train"}  # others began with what a run had learnt
         title = _curves_finding([(name, points) for name, points in curves if name in anew], figure, over)
-        st.markdown(f"**{title}**")
+        st.markdown(f"**{widgets.plain(title)}**")
         options = overlaid_curves(curves, figure, over)
         st.echarts_chart(options, height=CURVES_HEIGHT, key="compared_curves", alt=title)
         with st.container(horizontal=True):
@@ -198,7 +170,7 @@ def _curves(runs: list[Compared]) -> None:
 
 
 def _curves_finding(curves: list[tuple[str, list[list[float]]]], figure: str, over: str) -> str:
-    there = [(widgets.plain(name), points) for name, points in curves if points]
+    there = [(name, points) for name, points in curves if points]
     if figure == "loss":
         lowest = min(there, key=lambda each: min(y for _, y in each[1]), default=None)
         return f"{lowest[0]} gets the lowest validation loss" if lowest else "No validation loss yet"
@@ -207,9 +179,11 @@ def _curves_finding(curves: list[tuple[str, list[list[float]]]], figure: str, ov
     level, places = first_reaching([points for _, points in there])
     ranked = sorted(zip(places, (name for name, _ in there), strict=True))
     (first, quickest), (last, slowest) = ranked[0], ranked[-1]
-    if f"{first:.2g}" == f"{last:.2g}":
-        return f"All reach {widgets.percent(level)} after {last:.2g} {over}"
-    return f"{quickest} reaches {widgets.percent(level)} first, after {first:.2g} {over}; {slowest} needs {last:.2g}"
+    soon, late = f"{first:.2g}", f"{last:.2g}"
+    after = f"{soon} {over.removesuffix('s') if soon == '1' else over}"
+    if soon == late:
+        return f"All reach {widgets.percent(level)} after {after}"
+    return f"{quickest} reaches {widgets.percent(level)} first, after {after}; {slowest} needs {late}"
 
 
 def _accuracies(runs: list[Compared], tested: dict[str, Predictions]) -> None:
@@ -228,11 +202,13 @@ def _accuracies(runs: list[Compared], tested: dict[str, Predictions]) -> None:
         name = f"{group.count} seeds" + (f" ({number})" if len(groups) > 1 else "")
         rows.append((name, group.mean - group.deviation, group.mean, group.mean + group.deviation, None))
     best = max(rows[: len(rows) - len(groups)], key=lambda row: row[2])
-    title = f"{widgets.plain(best[0])} gets {widgets.percent(best[2], 2)} of the test images right"
-    st.markdown(f"**{title}**")
+    title = f"{best[0]} gets {widgets.percent(best[2], 2)} of the test images right"
+    st.markdown(f"**{widgets.plain(title)}**")
     compact = AXIS_HEIGHT + ROW_HEIGHT * len(rows)  # leaves room for the only verdict below it
     height = compact if len(rows) < 3 else CURVES_HEIGHT
     st.echarts_chart(interval_chart(rows), height=height, key="compared_accuracies", alt=title)
+    seeds = ", of several seeds one standard deviation each way" if groups else ""
+    st.caption(f"Lines are 95 % intervals{seeds}.")
     for group in groups:
         names = ", ".join(widgets.plain(runs[place].name) for place in group.members)
         st.markdown(
@@ -240,67 +216,3 @@ def _accuracies(runs: list[Compared], tested: dict[str, Predictions]) -> None:
             f"{100 * group.deviation:.2f} points (mean and standard deviation of {group.count}). A difference of that "
             "size says nothing about settings."
         )
-
-
-def _verdicts(reference: Compared, others: list[Compared], verdicts: list[Verdict]) -> None:
-    abreast = min(len(verdicts), ABREAST)
-    for start in range(0, len(others), abreast):
-        some = slice(start, start + abreast)
-        for column, other, verdict in zip(st.columns(abreast), others[some], verdicts[some]):
-            with column:
-                _verdict(reference, other, verdict)
-
-
-def _verdict(reference: Compared, other: Compared, verdict: Verdict) -> None:
-    names = [widgets.plain(each.name) for each in (reference, other)]
-    with st.container(border=True, key=f"verdict_{other.run.id}"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f"**{names[1]}** against **{names[0]}**", width="content")
-            if any(each.config.training.peeks for each in (reference, other)):
-                widgets.peeks_badge()
-        st.markdown(
-            f"{100 * verdict.gain:+.2f} ± {100 * verdict.margin:.2f} points. ".replace("-", "−")
-            + verdict.sentence(*names)
-        )
-        link_to = {"run": reference.run.id, "view": "runs", "split": "test", "other": other.run.id}
-        groups = ("first", "second", "neither")
-        counts = (*verdict.counts, len(verdict.disagreement.both_wrong))
-        labels = (
-            f"that only {names[0]} gets right",
-            f"that only {names[1]} gets right",
-            "that both get wrong, in two ways",
-        )
-        for group, count, label in zip(groups, counts, labels, strict=True):
-            if count:
-                query = {**link_to, "right": group}
-                st.page_link(
-                    state.CONFUSIONS_PAGE,
-                    label=f"See {count:,} {'image' if count == 1 else 'images'} {label}",
-                    query_params=query,
-                )
-
-
-def _what_was_tested(runs: list[Compared], tested: dict[str, Predictions], verdicts: list[Verdict]) -> None:
-    if not verdicts:
-        return
-    images = len(next(iter(tested.values())))
-    text = (
-        f"McNemar's exact test on the same {images:,} test images: only those count that one of the two gets right. p "
-        "is how often luck would part two equally good networks at least as far. "
-    )
-    if len(verdicts) > 1:
-        text += f"Of {len(verdicts)} tests one could fail by luck: Holm's correction has raised their p for that. "
-    if len({(each.config.training.validation, each.config.training.validation_share) for each in runs}) > 1:
-        text += "Their validation images are not the same ones, so those are not tested. "
-    for each in runs:
-        if each.config.training.peeks:
-            text += f"{widgets.plain(each.name)} was guided by these very images: its figure is a little too good. "
-    if not all(verdict.real for verdict in verdicts):
-        text += "That no difference is seen does not prove that there is none. "
-    st.caption(
-        text + "The next seed of the same training may change more than this: train several before you trust a "
-        "setting. Lines in the figure are 95 % intervals."
-    )
-    left_out = [widgets.plain(each.name) for each in runs if each.run.id not in tested]
-    if left_out:
-        st.caption(f"Not tested yet: {', '.join(left_out)}.")

@@ -1,0 +1,100 @@
+"""Whether runs differ by more than luck: the sentence above the Compare page, a card for each test, what was tested."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from fmexplore.comparison import Verdict
+from fmexplore.ui import link, state, widgets
+from fmexplore.ui.compared import Compared
+
+ABREAST = 3  # verdicts in a row, where there are several
+
+
+def tell_finding(reference: Compared, others: Sequence[Compared], verdicts: Sequence[Verdict]) -> str:
+    """The page in a sentence; `others` are the tested runs, one for each verdict where the reference is tested too."""
+    name = widgets.plain(reference.name)
+    if not verdicts:
+        why = f"{name} is not tested: choose another run to test against"
+        return why if len(others) > 1 else "The test comes when two of the runs have ended"
+    if len(verdicts) == 1:
+        (verdict,), other = verdicts, widgets.plain(others[0].name)
+        better, worse = (other, name) if verdict.gain > 0 else (name, other)
+        points = f"{100 * abs(verdict.gain):.1f} points"
+        if verdict.real:
+            return f"{better} is better than {worse}, by {points}: more than luck gives"
+        return f"{name} and {other} differ by {points}: that is what luck gives"
+    better = sum(verdict.real and verdict.gain > 0 for verdict in verdicts)
+    worse = sum(verdict.real and verdict.gain < 0 for verdict in verdicts)
+    counts = {
+        "better": better,
+        "worse": worse,
+        "no different as far as these images tell": len(verdicts) - better - worse,
+    }
+    told = [f"{count} {'is' if count == 1 else 'are'} {what}" for what, count in counts.items() if count]
+    if len(told) == 1:
+        return f"Against {name}, {'both' if len(verdicts) == 2 else 'all'} {told[0].partition(' ')[2]}"
+    return f"Against {name}, of {len(verdicts)} runs {' and '.join(told)}"
+
+
+def show_verdicts(
+    runs: Sequence[Compared], reference: Compared, others: Sequence[Compared], verdicts: Sequence[Verdict]
+) -> None:
+    """A card for each of `others`, with links to the images that decide; below them how all was tested."""
+    abreast = min(len(verdicts), ABREAST)
+    for start in range(0, len(others), abreast):
+        some = slice(start, start + abreast)
+        for column, other, verdict in zip(st.columns(abreast), others[some], verdicts[some]):
+            with column:
+                _card(reference, other, verdict)
+    st.caption(_method(runs, verdicts))
+    left_out = [widgets.plain(each.name) for each in runs if each not in (reference, *others)]
+    if left_out:
+        st.caption(f"Not tested yet: {', '.join(left_out)}.")
+
+
+def _card(reference: Compared, other: Compared, verdict: Verdict) -> None:
+    names = [widgets.plain(each.name) for each in (reference, other)]
+    with st.container(border=True, key=f"verdict_{other.run.id}"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(f"**{names[1]}** against **{names[0]}**", width="content")
+            if any(each.config.training.peeks for each in (reference, other)):
+                widgets.peeks_badge()
+        st.markdown(
+            f"{100 * verdict.gain:+.2f} ± {100 * verdict.margin:.2f} points. ".replace("-", "−")
+            + verdict.sentence(*names)
+        )
+        place = {"run": reference.run.id, "view": "runs", "split": "test", "other": other.run.id}
+        counts = (*verdict.counts, len(verdict.disagreement.both_wrong))
+        labels = (
+            f"that only {names[0]} gets right",
+            f"that only {names[1]} gets right",
+            "that both get wrong, in two ways",
+        )
+        for side, count, label in zip(link.SIDES, counts, labels, strict=True):
+            if count:
+                st.page_link(
+                    state.CONFUSIONS_PAGE,
+                    label=f"See {count:,} {'image' if count == 1 else 'images'} {label}",
+                    query_params={**place, "right": side},
+                )
+
+
+def _method(runs: Sequence[Compared], verdicts: Sequence[Verdict]) -> str:
+    """What was tested, and what that does not tell."""
+    text = (
+        f"McNemar's exact test on the same {verdicts[0].images:,} test images: only those count that one of the two "
+        "gets right. p is how often luck would part two equally good networks at least as far. "
+    )
+    if len(verdicts) > 1:
+        text += f"Of {len(verdicts)} tests one could fail by luck: Holm's correction has raised their p for that. "
+    if len({(each.config.training.validation, each.config.training.validation_share) for each in runs}) > 1:
+        text += "Their validation images are not the same ones, so those are not tested. "
+    for each in runs:
+        if each.config.training.peeks:
+            text += f"{widgets.plain(each.name)} was guided by these very images: its figure is a little too good. "
+    if not all(verdict.real for verdict in verdicts):
+        text += "That no difference is seen does not prove that there is none. "
+    return (
+        text + "The next seed of the same training may change more than this: train several before you trust a setting."
+    )
