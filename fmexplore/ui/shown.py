@@ -105,14 +105,14 @@ def splits(run: Run) -> list[str]:
 
 def moments(run: Run, split: str) -> list[Moment]:
     """The moments at which a split can be looked at, in order; the end comes last, unless the run still trains."""
-    found = []
+    found, weights = [], run.has_weights
+    at_end = not run.status.active and (weights or cache.predictions(run, split) is not None)
     if split == "validation":
         last = cache.metrics(run)[-1:]
         for step in run.snapshot_steps():
             ended = last and last[0]["kind"] == "end" and step == last[0]["steps"]
-            if not (ended and run.has_weights):  # the end says the same, exactly
+            if not (ended and at_end and weights):  # the end says the same, exactly
                 found.append(Moment(step, f"epoch {cache.snapshot_epoch(run, step):.2f}"))
-    at_end = not run.status.active and (run.has_weights or cache.predictions(run, split) is not None)
     return [*found, Moment(None, "the finished network")] if at_end else found
 
 

@@ -21,6 +21,7 @@ from fmexplore.run import Run
 from fmexplore.status import write_status
 from fmexplore.storage import write_bytes
 from fmexplore.suspects import find_twins, suspect_labels
+from fmexplore.ui import shown
 from fmexplore.ui.state import CONFUSIONS_PAGE as CONFUSIONS
 from fmexplore.ui.state import TRAIN_PAGE as TRAIN
 from fmexplore.ui.views import images
@@ -356,6 +357,47 @@ def test_snapshots_of_other_images_are_refused(app, trained, tiny):
     (run.path / "config.json").write_text(config.model_dump_json())
     page = app().open(CONFUSIONS, run=run.id)
     assert "are about other images than this data set's" in page.errors[0]
+
+
+def at_its_end(trained) -> Run:
+    """A run whose last step is measured and whose worker has not ended."""
+    run = trained(state="running", started=4e9, ended=None, losses=(0.6,), snapshots=(20,))
+    run.append_metrics({"kind": "end", "step": 20, "steps": 20, "epoch": 1.0, "seconds": 1.0})
+    return run
+
+
+def test_the_last_snapshot_is_shown_until_the_run_has_ended(app, trained):
+    run = at_its_end(trained)
+    (frame,) = app().open(CONFUSIONS, run=run.id).given("confusion_grid")["frames"]
+    assert frame["caption"].startswith("epoch 1.00")
+    write_status(run.path, run.status.replace(state="finished", ended=4e9))
+    (frame,) = app().open(CONFUSIONS, run=run.id, split="validation").given("confusion_grid")["frames"]
+    assert frame["caption"].startswith("the finished network")
+
+
+def test_a_run_that_ends_while_its_page_is_drawn_breaks_nothing(app, trained, monkeypatch):
+    run, answers = trained(), []
+    moments = shown.moments
+
+    def ending(run, split):
+        """Of a run that has lost its last snapshot to its end when it is asked for the second time."""
+        answers.append(moments(run, split)[: -1 - len(answers)])
+        return answers[-1]
+
+    monkeypatch.setattr(shown, "moments", ending)
+    page = app().open(CONFUSIONS, run=run.id, split="validation")
+    assert len(page.given("confusion_grid")["frames"]) == 3
+
+
+def test_a_run_that_is_deleted_while_it_is_waited_for_is_missed_by_the_whole_page(app, trained, store, monkeypatch):
+    polls, fragment = [], st.fragment
+    monkeypatch.setattr(st, "fragment", lambda act, **options: polls.append(act) or fragment(act, **options))
+    run = trained("waiting", state="queued", started=None, ended=None, weights="", kept={}, snapshots=())
+    page = app().open(CONFUSIONS, run=run.id)
+    assert "has no snapshot yet" in page.text
+    store.delete(run, run.status.owner)
+    polls[-1]()  # by itself, as Streamlit calls it: what it raises would be all that is seen
+    assert "There is no run" in app().open(CONFUSIONS, run=run.id).errors[0]
 
 
 # --- nonsense in the link ---
@@ -1014,6 +1056,15 @@ def test_a_closed_image_of_a_pair_gets_the_focus_back(app, known):
 
 
 # --- two runs ---
+
+
+def test_names_of_two_runs_are_shown_as_they_were_typed(app, trained):
+    first, second = trained("*a*"), trained("[b](c)", seed=5)
+    page = app().open(CONFUSIONS, run=first.id, view="runs", other=second.id)
+    assert r"below each what \*a\* and what \[b\]\(c\) says" in page.text
+    assert [option.split(":")[0] for option in page.at.get_by_key("who_is_right").options] == [
+        *(r"only \*a\*", r"only \[b\]\(c\)", "neither")
+    ]
 
 
 def test_two_runs_need_two_runs(app, known):

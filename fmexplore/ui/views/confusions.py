@@ -8,13 +8,13 @@ import streamlit as st
 
 from fmexplore.confusion import Order, accuracy_interval, class_order, most_confused
 from fmexplore.data import CLASS_NAMES
-from fmexplore.errors import RunNotFound
+from fmexplore.errors import FMExploreError, RunNotFound
 from fmexplore.evaluation import learnt_and_forgotten
 from fmexplore.run import Run
 from fmexplore.ui import cache, link, look, shown, state, widgets
 from fmexplore.ui.components.confusion_grid import Look, Numbers, Picked, confusion_grid
 from fmexplore.ui.link import Link
-from fmexplore.ui.shown import SPLIT_NAMES, Shown
+from fmexplore.ui.shown import SPLIT_NAMES, Moment, Shown
 from fmexplore.ui.views.figures import figures
 from fmexplore.ui.views.images import ORDERS as IMAGE_ORDERS
 from fmexplore.ui.views.images import images_or_card
@@ -72,9 +72,9 @@ def confusions() -> None:
     grid = _controls(run, selection, found)
     with widgets.boundary():
         with st.container():
-            now = _look_at(run, selection, found)
+            now, moments = _look_at(run, selection, found)
         if selection.view == MATRIX:
-            _matrix(now, selection, *grid)
+            _matrix(now, moments, selection, *grid)
         else:
             VIEWS[selection.view][1](now, selection)
 
@@ -96,8 +96,12 @@ def _follow(run: Run) -> None:
     before = len(run.snapshot_steps())
 
     def look() -> None:
-        if not run.status.active or len(run.snapshot_steps()) != before:
-            st.rerun()
+        try:
+            if run.status.active and len(run.snapshot_steps()) == before:
+                return
+        except FMExploreError:
+            pass  # deleted in another tab: the page says so
+        st.rerun()
 
     if run.status.active:
         st.fragment(look, run_every=POLL_SECONDS)()
@@ -143,21 +147,22 @@ def _unless(value: str, default: str) -> str | None:
     return None if value == default else value
 
 
-def _look_at(run: Run, selection: Link, found: list[str]) -> Shown:
+def _look_at(run: Run, selection: Link, found: list[str]) -> tuple[Shown, list[Moment]]:
+    """What the link means, and all moments that it could mean: asked for once, as a run may end meanwhile."""
     name, split = widgets.plain(run.title), selection.split if selection.split in found else found[0]
     words = shown.words(split)
     if selection.split and selection.split != split:
         when = " before it has ended" if run.status.active else ""
         st.warning(f"{name} cannot be shown on {shown.words(selection.split)}{when}: these are the {words}.")
-    known = {moment.step: moment for moment in shown.moments(run, split)}
+    moments = shown.moments(run, split)
+    known = {moment.step: moment for moment in moments}
     moment = known.get(selection.snapshot) if selection.snapshot is not None else None
     if selection.snapshot is not None and moment is None:
         st.warning(f"{name} has no snapshot {selection.snapshot:,} of its {words}: this is the last moment.")
-    return shown.show(run, split, moment or list(known.values())[-1])
+    return shown.show(run, split, moment or moments[-1]), moments
 
 
-def _matrix(now: Shown, selection: Link, colours: Look, order: Order) -> None:
-    moments = shown.moments(now.run, now.split)
+def _matrix(now: Shown, moments: list[Moment], selection: Link, colours: Look, order: Order) -> None:
     frames = []
     for moment in moments:
         each = now if moment == now.moment else shown.show(now.run, now.split, moment)

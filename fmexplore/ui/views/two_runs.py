@@ -11,7 +11,7 @@ from fmexplore.data import CLASS_NAMES
 from fmexplore.errors import FMExploreError, RunNotFound
 from fmexplore.run import Run
 from fmexplore.ui import cache, link, shown, state, widgets
-from fmexplore.ui.components.confusion_grid import Look, confusion_grid
+from fmexplore.ui.components.confusion_grid import Look, Picked, confusion_grid
 from fmexplore.ui.link import Link
 from fmexplore.ui.shown import Shown
 from fmexplore.ui.views.images import images_or_card
@@ -100,11 +100,9 @@ def _verdict(now: Shown, second: Shown, found: Disagreement) -> None:
 
 def _images(now: Shown, second: Shown, found: Disagreement, selection: Link) -> None:
     groups = dict(zip(link.SIDES, (found.first_right, found.second_right, found.both_wrong), strict=True))
-    names = {
-        "first": f"only {now.run.title}: {len(found.first_right):,}",
-        "second": f"only {second.run.title}: {len(found.second_right):,}",
-        "neither": f"neither: {len(found.both_wrong):,}",
-    }
+    one, other = (widgets.plain(each.run.title) for each in (now, second))
+    texts = (f"only {one}", f"only {other}", "neither")
+    names = {side: f"{text}: {len(groups[side]):,}" for side, text in zip(link.SIDES, texts, strict=True)}
     group = st.session_state.who_is_right = selection.right or link.SIDES[0]
     st.segmented_control(
         "Who is right",
@@ -115,7 +113,7 @@ def _images(now: Shown, second: Shown, found: Disagreement, selection: Link) -> 
         on_change=lambda: link.pick_side(st.session_state.who_is_right),
     )
     positions = groups[group]
-    if selection.picked.cells or selection.picked.row is not None or selection.picked.column is not None:
+    if selection.picked != Picked():
         marked = np.union1d(now.find(selection.picked), second.find(selection.picked))
         positions = np.intersect1d(positions, marked)
 
@@ -126,9 +124,9 @@ def _images(now: Shown, second: Shown, found: Disagreement, selection: Link) -> 
         if not len(positions):
             st.info("No image is in here. Choose another group, or another cell.")
         else:
-            st.caption(f"{len(positions):,} images; below each what {now.run.title} and what {second.run.title} says.")
-        if selection.picked != link.Picked():
-            st.button("All cells", on_click=link.pick, args=(link.Picked(),))
+            st.caption(f"{len(positions):,} images; below each what {one} and what {other} says.")
+        if selection.picked != Picked():
+            st.button("All cells", on_click=link.pick, args=(Picked(),))
 
     images_or_card(
         now, positions, selection.image, title, f"two_{second.run.id}_{group}_{selection.picked}", caption=both
