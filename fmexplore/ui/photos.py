@@ -12,12 +12,13 @@ from PIL import Image, ImageOps
 from fmexplore.data import CLASS_NAMES
 from fmexplore.errors import FMExploreError, PhotoError
 from fmexplore.photo_scores import Verdicts, judge
-from fmexplore.photos import OURS, Conversion, Converted, Foreground
+from fmexplore.photos import OURS, Conversion, Converted
 from fmexplore.run import Run
 from fmexplore.ui import cache, widgets
 
 MOST, MOST_MB = 40, 100  # files, and their size together
 THUMBNAIL = 96
+WHOLE = (0, 0, 1, 1)  # the crop of a photo that is not cut
 # The pictures of all sessions, as long as those keep them.
 _held: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
 LABELS = (*CLASS_NAMES, "none of the ten")
@@ -40,7 +41,6 @@ class Known:
     """What was made of a photo, and what a run says of that: logits `(10,)` and features `(width,)`."""
 
     image: np.ndarray
-    found: Foreground
     logits: np.ndarray
     features: np.ndarray
 
@@ -61,8 +61,6 @@ def add_files(files: Iterable[tuple[str, bytes]]) -> list[str]:
     for number, (name, content) in enumerate(files):
         bar.progress(number / len(files), f"Opening {number + 1} of {len(files)}")
         try:
-            if len(photos()) >= MOST:
-                raise PhotoError(f"{name} was left out: {MOST} photos are here already, so remove some first.")
             add_picture(name, cache.analyst().ask("open_picture", content=content, file=name).result())
         except FMExploreError as error:
             problems.append(str(error))
@@ -74,8 +72,12 @@ def add_picture(name: str, picture: np.ndarray) -> str:
     """Take an opened picture, and return its id; the same one again stays where it is. Raises PhotoError."""
     picture.setflags(write=False)
     photo_id = hashlib.sha256(picture.tobytes()).hexdigest()[:10]
+    if photo_id in photos():
+        return photo_id
+    if len(photos()) >= MOST:
+        raise PhotoError(f"{name} was left out: {MOST} photos are here already, so remove some first.")
     _require_memory(name, picture)
-    photos().setdefault(photo_id, Photo(photo_id, name[:80], picture))
+    photos()[photo_id] = Photo(photo_id, name[:80], picture)
     return photo_id
 
 
@@ -92,12 +94,19 @@ def _require_memory(name: str, picture: np.ndarray) -> None:
 
 def change(photo: Photo, **changes: object) -> None:
     """Convert it otherwise. Raises ConfigError."""
-    photos()[photo.id] = replace(photo, how=photo.how.replace(**changes))
+    if photo.id in photos():  # else it was removed meanwhile
+        now = newest(photo)
+        photos()[now.id] = replace(now, how=now.how.replace(**changes))
+
+
+def newest(photo: Photo) -> Photo:
+    """The photo as it is by now: callbacks are of the page before, and a second one may come before the page is new."""
+    return photos().get(photo.id, photo)
 
 
 def turn(photo: Photo) -> None:
     """By 90 degrees clockwise; what was drawn on it is gone."""
-    change(photo, turn=(photo.how.turn + 90) % 360, crop=(0, 0, 1, 1), strokes=())
+    change(photo, turn=(newest(photo).how.turn + 90) % 360, crop=WHOLE, strokes=())
 
 
 def say(photo_id: str, label: int | None) -> None:
@@ -134,7 +143,7 @@ def look(photo: Photo, run: Run) -> Known:
     if key not in kept:
         converted = convert(photo)
         logits, features = recognize(run, converted.image[None])
-        kept[key] = Known(converted.image, converted.found, logits[0], features[0])
+        kept[key] = Known(converted.image, logits[0], features[0])
     return kept[key]
 
 

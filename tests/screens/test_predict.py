@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import pytest
+import streamlit as st
 from PIL import Image
 
 from fmexplore import photo_training
@@ -178,6 +179,14 @@ def test_more_than_forty_in_a_session_are_left_out(opened, sure, monkeypatch):
     page = upload(opened(sure, 2), ("one too many.png", encode(paper(width=90))))
     assert len(here(page)) == 2
     assert "one too many.png was left out" in page.errors[0].replace("\\", "")
+
+
+def test_a_sample_that_would_be_one_too_many_is_left_out_too(opened, sure, monkeypatch):
+    monkeypatch.setattr(photos, "MOST", 2)
+    page = opened(sure, 2)
+    page.send("photo_samples", "pick", page.given("photo_samples")["items"][0]["id"])
+    assert len(here(page)) == 2
+    assert "was left out: 2 photos are here already" in page.text.replace("\\", "")
 
 
 def test_the_same_photo_again_is_still_one(opened, sure):
@@ -418,6 +427,18 @@ def test_a_stroke_adds_to_the_garment_and_undo_takes_it_back(by_hand):
     by_hand.click("Undo")
     assert network_image(by_hand) == before
     assert by_hand.buttons["Undo"].disabled
+
+
+def test_two_strokes_that_come_before_the_page_is_new_are_both_kept(opened, bright, monkeypatch):
+    """The callback of the page before is called for both, as a browser sends faster than a page is made."""
+
+    def editor(picture, mask, tool, radius, key, on_change):
+        strokes = [{"points": [[x, 0.1]], "tool": "add"} for x in (0.2, 0.8)]
+        st.button("Two strokes", on_click=lambda: [on_change(event) for event in strokes])
+
+    monkeypatch.setattr("fmexplore.ui.views.photo_correction.photo_editor", editor)
+    page = opened(bright).set("photo_part", "correct").click("Two strokes")
+    assert [made.points for made in here(page)[0].how.strokes] == [((0.2, 0.1),), ((0.8, 0.1),)]
 
 
 def test_a_stroke_takes_away_with_the_radius_of_the_brush(by_hand):

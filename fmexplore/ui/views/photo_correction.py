@@ -8,11 +8,15 @@ import streamlit as st
 from fmexplore.photos import Stroke
 from fmexplore.ui import photos, widgets
 from fmexplore.ui.components.photo_editor import Tool, photo_editor
-from fmexplore.ui.photos import Photo
+from fmexplore.ui.photos import WHOLE, Photo
 
 
 def correct(photo: Photo) -> None:
     """Brush and box; what they do is seen at once."""
+
+    def undo() -> None:
+        photos.change(photo, strokes=photos.newest(photo).how.strokes[:-1])
+
     with st.container():
         converted = photos.convert(photo)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -21,22 +25,20 @@ def correct(photo: Photo) -> None:
             "Tool", list(tools), format_func=tools.__getitem__, key="photo_tool", default="add", required=True,
         )  # fmt: skip
         radius = st.slider("Brush", 1, 15, 4, key="photo_brush", width=160, help="Its radius, in % of the width.") / 100
-        st.button(
-            "Undo", on_click=photos.change, args=(photo,), kwargs={"strokes": photo.how.strokes[:-1]},
-            disabled=not photo.how.strokes,
-        )  # fmt: skip
+        st.button("Undo", on_click=undo, disabled=not photo.how.strokes)
         st.button("Turn by 90°", on_click=photos.turn, args=(photo,))
-        touched = photo.how.replace(strokes=()).crop != (0, 0, 1, 1) or bool(photo.how.strokes)
-        start = {"crop": (0, 0, 1, 1), "strokes": ()}
+        touched = photo.how.crop != WHOLE or bool(photo.how.strokes)
+        start = {"crop": WHOLE, "strokes": ()}
         st.button("Start over", on_click=photos.change, args=(photo,), kwargs=start, disabled=not touched)
 
     def changed(event: dict[str, Any]) -> None:
         def draw() -> None:
+            how = photos.newest(photo).how
             if box := event.get("box"):
-                photos.change(photo, crop=_inner(photo.how.crop, box), strokes=())
+                photos.change(photo, crop=_inner(how.crop, box), strokes=())
             elif points := event.get("points"):
                 stroke = Stroke.parse({"points": points, "radius": radius, "keep": event.get("tool") != "remove"})
-                photos.change(photo, strokes=(*photo.how.strokes, stroke))
+                photos.change(photo, strokes=(*how.strokes, stroke))
 
         widgets.act(draw)
 
