@@ -210,17 +210,26 @@ def number_in_link(split: str, image_id: int) -> int:
 
 def id_in_link(now: Mapped, number: int | None) -> int | None:
     """The id that the link means."""
-    if number is None or now.split == "all":
-        return number
-    return number + TEST_FIRST if len(now.ids) and now.ids[0] >= TEST_FIRST else number
+    return number if number is None or now.split == "all" else id_of(_only_part(now), number)
+
+
+def _only_part(now: Mapped) -> str:
+    """The part of the data set that all images of a map are from, if it is not one of both."""
+    return part_of(int(now.ids[0]))[0] if len(now.ids) else "train"
 
 
 def read_number(now: Mapped, text: str) -> int | None:
-    """How the link names the image that someone typed: "512", "9,999", on maps of both parts also "test 512"."""
-    match = re.fullmatch(r"(?:(test|training) )?([0-9]{1,8})", text.strip().lower().replace(",", ""))
+    """How the link names the image that someone typed: "512", "9,999", "test 512"; None where the map has no such part.
+
+    On a map of both parts a number alone is that of a training image.
+    """
+    match = re.fullmatch(r"(?:(test|train)(?:ing)? )?([0-9]{1,8})", text.strip().lower().replace(",", ""))
     if not match:
         return None
-    return id_of("test", int(match[2])) if match[1] == "test" and now.split == "all" else int(match[2])
+    part, number = match[1], int(match[2])
+    if now.split == "all":
+        return id_of(part or "train", number)
+    return number if part in (None, _only_part(now)) else None
 
 
 def rows_of(now: Mapped, count: int) -> np.ndarray:

@@ -582,6 +582,13 @@ def test_the_most_frequent_confusion_is_found_by_search(whole, run, drawn, store
     assert page.images == wanted
 
 
+def test_the_number_of_an_image_of_the_other_part_is_not_taken_for_one_of_this_part(whole, run):
+    page = type_in(whole(run=run.id), "training 17")
+    assert "image" not in page.query
+    assert "'training 17' is neither a class nor an image of this map" in page.run().text
+    assert type_in(page, "test 17").query["image"] == "17"
+
+
 def test_an_image_is_found_by_its_number(whole, run, drawn):
     page = type_in(whole(run=run.id), "17")
     assert page.query["image"] == "17"
@@ -834,6 +841,15 @@ def test_a_pair_shows_the_same_selection_on_both_maps(opened, run):
     assert {each.key for each in page.find("scatter")} == {"scatter_pair_0", "scatter_pair_1"}
     assert marks(page, "marks_pair")["selected"]
     assert page.images == marks(page, "marks_pair")["selected"]
+
+
+def test_a_copied_link_opens_the_same_two_moments(opened, run):
+    page = opened(run=run.id, view="pair").set("beside", "moment").set("moment_left", 0)
+    look = page.given("copy_link")
+    assert look["moment_left"] == "0"
+    fresh = opened(run=run.id, view="pair", look="&".join(f"{name}={value}" for name, value in look.items()))
+    assert fresh.at.get_by_key("moment_left").value == 0
+    assert fresh.at.get_by_key("moment_right").value == len(run.snapshot_steps()) - 1
 
 
 @pytest.mark.parametrize("kind", ["pixels", "layer", "run", "moment"])

@@ -71,7 +71,7 @@ def search(now: Mapped) -> None:
         if number is not None:
             link.go(image=number)
         elif text:
-            state.tell(f"{text[:40]!r} is neither a class nor the number of an image: choose one of the list.")
+            state.tell(f"{text[:40]!r} is neither a class nor an image of this map: choose one of the list.")
 
     current = st.query_params.get("selected")
     st.session_state.map_search = current if current in options else None

@@ -155,11 +155,13 @@ def _course(run: Run, config: ProjectionConfig) -> tuple[list[Mapped], np.ndarra
 
 def _two_moments(run: Run, config: ProjectionConfig) -> tuple[Mapped, ...]:
     maps, _ = _course(run, config)
+    places = range(len(maps))
+    look.recall({"moment_left": (len(maps) // 2, *places), "moment_right": (len(maps) - 1, *places)})
     chosen = [
         st.selectbox(
-            name, range(len(maps)), default, key=f"moment_{name}", format_func=lambda place: maps[place].caption,
-            width=210,
+            name, places, key=f"moment_{name.lower()}", format_func=lambda place: maps[place].caption, width=210,
+            persist_state="session",
         )
-        for name, default in (("Left", len(maps) // 2), ("Right", len(maps) - 1))
+        for name in ("Left", "Right")
     ]  # fmt: skip
     return tuple(maps[place] for place in chosen)
