@@ -104,17 +104,18 @@ def shipped_run(name: str) -> Run | None:
 
 
 def draft() -> RunConfig:
-    """What *Start training* would train. A link with `preset` starts from that one."""
-    named = st.query_params.get("preset")
-    if "draft" not in st.session_state or (named and named != st.session_state.get("named_preset")):
-        st.session_state.named_preset = named
-        try:
-            config = find_preset(named or FIRST).config
-        except FMExploreError as error:
-            tell(str(error), wrong=True)
-            config = find_preset(FIRST).config
-        set_draft(config)
+    """What *Start training* would train."""
+    if "draft" not in st.session_state:
+        set_draft(find_preset(FIRST).config)
     return RunConfig.parse(st.session_state.draft)
+
+
+def take_preset() -> None:
+    """Start from the preset that the link names, once. Raises ConfigError for one that is not there."""
+    named = st.query_params.get("preset")
+    if named and named != st.session_state.get("named_preset"):
+        set_draft(find_preset(named).config)
+        st.session_state.named_preset = named
 
 
 def set_draft(config: RunConfig) -> None:

@@ -203,6 +203,14 @@ def test_a_run_that_trains_is_not_deleted(app, make_run, store):
     assert store.own_runs()
 
 
+def test_a_run_that_could_not_be_deleted_stays_in_the_link(app, make_run):
+    run = make_run("running", started=4e9, ended=None)
+    page = app().open(TRAIN, run=run.id).set("details", "Earlier runs").choose_row(0).click("Delete")
+    page.at.get_by_key("confirm_delete").click().run()
+    assert "stop it first" in page.whole().errors[0]
+    assert page.link == run.id
+
+
 @pytest.mark.parametrize("file", ["config.json", "status.json"])
 @pytest.mark.parametrize("content", ["{", '{"format": 7}', "[" * 100_000])
 def test_a_broken_run_is_listed_and_the_pages_stay_usable(app, make_run, file, content):

@@ -256,6 +256,12 @@ def test_a_text_that_is_none_of_these_is_refused_politely_and_stays(checker):
     assert checker.at.session_state["claim_text"] == "The weather is fine."
 
 
+def test_a_pasted_text_is_still_there_after_a_look_at_another_view(checker):
+    page = checker.set("claim_text", "dense 10").set("claim_accuracy", "89 %")
+    page.open(PAPERS, view="peeking").open(PAPERS, view="check")
+    assert [page.at.get_by_key(key).value for key in ("claim_text", "claim_accuracy")] == ["dense 10", "89 %"]
+
+
 def test_an_accuracy_that_is_none_is_named(checker):
     checker.click("A matrix and its accuracy (CodeRed)")
     checker.set("claim_accuracy", "189")

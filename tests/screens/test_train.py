@@ -78,7 +78,9 @@ def test_a_link_with_a_preset_starts_from_it(app):
 
 
 def test_an_unknown_preset_starts_from_the_quick_one(app):
-    assert draft(app().open(TRAIN, preset="nonsense")).preset == "quick"
+    page = app().open(TRAIN, preset="nonsense")
+    assert draft(page).preset == "quick"
+    assert "There is no preset 'nonsense'" in page.errors[0], "at once, and not with the next press"
 
 
 def test_a_run_that_peeks_says_so(app, make_run):

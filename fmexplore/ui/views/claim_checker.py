@@ -54,10 +54,17 @@ def claim_checker() -> None:
             "A Keras or torchinfo summary, a classification report, a confusion matrix",
             key=TEXT,
             height=300,
+            persist_state="session",
             placeholder="Layer (type)    Output Shape    Param #",
         )
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.text_input("Claimed accuracy, if there is one", key=ACCURACY, placeholder="89 %", width=240)
+            st.text_input(
+                "Claimed accuracy, if there is one",
+                key=ACCURACY,
+                placeholder="89 %",
+                width=240,
+                persist_state="session",
+            )
             st.button("Check it", type="primary")
         with st.container(horizontal=True, gap="small"):
             for name, (text, accuracy) in examples().items():

@@ -135,8 +135,6 @@ def _confirm(run: Run) -> None:
         if st.button("Delete", key="confirm_delete", type="primary"):
             st.session_state.pop("deleting", None)
             widgets.act(lambda: _delete(run), undo=run.id)
-            if st.query_params.get("run") == run.id:
-                state.select_run(None)
             st.rerun()
         if st.button("Keep it", key="keep_run"):
             st.session_state.pop("deleting", None)
@@ -146,6 +144,8 @@ def _confirm(run: Run) -> None:
 def _delete(run: Run) -> str:
     title = run.title
     cache.store().delete(run, state.owner())
+    if st.query_params.get("run") == run.id:
+        state.select_run(None)
     return f"{title} was deleted."
 
 

@@ -16,6 +16,8 @@ from fmexplore.ui.training_fields import GROUPS, LABELS, MAIN, Field
 
 def training_form() -> None:
     """Everything to set up and start a training."""
+    with widgets.boundary():
+        state.take_preset()
     config = state.draft()
     _preset_picker(config)
     _budget(config)
