@@ -316,8 +316,11 @@ def short(server) -> Run:
     return run
 
 
-def test_play_goes_over_the_run(tab, short):
-    opened = tab().open(f"/embeddings?run={short.id}&method=pca&view=time")
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_play_goes_over_the_run(tab, short, motion):
+    opened = tab()
+    opened.page.emulate_media(reduced_motion=motion)
+    opened.open(f"/embeddings?run={short.id}&method=pca&view=time")
     root = opened.main.locator(".scatter")
     last = len(short.snapshot_steps()) - 1
     assert last > 0
@@ -336,7 +339,8 @@ def test_play_goes_over_the_run(tab, short):
     assert moments[0] == 0
     assert moments[-1] == last
     assert set(range(last + 1)) <= set(moments), "no snapshot is left out"
-    assert any(moment % 1 for moment in moments), "points are seen on their way"
+    on_their_way = any(moment % 1 for moment in moments)
+    assert on_their_way == (motion == "no-preference"), "else points jump from snapshot to snapshot"
 
 
 def test_the_moment_is_chosen_by_keyboard(tab, short):

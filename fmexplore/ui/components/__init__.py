@@ -5,17 +5,15 @@ from pathlib import Path
 import streamlit as st
 
 
-def register(folder: str, html: str, shared: str = ""):
+def register(folder: str, html: str, *shared: str):
     """Register the component whose `<folder>.js` and `<folder>.css` lie in `folder`; call once, at import.
 
-    `shared` is a style sheet beside the folders that it uses too.
+    `shared` are scripts and style sheets beside the folders that it uses too; they come before its own.
     """
-    here = Path(__file__).parent / folder
-    sheets = [here / f"{folder}.css", *([here.parent / shared] if shared else [])]
-    css = "".join(sheet.read_text("utf-8") for sheet in sheets if sheet.exists())
-    return st.components.v2.component(
-        f"fmexplore_{folder}",
-        html=html,
-        css=css or None,
-        js=(here / f"{folder}.js").read_text("utf-8"),
-    )
+    here = Path(__file__).parent
+
+    def read(suffix: str) -> str:
+        files = [*(here / name for name in shared), here / folder / f"{folder}{suffix}"]
+        return "".join(file.read_text("utf-8") for file in files if file.suffix == suffix and file.exists())
+
+    return st.components.v2.component(f"fmexplore_{folder}", html=html, css=read(".css") or None, js=read(".js"))

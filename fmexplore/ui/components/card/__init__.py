@@ -12,7 +12,7 @@ from fmexplore.ui.components import register
 from fmexplore.ui.components.gallery import picture_sheet
 
 Step = Literal["previous", "next", "close"]
-_component = register("card", "<div class='card'></div>")
+_component = register("card", "<div class='card'></div>", "element.js")
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,4 @@
 // One image: large, with its ten probabilities, its history and what others say. Arrow keys lead to its neighbours.
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
 function way(data, go) {
   const bar = element("div", { className: "way" });
   const button = (text, label, step, usable) => {

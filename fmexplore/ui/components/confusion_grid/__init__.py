@@ -11,7 +11,7 @@ from fmexplore.data import CLASS_NAMES
 from fmexplore.ui.components import register
 
 Numbers = Literal["counts", "true", "predicted"]
-_component = register("confusion_grid", "<div class='board'></div>")
+_component = register("confusion_grid", "<div class='board'></div>", "element.js")
 
 
 @dataclass(frozen=True)

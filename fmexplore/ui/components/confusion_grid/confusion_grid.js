@@ -1,12 +1,6 @@
 // A table of buttons: rows are true classes, columns predicted ones; one frame for each moment of a run.
 const TICK = 650;
 
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
 function build(board) {
   board.replaceChildren();
   const table = element("table");
@@ -97,7 +91,6 @@ function paint(board, data, frame) {
   });
   const time = board.querySelector(".time");
   time.hidden = data.frames.length < 2;
-  time.style.display = time.hidden ? "none" : "";
   const slider = time.querySelector("input");
   slider.max = data.frames.length - 1;
   slider.value = frame;

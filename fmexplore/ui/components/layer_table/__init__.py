@@ -10,7 +10,7 @@ from fmexplore.layers import LAYER_KINDS
 from fmexplore.models import LayerInfo, Model
 from fmexplore.ui.components import register
 
-_component = register("layer_table", "<div class='layers'></div>")
+_component = register("layer_table", "<div class='layers'></div>", "element.js")
 
 
 def layer_table(

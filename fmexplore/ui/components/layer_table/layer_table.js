@@ -1,11 +1,5 @@
 const INNER = { residual: ["layers", "shortcut"], dense_block: ["layers"] };
 
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
 // The inner chains of a block with the names that people see.
 function branches(layer) {
   if (layer.kind === "inception") return layer.paths.map((chain, index) => [`branch ${index + 1}`, chain]);

@@ -21,7 +21,7 @@ HTML = """<div class="scatter"><div class="bar"></div>
 <div class="time" hidden><button type="button"></button>
 <input type="range" min="0" aria-label="Moment of the training"><output></output></div>
 <div class="legend"></div></div>"""
-_component = register("scatter", HTML)
+_component = register("scatter", HTML, "element.js")
 
 
 @dataclass(frozen=True)

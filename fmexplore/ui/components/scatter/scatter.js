@@ -11,12 +11,6 @@ const GREY = "#8d939e";
 const SEQUENCE = ["#440154", "#443983", "#31688e", "#21918c", "#35b779", "#90d743", "#fde725"]; // viridis
 const BY = { label: "true class", said: "what it says", right: "right or wrong", sure: "confidence", loss: "loss", cell: "marked images" };
 
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
 function unpack(data) {
   const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : data;
   const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
@@ -141,13 +135,14 @@ class ScatterMap {
     this.playing = !this.playing;
     if (this.playing && this.moment >= frames.length - 1) this.goTo(0);
     let before = performance.now();
+    const stride = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1 : 0.06; // from frame to frame, or all the way
     const step = (now) => {
       if (!this.playing || !this.root.isConnected) return;
       // Each frame stays for a moment, then moves on.
       this.wait = (this.wait ?? 0) + now - before;
       before = now;
       if (this.wait > 500) {
-        const next = Math.min(Math.floor(this.moment) + 1, this.moment + 0.06);
+        const next = Math.min(Math.floor(this.moment) + 1, this.moment + stride);
         this.goTo(next);
         if (Number.isInteger(next)) this.wait = 0;
         if (next >= frames.length - 1) this.playing = false;
@@ -580,7 +575,7 @@ class ScatterMap {
         };
         return button;
       }),
-      element("button", { type: "button", className: "all", textContent: this.hidden.size ? "show all" : "hide all", onclick: () => {
+      element("button", { type: "button", textContent: this.hidden.size ? "show all" : "hide all", onclick: () => {
         this.hidden = this.hidden.size ? new Set() : new Set(data.names.keys());
         this.set({});
       } }),

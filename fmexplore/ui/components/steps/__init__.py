@@ -11,7 +11,7 @@ from PIL import Image
 
 from fmexplore.ui.components import register
 
-_component = register("steps", "<ol class='steps'></ol>")
+_component = register("steps", "<ol class='steps'></ol>", "element.js")
 
 
 @dataclass(frozen=True)

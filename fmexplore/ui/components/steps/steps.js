@@ -1,10 +1,4 @@
 // A photo on its way to 28 x 28: one picture for each step, what is said there, and a button where it can be switched.
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
 function stage(step, number, press) {
   const picture = element("img", { src: `data:image/png;base64,${step.picture}`, alt: `After ${step.title}` });
   picture.onload = () => picture.classList.toggle("small", picture.naturalWidth <= 28 && picture.naturalHeight <= 28);
