@@ -116,19 +116,16 @@ def _predictions(path: str, split: str, step: int | None, digest: str) -> Predic
         arrays, _ = run.read_snapshot(step)
         found = Predictions(arrays["logits"].astype("float32"), arrays["labels"])
     else:
-        found = Derived(run, settings()).read_predictions(split, dataset())
-    if found is None:
-        raise _Absent
+        found = _found(Derived(run, settings()).read_predictions(split, dataset()))
     found.logits.setflags(write=False)
     return found
 
 
 def predictions(run: Run, split: str, step: int | None = None) -> Predictions | None:
     """A run's predictions that are kept: at the end, or at a snapshot, of its validation images. Raises RunBroken."""
-    try:
+    with suppress(_Absent):
         return _predictions(str(run.path), split, step, "" if step else run.weights_digest)
-    except _Absent:
-        return None
+    return None
 
 
 @st.cache_resource(max_entries=96, show_spinner=False)
@@ -157,18 +154,14 @@ def snapshot_epoch(run: Run, step: int) -> float:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _index(path: str, digest: str) -> NeighbourIndex:
     del digest
-    found = Derived(Run(Path(path)), settings()).read_index(dataset())
-    if found is None:
-        raise _Absent
-    return found
+    return _found(Derived(Run(Path(path)), settings()).read_index(dataset()))
 
 
 def index(run: Run) -> NeighbourIndex | None:
     """Where all images lie in a run's feature space, if that is kept."""
-    try:
-        return _index(str(run.path), run.weights_digest)
-    except _Absent:
-        return None
+    with suppress(_Absent):
+        return _index(*_key(run))
+    return None
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

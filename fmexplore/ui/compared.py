@@ -107,8 +107,7 @@ def tell_apart(runs: Sequence[Run]) -> list[str]:
 
 def read_choices(chosen: Sequence[Compared]) -> dict[str, Run]:
     """The runs that can be chosen, by id: one's own, shipped ones, and those in the link."""
-    runs = [*cache.store().owned_by(state.owner()), *cache.store().shipped_runs(), *(each.run for each in chosen)]
-    return {run.id: run for run in runs if _is_whole(run)}
+    return {run.id: run for run in [*state.runs(), *(each.run for each in chosen)] if state.is_whole(run)}
 
 
 def suggest(choices: dict[str, Run], names: dict[str, str], chosen: Sequence[Compared]) -> list[tuple[str, list[str]]]:
@@ -131,10 +130,3 @@ def suggest(choices: dict[str, Run], names: dict[str, str], chosen: Sequence[Com
         return f"{', '.join(names[run_id] for run_id in some[:-1])} and {names[some[-1]]}"
 
     return [(text(each), each) for each in unique.values()][:SUGGESTED]
-
-
-def _is_whole(run: Run) -> bool:
-    try:
-        return bool(run.config and run.status)
-    except FMExploreError:
-        return False

@@ -82,8 +82,7 @@ def _measure_once() -> None:
 
 
 def _run_picker(page) -> None:
-    owner = state.owner()
-    runs = {run.id: run for run in [*cache.store().owned_by(owner), *cache.store().shipped_runs()]}
+    runs = {run.id: run for run in state.runs()}
     try:
         linked = state.run_in_link()
         shown = linked if page.title == "Home" else state.shown_run(state.FOR_PHOTOS if page.title == "Predict" else "")

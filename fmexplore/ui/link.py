@@ -43,7 +43,7 @@ def read_link(views: tuple[str, ...] = ("",), splits: tuple[str, ...] = SPLITS, 
             return None
         if check(text):
             return text
-        problems.append(f"The link says {name}={text[:40]!r}, which is not {wanted}: it was left out.")
+        problems.append(left_out(name, text, wanted))
         return None
 
     def number(name: str, wanted: str) -> int | None:
@@ -74,6 +74,11 @@ def read_link(views: tuple[str, ...] = ("",), splits: tuple[str, ...] = SPLITS, 
         right=one("right", SIDES.__contains__, f"one of {', '.join(SIDES)}"),
         problems=tuple(problems),
     )
+
+
+def left_out(name: str, text: str, wanted: str) -> str:
+    """What is told of a parameter that cannot be understood."""
+    return f"The link says {name}={text[:40]!r}, which is not {wanted}: it was left out."
 
 
 def go(**changes: object) -> None:

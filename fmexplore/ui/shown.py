@@ -103,6 +103,13 @@ def splits(run: Run) -> list[str]:
     return found
 
 
+def silence(run: Run) -> str:
+    """Why a run's network cannot be asked about images, as in "is still training"; empty where it can."""
+    if run.status.active:
+        return "is still training"
+    return "" if run.has_weights else "has no weights"
+
+
 def moments(run: Run, split: str) -> list[Moment]:
     """The moments at which a split can be looked at, in order; the end comes last, unless the run still trains."""
     found, weights = [], run.has_weights

@@ -6,7 +6,7 @@ import re
 import streamlit as st
 
 from fmexplore.config import RunConfig
-from fmexplore.errors import FMExploreError
+from fmexplore.errors import FMExploreError, RunNotFound
 from fmexplore.presets import find_preset
 from fmexplore.run import Run
 from fmexplore.status import LOCAL_OWNER
@@ -47,13 +47,29 @@ def _owner_key() -> str:
     return ""
 
 
-# --- the run in the link ---------------------------------------------------------------------------------------------
+# --- runs, and the one in the link -----------------------------------------------------------------------------------
+
+
+def runs() -> list[Run]:
+    """All that this owner may see: own ones, the newest first, then shipped ones."""
+    return [*cache.store().owned_by(owner()), *cache.store().shipped_runs()]
+
+
+def is_whole(run: Run) -> bool:
+    """Whether its configuration and its status can be read."""
+    try:
+        return bool(run.config and run.status)
+    except FMExploreError:
+        return False
 
 
 def run_in_link() -> Run | None:
     """The run that the link names. Raises RunNotFound for one that is not there."""
     name = st.query_params.get("run")
-    return cache.store().get(name) if name else None
+    try:
+        return cache.store().get(name) if name else None
+    except RunNotFound as error:
+        raise RunNotFound(f"{error} The link may be old, or the run was deleted: choose another one.") from None
 
 
 def select_run(run_id: str | None) -> None:
@@ -70,14 +86,9 @@ def shown_run(first: str = "") -> Run | None:
         return chosen
     if first and (found := shipped_run(first)):
         return found
-    own = list(cache.store().owned_by(owner()))
-    for run in own:
-        try:
-            if run.status.active:
-                return run
-        except FMExploreError:
-            continue
-    return next(iter([*own, *cache.store().shipped_runs()]), None)
+    there = runs()
+    active = (run for run in there if not run.shipped and is_whole(run) and run.status.active)
+    return next(active, next(iter(there), None))
 
 
 def keep_run() -> None:

@@ -1,8 +1,10 @@
-"""Small parts that several pages use: error boundary, data gate, run picker, texts of figures."""
+"""Small parts that several pages use: error boundary, data gate, choice of the view, texts of figures."""
 
+import csv
+import io
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,10 +51,33 @@ def choice_in_link(name: str, known: tuple[str, ...]) -> str | None:
     value = st.query_params.get(name)
     if value is None or value in known:
         return value
-    st.warning(
-        unlinked(f"The link says {name}={value[:40]!r}, which is not one of {', '.join(known)}: it was left out.")
-    )
+    warn([link.left_out(name, value, f"one of {', '.join(known)}")])
     return None
+
+
+def warn(problems: Iterable[str]) -> None:
+    """Tell what a link says in vain."""
+    for problem in problems:
+        st.warning(unlinked(problem))
+
+
+def choose_view(names: dict[str, str], view: str, key: str, **changes: object) -> None:
+    """The views of a page with the one in the link; the first is not said there. Another one brings `changes` along."""
+
+    def choose() -> None:
+        chosen = st.session_state[key]
+        link.go(view=None if chosen == next(iter(names)) else chosen, **changes)
+
+    st.session_state[key] = view
+    st.segmented_control(
+        "View",
+        list(names),
+        format_func=names.__getitem__,
+        key=key,
+        required=True,
+        label_visibility="collapsed",
+        on_change=choose,
+    )
 
 
 def act(action: Callable[[], str | None], undo: str | None = None) -> None:
@@ -219,13 +244,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def run_state(run: Run) -> str:
-    """Its state as one word, `broken` for a folder that cannot be read."""
-    try:
-        _ = run.config
-        return run.status.state
-    except FMExploreError:
-        return "broken"
+def csv_text(header: Iterable[str], rows: Iterable[Iterable]) -> str:
+    """A table as CSV with a line for its head."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()
 
 
 def run_text(run: Run) -> str:

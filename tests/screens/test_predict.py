@@ -622,7 +622,7 @@ def test_every_third_of_six_labelled_photos_is_held_back(opened, sure):
     for number in range(6):
         page.edit_cell("it is", number, "Shirt")
     assert teach_button(page).label == "Teach it these 4 photos"
-    assert "2 of them are held back" in page.text
+    assert "2 of your photos are held back" in page.text
 
 
 def test_the_name_of_a_run_is_text_in_the_title(opened, make_run):

@@ -26,8 +26,7 @@ OVER = {"epochs": "Over epochs", "minutes": "Over minutes"}
 def compare() -> None:
     cache.analyst()
     runs, problems = compared.read_compared()
-    for problem in problems:
-        st.warning(widgets.unlinked(problem))
+    widgets.warn(problems)
     reference = _choose(runs)
     if reference is None:
         return

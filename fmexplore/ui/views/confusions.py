@@ -8,7 +8,7 @@ import streamlit as st
 
 from fmexplore.confusion import Order, accuracy_interval, class_order, most_confused
 from fmexplore.data import CLASS_NAMES
-from fmexplore.errors import FMExploreError, RunNotFound
+from fmexplore.errors import FMExploreError
 from fmexplore.evaluation import learnt_and_forgotten
 from fmexplore.run import Run
 from fmexplore.ui import cache, link, look, shown, state, widgets
@@ -52,13 +52,8 @@ POLL_SECONDS = 2
 def confusions() -> None:
     cache.analyst()
     selection = link.read_link((MATRIX, *VIEWS))
-    for problem in selection.problems:
-        st.warning(widgets.unlinked(problem))
-    try:
-        run = state.shown_run()
-    except RunNotFound as error:
-        st.error(widgets.unlinked(f"{error} The link may be old, or the run was deleted: choose another one."))
-        return
+    widgets.warn(selection.problems)
+    run = state.shown_run()
     if run is None:
         st.info("Nothing has been trained yet.")
         st.page_link(state.TRAIN_PAGE, label="Train a network first")
@@ -112,16 +107,7 @@ def _controls(run: Run, selection: Link, found: list[str]) -> tuple[Look, Order]
     names = {MATRIX: "Matrix", **{name: title for name, (title, _) in VIEWS.items()}}
     numbers, order, log, dim = next(iter(NUMBERS)), next(iter(ORDERS)), True, False
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.session_state["confusions_view"] = selection.view
-        st.segmented_control(
-            "View",
-            list(names),
-            format_func=names.__getitem__,
-            key="confusions_view",
-            required=True,
-            label_visibility="collapsed",
-            on_change=lambda: link.go(view=_unless(st.session_state.confusions_view, MATRIX), image=None),
-        )
+        widgets.choose_view(names, selection.view, "confusions_view", image=None)
         st.session_state["confusions_split"] = selection.split if selection.split in found else found[0]
         st.selectbox(
             "Images",
@@ -141,10 +127,6 @@ def _controls(run: Run, selection: Link, found: list[str]) -> tuple[Look, Order]
     if run.status.active:
         st.caption(f"{widgets.plain(run.title)} is still training: this is its last snapshot, and it will follow.")
     return Look(NUMBERS[numbers], log, dim), ORDERS[order]
-
-
-def _unless(value: str, default: str) -> str | None:
-    return None if value == default else value
 
 
 def _look_at(run: Run, selection: Link, found: list[str]) -> tuple[Shown, list[Moment]]:

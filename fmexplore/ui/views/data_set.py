@@ -25,8 +25,7 @@ def data_set() -> None:
     chosen = widgets.choice_in_link("class", tuple(map(str, range(len(CLASS_NAMES)))))
     label = None if chosen is None else int(chosen)
     split, image = cache.dataset().part(part), selection.image
-    for problem in selection.problems:
-        st.warning(widgets.unlinked(problem))
+    widgets.warn(selection.problems)
     if image is not None and image >= len(split):
         st.warning(f"Image {image:,} is not there: this part has the numbers 0 to {len(split) - 1:,}.")
         image = None

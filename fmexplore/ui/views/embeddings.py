@@ -7,7 +7,7 @@ from fmexplore.data import CLASS_NAMES
 from fmexplore.errors import RunNotFound
 from fmexplore.features import PIXELS
 from fmexplore.run import Run
-from fmexplore.ui import cache, link, state, widgets
+from fmexplore.ui import cache, link, shown, state, widgets
 from fmexplore.ui.mapped import Mapped
 from fmexplore.ui.views.map_canvas import draw_map, draw_marks
 from fmexplore.ui.views.map_making import find_map
@@ -23,16 +23,10 @@ VIEWS = {MAP: "Map", "pair": "Side by side", "time": "Over the run", "trust": "H
 def embeddings() -> None:
     cache.analyst()
     selection = link.read_link(tuple(VIEWS), tuple(SPLITS), ("view", "image"))
-    for problem in selection.problems:
-        st.warning(widgets.unlinked(problem))
+    widgets.warn(selection.problems)
     run = _usable_run()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.session_state["map_view"] = selection.view
-        st.segmented_control(
-            "View", list(VIEWS), format_func=VIEWS.__getitem__, key="map_view", required=True,
-            label_visibility="collapsed",
-            on_change=lambda: link.go(view=None if st.session_state.map_view == MAP else st.session_state.map_view),
-        )  # fmt: skip
+        widgets.choose_view(VIEWS, selection.view, "map_view")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         source, method = choose_source(run, fixed=selection.view == "time")  # snapshots keep one layer and split
         config = choose_config(method)
@@ -52,10 +46,9 @@ def _usable_run() -> Run | None:
     try:
         run = state.shown_run()
     except RunNotFound as error:
-        st.error(widgets.unlinked(f"{error} The link may be old, or the run was deleted: here are the pixels."))
+        st.error(widgets.unlinked(f"{error} Until then, here are the pixels."))
         return None
-    if run and (run.status.active or not run.has_weights):
-        why = "is still training" if run.status.active else "has no weights"
+    if run and (why := shown.silence(run)):
         st.info(f"{widgets.plain(run.title)} {why}: this is a map of the pixels.")
         return None
     return run

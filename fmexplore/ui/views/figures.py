@@ -1,9 +1,6 @@
 """Figures of a run on one split: per class, calibration, coverage; and all of it to download."""
 
-import csv
-import io
 import json
-from collections.abc import Iterable
 
 import numpy as np
 import streamlit as st
@@ -79,7 +76,7 @@ def _downloads(now: Shown, matrix: np.ndarray, report: list[dict], interval: tup
         "report": report,
     }
     rows = ([name, *counts] for name, counts in zip(CLASS_NAMES, matrix.tolist(), strict=True))
-    table = _csv(["true \\ predicted", *CLASS_NAMES], rows)
+    table = widgets.csv_text(["true \\ predicted", *CLASS_NAMES], rows)
     with st.container(horizontal=True):
         st.download_button("Predictions, CSV", lambda: predictions_csv(now), f"{name}-predictions.csv", "text/csv")
         st.download_button("Matrix, CSV", table, f"{name}-matrix.csv", "text/csv")
@@ -95,10 +92,4 @@ def predictions_csv(now: Shown) -> str:
     places = zip(now.numbers.tolist(), predictions.labels.tolist(), predictions.predicted.tolist(), strict=True)
     shares = predictions.probabilities.astype(float).round(6).tolist()
     header = ["image", "true", "predicted", *(f"p_{name}" for name in CLASS_NAMES)]
-    return _csv(header, ([*place, *ten] for place, ten in zip(places, shares, strict=True)))
-
-
-def _csv(header: list[str], rows: Iterable[list]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    return text.getvalue()
+    return widgets.csv_text(header, ([*place, *ten] for place, ten in zip(places, shares, strict=True)))

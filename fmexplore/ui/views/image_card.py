@@ -30,8 +30,8 @@ def image_card(
     """
     split = cache.dataset().part(part)
     image, label = split.images[number], int(split.labels[number])
-    usable = run is not None and not run.status.active and run.has_weights
-    if logits is None and run and usable:
+    why = shown.silence(run) if run else ""
+    if logits is None and run and not why:
         question = cache.analyst().ask("look_at", run=run, images=image[None])
         logits = widgets.await_answer(question, "Asking the network")[0][0]
 
@@ -51,8 +51,7 @@ def image_card(
     if run is None:
         st.caption("Choose a run to see what its network makes of it.")
         return
-    if not usable or probabilities is None:
-        why = "is still training" if run.status.active else "has no weights"
+    if why or probabilities is None:
         what = "What the network says," if probabilities is None else "Its"
         st.caption(
             f"{widgets.plain(run.title)} {why}. {what} nearest images and where the network looks are shown once the "
@@ -115,7 +114,7 @@ def _history(run: Run, part: str, number: int, label: int) -> tuple[list[Chip], 
 def _others(run: Run | None, part: str, number: int, label: int) -> list[Chip]:
     """The verdicts of other runs, of those that have looked at this image already."""
     chips = []
-    for other in [*cache.store().owned_by(state.owner()), *cache.store().shipped_runs()]:
+    for other in state.runs():
         if len(chips) == MOST_OTHERS:
             break
         logits = shown.known(other, part, number) if other != run else None

@@ -6,7 +6,6 @@ import streamlit as st
 from fmexplore import models
 from fmexplore.confusion import most_confused
 from fmexplore.data import CLASS_NAMES
-from fmexplore.errors import RunNotFound
 from fmexplore.evaluation import find_overfitting
 from fmexplore.figures import learning_curves
 from fmexplore.run import Run
@@ -23,13 +22,12 @@ CONFUSION, LAYERS, EARLIER = "Confusion so far", "Layers", "Earlier runs"
 
 
 def live_run() -> Run | None:
-    """Show the run in the link, or the one that comes nearest to what people want to see, and return it."""
+    """Show the run in the link, or the one that comes nearest to what people want to see, and return it.
+
+    Raises RunNotFound for one that is not there.
+    """
     look.recall({"smoothing": look.Span(0.0, HIGHEST_SMOOTHING, SMOOTHING)})
-    try:
-        run = state.shown_run()
-    except RunNotFound as error:
-        st.error(widgets.unlinked(f"{error} The link may be old, or the run was deleted."))
-        return None
+    run = state.shown_run()
     if run is None:
         st.info("Nothing has been trained yet. Choose a preset and press *Start training*.")
         return None
@@ -122,7 +120,7 @@ def _overlay(run: Run) -> list[tuple[str, list[dict]]]:
 
 
 def _other_runs(run: Run) -> list[Run]:
-    return [other for other in [*cache.store().owned_by(state.owner()), *cache.store().shipped_runs()] if other != run]
+    return [other for other in state.runs() if other != run]
 
 
 def _progress(run: Run, status: Status, lines: list[dict]) -> None:

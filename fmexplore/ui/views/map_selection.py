@@ -1,6 +1,5 @@
 """Beside the map: what is selected on it, or one image with its neighbours."""
 
-import csv
 import io
 from collections import Counter
 from collections.abc import Sequence
@@ -22,8 +21,7 @@ HEIGHT, NEIGHBOURS, CELLS = 420, 10, 3
 def find_marks(maps: Sequence[Mapped], number: int | None) -> Marks:
     """What the link selects and opens on these maps; what of it is in vain is told."""
     marks, problems = mapped.read_marks(maps, st.query_params.get("selected"), number)
-    for problem in problems:
-        st.warning(problem)
+    widgets.warn(problems)
     return marks
 
 
@@ -143,15 +141,12 @@ def _downloads(now: Mapped, positions: np.ndarray) -> None:
 
 def map_csv(now: Mapped, positions: np.ndarray) -> str:
     """One line an image: part and number, true and predicted class, coordinates."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["part", "image", "true", "predicted", *"xyz"[: now.coordinates.shape[1]]])
-    predicted = now.predicted
+    rows, predicted = [], now.predicted
     for position in positions:
         said = predicted[position] if predicted[position] < len(CLASS_NAMES) else ""
         place = (f"{value:.6g}" for value in now.coordinates[position])
-        writer.writerow([*mapped.part_of(int(now.ids[position])), now.labels[position], said, *place])
-    return text.getvalue()
+        rows.append([*mapped.part_of(int(now.ids[position])), now.labels[position], said, *place])
+    return widgets.csv_text(["part", "image", "true", "predicted", *"xyz"[: now.coordinates.shape[1]]], rows)
 
 
 def map_npz(now: Mapped) -> bytes:

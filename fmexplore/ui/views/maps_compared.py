@@ -3,7 +3,6 @@
 import numpy as np
 import streamlit as st
 
-from fmexplore.errors import FMExploreError
 from fmexplore.evaluation import Predictions
 from fmexplore.features import LAST, PIXELS
 from fmexplore.projection import ProjectionConfig
@@ -91,14 +90,7 @@ def _other_source(now: Source, kind: str) -> Source | None:
 
 
 def _usable(now: Source) -> list[Run]:
-    found = []
-    for run in [*cache.store().owned_by(state.owner()), *cache.store().shipped_runs()]:
-        try:
-            if run != now.run and not run.status.active and run.has_weights:
-                found.append(run)
-        except FMExploreError:
-            continue
-    return found
+    return [run for run in state.runs() if run != now.run and state.is_whole(run) and not shown.silence(run)]
 
 
 # --- over the run ----------------------------------------------------------------------------------------------------

@@ -29,32 +29,14 @@ HEADLINES: tuple[Measure, ...] = ("test_accuracy", "validation_accuracy")
 def papers() -> None:
     selection = link.read_link((CLAIMS, *VIEWS), names=("view",))
     system = widgets.choice_in_link("system", tuple(each.id for each in SYSTEMS)) or SYSTEMS[0].id
-    for problem in selection.problems:
-        st.warning(widgets.unlinked(problem))
-    _choose_view(selection.view)
+    widgets.warn(selection.problems)
+    names = {CLAIMS: "Claims", **{key: name for key, (name, _) in VIEWS.items()}}
+    widgets.choose_view(names, selection.view, "papers_view")
     with widgets.boundary():
         if selection.view == CLAIMS:
             _claims(system)
         else:
             VIEWS[selection.view][1]()
-
-
-def _choose_view(view: str) -> None:
-    def choose() -> None:
-        chosen = st.session_state.papers_view
-        link.go(view=None if chosen == CLAIMS else chosen)
-
-    st.session_state.papers_view = view
-    names = {CLAIMS: "Claims", **{key: name for key, (name, _) in VIEWS.items()}}
-    st.segmented_control(
-        "View",
-        list(names),
-        format_func=names.__getitem__,
-        key="papers_view",
-        required=True,
-        label_visibility="collapsed",
-        on_change=choose,
-    )
 
 
 def _claims(system: str) -> None:

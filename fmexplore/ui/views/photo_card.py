@@ -112,11 +112,11 @@ def _verdict(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
 def _others(photo: Photo, run: Run, label: int | None) -> list[Chip]:
     """What other runs make of the same 28 x 28 pixels."""
     chips = []
-    for other in [*cache.store().owned_by(state.owner()), *cache.store().shipped_runs()]:
+    for other in state.runs():
         if other == run or len(chips) == MOST_OTHERS:
             continue
         try:
-            if other.status.active or not other.has_weights:
+            if shown.silence(other):
                 continue
             known = photos.look(photo, other)
             found = photos.verdict(known, other)

@@ -1,8 +1,5 @@
 """All photos at once: verdicts in a table, one's own labels, the score and the confusion matrix, a CSV."""
 
-import csv
-import io
-
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -113,13 +110,11 @@ def _score(here: list[Photo], verdicts: Verdicts) -> None:
 
 def verdicts_csv(here: list[Photo], verdicts: Verdicts) -> str:
     """One line a photo: file, verdict, whether it is unsure, the ten probabilities, the label given to it."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "verdict", "unsure", "ood_score", *CLASS_NAMES, "label"])
+    rows = []
     for number, photo in enumerate(here):
         probabilities = verdicts.probabilities[number]
         label = "" if photo.label is None else LABELS[photo.label]
-        writer.writerow(
+        rows.append(
             [
                 _safe(photo.name),
                 CLASS_NAMES[probabilities.argmax()],
@@ -129,7 +124,7 @@ def verdicts_csv(here: list[Photo], verdicts: Verdicts) -> str:
                 label,
             ]
         )
-    return text.getvalue()
+    return widgets.csv_text(["file", "verdict", "unsure", "ood_score", *CLASS_NAMES, "label"], rows)
 
 
 def _safe(name: str) -> str:

@@ -29,7 +29,7 @@ def photo_teaching(run: Run) -> None:
         st.markdown(
             "Say in the column *it is* what your photos show. A copy of the network then learns from them, among "
             "images of the data set so that it forgets nothing: transfer learning, in seconds. "
-            + (f"{len(held_back)} of them are held back, to see whether it learnt more than these photos by heart."
+            + (f"{len(held_back)} of your photos are held back, to see whether it only learnt the others by heart."
                if held_back else f"From {HOLD_BACK} labelled photos on, every third is held back as a check.")
         )  # fmt: skip
         question: Question | None = st.session_state.get("teaching")

@@ -4,11 +4,10 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.data import CLASS_NAMES
-from fmexplore.errors import RunNotFound
 from fmexplore.photo_files import MAX_MB, SUFFIXES
 from fmexplore.run import Run
 from fmexplore.scenes import draw_scene
-from fmexplore.ui import cache, photos, state, widgets
+from fmexplore.ui import cache, photos, shown, state, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.photos import Photo
 from fmexplore.ui.views.photo_card import photo_card
@@ -59,17 +58,12 @@ def _tell_source(run: Run) -> None:
 
 def _usable_run() -> Run | None:
     """The shown run, if it has a network to ask; else says what to do."""
-    try:
-        run = state.shown_run(state.FOR_PHOTOS)
-    except RunNotFound as error:
-        st.error(widgets.unlinked(f"{error} The link may be old, or the run was deleted: choose another one."))
-        return None
+    run = state.shown_run(state.FOR_PHOTOS)
     if run is None:
         st.info("There is no network to ask yet.")
         st.page_link(state.TRAIN_PAGE, label="Train one")
         return None
-    if run.status.active or not run.has_weights:
-        why = "is still training" if run.status.active else "has no weights"
+    if why := shown.silence(run):
         st.info(f"{widgets.plain(run.title)} {why}: choose another run on the left, or come back when it has ended.")
         return None
     return run

@@ -17,7 +17,7 @@ def run_list(key: str) -> None:
     """All runs that this owner may see: own ones first, then shipped ones."""
     if cache.settings().forgets:
         st.info(widgets.FORGETS)
-    runs = [*cache.store().owned_by(state.owner()), *cache.store().shipped_runs()]
+    runs = state.runs()
     if runs:
         chosen = _table(runs, key)
         if chosen:
@@ -72,7 +72,7 @@ def _row(run: Run) -> dict:
 
 def _actions(run: Run, key: str) -> None:
     owner, store = state.owner(), cache.store()
-    broken = widgets.run_state(run) == "broken"
+    broken = not state.is_whole(run)
     if broken:
         with widgets.boundary():
             _ = (run.config, run.status)

@@ -65,7 +65,7 @@ def two_runs(now: Shown, selection: Link) -> None:
 
 
 def _others(now: Shown, linked: str | None) -> list[Run]:
-    usable, runs = [], [*cache.store().owned_by(state.owner()), *cache.store().shipped_runs()]
+    usable, runs = [], state.runs()
     if linked and linked not in {run.id for run in runs}:
         with suppress(RunNotFound):
             runs.append(cache.store().get(linked))  # perhaps of someone else: a link opens the same anywhere
