@@ -330,6 +330,17 @@ def test_a_cancelled_question_fails_and_the_next_one_is_begun(analyst, folder):
     assert first.process is second.process
 
 
+def test_what_two_asked_goes_on_until_both_have_cancelled(analyst, folder):
+    question = analyst.ask("linger", folder=str(folder), who="a")
+    assert analyst.ask("linger", folder=str(folder), who="a") is question
+    wait_for(lambda: question.share)
+    question.cancel()
+    assert not question.wait(0.5)
+    question.cancel()
+    with pytest.raises(AnalysisFailed, match="was cancelled"):
+        question.result(PATIENCE)
+
+
 def test_a_question_that_is_cancelled_before_its_turn_is_never_begun(analyst, folder):
     first = analyst.ask("linger", folder=str(folder), who="a")
     second = analyst.ask("linger", folder=str(folder), who="b")
