@@ -6,7 +6,6 @@ process may put jobs into the queue; one at a time, the one that holds dispatche
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from fmexplore import limits
 from fmexplore.archive import unpack_run
+from fmexplore.cleanup import clean_up
 from fmexplore.config import RunConfig
 from fmexplore.errors import FMExploreError, NotAllowed
 from fmexplore.run import Run
@@ -36,12 +36,12 @@ from fmexplore.status import (
     wish,
     write_status,
 )
+from fmexplore.turns import fair_order
 
 # Measuring beside a training would give wrong figures for both.
 LANES = {"train": "training", "measure": "training", "fetch": "analysis"}
 TICK_SECONDS = 0.3
 SMALL_MEMORY = 4e9  # below it the lanes take turns
-KEEP_JOBS_SECONDS = 3600
 GRACE_SECONDS = 120  # in which a run that is at its limit of minutes should end by itself
 
 
@@ -74,18 +74,20 @@ class JobQueue:
     def require_room(self, owner: str) -> None:
         """Raises NotAllowed when the owner may not keep one more run."""
         with self._lock:
-            self._require_room(owner)
+            limits.check_owner(self.settings, owner)
+            limits.check_room(self.store, owner)
+            limits.check_disk(self.store)
 
     def keep(self, config: RunConfig, owner: str, **status: object) -> Run:
         """A new run that was not trained through the queue. Raises NotAllowed, ConfigError, StorageError."""
         with self._lock:
-            self._require_room(owner)
+            self.require_room(owner)
             return self.store.create(config, owner, **status)
 
     def load_zip(self, content: bytes, owner: str = LOCAL_OWNER) -> Run:
         """A run from a zip that was downloaded here or elsewhere. Raises NotAllowed, RunBroken, StorageError."""
         with self._lock:
-            self._require_room(owner)
+            self.require_room(owner)
             return unpack_run(
                 self.store, content, owner, check=lambda config: limits.check_network(self.settings, config)
             )
@@ -140,7 +142,7 @@ class JobQueue:
         """Queued trainings in the order in which they will start."""
         with self._lock:
             jobs = self._scan()
-        return [folder for folder in self._fair_order(jobs, "training") if folder.parent == self.store.folder]
+        return [folder for folder in fair_order(_in_lane(jobs, "training")) if folder.parent == self.store.folder]
 
     def running(self) -> list[Path]:
         """Trainings under way, the longest first."""
@@ -148,6 +150,10 @@ class JobQueue:
             jobs = self._scan()
         found = [(status.started or 0, folder) for folder, status in jobs if status.state == "running"]
         return [folder for _, folder in sorted(found) if folder.parent == self.store.folder]
+
+    def needs_measuring(self) -> bool:
+        """Whether this machine's speed is not yet known."""
+        return read_speed(self.settings) is None
 
     def _ask(self, run: Run, owner: str, what, state) -> None:
         self.store.require_owner(run, owner)
@@ -157,11 +163,6 @@ class JobQueue:
                 write_status(run.path, status.replace(state=state, ended=time.time()))
             elif status.state == "running":
                 wish(run.path, what)
-
-    def _require_room(self, owner: str) -> None:
-        limits.check_owner(self.settings, owner)
-        limits.check_room(self.store, owner)
-        limits.check_disk(self.store)
 
     def _trainings(self) -> list[Status]:
         return [status for folder, status in self._scan() if folder.parent == self.store.folder]
@@ -195,7 +196,8 @@ class JobQueue:
                 self.tick()
                 if time.monotonic() - cleaned > 600 or not cleaned:
                     cleaned = time.monotonic()
-                    self._clean()
+                    with self._lock:
+                        clean_up(self.store, self.jobs)
             except Timeout:
                 continue  # another server on the same folder does it
             except Exception:  # whatever it was, the others in the queue must not wait for ever
@@ -209,18 +211,17 @@ class JobQueue:
                 self._watch(folder, status)
             for folder in [f for f, worker in self._workers.items() if f not in running and worker.poll() is not None]:
                 del self._workers[folder]  # else it would stay as a zombie
+            places = {"training": self.settings.trainings, "analysis": 1}
             jobs = self._scan()
-            busy = {
-                lane: [f for f, s in jobs if s.state == "running" and LANES[s.task] == lane] for lane in LANES.values()
-            }
-            limit = {"training": self.settings.trainings, "analysis": 1}
-            for lane in busy:
-                for folder in self._fair_order(jobs, lane):
-                    turns = self.memory < SMALL_MEMORY and any(busy.values())
-                    if len(busy[lane]) >= limit[lane] or turns:
+            lanes = {lane: _in_lane(jobs, lane) for lane in places}
+            busy = {lane: sum(status.state == "running" for _, status in lanes[lane]) for lane in places}
+            for lane in places:
+                for folder in fair_order(lanes[lane]):
+                    taking_turns = self.memory < SMALL_MEMORY and any(busy.values())
+                    if busy[lane] >= places[lane] or taking_turns:
                         break
                     self._launch(folder)
-                    busy[lane].append(folder)
+                    busy[lane] += 1
 
     def _launch(self, folder: Path) -> None:
         forget_wishes(folder)
@@ -269,28 +270,6 @@ class JobQueue:
         status = read_status(folder)
         write_status(folder, status.replace(state="stopped", ended=time.time(), pid=None, error=error))
 
-    def _fair_order(self, jobs: list[tuple[Path, Status]], lane: str) -> list[Path]:
-        """Queued jobs of a lane: owners take turns, who has waited longest since a start first; each one's by age."""
-        served: dict[str, float] = {}
-        queues: dict[str, list[tuple[float, Path]]] = {}
-        for folder, status in jobs:
-            if LANES[status.task] != lane:
-                continue
-            if status.state == "queued":
-                queues.setdefault(status.owner, []).append((status.queued, folder))
-            if status.started:
-                served[status.owner] = max(served.get(status.owner, 0), status.started)
-        order = []
-        for queue in queues.values():
-            queue.sort(reverse=True)
-        while queues:
-            owner = min(queues, key=lambda name: (served.get(name, 0), queues[name][-1]))
-            order.append(queues[owner].pop()[1])
-            served[owner] = max([time.time(), *served.values()]) + 1  # as if it had just been served
-            if not queues[owner]:
-                del queues[owner]
-        return order
-
     def _scan(self) -> list[tuple[Path, Status]]:
         """Every job whose status can be read."""
         found = []
@@ -306,27 +285,9 @@ class JobQueue:
         if self.jobs.is_dir():
             yield from sorted(self.jobs.iterdir())
 
-    def _clean(self) -> None:
-        """Remove finished side jobs, old trash, and in hosted mode runs that are over age."""
-        self.store.empty_trash()
-        with self._lock:
-            for folder, status in self._scan():
-                age = time.time() - (status.ended or status.created)
-                if folder.parent == self.jobs and not status.active and age > KEEP_JOBS_SECONDS:
-                    shutil.rmtree(folder, ignore_errors=True)
-            if days := self.settings.max_age_days:
-                for run in self.store.own_runs():
-                    try:
-                        status = run.status
-                        old = time.time() - (status.ended or status.created) > days * 86400
-                        if old and not status.active and not run.label.starred:
-                            self.store.delete(run, status.owner)
-                    except FMExploreError:
-                        continue
 
-    def needs_measuring(self) -> bool:
-        """Whether this machine's speed is not yet known."""
-        return read_speed(self.settings) is None
+def _in_lane(jobs: list[tuple[Path, Status]], lane: str) -> list[tuple[Path, Status]]:
+    return [(folder, status) for folder, status in jobs if LANES[status.task] == lane]
 
 
 def _reason(code: int) -> str:

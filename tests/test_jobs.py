@@ -15,6 +15,7 @@ import pytest
 
 from fmexplore import models
 from fmexplore.archive import pack_run
+from fmexplore.cleanup import clean_up
 from fmexplore.config import RunConfig
 from fmexplore.data import PROJECT
 from fmexplore.errors import ConfigError, NotAllowed
@@ -263,7 +264,7 @@ def test_runs_over_age_are_removed_unless_starred_or_active(hosted, tiny):
     queue.store.relabel(starred, "ann", starred=True)
     change_status(active, created=long_ago)
     change_status(new, state="finished", created=long_ago, ended=time.time())
-    queue._clean()
+    clean_up(queue.store, queue.jobs)
     assert {run.id for run in queue.store.own_runs()} == {starred.id, active.id, new.id}
 
 
@@ -273,7 +274,7 @@ def test_a_laptop_keeps_runs_for_ever_but_not_its_ended_side_jobs(queue, tiny):
     change_status(run, state="finished", created=long_ago, ended=long_ago)
     write_status(job, read_status(job).replace(state="finished", ended=long_ago))
     write_status(waiting, read_status(waiting).replace(created=long_ago))
-    queue._clean()
+    clean_up(queue.store, queue.jobs)
     assert [kept.id for kept in queue.store.own_runs()] == [run.id]
     assert not job.exists()
     assert waiting.exists()

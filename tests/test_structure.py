@@ -45,6 +45,8 @@ LAYERS = (
         "speed",
         "budget",
         "limits",
+        "cleanup",
+        "turns",
         "jobs",
         "tasks",
         "worker",
