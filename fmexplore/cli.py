@@ -17,6 +17,7 @@ from fmexplore import data as dataset
 from fmexplore import models as tables
 from fmexplore.confusion import accuracy_interval, class_report, confusion_matrix, report_text
 from fmexplore.derived import SPLITS
+from fmexplore.download import fetch
 from fmexplore.errors import ConfigError, DataError, FMExploreError
 from fmexplore.features import LAST, check_layer, locate_images
 from fmexplore.layers import describe
@@ -69,7 +70,7 @@ def data(as_json: AsJson = False) -> None:
         folder = dataset.find_folder()
         images = dataset.load(folder)
     except DataError:
-        folder = dataset.fetch(report=_print_share)
+        folder = fetch(report=_print_share)
         images = dataset.load(folder)
     found = {"folder": str(folder), "train": len(images.train), "test": len(images.test)}
     _print(

@@ -1,15 +1,9 @@
-"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): find, check, fetch, load and split it. Knows no network and no screen."""
+"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): find, check, load and split it. `download.py` brings it."""
 
 import gzip
 import hashlib
 import os
-import shutil
-import socket
-import subprocess
-import tempfile
-import threading
 import zlib
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -45,10 +39,7 @@ PLURALS = (
     "Ankle boots",
 )
 GROUPS = {"tops": (0, 2, 4, 6), "dress and trouser": (3, 1), "shoes": (5, 7, 9), "bag": (8,)}
-DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
-DOWNLOAD_BYTES = 30_878_645  # the four compressed files together
-CONNECT_SECONDS = 10
 UPSTREAM = "https://github.com/zalandoresearch/fashion-mnist"
 REMEDY = f"run `python -m fmexplore data`, or put the four files of {UPSTREAM} into data/"
 
@@ -154,7 +145,7 @@ class DataSet:
 
 
 def find_folder() -> Path:
-    """The folder that holds the four files: FMEXPLORE_DATA, data/ (here or where `fetch` had to put it), or Debian's.
+    """The folder that holds the four files: FMEXPLORE_DATA, data/ (here or where `download` puts it), or Debian's.
 
     Raises DataError saying where it looked and how to get them.
     """
@@ -162,11 +153,11 @@ def find_folder() -> Path:
     if chosen := os.environ.get("FMEXPLORE_DATA"):
         places = [Path(chosen)]
     for folder in places:
-        if all(_locate(folder, name) for name in FILES):
+        if all(locate_file(folder, name) for name in FILES):
             return folder
     for folder in places:
-        if any(_locate(folder, name) for name in FILES):
-            missing = next(name for name in FILES if not _locate(folder, name))
+        if any(locate_file(folder, name) for name in FILES):
+            missing = next(name for name in FILES if not locate_file(folder, name))
             raise DataError(f"{folder / missing}.gz is missing: {REMEDY}.")
     where = " nor in ".join(map(str, places))
     raise DataError(f"Fashion-MNIST is not in {where}: {REMEDY}.")
@@ -180,12 +171,13 @@ def load(folder: Path | None = None) -> DataSet:
     return DataSet(Split(*arrays[:2]), Split(*arrays[2:]))
 
 
-def _locate(folder: Path, name: str) -> Path | None:
+def locate_file(folder: Path, name: str) -> Path | None:
+    """The packed or unpacked file of that name, or None."""
     return next((path for path in (folder / f"{name}.gz", folder / name) if path.is_file()), None)
 
 
 def _read(folder: Path, name: str) -> np.ndarray:
-    path = _locate(folder, name)
+    path = locate_file(folder, name)
     if path is None:
         raise DataError(f"{folder / name}.gz is missing: {REMEDY}.")
     try:
@@ -208,96 +200,3 @@ def _read(folder: Path, name: str) -> np.ndarray:
     if hashlib.sha256(raw).hexdigest() != wanted.sha256:
         raise DataError(f"{path} is not Fashion-MNIST's file (its SHA-256 differs): delete it, then {REMEDY}.")
     return content.reshape(wanted.shape)
-
-
-def fetch(folder: Path | None = None, report: Callable[[float, str], None] = lambda _share, _text: None) -> Path:
-    """Bring the data set into `folder` (default data/, in `default_home`), calling `report(share done, what happens)`.
-
-    Tries torchvision's download, then Debian's package. Nothing is put in place before it has been checked.
-    Raises DataError with both reasons when neither works.
-    """
-    folder = folder or Path(os.environ.get("FMEXPLORE_DATA") or default_home() / "data")
-    reasons = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary_parent = tempfile.mkdtemp(prefix=".download-", dir=folder)
-    except OSError as error:
-        raise DataError(f"{folder} cannot be written ({error.strerror}): check permissions and free space.") from None
-    try:
-        for source, bring in (("torchvision's download", _download), ("the Debian package", _unpack_debian)):
-            temporary = Path(tempfile.mkdtemp(dir=temporary_parent))
-            try:
-                with _watch(temporary, lambda share, source=source: report(share, f"Getting the data by {source}")):
-                    found = bring(temporary)
-                report(1.0, "Checking the files")
-                load(found)
-                for name in FILES:
-                    path = _locate(found, name)
-                    assert path is not None  # load has just read it
-                    shutil.move(path, folder / path.name)
-                return folder
-            except (OSError, RuntimeError, DataError, subprocess.SubprocessError) as error:
-                reasons.append(f"{source}: {_first_line(error)}")
-    finally:
-        shutil.rmtree(temporary_parent, ignore_errors=True)
-    raise DataError(f"Fashion-MNIST could not be fetched ({'; '.join(reasons)}): check the network, or {REMEDY}.")
-
-
-def _download(folder: Path) -> Path:
-    from torchvision.datasets import FashionMNIST
-    from torchvision.datasets.utils import download_url
-
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(CONNECT_SECONDS)
-    try:
-        for name, md5 in FashionMNIST.resources:
-            download_url(FashionMNIST.mirrors[0] + name, str(folder), name, md5)
-    finally:
-        socket.setdefaulttimeout(before)
-    return folder
-
-
-def _unpack_debian(folder: Path) -> Path:
-    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
-        raise DataError("only on Debian and Ubuntu")
-
-    def run(*command: str) -> None:
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=300)
-
-    try:
-        run("apt-get", "download", DEBIAN_PACKAGE)
-    except subprocess.CalledProcessError:
-        if not hasattr(os, "geteuid") or os.geteuid() != 0:
-            raise
-        run("apt-get", "update")  # a new container has no package lists
-        run("apt-get", "download", DEBIAN_PACKAGE)
-    package = next(folder.glob("*.deb"))
-    run("dpkg-deb", "-x", package.name, "unpacked")
-    return folder / "unpacked" / DEBIAN_FOLDER.relative_to("/")
-
-
-class _watch:
-    """Reports the share of the download that has arrived in a folder, three times a second."""
-
-    def __init__(self, folder: Path, report: Callable[[float], None]) -> None:
-        self.folder, self.report, self.done = folder, report, threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> None:
-        self.thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.done.set()
-        self.thread.join()
-
-    def _run(self) -> None:
-        while not self.done.wait(0.3):
-            arrived = sum(path.stat().st_size for path in list(self.folder.glob("*.*")) if path.is_file())
-            self.report(min(arrived / DOWNLOAD_BYTES, 1.0))
-
-
-def _first_line(error: Exception) -> str:
-    if isinstance(error, subprocess.CalledProcessError):
-        lines = [line for line in (error.stderr or "").splitlines() if line.startswith("E:")]
-        return lines[0] if lines else f"{error.cmd[0]} ended with {error.returncode}"
-    return (str(error).splitlines() or [type(error).__name__])[0]

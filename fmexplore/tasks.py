@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from fmexplore import data
+from fmexplore import data, download
 from fmexplore.config import RunConfig
 from fmexplore.confusion import confusion_matrix
 from fmexplore.data import Split
@@ -165,7 +165,7 @@ def fetch_data(job: "Job") -> State:
             last = time.monotonic()
             job.update(progress=share, message=text)
 
-    data.fetch(report=report)
+    download.fetch(report=report)
     return "finished"
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from sklearn.metrics import classification_report
 
-from fmexplore import analyses, data, networks
+from fmexplore import analyses, download, networks
 from fmexplore.data import CLASS_NAMES, PROJECT
 from fmexplore.derived import Derived
 from fmexplore.evaluation import predict
@@ -51,7 +51,7 @@ def test_data_says_where_it_is(call, drawn_folder):
 
 def test_broken_data_is_replaced(call, drawn_folder, tmp_path, monkeypatch):
     whole = shutil.copytree(drawn_folder, tmp_path / "elsewhere")
-    monkeypatch.setattr(data, "_download", lambda folder: shutil.copytree(whole, folder, dirs_exist_ok=True))
+    monkeypatch.setattr(download, "_download", lambda folder: shutil.copytree(whole, folder, dirs_exist_ok=True))
     (drawn_folder / "train-labels-idx1-ubyte.gz").write_bytes(b"x")
     code, out, error = call("data")
     assert (code, error) == (0, "")
@@ -62,8 +62,8 @@ def test_data_that_cannot_be_fetched_is_one_line_with_the_remedy(call, drawn_fol
     def fail(folder):
         raise OSError("no network")
 
-    monkeypatch.setattr(data, "_download", fail)
-    monkeypatch.setattr(data, "_unpack_debian", fail)
+    monkeypatch.setattr(download, "_download", fail)
+    monkeypatch.setattr(download, "_unpack_debian", fail)
     (drawn_folder / "train-labels-idx1-ubyte.gz").write_bytes(b"x")
     code, out, error = call("data")
     assert (code, out) == (2, "")

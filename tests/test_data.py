@@ -1,8 +1,7 @@
-"""Finding, checking, fetching and dividing the data set, on a small drawn one."""
+"""Finding, checking and dividing the data set, on a small drawn one."""
 
 import gzip
 import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -70,15 +69,6 @@ def test_the_projects_folder_comes_before_debians(drawn_folder, places):
     assert data.find_folder() == places / "debian"
     shutil.copytree(drawn_folder, places / "project" / "data")
     assert data.find_folder() == places / "project" / "data"
-
-
-def test_data_that_had_to_be_fetched_into_the_temporary_folder_is_found(drawn_folder, places, monkeypatch):
-    monkeypatch.setattr(settings, "PROJECT", places / "cannot be written")
-    monkeypatch.setattr(tempfile, "tempdir", str(places))
-    monkeypatch.setattr(data, "_download", lambda folder: Path(shutil.copytree(drawn_folder, folder / "found")))
-    fetched = data.fetch()
-    assert fetched.is_relative_to(places)
-    assert fetched == data.find_folder() == settings.default_home() / "data"
 
 
 def test_where_nothing_is_found_all_places_are_named(places):
@@ -366,99 +356,6 @@ def test_extra_images_are_in_no_split_that_is_looked_at(drawn, split):
     with_extra = data.DataSet(drawn.train, drawn.test, soft(8))
     assert with_extra.locate(split, "share", 0.1)[1].tolist() == drawn.locate(split, "share", 0.1)[1].tolist()
     assert np.array_equal(with_extra.select(split, "share", 0.1).images, drawn.select(split, "share", 0.1).images)
-
-
-# Fetching: the two sources are the outside world, and replaced.
-
-
-@pytest.fixture
-def target(tmp_path):
-    return tmp_path / "target"
-
-
-def source(monkeypatch, name: str, bring) -> None:
-    monkeypatch.setattr(data, name, bring)
-
-
-def copy_of(folder: Path):
-    return lambda temporary: Path(shutil.copytree(folder, temporary / "found"))
-
-
-def fail(error: Exception):
-    def bring(_folder: Path) -> Path:
-        raise error
-
-    return bring
-
-
-def test_the_first_source_that_works_is_used(drawn_folder, target, monkeypatch):
-    source(monkeypatch, "_download", copy_of(drawn_folder))
-    source(monkeypatch, "_unpack_debian", fail(AssertionError("must not be asked")))
-    reports: list[tuple[float, str]] = []
-    assert data.fetch(target, lambda share, text: reports.append((share, text))) == target
-    assert sorted(path.name for path in target.iterdir()) == sorted(f"{name}.gz" for name in NAMES)
-    data.load(target)
-    assert reports[-1] == (1.0, "Checking the files")
-
-
-def test_when_the_download_fails_debians_package_is_used(drawn_folder, target, monkeypatch):
-    source(monkeypatch, "_download", fail(OSError("no network")))
-    source(monkeypatch, "_unpack_debian", copy_of(drawn_folder))
-    assert data.fetch(target) == target
-    data.load(target)
-
-
-def test_when_both_sources_fail_both_reasons_are_named_and_nothing_is_left(drawn_folder, target, monkeypatch):
-    def half_a_download(temporary: Path) -> Path:
-        (temporary / "train-images-idx3-ubyte.gz").write_bytes(b"half")
-        raise OSError("connection lost")
-
-    source(monkeypatch, "_download", half_a_download)
-    source(monkeypatch, "_unpack_debian", fail(DataError("only on Debian and Ubuntu")))
-    with pytest.raises(DataError) as caught:
-        data.fetch(target)
-    assert "torchvision's download: connection lost; the Debian package: only on Debian" in str(caught.value)
-    assert "zalandoresearch" in str(caught.value)
-    assert list(target.iterdir()) == []
-
-
-def test_a_fetched_file_that_is_broken_is_not_put_in_place(drawn_folder, target, monkeypatch):
-    broken = target.parent / "broken"
-    shutil.copytree(drawn_folder, broken)
-    rewrite(broken, TRAIN_LABELS, with_byte(100, 46))
-    source(monkeypatch, "_download", copy_of(broken))
-    source(monkeypatch, "_unpack_debian", fail(DataError("only on Debian and Ubuntu")))
-    with pytest.raises(DataError, match="has the label 46"):
-        data.fetch(target)
-    assert list(target.iterdir()) == []
-    source(monkeypatch, "_unpack_debian", copy_of(drawn_folder))
-    data.load(data.fetch(target))
-
-
-def test_a_fetch_replaces_a_broken_file(drawn_folder, target, monkeypatch):
-    target.mkdir()
-    (target / f"{TRAIN_LABELS}.gz").write_bytes(b"half")
-    source(monkeypatch, "_download", copy_of(drawn_folder))
-    data.load(data.fetch(target))
-
-
-def test_a_download_without_its_package_falls_back_with_a_reason(drawn_folder, target, monkeypatch):
-    source(monkeypatch, "_download", fail(OSError("no network")))
-    source(monkeypatch, "_unpack_debian", lambda temporary: temporary)
-    with pytest.raises(DataError, match=r"the Debian package: .*is missing"):
-        data.fetch(target)
-
-
-def test_a_fetch_goes_to_the_chosen_folder(drawn_folder, target, monkeypatch):
-    source(monkeypatch, "_download", copy_of(drawn_folder))
-    monkeypatch.setenv("FMEXPLORE_DATA", str(target))
-    assert data.fetch() == target
-
-
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match=r"file.sub cannot be written \(Not a directory\)"):
-        data.fetch(tmp_path / "file" / "sub")
 
 
 def test_a_folder_with_some_of_the_files_does_not_hide_a_whole_one(drawn_folder, places):

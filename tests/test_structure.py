@@ -18,7 +18,7 @@ SCREEN = [path for path in (ROOT / "streamlit_app.py", *sorted((ROOT / "screens"
 # Each module imports only from modules before it, when it is imported; the torch modules stand together.
 LAYERS = (
     *("errors", "schema", "shapes", "layers", "storage", "settings", "models", "config", "papers", "presets", "data"),
-    *("machine", "terms"),
+    *("download", "machine", "terms"),
     *("foreground", "photo_files", "photos", "scenes", "photo_folder"),
     *("figures", "evaluation", "confusion"),
     *("findings", "layer_kinds", "layer_words", "layer_summaries", "layer_changes", "layer_checks"),
@@ -81,6 +81,7 @@ WITHOUT_TORCH = (
         "speed",
         "budget",
         "data",
+        "download",
         "evaluation",
         "progress",
         "status",
