@@ -31,7 +31,7 @@ from fmexplore.settings import read_settings
 from fmexplore.shipping import keep_predictions, ship_run
 from fmexplore.status import LOCAL_OWNER
 from fmexplore.storage import write_bytes
-from fmexplore.terminal import accuracies, show_bar
+from fmexplore.terminal import AsJson, accuracies, show_bar
 from fmexplore.training_cli import commands as training_commands
 
 app = typer.Typer(
@@ -43,7 +43,6 @@ app = typer.Typer(
 app.add_typer(training_commands)
 app.add_typer(photo_commands)
 app.add_typer(paper_commands)
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="An id, a shipped name or a unique prefix.")]
 
 

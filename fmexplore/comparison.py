@@ -2,7 +2,7 @@
 never a run folder or a screen.
 
 The test is about networks on the same images; what another seed of the same training would give, only several seeds
-tell (`seed_groups`, `spread`).
+tell (`seed_groups`, `spreads`).
 """
 
 import math

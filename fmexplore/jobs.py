@@ -28,6 +28,7 @@ from fmexplore.runs import RunStore
 from fmexplore.settings import PROJECT, Settings, child_environment
 from fmexplore.speed import read_speed
 from fmexplore.status import (
+    BROUGHT_BY,
     LOCAL_OWNER,
     RESUMABLE,
     Status,
@@ -39,9 +40,10 @@ from fmexplore.status import (
 from fmexplore.turns import fair_order
 
 # Measuring beside a training would give wrong figures for both.
-LANES = {"train": "training", "measure": "training", "fetch": "analysis"}
+LANES = {"train": "training", **dict.fromkeys(BROUGHT_BY, "training"), "measure": "training", "fetch": "analysis"}
 TICK_SECONDS = 0.3
 SMALL_MEMORY = 4e9  # below it the lanes take turns
+CLOSING_SECONDS = 30  # in which a worker should save and end
 GRACE_SECONDS = 120  # in which a run that is at its limit of minutes should end by itself
 
 
@@ -99,13 +101,15 @@ class JobQueue:
             return self.store.restore(run_id, owner)
 
     def submit(self, task: str, owner: str = LOCAL_OWNER, **arguments: object) -> Path:
-        """Queue other work and return its folder; if the same task waits or runs already, that one's."""
+        """Queue other work and return its folder; if the same task waits or runs already, that one's.
+
+        Raises StorageError.
+        """
         with self._lock:
             for folder, status in self._scan():
                 if status.active and (status.task, status.arguments) == (task, arguments):
                     return folder
             folder = self.jobs / f"{time.strftime('%Y%m%d-%H%M%S')}-{task}-{random.randrange(16**4):04x}"
-            folder.mkdir(parents=True)
             write_status(folder, Status(task=task, arguments=arguments, owner=owner))
             return folder
 
@@ -118,13 +122,18 @@ class JobQueue:
         self._ask(run, owner, "PAUSE", "paused")
 
     def resume(self, run: Run, owner: str) -> None:
-        """Queue a run again, to go on from its last saved state."""
+        """Queue a run again, to go on from its last saved state. Raises NotAllowed where it cannot."""
         self.store.require_owner(run, owner)
         with self._lock:
             status = run.status
             if status.diverged:
                 raise NotAllowed(f"{run.title} would diverge again: start a new run with a lower learning rate.")
             if status.state in RESUMABLE:
+                if command := BROUGHT_BY.get(status.task):
+                    raise NotAllowed(
+                        f"{run.title} learns from images that are not kept: resume it with "
+                        f"`python -m fmexplore {command} --resume {run.id}`."
+                    )
                 limits.check_owner(self.settings, owner)
                 limits.check_queue(self.settings, owner, self._trainings())
                 limits.check_disk(self.store)
@@ -184,7 +193,8 @@ class JobQueue:
         for worker in self._workers.values():
             worker.send_signal(signal.SIGTERM)
         for worker in self._workers.values():
-            worker.wait(timeout=30)
+            with suppress(subprocess.TimeoutExpired):  # in a long step; it sees by itself that the server is gone
+                worker.wait(timeout=CLOSING_SECONDS)
         self._dispatcher.release(force=True)
 
     def _run(self) -> None:

@@ -23,7 +23,7 @@ from fmexplore.reproduction import (
     systems,
     train_again,
 )
-from fmexplore.terminal import show_bar
+from fmexplore.terminal import AsJson, show_bar
 
 if TYPE_CHECKING:
     from fmexplore.progress import Progress
@@ -99,7 +99,7 @@ def _print_verdicts(chosen: list[str], folder: Path) -> None:
 def check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A text file; - reads standard input.")],
     accuracy: Annotated[str | None, typer.Option(help="What is claimed, as printed: 89, 0.89 or '89 %'.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Recompute a layer summary, a classification report or a confusion matrix, and name what cannot be true."""
     checked = check_text(_read_text(file), accuracy)
@@ -115,11 +115,12 @@ def check(
 
 
 def _read_text(file: str) -> str:
+    most = 4 * MAX_CHARACTERS + 4  # bytes: more are too many characters in any case
     if file == "-":
-        return sys.stdin.read(MAX_CHARACTERS + 1)
+        return decode_text(sys.stdin.buffer.read(most), "Standard input")
     try:
         with Path(file).open("rb") as opened:
-            return decode_text(opened.read(4 * MAX_CHARACTERS + 4), file)
+            return decode_text(opened.read(most), file)
     except OSError as error:
         raise ConfigError(f"FILE is {file!r}, which cannot be read ({error.strerror}): check its name.") from None
 

@@ -3,6 +3,7 @@
 Functions of a Task as in `analyses`; the photos live in memory only.
 """
 
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,14 +15,15 @@ from fmexplore import data
 from fmexplore.analyses import Silent, Task, look_at
 from fmexplore.config import RunConfig
 from fmexplore.data import DataSet
+from fmexplore.errors import FMExploreError
 from fmexplore.jobs import JobQueue
-from fmexplore.photo_files import open_photo
+from fmexplore.photo_files import open_photo, read_photo
 from fmexplore.photo_folder import LabelledPhoto
 from fmexplore.photo_scores import Verdicts, judge
 from fmexplore.photos import OURS, Conversion, Converted, convert
 from fmexplore.run import Run
 from fmexplore.settings import read_settings
-from fmexplore.status import Result, write_status
+from fmexplore.status import Result, own_process, write_status
 
 
 def open_picture(task: Task, content: bytes, file: str) -> np.ndarray:
@@ -73,21 +75,26 @@ def teach(
     learnt = images.select("train", before.validation, before.validation_share)
     assert learnt is not None  # every run learns from some
     rehearsed = learnt.take(np.random.default_rng(0).choice(len(learnt), min(REHEARSED, len(learnt)), replace=False))
-    config = TEACHING.replace(validation="none")
+    training = TEACHING.replace(validation="none")
     lesson = DataSet(rehearsed, images.test, extra)
-    execution = choose_execution(run.config.model, config)
-    trainer = train(run.config.model, config, lesson, execution, begin=to_tensors(run.read_weights()))
+    execution = choose_execution(run.config.model, training)
+    trainer = train(run.config.model, training, lesson, execution, begin=to_tensors(run.read_weights()))
     for progress in trainer:
         task.report(0.2 + 0.6 * progress.step / progress.steps, "Learning, then looking at the test images")
     queue = JobQueue(read_settings())
-    kept = config.replace(validation=before.validation, validation_share=before.validation_share)
-    pupil = queue.keep(RunConfig(preset="taught", model=run.config.model, training=kept), owner, state="running")
-    pupil.write_weights(to_arrays(trainer.state.result()))
-    if run.photo_fit.photos:
-        pupil.write_photo_fit(run.photo_fit.replace(photos=run.photo_fit.photos + len(pictures)))
-    result = Result(test_accuracy=progress.test_accuracy, test_loss=progress.test_loss, seconds=progress.seconds)
-    write_status(pupil.path, pupil.status.replace(state="finished", ended=time.time(), result=result))
-    queue.store.relabel(pupil, owner, name=f"{run.title}, taught {len(pictures)} photos"[:80])
+    kept = training.replace(validation=before.validation, validation_share=before.validation_share)
+    config = RunConfig(preset="taught", model=run.config.model, training=kept)
+    pupil = queue.keep(config, owner, state="running", **own_process())  # else the queue takes it for one left behind
+    try:
+        pupil.write_weights(to_arrays(trainer.state.result()))
+        if run.photo_fit.photos:
+            pupil.write_photo_fit(run.photo_fit.replace(photos=run.photo_fit.photos + len(pictures)))
+        queue.store.relabel(pupil, owner, name=f"{run.title}, taught {len(pictures)} photos"[:80])
+        result = Result(test_accuracy=progress.test_accuracy, test_loss=progress.test_loss, seconds=progress.seconds)
+        write_status(pupil.path, pupil.status.replace(state="finished", ended=time.time(), pid=None, result=result))
+    except FMExploreError:
+        shutil.rmtree(pupil.path, ignore_errors=True)
+        raise
     return pupil.id
 
 
@@ -112,7 +119,7 @@ def judge_photos(
     """Logits `(n, 10)` and verdicts of a run on the photos of a folder. Raises PhotoError."""
     images = []
     for number, photo in enumerate(photos):
-        opened = open_photo(photo.path.read_bytes(), photo.path.name)
+        opened = open_photo(read_photo(photo.path), photo.path.name)
         images.append(convert(opened, how, find).image)
         report((number + 1) / len(photos))
     logits, _ = recognize(Silent(), run, np.stack(images))

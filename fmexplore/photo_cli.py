@@ -11,22 +11,19 @@ import typer
 from PIL import Image
 
 from fmexplore import data
-from fmexplore.config import RunConfig, change_settings
 from fmexplore.data import CLASS_NAMES
 from fmexplore.errors import ConfigError, PhotoError
-from fmexplore.photo_files import SUFFIXES, open_photo
+from fmexplore.photo_files import SUFFIXES, open_photo, read_photo
 from fmexplore.photo_folder import LabelledPhoto, hold_out, read_folder
 from fmexplore.photo_scores import fit_photos, judge, score, unsure_threshold
 from fmexplore.photos import WAYS, Conversion
 from fmexplore.runs import RunStore
 from fmexplore.settings import read_settings
-from fmexplore.status import own_process
-from fmexplore.terminal import resume_run, show_bar, train_here
+from fmexplore.terminal import AsJson, ResumeOption, SetOption, begin_from, resume_run, show_bar, train_here
 
 commands = typer.Typer()
 PHOTO_RUN = "photo"
 WHO_IS_HELD_OUT = "Held out are people, by the column sender, who took at most 3 % of the photos each: add more people."
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Photos with labels.csv, as README describes.")]
 
 
@@ -48,7 +45,7 @@ def predict(
     for path in _photo_files(paths):
         started = time.monotonic()
         try:
-            verdicts = judge_photo(found, _read_file(path), path.name, how)
+            verdicts = judge_photo(found, read_photo(path), path.name, how)
         except PhotoError as error:
             failed = True
             print(json.dumps({"file": str(path), "error": str(error)}) if as_json else f"{path}: {error}", flush=True)
@@ -131,13 +128,13 @@ def train_photos(
     epochs: Annotated[float | None, typer.Option()] = None,
     times: Annotated[int, typer.Option(help="Variants of each photo in an epoch.")] = 16,
     seed: Annotated[int, typer.Option()] = 0,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Any other setting, as for train.")] = None,
+    set_: SetOption = None,
     source: Annotated[str, typer.Option(help="Where the photos come from and their licence, for its card.")] = "",
     final_of: Annotated[
         str | None,
         typer.Option(metavar="RUN", help="Learn from everybody; temperature and threshold are those of this run."),
     ] = None,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was not finished.")] = None,
+    resume: ResumeOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a copy of a run on Fashion-MNIST and photos of clothes together; `predict` then works on real photos."""
@@ -159,16 +156,13 @@ def train_photos(
     if resume:
         run = resume_run(store, resume)
     else:
-        parent = store.find(begin)
-        changes = [f"seed={seed}"] + ([f"epochs={epochs}"] if epochs else []) + (set_ or [])
-        config = RunConfig(preset="photo", model=parent.config.model, training=change_settings(TRAINING, changes))
-        run = store.create(config, state="running", task="train-photos", **own_process())
-        run.write_weights(parent.read_weights())  # where it begins, also when it is resumed before it was ever saved
+        changes = [f"seed={seed}"] + ([] if epochs is None else [f"epochs={epochs}"]) + (set_ or [])
+        run = begin_from(store, store.find(begin), "train-photos", TRAINING, changes, preset="photo")
     with show_bar("Cutting the clothes out", as_json) as task:
         garments = cut_out_all(learnt, find, task.report)
     with show_bar("Varying them", as_json) as task:
         targets = np.stack([photo.target(LENIENT) for photo in learnt])
-        extra = vary_all(garments, targets, times, seed, task.report)
+        extra = vary_all(garments, targets, times, run.config.training.seed, task.report)
     train_here(run, as_json, "train-photos FOLDER", extra=extra, begin=run.read_weights())
     if earlier:
         known = earlier.photo_fit
@@ -242,13 +236,6 @@ def _photo_files(paths: list[Path]) -> Iterator[Path]:
             yield path
 
 
-def _read_file(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise PhotoError(f"{path} cannot be read ({error.strerror}): check its name.") from None
-
-
 def _lessons(photos: list[LabelledPhoto], masks: Path):
     from fmexplore.segmentation import SIDE, Lessons
 
@@ -257,7 +244,7 @@ def _lessons(photos: list[LabelledPhoto], masks: Path):
         path = masks / f"{photo.path.stem}.png"
         if not path.is_file():
             raise PhotoError(f"There is no mask {path} for {photo.path.name}.")
-        picture = open_photo(photo.path.read_bytes(), photo.path.name).convert("RGB")
+        picture = open_photo(read_photo(photo.path), photo.path.name).convert("RGB")
         pictures.append(np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)))
         teachers.append(np.asarray(Image.open(path).convert("L").resize((SIDE, SIDE))))
     return Lessons(np.stack(pictures), np.stack(teachers))

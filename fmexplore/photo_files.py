@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -22,6 +23,14 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+def read_photo(path: Path) -> bytes:
+    """A photo's file. Raises PhotoError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PhotoError(f"{path} cannot be read ({error.strerror}): check its name and permissions.") from None
 
 
 def open_photo(content: bytes, name: str) -> Image.Image:

@@ -52,14 +52,15 @@ def read_folder(folder: Path) -> list[LabelledPhoto]:
     path = folder / LABELS
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise PhotoError(
             f"{path} cannot be read ({error}): it should name each photo's file and fmnist label."
         ) from None
-    if not rows or not {"file", "fmnist"} <= rows[0].keys():
+    if not rows or not {"file", "fmnist"} <= {*(reader.fieldnames or ())}:
         raise PhotoError(f"{path} needs the columns file and fmnist, and at least one photo.")
-    return [_read(row, folder, f"{path}, line {number}") for number, row in enumerate(rows, 2)]
+    return [_read(row, folder, f"{path}, line {number}") for number, row in rows]
 
 
 def hold_out(photos: list[LabelledPhoto], share: float = 0.15, seed: int = 0) -> np.ndarray:

@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 
 from fmexplore.config import Augmentation
 from fmexplore.data import Split
-from fmexplore.photo_files import open_photo
+from fmexplore.photo_files import open_photo, read_photo
 from fmexplore.photo_folder import LabelledPhoto
 from fmexplore.photos import (
     OURS,
@@ -73,7 +73,7 @@ def cut_out_all(
     """`cut_out` of every photo. Raises PhotoError."""
     found = []
     for number, photo in enumerate(photos):
-        found.append(cut_out(open_photo(photo.path.read_bytes(), photo.path.name), find))
+        found.append(cut_out(open_photo(read_photo(photo.path), photo.path.name), find))
         report((number + 1) / len(photos))
     return found
 

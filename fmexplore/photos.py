@@ -178,10 +178,17 @@ def turn_and_crop(photo: Image.Image, how: Conversion) -> tuple[Image.Image, str
     turned = photo.rotate(-how.turn, expand=True) if how.turn else photo
     width, height = turned.size
     left, top, right, bottom = how.crop
-    box = round(left * width), round(top * height), round(right * width), round(bottom * height)
+    (x, end_x), (y, end_y) = _span(left, right, width), _span(top, bottom, height)
+    box = x, y, end_x, end_y
     cut = turned.crop(box) if box != (0, 0, width, height) else turned
     notes = [f"Turned by {how.turn} degrees"] * bool(how.turn) + ["Cut to the box that was drawn"] * (cut is not turned)
     return cut, f"{' and '.join(notes).capitalize()}." if notes else "As the camera says it was held."
+
+
+def _span(low: float, high: float, pixels: int) -> tuple[int, int]:
+    """Where shares of a side begin and end, in pixels: at least one of them."""
+    start = min(round(low * pixels), pixels - 1)
+    return start, max(round(high * pixels), start + 1)
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

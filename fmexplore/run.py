@@ -124,8 +124,11 @@ class Run:
 
     # --- weights and snapshots -------------------------------------------------------------------------------------
 
-    def write_weights(self, weights: Arrays) -> None:
-        write_bytes(self.path / "model.safetensors", pack(weights))
+    def write_weights(self, weights: Arrays) -> str:
+        """Keep the weights of a run that has ended, and give their digest. Raises StorageError."""
+        content = pack(weights)
+        write_bytes(self.path / "model.safetensors", content)
+        return hashlib.sha256(content).hexdigest()
 
     def read_weights(self) -> Arrays:
         """The weights to use, by their names in the network's state."""

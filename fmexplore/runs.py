@@ -8,6 +8,7 @@ import shutil
 import string
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -131,8 +132,8 @@ class RunStore:
             raise NotAllowed(f"{run.id} is training: stop it first, then delete it.")
         try:
             self.trash.mkdir(exist_ok=True)
+            os.utime(run.path)  # its day begins now; before it is there, as another process may empty the trash
             os.replace(run.path, self.trash / run.id)
-            os.utime(self.trash / run.id)
         except OSError as error:
             raise storage_error(run.path, error) from None
         self.empty_trash()
@@ -152,8 +153,9 @@ class RunStore:
     def empty_trash(self, older_than: float = TRASH_SECONDS) -> None:
         """Remove for good what was deleted more than a day ago, or as many seconds."""
         for path in self.trash.glob("*"):
-            if path.stat().st_mtime <= time.time() - older_than:
-                shutil.rmtree(path, ignore_errors=True)
+            with suppress(FileNotFoundError):  # another process empties it too, or brings the run back
+                if path.stat().st_mtime <= time.time() - older_than:
+                    shutil.rmtree(path, ignore_errors=True)
 
     def ship(self, run: Run, name: str, small: bool = False) -> Path:
         """Copy a finished run to the shipped ones, its snapshots with predictions but without features.
@@ -169,6 +171,8 @@ class RunStore:
             raise ConfigError(f"The name is {name!r}: use lower-case letters, digits and hyphens.")
         run.read_weights(), run.read_metrics()  # whole?
         target = Run(self.shipped / name, shipped=True)
+        if target.path.exists() and not (target.path / "config.json").exists():
+            raise ConfigError(f"The name is {name!r}, and {target.path} is no run: choose another name.")
         content = {
             target.path / file.name: file.read_bytes() for file in run.path.iterdir() if file.name in SHIPPED_FILES
         }
@@ -191,7 +195,8 @@ class RunStore:
 
     def disk_mb(self) -> float:
         """Size of all own runs, the trash included."""
-        return sum(map(_size, self.folder.rglob("*"))) / 1e6
+        # Not rglob: it fails where a worker removes a folder meanwhile.
+        return sum(_size(Path(folder, name)) for folder, _, names in os.walk(self.folder) for name in names) / 1e6
 
     def owned_by(self, owner: str) -> Iterator[Run]:
         """The owner's runs, newest first; on a laptop there is one owner, and all runs are theirs."""

@@ -20,6 +20,8 @@ ACTIVE = ("queued", "running")
 RESUMABLE = ("paused", "stopped", "interrupted", "failed")
 LOCAL_OWNER = "local"
 FILE = "status.json"
+# Tasks that also learn from images which are not kept, and the command that brings those.
+BROUGHT_BY = {"distill": "distill RUN…", "train-photos": "train-photos FOLDER"}
 STARTING_SECONDS = 60  # within which a new worker writes its pid
 
 
@@ -68,11 +70,13 @@ class Status(Schema):
 
     @property
     def alive(self) -> bool:
-        """Whether the process that works on it still runs, or is just starting."""
+        """Whether the process that works on it still runs, or is just starting; one that nobody reaps has ended."""
         if self.pid is None:
             return self.state == "running" and time.time() - (self.started or 0) < STARTING_SECONDS
         try:
-            return abs(psutil.Process(self.pid).create_time() - (self.process_started or 0)) < 2
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - (self.process_started or 0)) < 2
+            return same and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             return False
 

@@ -17,7 +17,7 @@ from fmexplore.errors import ConfigError, StorageError, TrainingDiverged
 from fmexplore.run import Arrays, Run
 from fmexplore.settings import Settings
 from fmexplore.speed import keep_execution, known_execution, learn_from_run, update_speed
-from fmexplore.status import Result, State
+from fmexplore.status import BROUGHT_BY, Result, State
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,15 +69,12 @@ def train_run(
         raise
 
 
-def _with_extra(command: str) -> Callable[..., State]:
-    """`train_run` for runs that learn from images too which are not kept with them; `command` brings those."""
-
-    def train_with_extra(job: "Job", extra: Split | None = None, **arguments: Any) -> State:
-        if extra is None:
-            raise ConfigError(f"This run learns from images that are not kept: resume it with `{command} --resume`.")
-        return train_run(job, extra=extra, **arguments)
-
-    return train_with_extra
+def train_with_extra(job: "Job", extra: Split | None = None, **arguments: Any) -> State:
+    """`train_run` for the tasks of `BROUGHT_BY`. Raises ConfigError without the images, naming the command."""
+    if extra is None:
+        command = BROUGHT_BY[job.status.task]
+        raise ConfigError(f"This run learns from images that are not kept: resume it with `{command} --resume`.")
+    return train_run(job, extra=extra, **arguments)
 
 
 def _follow(job: "Job", run: Run, trainer: "train", listen: Callable[["Progress"], None]) -> State:
@@ -106,22 +103,22 @@ def _follow(job: "Job", run: Run, trainer: "train", listen: Callable[["Progress"
             if over:
                 job.update(message=f"Stopped at this server's limit of {job.settings.max_minutes:g} minutes per run.")
             return WISHES[wish]
-    run.write_weights(to_arrays(trainer.state.result()))
+    weights = run.write_weights(to_arrays(trainer.state.result()))
     job.update(result=result, progress=1.0)
-    run.forget_resume()
     with suppress(StorageError):  # they can be computed again
-        _keep_predictions(job, run, progress)
-    if not trainer.stopped_early and trainer.data.extra is None:
-        learn_from_run(job.settings, run.config, result.seconds, result.epoch)
+        _keep_predictions(job, run, progress, weights)
+        if not trainer.stopped_early and trainer.data.extra is None:
+            learn_from_run(job.settings, run.config, result.seconds, result.epoch)
+    run.forget_resume()  # the last thing: whatever ends the worker before, the run goes on from there
     return "finished"
 
 
-def _keep_predictions(job: "Job", run: Run, end: "Progress") -> None:
-    """Spare the pages from asking the network again."""
+def _keep_predictions(job: "Job", run: Run, end: "Progress", weights: str) -> None:
+    """Spare the pages from asking the network, whose weights have that digest, again."""
     derived = Derived(run, job.settings)
     for split, predictions in (("test", end.test_predictions), ("validation", end.predictions)):
         if predictions:
-            derived.write_predictions(split, predictions)
+            derived.write_predictions(split, predictions, weights)
 
 
 def measure_speed(job: "Job") -> State:
@@ -171,8 +168,7 @@ def fetch_data(job: "Job") -> State:
 
 TASKS: dict[str, Callable[..., State]] = {
     "train": train_run,
-    "train-photos": _with_extra("train-photos FOLDER"),
-    "distill": _with_extra("distill RUN…"),
+    **dict.fromkeys(BROUGHT_BY, train_with_extra),
     "measure": measure_speed,
     "fetch": fetch_data,
 }

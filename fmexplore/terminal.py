@@ -5,11 +5,12 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fmexplore.analyses import Silent, Task
+from fmexplore.config import RunConfig, TrainConfig, change_settings
 from fmexplore.errors import ConfigError
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
@@ -18,6 +19,14 @@ from fmexplore.status import LOCAL_OWNER, RESUMABLE, forget_wishes, own_process,
 
 if TYPE_CHECKING:
     from fmexplore.progress import Progress
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Any other setting: --set optimizer=sgd, --set augmentation.shift=2."),
+]
+ResumeOption = Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was not finished.")]
 
 
 def resume_run(store: RunStore, text: str) -> Run:
@@ -29,6 +38,24 @@ def resume_run(store: RunStore, text: str) -> Run:
         raise ConfigError(f"{run.id} is {status.state}: only a run that was not finished can be resumed.")
     forget_wishes(run.path)
     write_status(run.path, status.replace(state="running", **own_process()))
+    return run
+
+
+def begin_from(
+    store: RunStore, parent: Run, task: str, training: TrainConfig, changes: list[str], preset: str | None = None
+) -> Run:
+    """A new run, marked as running here, with the network and the weights of `parent`, trained as `training` says.
+
+    It is judged by the validation images of `parent`, which has not learnt from them. `changes` are those of `--set`.
+    Raises ConfigError, RunBroken, StorageError.
+    """
+    before, weights = parent.config.training, parent.read_weights()
+    kept = training.replace(validation=before.validation, validation_share=before.validation_share)
+    config = RunConfig(
+        preset=preset or parent.config.preset, model=parent.config.model, training=change_settings(kept, changes)
+    )
+    run = store.create(config, state="running", task=task, **own_process())
+    run.write_weights(weights)  # where it begins, also when it is resumed before it was ever saved
     return run
 
 
@@ -44,9 +71,12 @@ def train_here(run: Run, as_json: bool, command: str, **extra: Any) -> None:
     def interrupt(*_: object) -> None:
         job.interrupted = True
 
-    signal.signal(signal.SIGINT, interrupt)
-    with follow_training(as_json, run) as listen:
-        run_job(job, listen=listen, **extra)
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        with follow_training(as_json, run) as listen:
+            run_job(job, listen=listen, **extra)
+    finally:
+        signal.signal(signal.SIGINT, before)
     status = run.status
     if status.error:
         print(status.error, file=sys.stderr)

@@ -16,14 +16,9 @@ from fmexplore.runs import RunStore
 from fmexplore.settings import Settings, read_settings
 from fmexplore.speed import read_speed
 from fmexplore.status import own_process
-from fmexplore.terminal import resume_run, show_bar, train_here
+from fmexplore.terminal import AsJson, ResumeOption, SetOption, begin_from, resume_run, show_bar, train_here
 
 commands = typer.Typer()
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Any other setting: --set optimizer=sgd, --set augmentation.shift=2."),
-]
 # Gentler than from the start: what is learnt is to be refined. The lessons bring their own soft targets.
 DISTILLING = MUON.replace(
     epochs=3,
@@ -49,7 +44,7 @@ def train(
     seed: Annotated[int | None, typer.Option()] = None,
     learning_rate: Annotated[float | None, typer.Option()] = None,
     set_: SetOption = None,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was not finished.")] = None,
+    resume: ResumeOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a network and keep it as a run. Ctrl-C saves it; --resume goes on."""
@@ -93,7 +88,7 @@ def distill(
     times: Annotated[int, typer.Option(min=1, max=20, help="Variants of each training image.")] = 3,
     seed: Annotated[int, typer.Option()] = 0,
     set_: SetOption = None,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was not finished.")] = None,
+    resume: ResumeOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a copy of a run on varied images and on what several runs together say of them."""
@@ -107,7 +102,7 @@ def distill(
 
     store, images = RunStore(read_settings()), dataset.load()
     found = [store.find(name) for name in teachers]
-    first, training = found[0], found[0].config.training
+    first = found[0]
     for each in found:
         if (split := _split(each)) != _split(first):
             raise ConfigError(
@@ -117,11 +112,8 @@ def distill(
     if resume:
         run = resume_run(store, resume)
     else:
-        changes = [f"seed={seed}"] + ([f"epochs={epochs}"] if epochs else []) + (set_ or [])
-        kept = DISTILLING.replace(validation=training.validation, validation_share=training.validation_share)
-        config = first.config.replace(training=change_settings(kept, changes))
-        run = store.create(config, state="running", task="distill", **own_process())
-        run.write_weights(first.read_weights())  # where it begins, also when it is resumed before it was ever saved
+        changes = [f"seed={seed}"] + ([] if epochs is None else [f"epochs={epochs}"]) + (set_ or [])
+        run = begin_from(store, first, "distill", DISTILLING, changes)
     networks = []
     for teacher in found:
         network = build(teacher.config.model)

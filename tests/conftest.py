@@ -127,9 +127,10 @@ def call(store, capsys, monkeypatch):
         monkeypatch.setattr(module, "RunStore", functools.partial(RunStore, shipped=store.shipped))
     before = signal.getsignal(signal.SIGINT)
 
-    def run(*arguments: object, answer: str = "") -> tuple[int, str, str]:
+    def run(*arguments: object, answer: str | bytes = "") -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["fmexplore", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+        content = answer.encode() if isinstance(answer, str) else answer
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), "utf-8"))
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             cli.main()

@@ -423,3 +423,9 @@ def test_check_is_a_command_of_the_module(file):
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "as claimed" in done.stdout
+
+
+def test_standard_input_is_decoded_as_files_are(call):
+    code, _, error = call("check", "-", answer=b"\xff\xfa\x00")
+    assert (code, error.count("\n")) == (2, 1)
+    assert "Standard input is not text" in error

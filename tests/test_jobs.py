@@ -18,7 +18,7 @@ from fmexplore.archive import pack_run
 from fmexplore.cleanup import clean_up
 from fmexplore.config import RunConfig
 from fmexplore.data import PROJECT
-from fmexplore.errors import ConfigError, NotAllowed
+from fmexplore.errors import ConfigError, NotAllowed, StorageError
 from fmexplore.jobs import JobQueue
 from fmexplore.presets import find_preset
 from fmexplore.run import Run
@@ -545,3 +545,43 @@ def test_measuring_and_training_take_turns(queue, tiny, monkeypatch):
     queue.tick()
     assert started == [job]
     assert queue.waiting() == [run.path]
+
+
+@pytest.mark.parametrize("task", ["distill", "train-photos"])
+def test_a_run_that_only_the_command_line_can_resume_is_not_queued_and_names_the_command(queue, tiny, task):
+    run = queue.store.create(tiny, state="paused", task=task)
+    with pytest.raises(NotAllowed, match=rf"python -m fmexplore {task} .* --resume {run.id}"):
+        queue.resume(run, "local")
+    assert run.status.state == "paused"
+
+
+def test_a_run_of_the_command_line_whose_process_died_is_interrupted(queue, tiny):
+    run = queue.store.create(tiny, state="running", task="distill", **dead_process())
+    queue.tick()
+    assert run.status.state == "interrupted"
+
+
+def test_a_side_task_on_a_full_disk_says_so(queue, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(StorageError, match="disk is full"):
+        queue.submit("measure")
+
+
+def test_a_worker_in_a_long_step_does_not_hold_the_others_when_the_queue_closes(queue):
+    class Busy:
+        asked = waited = False
+
+        def send_signal(self, _number):
+            self.asked = True
+
+        def wait(self, timeout):
+            self.waited = True
+            raise subprocess.TimeoutExpired("worker", timeout)
+
+    workers = [Busy(), Busy()]
+    queue._workers = dict(enumerate(workers))
+    queue.close()
+    assert all(worker.asked and worker.waited for worker in workers)

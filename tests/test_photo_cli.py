@@ -3,12 +3,13 @@
 import csv
 import io
 import json
+import signal
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from fmexplore import models, photo_analyses
+from fmexplore import models, photo_analyses, photo_training
 from fmexplore.photo_scores import PhotoFit
 from fmexplore.run import Run
 from fmexplore.scenes import draw_scene
@@ -245,6 +246,39 @@ def test_a_run_that_was_never_saved_goes_on_from_where_it_began(call, run, store
     assert (made.status.state, Run(made.path).photo_fit.photos) == ("finished", 34)
     began, ended = run.read_weights(), made.read_weights()
     assert all(np.allclose(began[name], ended[name], atol=1e-6) for name in began if "weight" in name)
+
+
+def test_what_a_resumed_run_varies_is_drawn_by_its_own_seed(call, run, store, folder, tiny, monkeypatch):
+    real, seeds = photo_training.vary_all, []
+
+    def vary_all(garments, targets, times, seed, report):
+        seeds.append(seed)
+        return real(garments, targets, times, seed, report)
+
+    monkeypatch.setattr(photo_training, "vary_all", vary_all)
+    made = store.create(
+        tiny.replace(training=tiny.training.replace(epochs=0.05, seed=7)), state="paused", task="train-photos"
+    )
+    made.write_weights(run.read_weights())
+    code, _, error = call("train-photos", folder, "--resume", made.id, "--times", 1)
+    assert (code, error, seeds) == (0, "", [7])
+
+
+def test_a_run_is_judged_by_images_that_the_one_it_began_with_has_not_learnt_from(call, store, folder, tiny):
+    parent = store.create(tiny.replace(training=tiny.training.replace(validation_share=0.05)), state="finished")
+    shapes = models.tensor_shapes(models.summarize(tiny.model))
+    parent.write_weights({name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+    before = signal.getsignal(signal.SIGINT)
+    assert call("train-photos", folder, "--begin", parent.id, *SHORT)[0] == 0
+    (made,) = (each for each in store.own_runs() if each != parent)
+    assert made.config.training.validation_share == 0.05
+    assert signal.getsignal(signal.SIGINT) is before, "Ctrl-C ends what comes after the training"
+
+
+def test_no_epochs_are_refused(call, run, store, folder):
+    code, _, error = call("train-photos", folder, "--begin", run.id, "--epochs", 0)
+    assert (code, "epochs is 0" in error) == (2, True)
+    assert store.own_runs() == [run]
 
 
 def test_nobody_to_hold_out_is_told_before_the_training(call, run, store, few):

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from fmexplore.errors import PhotoError
-from fmexplore.photo_files import WORKING_SIDE, open_photo
+from fmexplore.photo_files import WORKING_SIDE, open_photo, read_photo
 
 ORIENTATION = 0x0112
 RED, BLUE = (250, 0, 0), (0, 0, 250)
@@ -240,3 +240,9 @@ def test_the_largest_picture_that_is_taken_needs_less_than_half_a_gigabyte(tmp_p
     )
     out = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True, timeout=60)
     assert int(out.stdout) < 500_000  # kilobytes
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "shirt.jpg").mkdir()
+    with pytest.raises(PhotoError, match=r"shirt\.jpg cannot be read \(Is a directory\)"):
+        read_photo(tmp_path / "shirt.jpg")

@@ -213,3 +213,8 @@ def test_somebody_with_exactly_a_fifth_can_be_held_out():
 
 def test_where_one_person_took_all_photos_none_are_held_out():
     assert not hold_out(taken_by(ann=50)).any()
+
+
+def test_the_line_that_is_named_is_that_of_the_file(folder):
+    write(folder, "a.jpg,1,,", "", "b.jpg,12,,")
+    assert "labels.csv, line 4: the label '12'" in error_of(folder)

@@ -309,6 +309,12 @@ def test_the_network_sees_the_photo_as_it_was_turned_and_cut():
     assert converted.mask.shape == (40, 40)
 
 
+def test_of_a_small_photo_at_least_a_pixel_is_cut_out():
+    small = Image.new("RGB", (28, 28), "red")
+    cut, _ = turn_and_crop(small, Conversion(crop=(0.49, 0.98, 0.51, 1)))
+    assert cut.size == (1, 1)
+
+
 @pytest.mark.parametrize("crop", [(0.5, 0, 0.51, 1), (0, 0.3, 1, 0.3), (0.8, 0, 0.2, 1)])
 def test_a_crop_that_is_too_thin_is_refused(crop):
     with pytest.raises(ConfigError, match=r"crop is \(.*left, top, right, bottom, at least 0.02 apart"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from fmexplore import models
+from fmexplore import models, runs
 from fmexplore.derived import Derived
 from fmexplore.embedding import Axes, NeighbourIndex
 from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken, RunNotFound, StorageError
@@ -554,3 +554,48 @@ def test_a_browser_without_a_key_owns_nothing(home, tmp_path, tiny):
     assert list(hosted.owned_by("")) == []
     with pytest.raises(NotAllowed):
         hosted.delete(run, "")
+
+
+def test_what_another_process_has_just_taken_from_the_trash_is_no_error(store, tiny):
+    store.trash.mkdir(parents=True)
+    (store.trash / "a-gone").symlink_to("nowhere")
+    run = store.create(tiny)
+    store.delete(run, "local")
+    assert store.restore(run.id, "local").config == tiny
+
+
+def test_another_process_that_empties_the_trash_leaves_an_old_run_its_day(store, run, monkeypatch):
+    os.utime(run.path, (1, 1))
+    real = os.replace
+
+    def replace(source, target):
+        real(source, target)
+        store.empty_trash()
+
+    monkeypatch.setattr(os, "replace", replace)
+    store.delete(run, "local")
+    assert (store.trash / run.id).is_dir()
+
+
+def test_the_disk_is_counted_while_a_worker_removes_a_folder(store, run, tiny, monkeypatch):
+    other = store.create(tiny)
+    for each in (run, other):
+        each.write_resume({"a": np.zeros(1)}, {})
+    real = runs._size
+
+    def size(path):
+        for each in (run, other):
+            each.forget_resume()
+        return real(path)
+
+    monkeypatch.setattr(runs, "_size", size)
+    assert store.disk_mb() > 0
+
+
+def test_a_folder_beside_the_shipped_runs_is_not_replaced_by_one(store, run):
+    papers = store.shipped / "papers"
+    papers.mkdir(parents=True)
+    (papers / "patel-basic.json").write_text("{}")
+    with pytest.raises(ConfigError, match=r"papers is no run: choose another name"):
+        store.ship(run, "papers")
+    assert (papers / "patel-basic.json").exists()

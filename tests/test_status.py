@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from fmexplore.errors import ConfigError, RunBroken
@@ -74,3 +75,18 @@ def test_a_stop_counts_more_than_a_pause_and_wishes_can_be_forgotten(tmp_path):
     forget_wishes(tmp_path)
     assert read_wish(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_ended_and_that_nobody_has_reaped_is_not_alive():
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    seen = psutil.Process(process.pid)
+    status = Status(state="running", pid=process.pid, process_started=seen.create_time())
+    try:
+        assert status.alive
+        process.stdin.close()
+        while seen.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        assert not status.alive
+    finally:
+        process.kill()
+        process.wait()

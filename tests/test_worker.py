@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from fmexplore import networks, worker
+from fmexplore import networks, tasks, worker
 from fmexplore.config import Execution
 from fmexplore.derived import Derived
 from fmexplore.evaluation import predict
@@ -361,3 +361,26 @@ def test_early_stopping_keeps_the_best_weights_and_predictions_and_is_no_measure
     assert found.loss == pytest.approx(best, abs=1e-4)
     assert status.result.epoch < 30
     assert read_speed(store.settings).ratios == ()
+
+
+def test_a_run_whose_worker_ends_after_the_training_but_before_it_is_finished_keeps_its_saved_state(
+    store, config, whole, monkeypatch
+):
+    def break_off(*_):
+        raise RuntimeError("killed")
+
+    run = make(store, config)
+    with monkeypatch.context() as patched:
+        patched.setattr(tasks, "_keep_predictions", break_off)
+        assert work(run, store.settings).state == "failed"
+    assert run.read_resume() is not None
+    assert work(run, store.settings).state == "finished"
+    assert run.read_resume() is None
+    assert same_weights(run, whole)
+
+
+def test_a_disk_too_full_for_what_estimates_learn_still_finishes_the_run(store, config, monkeypatch):
+    update_speed(store.settings, flops_per_second=1e11, step_seconds=0.001, worker_mb=600)
+    run = make(store, config)
+    is_full(monkeypatch, "speed.json")
+    assert work(run, store.settings).state == "finished"
