@@ -206,9 +206,9 @@ def overlap_histogram(shares: dict[str, np.ndarray], name: str, bins: int = 20) 
     centres = [f"{50 * (low + high):.0f} %" for low, high in pairwise(edges)]
     return {
         "animation": False,
-        "legend": {"top": 0, "left": 44, "itemWidth": 16, "itemHeight": 8},
+        "legend": {"top": 0, "left": 0, "itemWidth": 16, "itemHeight": 8},
         "tooltip": {"trigger": "axis"},
-        "grid": {"left": 48, "right": 16, "top": 32, "bottom": 8},
+        "grid": {"left": 24, "right": 16, "top": 32, "bottom": 8},
         "xAxis": {"type": "category", "data": centres, "name": name, "nameLocation": "middle", "nameGap": 26},
         "yAxis": {
             "type": "log",
@@ -229,7 +229,7 @@ def pixel_histogram(counts: np.ndarray) -> dict:
     return {
         "animation": False,
         "tooltip": {"trigger": "axis", "valueFormatter": "%.2f %%"},
-        "grid": {"left": 48, "right": 16, "top": 12, "bottom": 8},
+        "grid": {"left": 24, "right": 16, "top": 12, "bottom": 8},
         "xAxis": {
             "type": "category",
             "data": [f"{1 + int(n * width)}" for n in range(len(counts))],
@@ -249,9 +249,9 @@ def _shares(series: list[dict], x: str, y: str, low: float | str = "dataMin", to
     axis = {"type": "value", "max": 100, "nameLocation": "middle"}
     return {
         "animation": False,
-        "legend": {"top": 0, "left": 44, "itemWidth": 16, "itemHeight": 3, "icon": "rect"},
+        "legend": {"top": 0, "left": 0, "itemWidth": 16, "itemHeight": 3, "icon": "rect"},
         "tooltip": {"trigger": tooltip},
-        "grid": {"left": 52, "right": 16, "top": 32, "bottom": 8},
+        "grid": {"left": 24, "right": 16, "top": 32, "bottom": 8},
         "xAxis": {**axis, "min": 0, "interval": 20, "name": x, "nameGap": 26, "splitLine": {"show": False}},
         "yAxis": {**axis, "min": low, "interval": 20 if low == 0 else None, "name": y, "nameGap": 36},
         "series": series,

@@ -11,17 +11,40 @@ WITH_RUN = "Home", "Train", "Confusions", "Embeddings", "Data", "Predict"
 # On a phone the columns of a page become rows; where a page asks for it, the figure comes before its controls.
 STYLE = """<style>
 @media (max-width: 640px) {
+  /* A little larger, so that what is pressed is 40 pixels high and no browser zooms into a field. */
+  html { font-size: 16px !important; }
+  [data-testid="stMainBlockContainer"] { padding-top: 4rem; }
   .st-key-figure_first [data-testid="stHorizontalBlock"]:first-of-type { flex-direction: column-reverse; }
   .st-key-figure_first [data-testid="stHorizontalBlock"] [data-testid="stHorizontalBlock"] { flex-direction: row; }
+  [data-testid="stMain"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { row-gap: 1.5rem; }
+  [data-testid="stMain"] [data-testid="stColumn"] { min-width: 100%; }
+  [data-testid="stMain"] [data-testid="stButtonGroup"] [role="radiogroup"] { flex-wrap: wrap; gap: 4px; }
+  [data-testid="stMain"] [data-testid="stButtonGroup"] button {
+    margin: 0; min-height: 40px; padding: 0 0.6rem; border-radius: var(--st-button-radius, 8px);
+  }
+  [data-testid="stMain"] [data-testid="stButtonGroup"] [aria-checked="false"] {
+    border: 1px solid light-dark(#dcdcd7, #363a43);
+  }
+  [class*="st-key-door_"] { height: auto !important; }
+  [data-testid="stMain"] [data-testid="stPageLink"] a { min-height: 40px; }
+  [data-testid="stMain"] .stPagination button { min-width: 34px; padding: 0; height: 40px; }
+  [data-testid="stNumberInputContainer"] button { width: 36px; }
+  [data-testid="stTooltipIcon"] button { position: relative; }
+  [data-testid="stTooltipIcon"] button::after { content: ""; position: absolute; inset: -12px; }
   [class*="st-key-strip_"] { flex-direction: column; align-items: stretch; }
   [class*="st-key-strip_"] > * { flex-basis: auto; }
 }
 @media (min-width: 641px) {
   [data-testid="stMainBlockContainer"] { padding-left: 3rem; padding-right: 3rem; }
 }
+/* What stands in a row is equally high. */
+[data-testid="stButtonGroup"] [data-variant="segmented_control"] { min-height: 2.5rem; }
+[data-testid="stMain"] :is(h1, h2, h3) { text-wrap: balance; }
+[data-testid="stSidebarHeader"]::before { content: "fmexplore"; font-size: 1.1rem; font-weight: 650; }
 /* The accent on its own tint is too faint to read in the dark. */
 [role="radio"][data-variant][aria-checked="true"] p { color: color-mix(in srgb, currentColor 40%, CanvasText); }
 [data-testid="stCaptionContainer"] code { color: inherit; }
+.st-key-details { margin-top: 1rem; }
 .st-key-lead { display: none; }
 .st-key-tour { border-color: light-dark(#3451c7, #4567ee); }
 :is(.st-key-owner_component, .st-key-address_component, .st-key-lead_component) { position: absolute; }

@@ -233,8 +233,8 @@ def plural(label: int, start: bool = False) -> str:
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """A share as text, as in "91.9 %"."""
-    return "–" if value is None else f"{100 * value:.{digits}f} %"
+    """A share as text, as in "91.9 %", which no line breaks apart."""
+    return "–" if value is None else f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def duration(seconds: float) -> str:
@@ -256,7 +256,9 @@ def run_text(run: Run) -> str:
     try:
         accuracy = run.status.result.validation_accuracy
         figure = f" · {percent(accuracy)}" if accuracy is not None else ""
-        return f"{run.title}{figure} · {'shipped' if run.shipped else run.status.state}"
+        # A run begins and ends while the picker stands: "queued" or "running" would soon be wrong.
+        state = "shipped" if run.shipped else "in training" if run.status.active else run.status.state
+        return f"{run.title}{figure} · {state}"
     except RunBroken:
         return f"{run.title} · broken"
 

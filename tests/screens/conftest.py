@@ -63,7 +63,8 @@ class Page:
     def text(self) -> str:
         kinds = ("title", "header", "subheader", "markdown", "caption", "info", "error", "warning")
         texts = [element.value for kind in kinds for element in getattr(self.at, kind)]
-        return "\n".join([*texts, *(bar.proto.text for bar in self.at.get("progress"))])
+        shown = "\n".join([*texts, *(bar.proto.text for bar in self.at.get("progress"))])
+        return shown.replace("\N{NO-BREAK SPACE}", " ")
 
     @property
     def warnings(self) -> list[str]:

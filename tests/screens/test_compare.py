@@ -73,7 +73,7 @@ def test_two_runs_are_compared_by_link(app, two, drawn):
     settings, figures = tables(page)
     assert settings == {"": ["mine", "theirs"], "Learning rate": ["0.01", "0.02"]}
     assert "Only one thing differs: learning rate" in page.text
-    assert figures["Test images right"][0].startswith(f"{100 * first.accuracy:.2f} % (")
+    assert figures["Test images right"][0].startswith(f"{100 * first.accuracy:.2f}\N{NO-BREAK SPACE}% (")
     assert figures["Parameters"] == ["1,418", "1,418"]
     assert figures["Gap, training to validation"] == ["–", "–"]
     assert not page.errors

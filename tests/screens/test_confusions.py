@@ -853,12 +853,12 @@ def test_the_slider_has_every_snapshot_and_the_end(app, known, labels_of):
         *("epoch 1.00", "epoch 2.00", "epoch 3.00"),
         "the finished network",
     ]
-    assert captions[3].endswith(f"{100 * predictions['validation'].right.mean():.1f} % right")
+    assert captions[3].endswith(f"{100 * predictions['validation'].right.mean():.1f}\N{NO-BREAK SPACE}% right")
     assert grid["frame"] == 3
     for number, step in enumerate((20, 40, 60)):
         logits = run.read_snapshot(step)[0]["logits"]
         right = int((logits.argmax(1) == labels_of("validation")).sum())
-        assert captions[number].endswith(f"{100 * right / 64:.1f} % right")
+        assert captions[number].endswith(f"{100 * right / 64:.1f}\N{NO-BREAK SPACE}% right")
         assert sum(grid["frames"][number]["counts"][n][n] for n in range(10)) == right
 
 
@@ -1131,7 +1131,9 @@ def test_the_difference_of_two_matrices_is_drawn_and_its_cells_choose_images(app
 def test_another_run_is_chosen_to_compare_with(app, trained):
     run, *others = (trained(name, seed=seed) for seed, name in enumerate(("mine", "one", "two")))
     page = app().open(CONFUSIONS, run=run.id, view="runs", other=others[0].id)
-    assert set(page.at.get_by_key("other_run").options) == {"one · 80.0 % · finished", "two · 80.0 % · finished"}
+    assert set(page.at.get_by_key("other_run").options) == {
+        f"{name} · 80.0\N{NO-BREAK SPACE}% · finished" for name in ("one", "two")
+    }
     assert ", one " in page.text
     page.set("other_run", others[1].id)
     assert page.query["other"] == others[1].id

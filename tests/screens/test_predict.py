@@ -49,7 +49,7 @@ def here(page) -> list:
 
 
 def title(page) -> str:
-    return page.at.subheader[0].value
+    return page.at.subheader[0].value.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def stages(page) -> list[dict]:
@@ -280,7 +280,7 @@ def test_the_verdict_is_the_title_and_the_network_s_image_is_shown(opened, sure)
     assert title(page) == "Shirt, 94 % sure"
     given = page.given("photo_verdict")
     assert [bar["name"] for bar in given["bars"] if bar["predicted"]] == ["Shirt"]
-    assert given["bars"][6]["text"] == "94.3 %"
+    assert given["bars"][6]["text"] == "94.3\N{NO-BREAK SPACE}%"
     assert not given["place"], "it is the only photo"
 
 

@@ -12,7 +12,7 @@ from fmexplore.ui.views.images import HEIGHT, PAGE, choose_order, choose_page, l
 
 PARTS = {"train": "Training", "test": "Test"}
 PART_WORDS = {"train": "training images", "test": "test images"}
-STRIP = 12
+STRIP = 15
 ORDERS = ("by number", "nearest to their mean first", "farthest from it first")
 BINS = 32
 
@@ -70,7 +70,7 @@ def _controls(part: str, label: int | None, split: Split) -> None:
             [str(n) for n in range(len(CLASS_NAMES))],
             index=None,
             key="data_class",
-            width=180,
+            width=170,
             format_func=lambda value: CLASS_NAMES[int(value)],
             placeholder="All classes",
             on_change=lambda: link.go(**{"class": st.session_state.data_class, "image": None}),
@@ -82,7 +82,7 @@ def _controls(part: str, label: int | None, split: Split) -> None:
             len(split) - 1,
             None,
             key="data_number",
-            width=160,
+            width=172,
             placeholder=f"0 to {len(split) - 1:,}",
             on_change=_find_number,
             args=(part, split),

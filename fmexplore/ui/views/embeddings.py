@@ -69,7 +69,7 @@ def _map(now: Mapped, number: int | None) -> None:
 
 
 def finding(now: Mapped) -> str:
-    """The map in a sentence: the two classes that lie most upon each other, by their centres and spreads."""
+    """The map in a sentence: the two classes that overlap most, by their centres and spreads."""
     classes = [label for label in range(len(CLASS_NAMES)) if (now.labels == label).any()]
     crowds = [now.coordinates[now.labels == label] for label in classes]
     centres = np.array([crowd.mean(0) for crowd in crowds])
@@ -80,4 +80,4 @@ def finding(now: Mapped) -> str:
     apart = np.linalg.norm(centres[:, None] - centres, axis=2) / (spreads[:, None] + spreads + 1e-9)
     np.fill_diagonal(apart, np.inf)
     one, other = (classes[place] for place in np.unravel_index(apart.argmin(), apart.shape))
-    return f"{who}, {widgets.plural(one)} and {widgets.plural(other)} lie most upon each other"
+    return f"{who}, {widgets.plural(one)} and {widgets.plural(other)} overlap most"

@@ -60,7 +60,7 @@ def _classes(report: list[dict]) -> None:
         key: st.column_config.NumberColumn(title, format="%.1f %%")
         for key, title in (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"))
     }
-    names = {"class": "Class", **shares, "support": "Images"}
+    names = {"class": "Class", **shares, "support": st.column_config.NumberColumn("Images", format="localized")}
     table = [{**row, **{key: 100 * row[key] for key in shares}} for row in report]
     st.dataframe(table, hide_index=True, height="content", column_config=names)
 

@@ -97,7 +97,7 @@ def _history(run: Run, part: str, number: int, label: int) -> tuple[list[Chip], 
     place = -1 if located is None or located[0] != part else int(np.searchsorted(located[1], number))
     if located is None or not 0 <= place < len(located[1]) or located[1][place] != number:
         untold = part == "test" and "validation" in shown.splits(run)
-        return [], "Test images have no history: a run looks at them once, at its end" if untold else ""
+        return [], "Test images have no history: a run looks at them once, at its end." if untold else ""
     chips, turns = [], []
     for moment in shown.moments(run, "validation"):
         predictions = cache.predictions(run, "validation", moment.step)
@@ -181,7 +181,7 @@ def show_heat(run: Run, key: tuple, image: np.ndarray, classes: tuple[int, int])
         Item(n, CLASS_NAMES[n] if h.any() else f"{CLASS_NAMES[n]}: nothing", f"Grad-CAM for {CLASS_NAMES[n]}")
         for n, h in zip(classes, heat, strict=True)
     ]
-    gallery(overlay(image, heat), items, "heat", size=168, stretch=False, label="Grad-CAM")
+    gallery(overlay(image, heat), items, "heat", size=160, stretch=False, label="Grad-CAM")
 
 
 @st.cache_resource(max_entries=512, show_spinner=False)

@@ -5,7 +5,6 @@ import streamlit as st
 
 from fmexplore import models
 from fmexplore.confusion import most_confused
-from fmexplore.data import CLASS_NAMES
 from fmexplore.evaluation import find_overfitting
 from fmexplore.figures import learning_curves
 from fmexplore.run import Run
@@ -135,7 +134,8 @@ def _progress(run: Run, status: Status, lines: list[dict]) -> None:
             st.progress(0.0, status.message or "Starting")
         return
     share = last["step"] / last["steps"]
-    parts = [f"epoch {last['epoch']:.2f} of {run.config.training.epochs:g}"]
+    epoch = f"{last['epoch']:.2f}" if share < 1 else f"{last['epoch']:.3g}"
+    parts = [f"epoch {epoch} of {run.config.training.epochs:g}"]
     if rate := next((line["images_per_second"] for line in reversed(lines) if "images_per_second" in line), None):
         parts.append(f"{rate:,.0f} images/s")
     if status.state == "running" and share > 0:
@@ -208,20 +208,22 @@ def _confusion(run: Run) -> None:
             return
         counts = np.array(last["confusion"])
         true, said = most_confused(counts)
-        st.markdown(
-            f"**Most often, {CLASS_NAMES[true]} is taken for {CLASS_NAMES[said]}: "
-            f"{counts[true, said]} of {counts[true].sum():,} times**"
-        )
-        st.caption(
-            f"Epoch {last['epoch']:.2f}, validation images. Rows are true classes. Press a cell to see its images."
-        )
+        left, right = st.columns([32, 68], gap="large")  # as above, so that the matrix lies below the curves
+        with left:
+            st.markdown(
+                f"**Most often, {widgets.plural(true)} are taken for {widgets.plural(said)}: "
+                f"{counts[true, said]} of {counts[true].sum():,} times**"
+            )
+            st.caption(
+                f"Epoch {last['epoch']:.2f}, validation images. Rows are true classes. Press a cell to see its images."
+            )
 
         def open_cell(event: dict) -> None:
             link.show_marked()
             cell = link.cell_parameters(link.pick_more(Picked(), event))
             link.lead(state.CONFUSIONS_PAGE, run=run.id, split="validation", **cell)
 
-        with st.container(width=640):
+        with right, st.container(width=640):
             confusion_grid([("the validation images", counts)], "confusion", open_cell)
 
 

@@ -88,7 +88,7 @@ def _means(now: Shown, first: int, second: int) -> None:
         ),
     ]
     gallery(
-        np.stack([*grey, diverging(difference)]).astype(np.uint8), items, "pair_means", size=120, label="Mean images"
+        np.stack([*grey, diverging(difference)]).astype(np.uint8), items, "pair_means", size=108, label="Mean images"
     )
 
 

@@ -39,12 +39,12 @@ def _table(runs: Sequence[Run], key: str) -> Run | None:
         on_select="rerun",
         selection_mode="single-row",
         column_config={
-            "name": st.column_config.TextColumn("Name", width="medium"),
-            "preset": st.column_config.TextColumn("Preset"),
-            "parameters": st.column_config.NumberColumn("Parameters", format="localized"),
+            "name": st.column_config.TextColumn("Name"),
             "accuracy": st.column_config.NumberColumn("Validation", format="%.1f %%", help="Validation accuracy"),
             "minutes": st.column_config.NumberColumn("Minutes", format="%.1f"),
             "state": st.column_config.TextColumn("State"),
+            "preset": st.column_config.TextColumn("Preset"),
+            "parameters": st.column_config.NumberColumn("Parameters", format="localized"),
         },
     )
     selected = event["selection"]["rows"]
@@ -58,13 +58,13 @@ def _row(run: Run) -> dict:
         status, config = run.status, run.config
         accuracy = status.result.validation_accuracy
         return row | {
-            "preset": config.preset + (" (peeks)" if config.training.peeks else ""),
-            "parameters": models.parameters(models.summarize(config.model)),
             "accuracy": None if accuracy is None else 100 * accuracy,
             "minutes": status.result.seconds / 60,
             "state": "shipped"
             if run.shipped
             else ", ".join(filter(None, [status.state, widgets.days_left(run, status)])),
+            "preset": config.preset + (" (peeks)" if config.training.peeks else ""),
+            "parameters": models.parameters(models.summarize(config.model)),
         }
     except FMExploreError:
         return row | {"state": "broken"}

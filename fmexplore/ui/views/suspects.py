@@ -52,7 +52,7 @@ def _labels(now: Shown, selection: Link) -> None:
 
         def caption(position: int) -> str:
             label, said = now.predictions.labels[position], now.predictions.predicted[position]
-            return f"label {CLASS_NAMES[label]}\nlooks {CLASS_NAMES[said]}"
+            return f"label {CLASS_NAMES[label]}\nlike {CLASS_NAMES[said]}"
 
         images_or_card(
             now, positions, None, lambda: None, f"doubt_{now.run.id}_{now.split}", sortable=False, caption=caption

@@ -21,7 +21,7 @@ from fmexplore.ui.views.run_list import run_list
 
 MATRICES = 8
 CELL_IMAGES, SAMPLES, MAP_WIDTH = 15, 6, 470
-DOOR = 186  # pixels, the height of a miniature
+DOOR = 198  # pixels, the height of a miniature
 
 
 def welcome() -> None:
@@ -57,8 +57,9 @@ def _strip() -> None:
     st.header("At first everything looks alike, then the classes come apart", anchor=False)
     matrix(frames, key="strip")
     st.caption(
-        f"The confusion matrix of the shipped run {run.id} at {len(frames)} moments of its training, on images it "
-        "never trained on. Rows are true classes, columns what it says; blue is right, orange is confused."
+        f"The confusion matrix of the shipped run {run.id} at {len(frames)} moments of its training, and the "
+        "share that it gets right of images it never trained on. Rows are true classes, columns what it says; blue is "
+        "right, orange is confused."
     )
 
 
@@ -73,25 +74,25 @@ def _doors() -> None:
         chosen = np.flatnonzero((predictions.labels == true) & (predictions.predicted == said))[:CELL_IMAGES]
         words = f"{widgets.plural(true, start=True)} taken for {widgets.plural(said)}"
         with next(columns):
-            _door("What it confuses", words, data.test.images[chosen], 52, state.CONFUSIONS_PAGE, cell)
+            _door("What it confuses", words, data.test.images[chosen], 50, state.CONFUSIONS_PAGE, cell)
         if now := mapped.read_map(Source(first, LAST, "test"), ProjectionConfig()):
             picture = miniature(now.coordinates, now.labels, MAP_WIDTH)[None]
             words = f"{len(now.ids):,} images as the network sees them"
             with next(columns):
-                _door("The map", words, picture, 284, state.EMBEDDINGS_PAGE, {"run": first.id})
+                _door("The map", words, picture, 200, state.EMBEDDINGS_PAGE, {"run": first.id})
     with next(columns):
         pictures = np.stack([sample(number) for number in sample_numbers()[:SAMPLES]])
-        _door("Your clothes", "Photos, step by step to 28 x 28", pictures, 86, state.PREDICT_PAGE, {})
+        _door("Your clothes", "Photos, step by step to 28 x 28", pictures, 82, state.PREDICT_PAGE, {})
 
 
 def _door(name: str, words: str, pictures: np.ndarray, size: int, page: str, place: dict[str, str]) -> None:
-    with st.container(border=True, height="stretch"):
+    with st.container(border=True, height="stretch", gap="xsmall"):
         st.page_link(page, label=f"**{name}**", query_params=place)
         st.caption(words)
         items = [Item(number, "", f"{name}: {words}") for number in range(len(pictures))]
-        with st.container(height=DOOR + 8, border=False, key=f"door_{name}"):
+        with st.container(height=DOOR, border=False, key=f"door_{name}"):
             go = partial(link.lead, page, **place)
-            gallery(pictures, items, f"door_{page}", lambda _: go(), size, stretch=False, label=name)
+            gallery(pictures, items, f"door_{page}", lambda _: go(), size, label=name)
 
 
 def _example() -> Run | None:

@@ -14,7 +14,13 @@ function draw(gallery, data) {
       const [x, y] = [number % data.columns, Math.floor(number / data.columns)];
       picture.style.backgroundPosition = `${place(x, data.columns)}% ${place(y, rows)}%`;
       made.append(picture);
-      if (item.caption) made.append(Object.assign(document.createElement("span"), { className: "caption", textContent: item.caption }));
+      if (item.caption) {
+        // A word breaks after a slash, never after the hyphen of "T-shirt".
+        const words = item.caption.split(/(?<=[\s/])/).flatMap((word) => [Object.assign(document.createElement("span"), { textContent: word }), document.createElement("wbr")]);
+        const caption = Object.assign(document.createElement("span"), { className: "caption" });
+        caption.append(...words);
+        made.append(caption);
+      }
       if (data.open) {
         Object.assign(made, { type: "button", ariaLabel: item.label, title: item.label, tabIndex: -1 });
         made.dataset.id = item.id;
