@@ -194,11 +194,11 @@ def coverage_chart(coverage: np.ndarray, accuracy: np.ndarray, target: float) ->
     return _shares([aim, _line("accuracy", points, 0, TRAINING, width=2.5)], "images answered, %", "right of those, %")
 
 
-def overlap_histogram(shares: dict[str, np.ndarray], name: str, bins: int = 20) -> dict:
-    """ECharts options: for each class how many images have which share, 0 to 1; the counts on a log axis."""
+def overlap_histogram(shares: dict[str, np.ndarray], colors: Sequence[str], name: str, bins: int = 20) -> dict:
+    """ECharts options: for each class, in its colour, how many images have which share, 0 to 1, on a log axis."""
     edges = np.linspace(0, 1, bins + 1)
     series = []
-    for (label, values), color in zip(shares.items(), (TRAINING, VALIDATION), strict=True):
+    for (label, values), color in zip(shares.items(), colors, strict=True):
         counts = np.histogram(values, edges)[0]
         data = [int(count) or None for count in counts]  # the logarithm of none cannot be drawn
         bars = {"type": "bar", "name": label, "data": data, "color": color}

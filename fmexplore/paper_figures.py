@@ -6,7 +6,7 @@ from fmexplore.figures import EARLIER, TRAINING, VALIDATION
 from fmexplore.lessons import Peeking, Remedy
 
 OTHERS = "#7048e8"
-GRID = {"left": 56, "right": 24, "top": 40, "bottom": 44}
+GRID = {"left": 24, "right": 24, "top": 40, "bottom": 8}
 
 
 def peeking_chart(rows: Sequence[Peeking]) -> dict:
@@ -30,9 +30,9 @@ def peeking_chart(rows: Sequence[Peeking]) -> dict:
     return {
         "animation": False,
         "tooltip": {"trigger": "item"},
-        "grid": {"left": 130, "right": 24, "top": 8, "bottom": 44},
+        "grid": {"left": 0, "right": 24, "top": 8, "bottom": 8},
         "yAxis": {"type": "category", "data": names},
-        "xAxis": {"type": "value", "name": "points gained by choosing on the test set", **_named(28)},
+        "xAxis": {"type": "value", "name": "points gained", **_named(28)},
         "series": [{"type": "bar", "data": bars, "color": VALIDATION, "barWidth": 14}, *spread],
     }
 
@@ -106,7 +106,7 @@ def networks_chart(groups: Mapping[str, Sequence[tuple[str, float, float]]], hum
     }
     return {
         "animation": False,
-        "legend": {"top": 0, "left": 44, "itemWidth": 14, "type": "scroll"},
+        "legend": {"top": 0, "left": 0, "itemWidth": 14, "type": "scroll"},
         "tooltip": {"trigger": "item"},
         "grid": {**GRID, "right": 100},
         "xAxis": {"type": "log", "name": axis, **_named(28), "splitLine": {"show": False}},

@@ -45,6 +45,8 @@ STYLE = """<style>
 [role="radio"][data-variant][aria-checked="true"] p { color: color-mix(in srgb, currentColor 40%, CanvasText); }
 [data-testid="stCaptionContainer"] code { color: inherit; }
 .st-key-details { margin-top: 1rem; }
+/* What waits for its content takes no gap. */
+[data-testid="stLayoutWrapper"]:has(> [data-testid="stVerticalBlock"]:empty) { display: none; }
 .st-key-lead { display: none; }
 .st-key-tour { border-color: light-dark(#3451c7, #4567ee); }
 :is(.st-key-owner_component, .st-key-address_component, .st-key-lead_component) { position: absolute; }

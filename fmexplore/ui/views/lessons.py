@@ -36,7 +36,7 @@ def peeking_meter() -> None:
                 "System": row.system,
                 "Chosen by the test set": str(row.best),
                 "By validation images": str(row.chosen),
-                "Validation images": row.validation_images,
+                "Held out": row.validation_images,
             }
             for row in rows
         ]

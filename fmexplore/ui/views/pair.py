@@ -5,7 +5,7 @@ import streamlit as st
 
 from fmexplore.confusion import most_confused, pair_report
 from fmexplore.data import CLASS_NAMES
-from fmexplore.figures import overlap_histogram
+from fmexplore.figures import CLASS_COLORS, overlap_histogram
 from fmexplore.ui import link, widgets
 from fmexplore.ui.components.confusion_grid import Picked
 from fmexplore.ui.components.gallery import Item, gallery
@@ -62,7 +62,11 @@ def _overlap(now: Shown, first: int, second: int) -> None:
     unsure = sum(int(((values > 0.2) & (values < 0.8)).sum()) for values in series.values())
     st.markdown(f"**{unsure:,} images lie where the network wavers between the two**")
     st.echarts_chart(
-        overlap_histogram(series, f"← {CLASS_NAMES[first]}      {CLASS_NAMES[second]} →"),
+        overlap_histogram(
+            series,
+            [CLASS_COLORS[first], CLASS_COLORS[second]],
+            f"← {CLASS_NAMES[first]}      {CLASS_NAMES[second]} →",
+        ),
         height=230,
         key="pair_overlap",
         alt="How many images of each class get which share of the probability",

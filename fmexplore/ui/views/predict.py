@@ -53,7 +53,9 @@ def _tell_source(run: Run) -> None:
     """From whose photos the run has learnt."""
     fit = run.photo_fit
     if fit.source:
-        st.caption(f"{widgets.plain(run.title)} has learnt from {fit.photos:,} photos: {widgets.plain(fit.source)}.")
+        st.caption(
+            f"The run {widgets.plain(run.title)} learnt from {fit.photos:,} photos: {widgets.plain(fit.source)}."
+        )
 
 
 def _usable_run() -> Run | None:
@@ -72,7 +74,7 @@ def _usable_run() -> Run | None:
 def _bring_in() -> None:
     """Files, camera, samples. A new key for each lot: what was uploaded is let go once it has been reduced."""
     lot = st.session_state.setdefault("photo_lot", 0)
-    left, right = st.columns([64, 36], gap="medium", vertical_alignment="center")
+    left, right = st.columns([64, 36], gap="medium", vertical_alignment="top")
     with left:
         files = st.file_uploader(
             "Photos of clothes, one garment each", [suffix[1:] for suffix in SUFFIXES], accept_multiple_files=True,
