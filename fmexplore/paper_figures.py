@@ -55,7 +55,7 @@ def remedies_chart(rows: Sequence[Remedy], pair: Sequence[Remedy] = ()) -> dict:
                 "value": [round(row.gap.mean, 2), round(row.accuracy.mean, 2)],
                 "name": row.name,
                 "symbol": "circle" if number else "diamond",
-                "label": {"position": "right" if number else "top"},
+                "label": {"position": "bottom" if number else "top"},
             }
             for number, row in enumerate(group)
         ]
@@ -72,7 +72,7 @@ def remedies_chart(rows: Sequence[Remedy], pair: Sequence[Remedy] = ()) -> dict:
     return {
         "animation": False,
         "tooltip": {"trigger": "item"},
-        "grid": {**GRID, "top": 24, "right": 90},
+        "grid": {**GRID, "top": 24, "right": 40},
         "xAxis": {"type": "value", "name": "gap between training and held-out images, points", **_named(28)},
         "yAxis": {"type": "value", "scale": True, "name": "% of test images right", **_named(40)},
         "series": series,
@@ -81,9 +81,16 @@ def remedies_chart(rows: Sequence[Remedy], pair: Sequence[Remedy] = ()) -> dict:
 
 def networks_chart(groups: Mapping[str, Sequence[tuple[str, float, float]]], human: float, axis: str) -> dict:
     """ECharts options: accuracy in percent over something on a log axis, named points in up to four groups."""
-    looks = ((TRAINING, "circle"), (OTHERS, "circle"), (VALIDATION, "diamond"), (EARLIER, "emptyCircle"))
+    looks = (
+        (TRAINING, "circle", "right"),
+        (OTHERS, "circle", "right"),
+        (VALIDATION, "diamond", "right"),
+        (EARLIER, "ring", "top"),  # long names, which would cover marks beside them
+    )
+    # The library's own empty symbols are filled with white, on a dark ground too.
+    ring = {"symbol": "circle", "itemStyle": {"color": "transparent", "borderColor": EARLIER, "borderWidth": 2}}
     series: list[dict] = []
-    for (name, points), (color, symbol) in zip(groups.items(), looks):
+    for (name, points), (color, symbol, side) in zip(groups.items(), looks):
         data = [{"value": [x, round(y, 2)], "name": label} for label, x, y in points]
         series.append(
             {
@@ -91,9 +98,9 @@ def networks_chart(groups: Mapping[str, Sequence[tuple[str, float, float]]], hum
                 "name": name,
                 "data": data,
                 "color": color,
-                "symbol": symbol,
+                **(ring if symbol == "ring" else {"symbol": symbol}),
                 "symbolSize": 12,
-                "label": {"show": True, "formatter": "{b}", "position": "right", "fontSize": 11},
+                "label": {"show": True, "formatter": "{b}", "position": side, "fontSize": 11},
                 "labelLayout": {"hideOverlap": True},
             }
         )
@@ -108,7 +115,7 @@ def networks_chart(groups: Mapping[str, Sequence[tuple[str, float, float]]], hum
         "animation": False,
         "legend": {"top": 0, "left": 0, "itemWidth": 14, "type": "scroll"},
         "tooltip": {"trigger": "item"},
-        "grid": {**GRID, "right": 100},
+        "grid": {**GRID, "right": 56},
         "xAxis": {"type": "log", "name": axis, **_named(28), "splitLine": {"show": False}},
         "yAxis": {"type": "value", "min": 82, "max": 98, "interval": 4, "name": "% of test images right", **_named(40)},
         "series": series,

@@ -48,7 +48,7 @@ class Spread:
         return abs(value - self.mean) <= self.tolerance + 1e-9
 
     def __str__(self) -> str:
-        digits = 2 if self.unit == "%" else 3
+        digits = 3 if self.unit == "nats" else 2
         unit = f" {self.unit}"
         seeds = "one seed" if self.seeds == 1 else f"{self.seeds} seeds"
         return (

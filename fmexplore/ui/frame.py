@@ -23,7 +23,7 @@ STYLE = """<style>
     margin: 0; min-height: 40px; padding: 0 0.6rem; border-radius: var(--st-button-radius, 8px);
   }
   [data-testid="stMain"] [data-testid="stButtonGroup"] [aria-checked="false"] {
-    border: 1px solid light-dark(#dcdcd7, #363a43);
+    border: 1px solid light-dark(#dcdcd7, #363a43) !important;
   }
   [class*="st-key-door_"] { height: auto !important; }
   [data-testid="stMain"] [data-testid="stPageLink"] a { min-height: 40px; }

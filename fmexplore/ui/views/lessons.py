@@ -66,11 +66,11 @@ def remedies_drawn() -> None:
                 "Violet: Venkatesh's first network and the one with all remedies. The gap goes from "
                 f"{gap} points, the accuracy from {accuracy} %."
             )
-        table = [
-            {"Remedy": row.name, "Test accuracy": str(row.accuracy), "Gap": str(row.gap), "What it is": row.about}
-            for row in [*rows, *(pair if len(pair) > 1 else ())]
-        ]
-        st.dataframe(table, hide_index=True, height="content")
+    table = [
+        {"Remedy": row.name, "Test accuracy": str(row.accuracy), "Gap": str(row.gap), "What it is": row.about}
+        for row in [*rows, *(pair if len(pair) > 1 else ())]
+    ]
+    st.dataframe(table, hide_index=True, height="content")
 
 
 def _remedy_finding(rows: list[Remedy]) -> str:
