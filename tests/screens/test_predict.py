@@ -280,7 +280,7 @@ def test_the_verdict_is_the_title_and_the_network_s_image_is_shown(opened, sure)
     assert title(page) == "Shirt, 94 % sure"
     given = page.given("photo_verdict")
     assert [bar["name"] for bar in given["bars"] if bar["predicted"]] == ["Shirt"]
-    assert given["bars"][6]["text"] == "94.3\N{NO-BREAK SPACE}%"
+    assert given["bars"][6]["text"] == "94.3 %"
     assert not given["place"], "it is the only photo"
 
 

@@ -34,14 +34,19 @@ def differences(runs: Sequence[Compared]) -> None:
 def _differences_finding(found: Sequence[Difference]) -> str:
     names = [name_setting(each.name) for each in found if each.name != "preset"]
     layers = [name for name in names if name.startswith("Layer ")]
-    parts = [name.lower() for name in names if name not in layers]
+    parts = [_within(name) for name in names if name not in layers]
     if layers:
-        parts.insert(0, f"{len(layers)} layers" if len(layers) > 1 else layers[0].lower())
+        parts.insert(0, f"{len(layers)} layers" if len(layers) > 1 else _within(layers[0]))
     if not parts:
         return "They do not differ in any setting"
     if len(parts) == 1:
         return f"Only one thing differs: {parts[0]}"
     return f"They differ in {len(parts)} things: {', '.join(parts[:4])}" + (" and more" if len(parts) > 4 else "")
+
+
+def _within(name: str) -> str:
+    """A name as it stands within a sentence: "learning rate", but "AdamW rate beside Muon"."""
+    return name if name.partition(" ")[0][1:].lower() != name.partition(" ")[0][1:] else name[0].lower() + name[1:]
 
 
 def costs(runs: Sequence[Compared], tested: dict[str, Predictions]) -> None:
