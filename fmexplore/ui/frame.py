@@ -52,7 +52,9 @@ STYLE = """<style>
 :is(.st-key-owner_component, .st-key-address_component, .st-key-lead_component) { position: absolute; }
 /* Links look like links: where a word leads is seen before it is pointed at. */
 [data-testid="stMain"] [data-testid="stPageLink"] a { padding-left: 0; background: none; }
-[data-testid="stMain"] [data-testid="stPageLink"] p { color: light-dark(#2f4bc4, #91a7ff); }
+[data-testid="stMain"] :is([data-testid="stPageLink"] p, button[kind="tertiary"]:enabled) {
+  color: light-dark(#2f4bc4, #91a7ff);
+}
 [data-testid="stMain"] [data-testid="stPageLink"] a:hover p { text-decoration: underline; }
 [data-testid="stMain"] [data-testid="stPageLink"] p::after { content: " →"; }
 .st-key-confirm_delete button { background: var(--st-red-color, #c92a2a); border-color: transparent; color: #fff; }
