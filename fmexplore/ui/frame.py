@@ -25,7 +25,7 @@ STYLE = """<style>
   [data-testid="stMain"] [data-testid="stButtonGroup"] [aria-checked="false"] {
     border: 1px solid light-dark(#dcdcd7, #363a43) !important;
   }
-  [class*="st-key-door_"] { height: auto !important; }
+  :is([class*="st-key-door_"], :has(> [class*="st-key-door_"])) { height: auto !important; }
   [data-testid="stMain"] [data-testid="stPageLink"] a { min-height: 40px; }
   [data-testid="stMain"] .stPagination button { min-width: 34px; padding: 0; height: 40px; }
   [data-testid="stNumberInputContainer"] button { width: 36px; }
