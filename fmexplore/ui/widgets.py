@@ -256,9 +256,7 @@ def run_text(run: Run) -> str:
     try:
         accuracy = run.status.result.validation_accuracy
         figure = f" · {percent(accuracy)}" if accuracy is not None else ""
-        # A run begins and ends while the picker stands: "queued" or "running" would soon be wrong.
-        state = "shipped" if run.shipped else "in training" if run.status.active else run.status.state
-        return f"{run.title}{figure} · {state}"
+        return f"{run.title}{figure} · {'shipped' if run.shipped else run.status.state}"
     except RunBroken:
         return f"{run.title} · broken"
 

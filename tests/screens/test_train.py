@@ -42,7 +42,7 @@ def test_a_link_shows_its_run(app, make_run):
     assert "**chosen**" in page.text
     assert "79.0 % of the test images are right after 3 epochs" in page.text
     assert page.at.get_by_key(f"curves_{run.id}")
-    assert "T-shirt/top is taken for Shirt: 1 of 6 times" in page.text
+    assert "T-shirts are taken for shirts: 1 of 6 times" in page.text
     assert page.at.get_by_key("picked_run").value == run.id
 
 
