@@ -1,6 +1,5 @@
 """Which runs are compared, and what is known of each: read from the link, with distrust."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from fmexplore.errors import FMExploreError, RunNotFound
 from fmexplore.evaluation import Latency, Predictions
 from fmexplore.run import Run
 from fmexplore.status import Status
-from fmexplore.ui import cache, shown, state
+from fmexplore.ui import cache, shown, state, widgets
 
 MOST = 6
 SUGGESTED = 5
@@ -92,17 +91,11 @@ def read_compared() -> tuple[list[Compared], list[str]]:
             problems.append(f"{error} The link may be old, or the run was deleted; the others are shown.")
         except FMExploreError as error:
             problems.append(f"{error} It was left out.")
-    names = tell_apart([run for run, *_ in found])
+    names = widgets.tell_apart(run for run, *_ in found).values()
     return [
         Compared(run, name, config, status, place)
         for place, ((run, config, status, _), name) in enumerate(zip(found, names, strict=True))
     ], problems
-
-
-def tell_apart(runs: Sequence[Run]) -> list[str]:
-    """Their titles, with the end of the id where two have the same."""
-    counts = Counter(run.title for run in runs)
-    return [f"{run.title} ({run.id[-4:]})" if counts[run.title] > 1 else run.title for run in runs]
 
 
 def read_choices(chosen: Sequence[Compared]) -> dict[str, Run]:

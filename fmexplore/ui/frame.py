@@ -119,14 +119,14 @@ def _run_picker(page) -> None:
         runs.setdefault(shown.id, shown)
     if not runs:
         return
-    ids = list(runs)
+    texts = widgets.run_texts(runs.values())
     st.session_state["picked_run"] = shown.id if shown else None
     st.selectbox(
         "Run",
-        ids,
+        list(texts),
         index=None,
         key="picked_run",
-        format_func=lambda run_id: widgets.run_text(runs[run_id]),
+        format_func=texts.__getitem__,
         placeholder="Choose a run",
         on_change=_choose_on_home if page.title == "Home" else _choose,
     )

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -251,14 +252,28 @@ def csv_text(header: Iterable[str], rows: Iterable[Iterable]) -> str:
     return text.getvalue()
 
 
-def run_text(run: Run) -> str:
-    """Name, accuracy and state, as the run picker shows them."""
+def tell_apart(runs: Iterable[Run]) -> dict[str, str]:
+    """Titles by id, with the end of the id where two are the same: Streamlit takes an option by its text."""
+    runs = list(runs)
+    counts = Counter(run.title for run in runs)
+    return {
+        run.id: run.title if run.shipped or counts[run.title] == 1 else f"{run.title} ({run.id[-4:]})" for run in runs
+    }
+
+
+def run_texts(runs: Iterable[Run]) -> dict[str, str]:
+    """Name, accuracy and state by id, as the pickers of runs show them; no two are the same."""
+    runs = list(runs)
+    return {run.id: f"{name} · {_news(run)}" for run, name in zip(runs, tell_apart(runs).values(), strict=True)}
+
+
+def _news(run: Run) -> str:
     try:
         accuracy = run.status.result.validation_accuracy
-        figure = f" · {percent(accuracy)}" if accuracy is not None else ""
-        return f"{run.title}{figure} · {'shipped' if run.shipped else run.status.state}"
+        figure = f"{percent(accuracy)} · " if accuracy is not None else ""
+        return figure + ("shipped" if run.shipped else run.status.state)
     except RunBroken:
-        return f"{run.title} · broken"
+        return "broken"
 
 
 def days_left(run: Run, status: Status) -> str:

@@ -120,6 +120,15 @@ def test_the_run_picker_shows_the_run_that_the_page_shows(app, trained):
     assert page.query == {"run": second.id, "split": "validation", "true": "6", "pred": "0"}
 
 
+def test_the_run_picker_tells_runs_of_the_same_name_apart(app, trained):
+    runs = [trained("mine"), trained("mine")]
+    for shown, other in (runs, runs[::-1]):
+        page = app().open(CONFUSIONS, run=shown.id)
+        assert len(set(page.at.get_by_key("picked_run").options)) == 2
+        page.set("picked_run", other.id)
+        assert page.query["run"] == other.id
+
+
 def test_a_cell_of_the_confusion_so_far_leads_to_its_images(app, known, drawn, tiny):
     run, predictions = known
     page = app().open(TRAIN, run=run.id).pick(grid="confusion", cell=(6, 6))

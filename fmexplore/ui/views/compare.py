@@ -62,7 +62,7 @@ def compare() -> None:
 def _choose(runs: list[Compared]) -> Compared | None:
     """The row above everything; the run that the others are compared to, or None while there are too few."""
     choices = compared.read_choices(runs)
-    names = dict(zip(choices, compared.tell_apart(list(choices.values())), strict=True))
+    names = widgets.tell_apart(choices.values())
     names |= {each.run.id: each.name for each in runs}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="strip_compared"):
         st.session_state["compared_runs"] = [each.run.id for each in runs]

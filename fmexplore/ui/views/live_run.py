@@ -182,7 +182,7 @@ def _controls(run: Run, status: Status) -> None:
             st.button("Resume", type="primary", on_click=widgets.act, args=(lambda: queue.resume(run, owner),))
         st.button("Use as a new configuration", key="reuse", on_click=state.set_draft, args=(run.config,))
         with st.popover("Chart", type="tertiary"):
-            others = {other.id: other.title for other in _other_runs(run)}
+            others = widgets.tell_apart(_other_runs(run))
             st.multiselect(
                 "Lay earlier runs beneath",
                 list(others),

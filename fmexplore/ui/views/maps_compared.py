@@ -81,9 +81,8 @@ def _other_source(now: Source, kind: str) -> Source | None:
             st.info("No other run can be mapped on the same images: train another one.")
             return None
         look.recall({"beside_run": runs})
-        chosen = st.selectbox(
-            "Run", list(runs), format_func=lambda run_id: widgets.run_text(runs[run_id]), key="beside_run", width=260
-        )
+        texts = widgets.run_texts(runs.values())
+        chosen = st.selectbox("Run", list(texts), format_func=texts.__getitem__, key="beside_run", width=260)
         layer = now.layer if now.layer in layer_names(runs[chosen]) and now.run else LAST
         return Source(runs[chosen], layer, now.split)
     return None

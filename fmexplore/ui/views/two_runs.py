@@ -35,10 +35,11 @@ def two_runs(now: Shown, selection: Link) -> None:
     left, right = st.columns([52, 48], gap="large")
     with left:
         st.session_state.other_run = chosen
+        texts = widgets.run_texts(others.values())
         st.selectbox(
             f"{widgets.plain(now.run.title)} against",
-            list(others),
-            format_func=lambda run_id: widgets.run_text(others[run_id]),
+            list(texts),
+            format_func=texts.__getitem__,
             key="other_run",
             on_change=lambda: link.go(other=st.session_state.other_run, image=None),
         )
