@@ -29,6 +29,7 @@ STYLE = """<style>
   [data-testid="stMain"] [data-testid="stPageLink"] a { min-height: 40px; }
   [data-testid="stMain"] .stPagination button { min-width: 34px; padding: 0; height: 40px; }
   [data-testid="stNumberInputContainer"] button { width: 36px; }
+  [data-testid="stMarkdownContainer"] :is(th, td) { padding: 4px 6px; }
   [data-testid="stTooltipIcon"] button { position: relative; }
   [data-testid="stTooltipIcon"] button::after { content: ""; position: absolute; inset: -12px; }
   [class*="st-key-strip_"] { flex-direction: column; align-items: stretch; }

@@ -65,7 +65,7 @@ def test_a_cell_shows_exactly_its_images(tab, predictions):
     opened.sees(f"{count} of 1,000 shirts are taken for T-shirts").at(run="quick", true=6, pred=0)
     expect(opened.images).to_have_count(count)
     labels = opened.labels
-    assert all(re.match(r"Shirt \d+, taken for T-shirt/top, \d+ % sure$", label) for label in labels)
+    assert all(re.match(r"Shirt \d+, taken for T-shirt/top, \d+\s% sure$", label) for label in labels)
     assert {number_of(label) for label in labels} == wanted
     assert opened.images.all_inner_texts() == sorted(opened.images.all_inner_texts(), reverse=True), "most sure first"
     expect(opened.cell("Shirt", "T-shirt/top")).to_have_attribute("aria-pressed", "true")

@@ -90,7 +90,7 @@ def test_the_chart_is_never_blank_and_never_replaced_while_it_grows(tab):
 def test_a_run_finishes_is_deleted_and_brought_back(tab, server):
     opened = tab().open()
     run = opened.start(0.05)
-    opened.sees(re.compile(r"[\d.]+ % of the test images are right after 0.05\d* epochs"))
+    opened.sees(re.compile(r"[\d.]+\s% of the test images are right after 0.05\d* epochs"))
     assert run.status.state == "finished"
     server.store.relabel(run, "local", name="tiny one")
     opened.view("Earlier runs")
