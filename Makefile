@@ -14,10 +14,10 @@ app: .venv/app
 data: .venv/app
 	$(BIN)/python -m fmexplore data
 
-# Two at once, and browser tests alone, after the others.
+# Two at once; a file's browser tests share a server, and come alone, after the others.
 test: .venv/dev chromium data lint
 	$(BIN)/python -m pytest -n 2 -m "not browser"
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser
 
 lint: .venv/dev
 	$(BIN)/ruff check .
