@@ -122,8 +122,8 @@ def test_the_run_picker_shows_the_run_that_the_page_shows(app, trained):
 
 def test_the_run_picker_tells_runs_of_the_same_name_apart(app, trained):
     runs = [trained("mine"), trained("mine")]
-    for shown, other in (runs, runs[::-1]):
-        page = app().open(CONFUSIONS, run=shown.id)
+    for one, other in (runs, runs[::-1]):
+        page = app().open(CONFUSIONS, run=one.id)
         assert len(set(page.at.get_by_key("picked_run").options)) == 2
         page.set("picked_run", other.id)
         assert page.query["run"] == other.id
