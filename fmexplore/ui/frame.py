@@ -1,5 +1,7 @@
 """What stands around every page: the run picker in the sidebar, and what the server does once."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from fmexplore.errors import DataError, RunNotFound
@@ -8,69 +10,7 @@ from fmexplore.ui.components.address import name_run
 
 # Others have none, or choose several themselves. Home only passes a run on.
 WITH_RUN = "Home", "Train", "Confusions", "Embeddings", "Data", "Predict"
-# On a phone the columns of a page become rows; where a page asks for it, the figure comes before its controls.
-STYLE = """<style>
-@media (max-width: 640px) {
-  /* A little larger, so that what is pressed is 40 pixels high and no browser zooms into a field. */
-  html { font-size: 16px !important; }
-  [data-testid="stMainBlockContainer"] { padding-top: 4rem; }
-  .st-key-figure_first [data-testid="stHorizontalBlock"]:first-of-type { flex-direction: column-reverse; }
-  .st-key-figure_first [data-testid="stHorizontalBlock"] [data-testid="stHorizontalBlock"] { flex-direction: row; }
-  [data-testid="stMain"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { row-gap: 1.5rem; }
-  [data-testid="stMain"] [data-testid="stColumn"] { min-width: 100%; }
-  [data-testid="stMain"] [data-testid="stButtonGroup"] [role="radiogroup"] { flex-wrap: wrap; gap: 4px; }
-  [data-testid="stMain"] [data-testid="stButtonGroup"] button {
-    margin: 0; min-height: 40px; padding: 0 0.6rem; border-radius: var(--st-button-radius, 8px);
-  }
-  [data-testid="stMain"] [data-testid="stButtonGroup"] [aria-checked="false"] {
-    border: 1px solid light-dark(#dcdcd7, #363a43) !important;
-  }
-  :is([class*="st-key-door_"], :has(> [class*="st-key-door_"])) { height: auto !important; }
-  [data-testid="stMain"] [data-testid="stPageLink"] a { min-height: 40px; }
-  [data-testid="stMain"] .stPagination button { min-width: 34px; padding: 0; height: 40px; }
-  [data-testid="stNumberInputContainer"] button { width: 36px; }
-  [data-testid="stMarkdownContainer"] :is(th, td) { padding: 4px 6px; }
-  [data-testid="stTooltipIcon"] button { position: relative; }
-  [data-testid="stTooltipIcon"] button::after { content: ""; position: absolute; inset: -12px; }
-  [class*="st-key-strip_"] { flex-direction: column; align-items: stretch; }
-  [class*="st-key-strip_"] > * { flex-basis: auto; }
-}
-@media (min-width: 641px) {
-  [data-testid="stMainBlockContainer"] { padding-left: 3rem; padding-right: 3rem; }
-}
-/* What stands in a row is equally high. */
-[data-testid="stButtonGroup"] [data-variant="segmented_control"] { min-height: 2.5rem; }
-[data-testid="stMain"] :is(h1, h2, h3) { text-wrap: balance; }
-[data-testid="stSidebarHeader"]::before { content: "fmexplore"; font-size: 1.1rem; font-weight: 650; }
-/* The accent on its own tint is too faint to read in the dark. */
-[role="radio"][data-variant][aria-checked="true"] p { color: color-mix(in srgb, currentColor 40%, CanvasText); }
-[data-testid="stCaptionContainer"] code { color: inherit; }
-.st-key-details { margin-top: 1rem; }
-/* What waits for its content takes no gap. */
-[data-testid="stLayoutWrapper"]:has(> [data-testid="stVerticalBlock"]:empty) { display: none; }
-.st-key-lead { display: none; }
-.st-key-tour { border-color: light-dark(#3451c7, #4567ee); }
-:is(.st-key-owner_component, .st-key-address_component, .st-key-lead_component) { position: absolute; }
-/* Links look like links: where a word leads is seen before it is pointed at. */
-[data-testid="stMain"] [data-testid="stPageLink"] a { padding-left: 0; background: none; }
-[data-testid="stMain"] :is([data-testid="stPageLink"] p, button[kind="tertiary"]:enabled) {
-  color: light-dark(#2f4bc4, #91a7ff);
-}
-[data-testid="stMain"] [data-testid="stPageLink"] a:hover p { text-decoration: underline; }
-[data-testid="stMain"] [data-testid="stPageLink"] p::after { content: " →"; }
-.st-key-confirm_delete button { background: var(--st-red-color, #c92a2a); border-color: transparent; color: #fff; }
-[class*="st-key-verdict_"] [data-testid="stPageLink"] p { white-space: normal; text-align: left; }
-.runs-table { overflow-x: auto; }
-.runs-table table { border-collapse: collapse; width: 100%; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
-.runs-table :is(th, td) {
-  border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent);
-  min-width: 7.5rem; padding: 6px 16px 6px 0; text-align: left; vertical-align: top; font-weight: 400;
-}
-.runs-table thead th { font-weight: 600; }
-.runs-table tbody th { opacity: 0.75; }
-.runs-table i { display: inline-block; width: 8px; height: 8px; border-radius: 50%; margin-right: 6px; }
-.page-name { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); margin: 0; }
-</style>"""
+STYLE = f"<style>{Path(__file__).with_suffix('.css').read_text(encoding='utf-8')}</style>"
 
 
 def show(page) -> None:
