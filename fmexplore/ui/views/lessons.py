@@ -57,7 +57,8 @@ def remedies_drawn() -> None:
     with right:
         st.write(
             "Left is a small gap between training images and held-out ones, up is a better network. A remedy that only "
-            "goes left has closed the gap and taught nothing. Teal: the base network of CodeRed, each remedy alone."
+            "goes left has closed the gap and taught nothing. Teal: the base network of CodeRed, each remedy alone. "
+            f"Luck is what other seeds of it give, up to {rows[0].accuracy.tolerance:.1f} points."
         )
         if len(pair) > 1:
             (first, last), figures = pair, ("gap", "accuracy")
@@ -78,13 +79,16 @@ def _remedy_finding(rows: list[Remedy]) -> str:
     best = max(others, key=lambda row: row.accuracy.mean)
     closest = min(others, key=lambda row: row.gap.mean)
     gain, closed = best.accuracy.mean - base.accuracy.mean, base.gap.mean - closest.gap.mean
-    words = "No remedy gains accuracy here"
-    if gain > 0:
+    luck = base.accuracy.tolerance
+    words = "No remedy gains more than luck"
+    if gain > luck:
         words = f"{best.name.capitalize()} gains most, {gain:.2f} points"
         if closest is best:
             return f"{words}, and closes the gap by {closed:.1f}"
     change = closest.accuracy.mean - base.accuracy.mean
-    effect = f"{'gains' if change > 0 else 'costs'} {abs(change):.2f}"
+    effect = (
+        f"{'gains' if change > 0 else 'costs'} {abs(change):.2f}{'' if abs(change) > luck else ', no more than luck'}"
+    )
     return f"{words}; {closest.name} closes the gap most, by {closed:.1f} points, and {effect}"
 
 
