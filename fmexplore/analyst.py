@@ -11,8 +11,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import nullcontext, suppress
+from contextlib import suppress
+from functools import partial
 from types import NoneType
 from typing import IO, Any
 
@@ -21,10 +23,10 @@ from fmexplore.run import Run
 from fmexplore.schema import Schema
 from fmexplore.settings import PROJECT, Settings, child_environment
 from fmexplore.storage import storage_error
+from fmexplore.turns import Line
 
 IDLE_SECONDS = 1200
 PARTIAL_SECONDS = 0.5  # between two partial results
-MOST_PAUSED = 32
 
 
 class Question:
@@ -189,8 +191,8 @@ def _plain(arguments: dict[str, Any]) -> bool:
 class _Asked:
     """A question on this side: sends how far it is, and notices what is wished of it."""
 
-    def __init__(self, number: int, office: "_Office", turn: "threading.Semaphore | None") -> None:
-        self.number, self.office, self.turn = number, office, turn
+    def __init__(self, number: int, office: "_Office", line: Line | None) -> None:
+        self.number, self.office, self.line = number, office, line
         self.cancelled = self.stopped = False
         self._goes = threading.Event()
         self._goes.set()
@@ -199,7 +201,7 @@ class _Asked:
     def hear(self, wish: str) -> None:
         self.cancelled |= wish == "cancel"
         self.stopped |= wish == "stop"
-        if wish == "pause" and self.turn and not self.cancelled and not self.stopped:
+        if wish == "pause" and self.line and not self.cancelled and not self.stopped:
             self._goes.clear()
         else:
             self._goes.set()
@@ -208,10 +210,11 @@ class _Asked:
         from fmexplore.analyses import Cancelled
         from fmexplore.projection import Stopped
 
-        if self.turn and not self._goes.is_set():
-            self.turn.release()
+        if self.line and not self._goes.is_set():
+            self.line.leave(self.number)
             self._goes.wait()
-            self.turn.acquire()
+            self.line.join(self.number)
+            self.line.wait(self.number)
         if self.cancelled:
             raise Cancelled
         if self.stopped and partial is not None:
@@ -231,8 +234,8 @@ class _Office:
 
     def __init__(self, questions: IO[bytes], answers: IO[bytes]) -> None:
         self.questions, self.answers = questions, answers
-        self.quick, self.long = ThreadPoolExecutor(1), ThreadPoolExecutor(MOST_PAUSED)
-        self.turn = threading.Semaphore()  # of the long ones, who has it works
+        self.quick = ThreadPoolExecutor(1)
+        self.line = Line()  # of the long ones, whose turn it is works
         self.asked: dict[int, _Asked] = {}
         self.last = time.monotonic()
         self._lock = threading.Lock()
@@ -255,17 +258,25 @@ class _Office:
                 continue
             number = message["number"]
             quick = message["name"] in QUICK | QUICK_ON_PHOTOS
-            asked = self.asked[number] = _Asked(number, self, None if quick else self.turn)
-            (self.quick if quick else self.long).submit(self._take, asked, message["name"], message["arguments"])
+            asked = self.asked[number] = _Asked(number, self, None if quick else self.line)
+            work = partial(self._answer, asked, message["name"], message["arguments"])
+            if quick:
+                self.quick.submit(work)
+            else:
+                self.line.join(number)
+                threading.Thread(target=self._take_turn, args=(number, work), daemon=True).start()
 
     def send(self, answer: dict) -> None:
         with self._lock:
             pickle.dump(answer, self.answers)
             self.answers.flush()
 
-    def _take(self, asked: _Asked, name: str, arguments: dict) -> None:
-        with asked.turn or nullcontext():
-            self._answer(asked, name, arguments)
+    def _take_turn(self, number: int, work: Callable[[], None]) -> None:
+        self.line.wait(number)
+        try:
+            work()
+        finally:
+            self.line.leave(number)
 
     def _answer(self, asked: _Asked, name: str, arguments: dict) -> None:
         from fmexplore.analyses import ANALYSES, Cancelled

@@ -62,6 +62,14 @@ def test_the_pair_of_one_paper_is_there_as_far_as_it_was_trained():
     assert published_pair(finder()) == []
 
 
+def test_minutes_are_those_of_the_training_with_least_work_beside_it():
+    busy, quiet = (
+        training(epoch()).replace(seconds=seconds, others=others) for seconds, others in ((90, 1.5), (60, 0.1))
+    )
+    for trainings in ((busy, quiet), (quiet, busy)):
+        assert networks(finder(reproduction("patel-basic", *trainings)))[0].minutes == pytest.approx(1.0)
+
+
 def test_networks_are_those_that_were_trained_with_their_true_size():
     found = networks(finder(reproduction("patel-basic", training(epoch(0.88)), training(epoch(0.89), seed=1))))
     assert [each.name for each in found] == ["patel-basic"]
