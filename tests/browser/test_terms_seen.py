@@ -21,6 +21,13 @@ WATCH = """() => {
     .observe(document.body, {subtree: true, childList: true, characterData: true, attributes: true});
 }"""
 
+# Whether nothing changes for a second: tables come after the rest of the page. Forgets what came before.
+QUIET = """async () => {
+  changes.length = 0;
+  await new Promise((done) => setTimeout(done, 1000));
+  return changes.length === 0;
+}"""
+
 
 class Terms:
     """What a tab shows of the glossary."""
@@ -90,6 +97,7 @@ def test_on_a_phone_a_tap_explains_within_the_screen_and_one_elsewhere_closes(ta
     opened = tab(phone=True, has_touch=True).open("/confusions?run=quick&view=figures")
     seen = Terms(opened).marked(eventually, "Among its first two")
     opened.page.evaluate(WATCH)
+    eventually(lambda: opened.page.evaluate(QUIET))
     opened.main.get_by_text("Among its first two", exact=True).tap()
     box = seen.explains("top-2 accuracy").tip.bounding_box()
     assert box
