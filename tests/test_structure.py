@@ -191,6 +191,12 @@ def test_no_two_pages_have_the_same_file_name():
     assert len(set(stems)) == len(stems)
 
 
+def test_every_download_goes_through_the_one_that_does_not_run_the_script_again():
+    """st.download_button runs it by default, which drops a file made on demand before the browser has asked for it."""
+    using = {path.stem for path in ALL_MODULES + SCREEN if "st.download_button" in path.read_text(encoding="utf-8")}
+    assert using == {"widgets"}
+
+
 @pytest.mark.parametrize("path", SCREEN, ids=name)
 def test_a_page_has_at_most_120_lines(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 120

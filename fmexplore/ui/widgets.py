@@ -245,6 +245,14 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def download(label: str, data: str | Callable[[], str | bytes], name: str, mime: str, **options: object) -> None:
+    """A download button; `data` may be a function that is called when the button is pressed.
+
+    The press must not run the script again: the run would drop the function before the browser has asked for it.
+    """
+    st.download_button(label, data, name, mime, on_click="ignore", **options)  # type: ignore[arg-type]
+
+
 def csv_text(header: Iterable[str], rows: Iterable[Iterable]) -> str:
     """A table as CSV with a line for its head."""
     text = io.StringIO()

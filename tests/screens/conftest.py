@@ -333,3 +333,16 @@ def make_run(store, tiny, labels_of):
         return run
 
     return make
+
+
+@pytest.fixture
+def downloads(monkeypatch) -> dict[str, tuple]:
+    """What download buttons would give, and its file's name, by their label: AppTest keeps no files."""
+    given = {}
+
+    def button(label, data, file_name, mime, on_click):
+        assert on_click == "ignore"  # running again would drop a file made on demand before it is fetched
+        given[label] = (data() if callable(data) else data, file_name)
+
+    monkeypatch.setattr(st, "download_button", button)
+    return given

@@ -1192,18 +1192,6 @@ def test_the_other_run_in_the_picker_becomes_the_first_without_a_complaint(app, 
 # --- figures ---
 
 
-@pytest.fixture
-def downloads(monkeypatch) -> dict:
-    """What download buttons would give, by their label: AppTest keeps no files."""
-    given = {}
-
-    def button(label, data, file_name, mime):
-        given[label] = (data() if callable(data) else data, file_name)
-
-    monkeypatch.setattr(st, "download_button", button)
-    return given
-
-
 @pytest.mark.parametrize("split", ["test", "validation"])
 def test_the_downloaded_figures_are_those_of_the_command_line(app, known, downloads, capsys, split):
     run, _ = known

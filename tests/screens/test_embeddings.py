@@ -514,18 +514,6 @@ def test_the_class_mix_counts_the_selected_images(whole, run, drawn, store):
 # --- downloads ---
 
 
-@pytest.fixture
-def downloads(monkeypatch) -> dict:
-    """What download buttons would give, by their label."""
-    given = {}
-
-    def button(label, data, file_name, mime):
-        given[label] = (data() if callable(data) else data, file_name)
-
-    monkeypatch.setattr(st, "download_button", button)
-    return given
-
-
 @pytest.mark.parametrize("split", ["test", "validation"])
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_the_downloads_hold_the_selection_and_the_map(whole, run, drawn, store, downloads, split, dimensions):

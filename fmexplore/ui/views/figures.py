@@ -78,10 +78,10 @@ def _downloads(now: Shown, matrix: np.ndarray, report: list[dict], interval: tup
     rows = ([name, *counts] for name, counts in zip(CLASS_NAMES, matrix.tolist(), strict=True))
     table = widgets.csv_text(["true \\ predicted", *CLASS_NAMES], rows)
     with st.container(horizontal=True):
-        st.download_button("Predictions, CSV", lambda: predictions_csv(now), f"{name}-predictions.csv", "text/csv")
-        st.download_button("Matrix, CSV", table, f"{name}-matrix.csv", "text/csv")
-        st.download_button("Figures, JSON", json.dumps(values, indent=1), f"{name}.json", "application/json")
-        st.download_button("Report, text", report_text(matrix), f"{name}.txt", "text/plain")
+        widgets.download("Predictions, CSV", lambda: predictions_csv(now), f"{name}-predictions.csv", "text/csv")
+        widgets.download("Matrix, CSV", table, f"{name}-matrix.csv", "text/csv")
+        widgets.download("Figures, JSON", json.dumps(values, indent=1), f"{name}.json", "application/json")
+        widgets.download("Report, text", report_text(matrix), f"{name}.txt", "text/plain")
         with st.popover("Show the report"):
             st.code(report_text(matrix), language=None)
 

@@ -134,9 +134,9 @@ def _downloads(now: Mapped, positions: np.ndarray) -> None:
     name = f"{now.run.id if now.run else 'pixels'}-{now.layer}-{now.split}-{now.config.method}"
     everyone = np.arange(len(now.ids))
     with st.container(horizontal=True):
-        st.download_button("Selection, CSV", lambda: map_csv(now, positions), f"{name}-selection.csv", "text/csv")
-        st.download_button("Map, CSV", lambda: map_csv(now, everyone), f"{name}.csv", "text/csv")
-        st.download_button("Map, npz", lambda: map_npz(now), f"{name}.npz", "application/octet-stream")
+        widgets.download("Selection, CSV", lambda: map_csv(now, positions), f"{name}-selection.csv", "text/csv")
+        widgets.download("Map, CSV", lambda: map_csv(now, everyone), f"{name}.csv", "text/csv")
+        widgets.download("Map, npz", lambda: map_npz(now), f"{name}.npz", "application/octet-stream")
 
 
 def map_csv(now: Mapped, positions: np.ndarray) -> str:

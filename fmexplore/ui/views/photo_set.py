@@ -23,7 +23,7 @@ def photo_set(run: Run) -> None:
     left, right = st.columns([60, 40], gap="large")
     with left:
         label_table(here, looked, verdicts)
-        st.download_button("All verdicts, CSV", lambda: verdicts_csv(here, verdicts), "photos.csv", "text/csv")
+        widgets.download("All verdicts, CSV", lambda: verdicts_csv(here, verdicts), "photos.csv", "text/csv")
     with right:
         _score(here, verdicts)
 

@@ -109,13 +109,12 @@ def _actions(run: Run, key: str) -> None:
 
 
 def _download(run: Run, key: str) -> None:
-    st.download_button(
+    widgets.download(
         "Download",
         lambda: pack_run(run),
         f"{run.id}.zip",
         "application/zip",
         key=f"download_{key}",
-        on_click="ignore",
         help="Configuration, metrics and weights as one zip.",
         disabled=not run.has_weights,
     )
