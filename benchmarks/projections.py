@@ -46,7 +46,7 @@ def read_points(images: int) -> tuple[np.ndarray, np.ndarray]:
     from fmexplore.settings import SHIPPED
 
     test = data.load().test
-    network = analyses._network(Run(SHIPPED / "quick", shipped=True))
+    network = analyses.network_of(Run(SHIPPED / "quick", shipped=True))
     batches = (test.images[start : start + 500] for start in range(0, images, 500))
     gathered = features.gather(features.layer_values(network, "last", batch) for batch in batches)
     return gathered.points[:images].astype(np.float32), test.labels[:images]

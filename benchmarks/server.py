@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 PROJECT = Path(__file__).resolve().parent.parent
-KINDS = ("server", "analyst", "worker")
+MODULES = {"analyst": "fmexplore.analyst_process", "worker": "fmexplore.worker"}
 
 
 @contextlib.contextmanager
@@ -45,11 +45,11 @@ def free_port() -> int:
 
 def weigh(processes: list[psutil.Process]) -> dict[str, float]:
     """MB by kind of process, and of all: proportional (PSS), so that what they share counts once."""
-    found: Counter = Counter(dict.fromkeys(KINDS, 0.0))
+    found: Counter = Counter(dict.fromkeys(("server", *MODULES), 0.0))
     for process in processes:
         with contextlib.suppress(psutil.Error):  # it has just ended
             command = process.cmdline()
-            kind = next((kind for kind in KINDS if f"fmexplore.{kind}" in command), "server")
+            kind = next((kind for kind, module in MODULES.items() if module in command), "server")
             found[kind] += process.memory_full_info().pss / 1e6
     return {**found, "all": sum(found.values())}
 

@@ -213,7 +213,7 @@ def embed(
     from fmexplore.worker import prepare_process
 
     prepare_process(trains=False)
-    from fmexplore.analyses import project_images
+    from fmexplore.map_analyses import project_images
 
     started = time.monotonic()
     with show_bar(f"{method} of {layer}", as_json) as task:

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from fmexplore import analyses, data
-from fmexplore.analyses import Silent, index_images, project_images, project_snapshots
+from fmexplore.analyses import Silent, index_images
 from fmexplore.data import DataSet
 from fmexplore.derived import Derived
 from fmexplore.errors import ConfigError, RunBroken
 from fmexplore.evaluation import Predictions
 from fmexplore.features import LAST
+from fmexplore.map_analyses import project_images, project_snapshots
 from fmexplore.projection import STANDARD
 from fmexplore.run import Run
 from fmexplore.runs import RunStore

@@ -65,9 +65,9 @@ def drawn_folder(drawn_files, tmp_path, monkeypatch):
     folder = write_files(tmp_path / "data", drawn_files)
     monkeypatch.setattr(data, "FILES", {name: file for name, (file, _) in drawn_files.items()})
     monkeypatch.setenv("FMEXPLORE_DATA", str(folder))
-    analyses._data.cache_clear()
+    analyses.data_set.cache_clear()
     yield folder
-    analyses._data.cache_clear()
+    analyses.data_set.cache_clear()
 
 
 @pytest.fixture

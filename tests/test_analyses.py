@@ -281,7 +281,7 @@ def test_twins_are_kept_in_the_cache(store, drawn):
 
 def test_warming_up_loads_the_data_set(drawn_folder):
     warm(Silent())
-    assert analyses._data.cache_info().currsize == 1
+    assert analyses.data_set.cache_info().currsize == 1
 
 
 def test_every_analysis_goes_by_its_name_and_the_quick_ones_are_among_them():

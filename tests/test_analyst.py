@@ -124,7 +124,7 @@ def test_what_is_kept_by_the_process_can_be_read_here(fresh, run, drawn, setting
 
     assert fresh.ask("predict_split", run=run, split="test").result(PATIENCE) is None
     found = Derived(run, settings).read_predictions("test", drawn)
-    assert np.allclose(found.logits, predict(analyses._network(run), drawn.test).logits, atol=1e-5)
+    assert np.allclose(found.logits, predict(analyses.network_of(run), drawn.test).logits, atol=1e-5)
 
 
 def test_one_process_answers_all_questions_and_starts_with_the_first(fresh, run, drawn):
@@ -252,7 +252,7 @@ def test_an_analyst_that_was_never_asked_can_be_closed(settings):
 def test_the_process_ends_at_once_when_its_standard_input_does(settings, folder, rest):
     """Also in the middle of a message, and of its work."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "fmexplore.analyst"],
+        [sys.executable, "-m", "fmexplore.analyst_process"],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         cwd=PROJECT,

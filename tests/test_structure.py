@@ -51,8 +51,10 @@ LAYERS = (
         "tasks",
         "worker",
         "analyses",
+        "map_analyses",
         "photo_analyses",
         "analyst",
+        "analyst_process",
         "reproduction",
         "printed",
         "verdicts",
@@ -69,7 +71,19 @@ LAYERS = (
     ),
 )
 WITHOUT_TORCH = (
-    *("analyst", "analyses", "derived", "confusion", "embedding", "features", "projection", "maps", "suspects"),
+    *(
+        "analyst",
+        "analyst_process",
+        "analyses",
+        "map_analyses",
+        "derived",
+        "confusion",
+        "embedding",
+        "features",
+        "projection",
+        "maps",
+        "suspects",
+    ),
     *("findings", "layer_kinds", "layer_words", "layer_summaries", "layer_changes", "layer_checks"),
     *("score_reports", "matrix_checks", "score_checks", "checker", "paper_cli", "comparison"),
     *(

@@ -174,7 +174,7 @@ def _projection(path: str, digest: str, layer: str, split: str, _config: Project
 
 
 def projection(run: Run | None, layer: str, split: str, config: ProjectionConfig) -> Arrays | None:
-    """A map that is kept, as `analyses.project_images` gave it."""
+    """A map that is kept, as `map_analyses.project_images` gave it."""
     with suppress(_Absent):
         return _projection(*_key(run), layer, split, config, config.key())
     return None
@@ -201,7 +201,7 @@ def _course(path: str, digest: str, _config: ProjectionConfig, key: str) -> Arra
 
 
 def course(run: Run, config: ProjectionConfig) -> Arrays | None:
-    """The maps of a run's snapshots that are kept, as `analyses.project_snapshots` gave them."""
+    """The maps of a run's snapshots that are kept, as `map_analyses.project_snapshots` gave them."""
     with suppress(_Absent):
         return _course(*_key(run), config, config.key())
     return None

@@ -11,7 +11,8 @@ from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
-from fmexplore import analyses, models, networks, photo_analyses
+from fmexplore import analyses, models, networks
+from fmexplore.analyst_process import ANALYSES
 from fmexplore.data import PROJECT
 from fmexplore.derived import Derived
 from fmexplore.errors import FMExploreError
@@ -25,7 +26,6 @@ from fmexplore.status import write_status
 from fmexplore.ui import cache
 
 PATHS = {path.stem: str(path.relative_to(PROJECT)) for path in PROJECT.glob("screens/*/*.py")}
-ANALYSES = {**analyses.ANALYSES, **photo_analyses.ANALYSES}
 
 
 class Page:

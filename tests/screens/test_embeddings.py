@@ -12,7 +12,7 @@ import streamlit as st
 import torch
 from PIL import Image
 
-from fmexplore import analyses
+from fmexplore import analyses, map_analyses
 from fmexplore.data import CLASS_NAMES
 from fmexplore.derived import Derived, kept_files
 from fmexplore.errors import AnalysisFailed, FMExploreError
@@ -42,7 +42,7 @@ class Asked:
 
     def work(self) -> None:
         try:
-            self.answer.set_result(analyses.ANALYSES[self.name](analyses.Silent(), **self.arguments))
+            self.answer.set_result(map_analyses.ANALYSES[self.name](analyses.Silent(), **self.arguments))
         except FMExploreError as error:
             self.answer.set_exception(error)
 
@@ -868,7 +868,7 @@ def test_two_moments_share_selection_and_open_images(opened, run, drawn, tiny):
     assert len(page.find("scatter")) == 2
     selected = marks(page, "marks_pair")["selected"]
     steps = run.snapshot_steps()
-    wanted = analyses.project_snapshots(analyses.Silent(), run, config)["coordinates"][len(steps) // 2]
+    wanted = map_analyses.project_snapshots(analyses.Silent(), run, config)["coordinates"][len(steps) // 2]
     assert selected == index[even_odd(wanted, TRIANGLE)].tolist() != []
     page.send("scatter_pair_1", "pick", int(index[3]))
     assert page.query["image"] == str(index[3])

@@ -7,11 +7,12 @@ import pytest
 from safetensors.numpy import load_file
 
 from fmexplore import analyses, models
-from fmexplore.analyses import Cancelled, Silent, layer_features, project_images, project_snapshots, trust_map
+from fmexplore.analyses import Cancelled, Silent
 from fmexplore.config import TrainConfig
 from fmexplore.derived import Derived, Pixels, kept_files, trim
 from fmexplore.errors import AnalysisFailed, ConfigError
 from fmexplore.features import layer_values
+from fmexplore.map_analyses import layer_features, project_images, project_snapshots, trust_map
 from fmexplore.maps import project_over_time, trust
 from fmexplore.progress import Snapshot
 from fmexplore.projection import STANDARD, ProjectionConfig, Stopped, project
@@ -58,7 +59,7 @@ def derived(run, store) -> Derived:
 
 
 def features_of(run: Run, images: np.ndarray, layer: str) -> np.ndarray:
-    return layer_values(analyses._network(run), layer, images).astype(np.float16)
+    return layer_values(analyses.network_of(run), layer, images).astype(np.float16)
 
 
 # Features.

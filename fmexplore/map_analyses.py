@@ -1,0 +1,134 @@
+"""What the analyst does for maps: what images are to a layer, where a map puts them, how far it can be trusted.
+
+Functions of a Task as in `analyses`.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from fmexplore.analyses import Task, data_set, derived_of, network_of
+from fmexplore.config import TrainConfig
+from fmexplore.derived import course_name, kept_files
+from fmexplore.errors import ConfigError
+from fmexplore.features import PIXELS, Features, check_layer, gather, image_batches, layer_values, locate_images
+from fmexplore.maps import Trust, project_over_time, trust
+from fmexplore.projection import ProjectionConfig, project
+from fmexplore.run import Arrays, Run
+from fmexplore.settings import read_settings
+
+
+def layer_features(task: Task, run: Run | None, layer: str, split: str) -> None:
+    """Keep what the images of a split are to a layer of the run; without one, `pixels` only."""
+    _features(task, run, layer, split, 1.0)
+
+
+def project_images(task: Task, run: Run | None, layer: str, split: str, config: ProjectionConfig) -> Arrays:
+    """A map of the images of a split, as a layer sees them, kept for `Kept.read_projection`.
+
+    `coordinates (n, d) float32`, `index (n,) int32` as `features.locate_images` counts, `stopped (1,) bool`, and with
+    PCA `explained_variance (d,)`. Partial results have the first two. One that was stopped is made again when it is
+    asked for again.
+    """
+    files = kept_files(run, layer, read_settings())
+    known, (index, _) = files.read_projection(layer, split, config), locate_images(data_set(), split, *_validation(run))
+    if known and np.isin(known["index"], index).all() and not np.any(known.get("stopped", False)):
+        return known
+    weights = files.digest
+    begun = 0.0 if files.read_features(layer, split) else 0.3  # where new features have brought the bar
+    features = _features(task, run, layer, split, begun)
+    chosen = config.choose(len(index))
+    index = index[chosen].astype(np.int32)
+
+    def tell(share: float, message: str, positions: np.ndarray | None = None) -> None:
+        partial = None if positions is None else {"coordinates": positions, "index": index}
+        task.report(begun + (1 - begun) * share, message, partial)
+
+    projected = project(features.points[chosen], config, tell)
+    arrays = {"coordinates": projected.coordinates, "index": index, "stopped": np.array([projected.stopped])}
+    if projected.explained_variance is not None:
+        arrays["explained_variance"] = projected.explained_variance * features.variance
+    files.write(files.projection_name(layer, split, config), arrays, weights)
+    return arrays
+
+
+def project_snapshots(task: Task, run: Run, config: ProjectionConfig) -> Arrays:
+    """Maps of validation images as the run's last layer saw them at its snapshots, kept for `Derived.read_course`.
+
+    `coordinates (t, n, d) float32`, `steps (t,)`, `index (n,)`, `movements (t - 1,)` as `maps.project_over_time` gives
+    them. Partial results have `coordinates (n, d)` and `index`. Raises ConfigError where there are no features.
+    """
+    derived = derived_of(run)
+    if known := derived.read_course(config):
+        return known
+    weights, steps, points = derived.digest, [], []
+    for step in run.snapshot_steps():
+        arrays, _ = run.read_snapshot(step)
+        if "features" in arrays:
+            steps.append(step)
+            points.append(arrays["features"])
+    if not points:
+        raise ConfigError(
+            f"The snapshots of {run.title} have no features: train a network of your own, with validation."
+        )
+    chosen = config.choose(len(points[0]))
+    index = locate_images(data_set(), "validation", *_validation(run))[0][chosen].astype(np.int32)
+
+    def tell(share: float, message: str, positions: np.ndarray | None = None) -> None:
+        task.report(share, message, None if positions is None else {"coordinates": positions, "index": index})
+
+    maps, movements = project_over_time([each[chosen] for each in points], config, tell)
+    course = {
+        "coordinates": np.stack(maps),
+        "steps": np.array(steps[: len(maps)], np.int32),
+        "index": index,
+        "movements": movements,
+    }
+    if len(maps) == len(points):
+        derived.write(course_name(config), course, weights)
+    return course
+
+
+def trust_map(
+    task: Task, run: Run | None, layer: str, split: str, config: ProjectionConfig, neighbours: int = 12
+) -> Trust:
+    """How far the map that `project_images` gives can be trusted."""
+    coordinates = project_images(task, run, layer, split, config)["coordinates"]
+    points = _features(task, run, layer, split, 1.0).points
+    _, labels = locate_images(data_set(), split, *_validation(run))
+    chosen = config.choose(len(labels))
+    return trust(points[chosen], coordinates, labels[chosen], neighbours)
+
+
+ANALYSES: dict[str, Callable[..., Any]] = {
+    function.__name__: function for function in (layer_features, project_images, project_snapshots, trust_map)
+}
+
+
+def _features(task: Task, run: Run | None, layer: str, split: str, end: float) -> Features:
+    """Those that are kept, else new ones, which are then kept; done, the share of the work is `end`."""
+    model = run.config.model if run else None
+    files = kept_files(run, check_layer(model, layer), read_settings())
+    if known := files.read_features(layer, split):
+        return known
+    images, validation, weights = data_set(), _validation(run), files.digest
+    total = len(locate_images(images, split, *validation)[0])
+    network = network_of(run) if run and layer != PIXELS else None
+
+    def values() -> Iterator[np.ndarray]:
+        done = 0
+        for batch in image_batches(images, split, *validation):
+            yield layer_values(network, layer, batch)
+            done += len(batch)
+            task.report(end * done / total, f"Looking at {total:,} images")
+
+    features = gather(values())
+    files.write(files.features_name(layer, split), features.to_arrays(), weights)
+    return features
+
+
+def _validation(run: Run | None) -> tuple[str, float]:
+    """Which images are for validation; without a run, those that are by default."""
+    training = run.config.training if run else TrainConfig()
+    return training.validation, training.validation_share
