@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from fmexplore import analyses, map_analyses
+from fmexplore.analyst_process import ANALYSES
 from fmexplore.data import CLASS_NAMES
 from fmexplore.derived import Derived, kept_files
 from fmexplore.errors import AnalysisFailed, FMExploreError
@@ -42,7 +43,7 @@ class Asked:
 
     def work(self) -> None:
         try:
-            self.answer.set_result(map_analyses.ANALYSES[self.name](analyses.Silent(), **self.arguments))
+            self.answer.set_result(ANALYSES[self.name](analyses.Silent(), **self.arguments))
         except FMExploreError as error:
             self.answer.set_exception(error)
 
