@@ -76,6 +76,8 @@ class Analyst:
         with self._lock:
             if same and (known := self._same.get(same)) and not known.answer.done():
                 known.askers += 1
+                if known.paused:  # only who is alone may keep it waiting
+                    known.resume()
                 return known
             process = self._start()
             self._count += 1

@@ -131,8 +131,8 @@ class JobQueue:
             if status.state in RESUMABLE:
                 if command := BROUGHT_BY.get(status.task):
                     raise NotAllowed(
-                        f"{run.title} learns from images that are not kept: resume it with "
-                        f"`python -m fmexplore {command} --resume {run.id}`."
+                        f"{run.title} learns from images that are not kept: resume it with the command and options "
+                        f"it was begun with, `python -m fmexplore {command} --resume {run.id}`."
                     )
                 limits.check_owner(self.settings, owner)
                 limits.check_queue(self.settings, owner, self._trainings())

@@ -8,7 +8,7 @@ import numpy as np
 from fmexplore.embedding import neighbours as find_neighbours
 from fmexplore.embedding import principal_axes
 from fmexplore.errors import ConfigError
-from fmexplore.projection import ProjectionConfig, Report, project, radius
+from fmexplore.projection import ProjectionConfig, Report, Stopped, project, radius
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,10 @@ def project_over_time(
             done = (number + share) / len(snapshots)
             report(done, f"Snapshot {number + 1} of {len(snapshots)}: {message}", positions if not maps else maps[-1])
 
-        projected = project(points, config, tell, maps[-1] if maps else None)
+        try:
+            projected = project(points, config, tell, maps[-1] if maps else None)
+        except Stopped:  # before it had positions; the report had those of the map before
+            break
         if projected.stopped and maps:
             break
         maps.append(_align(projected.coordinates, maps[-1]) if maps else projected.coordinates)

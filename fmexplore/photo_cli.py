@@ -19,7 +19,7 @@ from fmexplore.photo_scores import fit_photos, judge, score, unsure_threshold
 from fmexplore.photos import WAYS, Conversion
 from fmexplore.runs import RunStore
 from fmexplore.settings import read_settings
-from fmexplore.terminal import AsJson, ResumeOption, SetOption, begin_from, resume_run, show_bar, train_here
+from fmexplore.terminal import AsJson, ResumeOption, SetOption, begin_from, resume_run, show_bar, spell, train_here
 
 commands = typer.Typer()
 PHOTO_RUN = "photo"
@@ -163,7 +163,8 @@ def train_photos(
     with show_bar("Varying them", as_json) as task:
         targets = np.stack([photo.target(LENIENT) for photo in learnt])
         extra = vary_all(garments, targets, times, run.config.training.seed, task.report)
-    train_here(run, as_json, "train-photos FOLDER", extra=extra, begin=run.read_weights())
+    command = spell("train-photos", folder, times=times, final_of=final_of, source=source or None)
+    train_here(run, as_json, command, extra=extra, begin=run.read_weights())
     if earlier:
         known = earlier.photo_fit
         run.write_photo_fit(known.replace(photos=len(learnt), source=source or known.source))

@@ -122,6 +122,8 @@ def project(
     try:
         return Projected(standardize(layout(points, config, tell, start)))
     except Stopped:
+        if not positions:
+            raise
         return Projected(positions[0], stopped=True)
 
 

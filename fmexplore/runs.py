@@ -122,7 +122,10 @@ class RunStore:
         write_json(run.path / "label.json", run.label.replace(**changes).model_dump(mode="json"))
 
     def delete(self, run: Run, owner: str) -> None:
-        """Move a run to the trash, from where `restore` brings it back for a day. Raises NotAllowed while it runs."""
+        """Move a run to the trash, from where `restore` brings it back for a day.
+
+        Raises NotAllowed while it runs, RunNotFound when it is gone.
+        """
         self.require_owner(run, owner)
         try:
             running = run.status.state == "running" and run.status.alive
@@ -134,6 +137,8 @@ class RunStore:
             self.trash.mkdir(exist_ok=True)
             os.utime(run.path)  # its day begins now; before it is there, as another process may empty the trash
             os.replace(run.path, self.trash / run.id)
+        except FileNotFoundError:
+            raise RunNotFound(f"{run.title} was deleted in the meantime.") from None
         except OSError as error:
             raise storage_error(run.path, error) from None
         self.empty_trash()

@@ -1,6 +1,7 @@
 """Work that the command line waits for, and what it shows of it: a bar on a terminal, JSON lines, or nothing."""
 
 import json
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -93,6 +94,12 @@ def train_here(run: Run, as_json: bool, command: str, **extra: Any) -> None:
         if not status.error:
             print(f"Go on with: python -m fmexplore {command} --resume {run.id}", file=sys.stderr)
         raise typer.Exit(1)
+
+
+def spell(*words: object, **options: object) -> str:
+    """A command of this program as one types it; options that are None are left out."""
+    given = [f"--{name.replace('_', '-')}={value}" for name, value in options.items() if value is not None]
+    return shlex.join([*map(str, words), *given])
 
 
 def accuracies(run: Run) -> str:

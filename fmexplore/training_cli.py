@@ -16,7 +16,7 @@ from fmexplore.runs import RunStore
 from fmexplore.settings import Settings, read_settings
 from fmexplore.speed import read_speed
 from fmexplore.status import own_process
-from fmexplore.terminal import AsJson, ResumeOption, SetOption, begin_from, resume_run, show_bar, train_here
+from fmexplore.terminal import AsJson, ResumeOption, SetOption, begin_from, resume_run, show_bar, spell, train_here
 
 commands = typer.Typer()
 # Gentler than from the start: what is learnt is to be refined. The lessons bring their own soft targets.
@@ -125,7 +125,7 @@ def distill(
     bf16 = choose_execution(run.config.model, config).precision == "bf16"
     with show_bar("Asking the teachers", as_json) as task:
         lessons = draw_lessons(networks, learnt.images, times, LESSONS, config.seed, bf16, task.report)
-    train_here(run, as_json, f"distill {' '.join(teachers)}", extra=lessons, begin=run.read_weights())
+    train_here(run, as_json, spell("distill", *teachers, times=times), extra=lessons, begin=run.read_weights())
 
 
 def _split(run: Run) -> tuple[str, float]:

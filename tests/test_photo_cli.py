@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shlex
 import signal
 
 import numpy as np
@@ -229,6 +230,16 @@ def test_the_final_run_learns_from_everybody_and_takes_over_what_was_found_witho
     assert (code, error) == (0, "")
     (made,) = (each for each in store.own_runs() if each != run)
     assert made.photo_fit == PhotoFit(temperature=0.7, unsure_above=-1.5, photos=40, source="drawn, CC0")
+
+
+def test_an_unfinished_run_is_resumed_with_the_options_it_was_begun_with(call, run, folder, store, monkeypatch):
+    monkeypatch.setattr("fmexplore.worker.LOOK_SECONDS", 0)
+    monkeypatch.setenv("FMEXPLORE_MAX_MINUTES", "0.00001")
+    run.write_photo_fit(PhotoFit(temperature=0.7, unsure_above=-1.5, photos=34, source="drawn, CC0"))
+    code, _, error = call("train-photos", folder, "--begin", run.id, "--final-of", run.id, *SHORT)
+    (made,) = (each for each in store.own_runs() if each != run)
+    command = f"train-photos {shlex.quote(str(folder))} --times=1 --final-of={run.id} --resume {made.id}"
+    assert (code, error) == (1, f"Go on with: python -m fmexplore {command}\n")
 
 
 def test_a_final_run_needs_one_that_has_learnt_from_photos(call, run, store, folder):

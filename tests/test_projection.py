@@ -436,3 +436,12 @@ def test_stopped_between_snapshots_it_gives_the_maps_so_far(blobs):
     maps, movements = project_over_time([blobs[0]] * 3, config, report)
     assert (len(maps), len(movements)) == (1, 0)
     assert np.array_equal(maps[0], project(blobs[0], config).coordinates)
+
+
+def test_stopped_before_a_snapshot_has_positions_it_gives_the_maps_so_far(blobs):
+    def report(share, message, positions=None):
+        if positions is not None and message.startswith("Snapshot 2"):
+            raise Stopped
+
+    maps, _ = project_over_time([blobs[0]] * 3, ProjectionConfig(method="tsne", **QUICKER), report)
+    assert len(maps) == 1

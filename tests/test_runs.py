@@ -309,6 +309,12 @@ def test_a_deleted_run_can_be_brought_back_as_it_was(store, run):
         store.restore(run.id, "local")
 
 
+def test_a_run_that_was_deleted_in_another_tab_is_missed(store, run):
+    store.delete(run, "local")
+    with pytest.raises(RunNotFound, match="was deleted in the meantime"):
+        store.delete(run, "local")
+
+
 def test_a_run_that_runs_or_is_starting_is_not_deleted_but_one_whose_process_is_gone_is(store, run):
     for status in (Status(state="running", **own_process()), Status(state="running", started=time.time())):
         write_status(run.path, status)

@@ -176,7 +176,11 @@ def _projection(path: str, digest: str, layer: str, split: str, _config: Project
 def projection(run: Run | None, layer: str, split: str, config: ProjectionConfig) -> Arrays | None:
     """A map that is kept, as `map_analyses.project_images` gave it."""
     with suppress(_Absent):
-        return _projection(*_key(run), layer, split, config, config.key())
+        asked = (*_key(run), layer, split, config, config.key())
+        found = _projection(*asked)
+        if np.any(found.get("stopped", False)):
+            _projection.clear(*asked)  # the whole one will take its place
+        return found
     return None
 
 

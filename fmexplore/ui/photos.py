@@ -111,7 +111,8 @@ def turn(photo: Photo) -> None:
 
 def say(photo_id: str, label: int | None) -> None:
     """What its owner says it is."""
-    photos()[photo_id] = replace(photos()[photo_id], label=label)
+    if photo_id in photos():  # else it was removed meanwhile
+        photos()[photo_id] = replace(photos()[photo_id], label=label)
 
 
 def remove(photo_id: str | None = None) -> None:

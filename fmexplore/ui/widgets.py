@@ -238,6 +238,11 @@ def percent(value: float | None, digits: int = 1) -> str:
     return "–" if value is None else f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
+def epochs(count: float) -> str:
+    """Of a training, with as many of two decimals as it needs."""
+    return f"{round(count, 2):g}"
+
+
 def duration(seconds: float) -> str:
     """Seconds in the unit that people would use."""
     if seconds < 90:

@@ -9,10 +9,12 @@ import pytest
 from fmexplore.comparison import judge
 from fmexplore.derived import Derived
 from fmexplore.run import Run
+from fmexplore.runs import SHIPPED, RunStore
 from fmexplore.settings import read_settings
 from fmexplore.status import write_status
 from fmexplore.terms import find_terms
 from fmexplore.ui.compared import MOST
+from fmexplore.ui.views import compare_tables
 
 COMPARE, CONFUSIONS, HOME, TRAIN = (
     f"screens/{name}.py" for name in ("compare/compare", "inspect/confusions", "start/home", "train/train")
@@ -199,8 +201,9 @@ def test_broken_weights_leave_the_test_out_and_the_rest_is_shown(app, two, train
     (broken.path / "model.safetensors").write_bytes(b"nothing")
     page = app().open(COMPARE, runs=ids(*two, broken))
     assert "broken is not tested" in page.warnings[0]
-    assert "Not tested yet: broken" in page.text
+    assert "Cannot be tested: broken" in page.text
     assert tables(page)[-1]["Test images right"][2] == "–"
+    assert "No test: it takes two" in page.open(COMPARE, runs=ids(two[0], broken)).text
 
 
 def test_missing_predictions_are_asked_for(app, two, trained, desk):
@@ -263,6 +266,22 @@ def test_names_are_shown_as_they_were_typed_and_told_apart(app, trained, faster)
     heads = tables(page)[0][""]
     assert heads == [f"&lt;b&gt;*a*&lt;/b&gt; ({run.id[-4:]})" for run in runs]
     assert "<b>" not in page.text.replace("\\<b\\>", "")
+
+
+def test_the_picker_tells_an_own_run_from_a_shipped_one_of_its_name(app, two, trained, monkeypatch):
+    mine, shipped = trained("quick"), Run(SHIPPED / "quick", shipped=True)
+    monkeypatch.setattr(RunStore, "shipped_runs", lambda self: [shipped])
+    page = app().open(COMPARE, runs=ids(mine, two[0]))
+    texts = page.at.get_by_key("compared_runs").options
+    assert {"quick", f"quick ({mine.id[-4:]})"} <= set(texts)
+
+
+@pytest.mark.parametrize(
+    ("name", "within"),
+    [("L1", "L1"), ("Learning rate", "learning rate"), ("AdamW rate beside Muon", "AdamW rate beside Muon")],
+)
+def test_a_name_within_a_sentence_begins_small_unless_it_is_written_so(name, within):
+    assert compare_tables._within(name) == within
 
 
 def test_a_chart_is_described_in_words_without_marks_of_markdown(app, trained, faster):

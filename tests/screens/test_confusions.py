@@ -1076,6 +1076,14 @@ def test_names_of_two_runs_are_shown_as_they_were_typed(app, trained):
     ]
 
 
+def test_two_runs_of_one_name_are_told_apart_in_every_sentence(app, trained):
+    first, second = trained("same"), trained("same", seed=1)
+    page = app().open(CONFUSIONS, run=first.id, view="runs", other=second.id)
+    names = [rf"same \({run.id[-4:]}\)" for run in (first, second)]
+    assert f"{names[0]} is right on" in page.text
+    assert f"Images that {names[0]} has more (blue) or fewer (orange) in a cell than {names[1]}." in page.text
+
+
 def test_two_runs_need_two_runs(app, known):
     page = app().open(CONFUSIONS, run=known[0].id, view="runs")
     assert "No other run can be shown on the same test images" in page.text

@@ -775,6 +775,35 @@ def test_after_giving_up_the_page_is_usable(opened, run, desk):
     assert "Compute it" not in page.buttons
 
 
+def test_who_gives_up_is_done_with_it_while_others_go_on_waiting(opened, run, desk, monkeypatch):
+    desk.slow = {"tsne"}
+    page = opened(run=run.id, method="tsne")
+    monkeypatch.setattr(desk.names()[-1], "cancel", lambda: None)
+    page.click("Give up").run()
+    assert "Compute it" in page.buttons
+    assert "Give up" not in page.buttons
+
+
+def test_a_stopped_map_is_not_judged_and_gives_way_to_the_whole_one(opened, run, store, desk):
+    desk.slow = {"tsne"}
+    page = opened(run=run.id, method="tsne")
+    question, files = desk.names()[-1], kept_files(run, "last", store.settings)
+    config = question.arguments["config"]
+    index = config.choose(160).astype(np.int32)
+    arrays = {"coordinates": np.zeros((len(index), 2), np.float32), "index": index, "stopped": np.array([True])}
+    files.write(files.projection_name("last", "test", config), arrays)
+    question.answer.set_result(arrays)
+    page.run()
+    assert "This map was stopped before its time." in page.warnings
+    page.open(EMBEDDINGS, run=run.id, method="tsne", view="trust")
+    assert "A map that was stopped is not judged" in page.text
+    assert not desk.names("trust_map")
+    desk.slow = set()
+    page.click("Compute it")
+    assert not page.warnings
+    assert "of an image's" in page.text.lower()
+
+
 def test_an_analyst_that_dies_is_told(opened, run, desk):
     desk.slow = {"tsne"}
     page = opened(run=run.id, method="tsne")
@@ -839,6 +868,15 @@ def test_a_copied_link_opens_the_same_two_moments(opened, run):
     fresh = opened(run=run.id, view="pair", look="&".join(f"{name}={value}" for name, value in look.items()))
     assert fresh.at.get_by_key("moment_left").value == 0
     assert fresh.at.get_by_key("moment_right").value == len(run.snapshot_steps()) - 1
+
+
+def test_moments_that_were_chosen_of_one_run_are_not_those_of_the_next(opened, run, trained):
+    other = with_features(trained("other", seed=1, weights="random"))
+    page = opened(run=run.id, view="pair").set("beside", "moment").set("moment_left", 0).set("moment_right", 1)
+    page.open(EMBEDDINGS, run=other.id, view="pair", method="pca")
+    steps = other.snapshot_steps()
+    assert page.at.get_by_key("moment_left").value == len(steps) // 2 > 0
+    assert page.at.get_by_key("moment_right").value == len(steps) - 1 > 1
 
 
 @pytest.mark.parametrize("kind", ["pixels", "layer", "run", "moment"])

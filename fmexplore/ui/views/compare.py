@@ -37,7 +37,7 @@ def compare() -> None:
     if reference.run.id in tested:
         labels, first = tested[reference.run.id].labels, tested[reference.run.id].predicted
         verdicts = judge(labels, first, [tested[each.run.id].predicted for each in others])
-    st.subheader(tell_finding(reference, others, verdicts), anchor=False)
+    st.subheader(tell_finding(runs, reference, others, verdicts), anchor=False)
     with st.container(key="compare_figures"):
         left, right = st.columns([52, 48], gap="large")
     with left, widgets.boundary():
@@ -63,7 +63,6 @@ def _choose(runs: list[Compared]) -> Compared | None:
     """The row above everything; the run that the others are compared to, or None while there are too few."""
     choices = compared.read_choices(runs)
     names = widgets.tell_apart(choices.values())
-    names |= {each.run.id: each.name for each in runs}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="strip_compared"):
         st.session_state["compared_runs"] = [each.run.id for each in runs]
         st.multiselect(

@@ -46,7 +46,7 @@ def _differences_finding(found: Sequence[Difference]) -> str:
 
 def _within(name: str) -> str:
     """A name as it stands within a sentence: "learning rate", but "AdamW rate beside Muon"."""
-    return name if name.partition(" ")[0][1:].lower() != name.partition(" ")[0][1:] else name[0].lower() + name[1:]
+    return name[0].lower() + name[1:] if name.partition(" ")[0][1:].islower() else name
 
 
 def costs(runs: Sequence[Compared], tested: dict[str, Predictions]) -> None:
@@ -57,7 +57,7 @@ def costs(runs: Sequence[Compared], tested: dict[str, Predictions]) -> None:
         "Validation images right": lambda each: _accuracy(each.validation),
         "Training images right": lambda each: _accuracy(each.training),
         "Gap, training to validation": _gap,
-        "Epochs": lambda each: f"{each.status.result.epoch:.3g}",
+        "Epochs": lambda each: widgets.epochs(each.status.result.epoch),
         "Minutes of training": lambda each: f"{each.status.result.seconds / 60:.1f}",
         "Parameters": lambda each: f"{each.parameters:,}",
         "FLOPs for one image": lambda each: f"{each.flops / 1e6:.1f} million",

@@ -11,12 +11,17 @@ from fmexplore.ui.compared import Compared
 ABREAST = 3  # verdicts in a row, where there are several
 
 
-def tell_finding(reference: Compared, others: Sequence[Compared], verdicts: Sequence[Verdict]) -> str:
+def tell_finding(
+    runs: Sequence[Compared], reference: Compared, others: Sequence[Compared], verdicts: Sequence[Verdict]
+) -> str:
     """The page in a sentence; `others` are the tested runs, one for each verdict where the reference is tested too."""
     name = widgets.plain(reference.name)
     if not verdicts:
-        why = f"{name} is not tested: choose another run to test against"
-        return why if len(others) > 1 else "The test comes when two of the runs have ended"
+        if len(others) > 1:
+            return f"{name} is not tested: choose another run to test against"
+        if any(each.status.active for each in runs):
+            return "The test comes when two of the runs have ended"
+        return "No test: it takes two runs whose networks can be asked"
     if len(verdicts) == 1:
         (verdict,), other = verdicts, widgets.plain(others[0].name)
         better, worse = (other, name) if verdict.gain > 0 else (name, other)
@@ -48,9 +53,10 @@ def show_verdicts(
             with column:
                 _card(reference, other, verdict)
     st.caption(_method(runs, verdicts))
-    left_out = [widgets.plain(each.name) for each in runs if each not in (reference, *others)]
-    if left_out:
-        st.caption(f"Not tested yet: {', '.join(left_out)}.")
+    left_out = [each for each in runs if each not in (reference, *others)]
+    for words, active in (("Not tested yet", True), ("Cannot be tested", False)):
+        if names := [widgets.plain(each.name) for each in left_out if each.status.active == active]:
+            st.caption(f"{words}: {', '.join(names)}.")
 
 
 def _card(reference: Compared, other: Compared, verdict: Verdict) -> None:

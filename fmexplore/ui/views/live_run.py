@@ -91,7 +91,7 @@ def _finding(status: Status, lines: list[dict]) -> str:
     if status.state == "finished" and status.result.test_accuracy is not None:
         return (
             f"{widgets.percent(status.result.test_accuracy)} of the test images are right after "
-            f"{status.result.epoch:.3g} epochs in {widgets.duration(status.result.seconds)}"
+            f"{widgets.epochs(status.result.epoch)} epochs in {widgets.duration(status.result.seconds)}"
         )
     if full:
         accuracy = widgets.percent(full[-1]["validation_accuracy"])
@@ -115,7 +115,8 @@ def _overfit_epoch(lines: list[dict]) -> float | None:
 def _overlay(run: Run) -> list[tuple[str, list[dict]]]:
     """Names and metrics of the runs that were chosen to lie beneath."""
     chosen = {other.id: other for other in _other_runs(run) if other.id in st.session_state.get("overlay_runs", ())}
-    return [(other.title, cache.metrics(other)) for other in chosen.values()]
+    names = widgets.tell_apart([run, *chosen.values()])
+    return [(names[other.id], cache.metrics(other)) for other in chosen.values()]
 
 
 def _other_runs(run: Run) -> list[Run]:
@@ -134,7 +135,7 @@ def _progress(run: Run, status: Status, lines: list[dict]) -> None:
             st.progress(0.0, status.message or "Starting")
         return
     share = last["step"] / last["steps"]
-    epoch = f"{last['epoch']:.2f}" if share < 1 else f"{last['epoch']:.3g}"
+    epoch = f"{last['epoch']:.2f}" if share < 1 else widgets.epochs(last["epoch"])
     parts = [f"epoch {epoch} of {run.config.training.epochs:g}"]
     if rate := next((line["images_per_second"] for line in reversed(lines) if "images_per_second" in line), None):
         parts.append(f"{rate:,.0f} images/s")

@@ -69,9 +69,17 @@ def _ask(source: Source, config: ProjectionConfig) -> Question:
     return cache.analyst().ask("project_images", run=source.run, layer=source.layer, split=source.split, config=config)
 
 
+def _give_up(question: Question, key: str) -> None:
+    """At once, also while the question waits for its turn or others go on waiting for the answer."""
+    question.cancel()
+    st.session_state.maps_asked.pop(key, None)
+    st.session_state.setdefault("maps_given_up", set()).add(key)
+
+
 def _watch(question: Question, source: Source, config: ProjectionConfig, before: ProjectionConfig) -> None:
     """How far the map is, with what there is of it; until then, the one before."""
-    if question.answer.done():
+    key = f"{source}{config.key()}"
+    if question.answer.done() or st.session_state.maps_asked.get(key) is not question:  # it was given up
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(question.share, 1.0), question.message or f"Waiting for {METHODS[config.method]} to begin")
@@ -79,7 +87,7 @@ def _watch(question: Question, source: Source, config: ProjectionConfig, before:
             act, words = (question.resume, "Go on") if question.paused else (question.pause, "Pause")
             st.button(words, on_click=act)
             st.button("Stop here", on_click=question.stop, help="Take the map as it is now.")
-        st.button("Give up", on_click=question.cancel)
+        st.button("Give up", on_click=_give_up, args=(question, key))
     if question.partial is not None:
         draw_map(as_map(source, question.partial, config), "watch")
     elif first := read_map(source, before):

@@ -23,7 +23,7 @@ MEANING = {
 
 def trust_line(now: Mapped) -> None:
     """One line below the map."""
-    known = _known().get(_key(now))
+    known = None if now.stopped else _known().get(_key(now))
     figures = f"{widgets.percent(known.kept, 0)} of the nearest neighbours are kept. " if known else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(figures + MEANING[now.config.method])
@@ -32,6 +32,9 @@ def trust_line(now: Mapped) -> None:
 
 def trust_view(now: Mapped) -> None:
     """The figures, and maps from other seeds; each is computed when it is first looked at."""
+    if now.stopped:
+        st.caption("A map that was stopped is not judged: compute it to know how far it can be trusted.")
+        return
     config, found = now.config, _trust(now)
     st.subheader(
         f"Of an image's {found.neighbours} nearest neighbours, {widgets.percent(found.kept, 0)} are still among its "

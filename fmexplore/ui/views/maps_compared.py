@@ -147,6 +147,10 @@ def _course(run: Run, config: ProjectionConfig) -> tuple[list[Mapped], np.ndarra
 def _two_moments(run: Run, config: ProjectionConfig) -> tuple[Mapped, ...]:
     maps, _ = _course(run, config)
     places = range(len(maps))
+    if st.session_state.get("moments_of", run.id) != run.id:  # what was chosen were moments of another run
+        st.session_state.pop("moment_left", None)
+        st.session_state.pop("moment_right", None)
+    st.session_state.moments_of = run.id
     look.recall({"moment_left": (len(maps) // 2, *places), "moment_right": (len(maps) - 1, *places)})
     chosen = [
         st.selectbox(

@@ -167,18 +167,18 @@ def _press(photo: Photo, name: str) -> None:
         photos.turn(photo)
         return
     field, on, off, _, _ = SWITCHES[name]
-    photos.change(photo, **{field: off if getattr(photo.how, field) == on else on})
+    photos.change(photo, **{field: off if getattr(photos.newest(photo).how, field) == on else on})
 
 
 def _choose_way(photo: Photo) -> None:
-    kept = {"turn": photo.how.turn, "crop": photo.how.crop, "strokes": photo.how.strokes}
-    ways = {name: way.replace(**kept) for name, way in WAYS.items()}
-    current = next((name for name, way in ways.items() if way == photo.how), None)
-    st.session_state.photo_way = current
+    def way(name: str, how: Conversion) -> Conversion:
+        return WAYS[name].replace(turn=how.turn, crop=how.crop, strokes=how.strokes)
 
     def choose() -> None:
-        if st.session_state.photo_way:
-            photos.change(photo, **ways[st.session_state.photo_way].model_dump(mode="json"))
+        if name := st.session_state.photo_way:
+            photos.change(photo, **way(name, photos.newest(photo).how).model_dump(mode="json"))
+
+    st.session_state.photo_way = next((name for name in WAYS if way(name, photo.how) == photo.how), None)
 
     st.selectbox(
         "Convert it", list(WAYS), format_func=WAY_NAMES.__getitem__, key="photo_way", index=None,

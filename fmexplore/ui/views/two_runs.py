@@ -57,10 +57,8 @@ def two_runs(now: Shown, selection: Link) -> None:
             picked=selection.picked,
             label="Difference of two confusion matrices",
         )
-        st.caption(
-            f"Images that {widgets.plain(now.run.title)} has more (blue) or fewer (orange) in a cell than "
-            f"{widgets.plain(second.run.title)}."
-        )
+        one, other = _names(now, second)
+        st.caption(f"Images that {one} has more (blue) or fewer (orange) in a cell than {other}.")
     with right, widgets.boundary():
         _images(now, second, found, selection)
 
@@ -81,8 +79,13 @@ def _others(now: Shown, linked: str | None) -> list[Run]:
     return usable
 
 
+def _names(now: Shown, second: Shown) -> tuple[str, str]:
+    one, other = widgets.tell_apart([now.run, second.run]).values()
+    return widgets.plain(one), widgets.plain(other)
+
+
 def _verdict(now: Shown, second: Shown, found: Disagreement) -> None:
-    names = [widgets.plain(each.run.title) for each in (now, second)]
+    names = _names(now, second)
     first_right, second_right = len(found.first_right), len(found.second_right)
     total = first_right + second_right + len(found.both_wrong)
     st.subheader(
@@ -101,7 +104,7 @@ def _verdict(now: Shown, second: Shown, found: Disagreement) -> None:
 
 def _images(now: Shown, second: Shown, found: Disagreement, selection: Link) -> None:
     groups = dict(zip(link.SIDES, (found.first_right, found.second_right, found.both_wrong), strict=True))
-    one, other = (widgets.plain(each.run.title) for each in (now, second))
+    one, other = _names(now, second)
     texts = (f"only {one}", f"only {other}", "neither")
     names = {side: f"{text}: {len(groups[side]):,}" for side, text in zip(link.SIDES, texts, strict=True)}
     group = st.session_state.who_is_right = selection.right or link.SIDES[0]
