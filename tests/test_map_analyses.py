@@ -361,6 +361,8 @@ def test_a_paused_question_goes_on_when_somebody_else_asks_it(analyst, tmp_path)
     assert analyst.ask("count", folder=str(tmp_path)) is question
     assert not question.paused
     wait_for(lambda: counted(tmp_path) > still)
+    (tmp_path / "go").touch()
+    assert question.result(PATIENCE)[0] == "went"
 
 
 def test_a_paused_question_lets_others_work(analyst, tmp_path):

@@ -564,7 +564,7 @@ def lessons(opened, trained, monkeypatch):
 
 
 def teach_button(page):
-    return next(button for button in page.at.button if button.label.startswith("Teach it these"))
+    return next(button for button in page.at.button if button.label.startswith("Teach it"))
 
 
 def test_it_is_taught_from_two_labels_on(lessons):

@@ -55,8 +55,8 @@ def label_table(here: list[Photo], looked: list[Known], verdicts: Verdicts) -> N
                 f"{CLASS_NAMES[said]} (unsure)" if unsure else CLASS_NAMES[said]
                 for said, unsure in zip(predicted, verdicts.unsure, strict=True)
             ],
-            "sure": 100 * confidence,
             "it is": [None if photo.label is None else LABELS[photo.label] for photo in here],
+            "sure": 100 * confidence,
             "file": [photo.name for photo in here],
         }
     )
@@ -70,6 +70,7 @@ def label_table(here: list[Photo], looked: list[Known], verdicts: Verdicts) -> N
         },
         disabled=["photo", "28 x 28", "verdict", "sure", "file"],
         hide_index=True,
+        placeholder="choose",
         row_height=56,
         height=min(600, 38 + 56 * len(here)),
         key=f"photo_labels_{'-'.join(photo.id for photo in here)[:200]}",

@@ -34,7 +34,8 @@ def photo_teaching(run: Run) -> None:
         )  # fmt: skip
         question: Question | None = st.session_state.get("teaching")
         st.button(
-            f"Teach it these {len(taught)} photos", type="primary", on_click=_start, args=(run, taught, held_back),
+            f"Teach it these {len(taught)} photos" if taught else "Teach it", key="start_teaching",
+            type="primary", on_click=_start, args=(run, taught, held_back),
             disabled=len(taught) < FEWEST or question is not None or not state.owner(),
         )  # fmt: skip
         if len(labelled) < FEWEST:
