@@ -55,7 +55,7 @@ def remedies_chart(rows: Sequence[Remedy], pair: Sequence[Remedy] = ()) -> dict:
                 "value": [round(row.gap.mean, 2), round(row.accuracy.mean, 2)],
                 "name": row.name,
                 "symbol": "circle" if number else "diamond",
-                "label": {"position": "bottom" if number else "top"},
+                "label": {"position": ("bottom" if group is rows else "right") if number else "top"},
             }
             for number, row in enumerate(group)
         ]

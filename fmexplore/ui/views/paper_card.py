@@ -17,6 +17,7 @@ from fmexplore.ui.components.confusion_grid import Look, confusion_grid
 from fmexplore.ui.components.verdicts import VERDICT, verdict_table
 from fmexplore.verdicts import TONES, Judged, Verdict
 
+MARK = ", assumed"  # after a value that the paper does not print
 HEADS = ("Claim", "Printed", "Here", VERDICT, "Why")
 ORDER: tuple[Verdict, ...] = ("holds", "fails", "contradicts itself", "cannot be known", "not trained yet")
 WORDS = {
@@ -94,6 +95,7 @@ def _layers(system: System) -> None:
         table,
         hide_index=True,
         height="content",
+        placeholder="–",
         column_config={"Parameters": st.column_config.NumberColumn(format="localized")},
     )
 
@@ -103,14 +105,13 @@ def _settings(system: System) -> None:
     weights = {"glorot": "Keras: Glorot uniform", "torch": "PyTorch: Kaiming uniform"}[system.model.initialization]
     adam = f"betas {training.beta1:g} and {training.beta2:g}, epsilon {training.epsilon:g}"
     known = _known_settings(training)
-    rows = [(name, value, "assumed" if name in assumed else "printed") for name, value in known.items()]
-    rows += [(name, value, "assumed") for name, value in assumed.items() if name not in known]
-    rows += [("start of the weights", weights, "its framework's"), ("constants of Adam", adam, "its framework's")]
+    rows = {name: f"{value}{MARK if name in assumed else ''}" for name, value in known.items()}
+    rows |= {name: f"{value}{MARK}" for name, value in assumed.items() if name not in known}
+    rows |= {"start of the weights": weights, "constants of Adam": f"{adam}, its framework's"}
     left_out = f"{len(assumed)} settings" if len(assumed) > 1 else "one setting"
     st.markdown(f"**The paper leaves out {left_out}; what we put there is marked**")
-    table = [dict(zip(("Setting", "Value", ""), row, strict=True)) for row in rows]
-    columns = {"Value": st.column_config.Column(width="large")}
-    st.dataframe(table, hide_index=True, height="content", column_config=columns)
+    table = [{"Setting": name, "Value": value} for name, value in rows.items()]
+    st.dataframe(table, hide_index=True, height="content")
 
 
 def _known_settings(training: TrainConfig) -> dict[str, str]:
