@@ -8,7 +8,17 @@ import numpy as np
 from fmexplore.models import flops, parameters, summarize
 from fmexplore.papers import SYSTEMS
 from fmexplore.presets import find_preset
-from fmexplore.reproduction import HONEST, PUBLISHED, REMEDIES, Reproduction, Training, plan, remedy_variants, systems
+from fmexplore.reproduction import (
+    HONEST,
+    PUBLISHED,
+    REMEDIES,
+    Reproduction,
+    Training,
+    least_disturbed,
+    plan,
+    remedy_variants,
+    systems,
+)
 from fmexplore.verdicts import Spread, spread_of
 
 Find = Callable[[str], Reproduction]
@@ -99,6 +109,6 @@ def networks(find: Find) -> list[Network]:
         if known and known.trainings:
             rows = summarize(find_preset(name).model)
             accuracy = spread_of([100 * each.result.test_accuracy for each in known.trainings])
-            minutes = min(known.trainings, key=lambda each: each.others).seconds / 60  # with least work beside it
+            minutes = least_disturbed(known.trainings).seconds / 60
             found.append(Network(name, parameters(rows), flops(rows), accuracy, minutes))
     return found

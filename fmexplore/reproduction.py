@@ -5,7 +5,7 @@ where it trains; knows nothing of claims.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -88,6 +88,11 @@ class Training(Schema):
     def result(self) -> Epoch:
         """The figures of the weights that stayed."""
         return self.epochs[self.kept]
+
+
+def least_disturbed(trainings: Sequence[Training]) -> Training:
+    """The one beside which least other work ran: its time says most about the network."""
+    return min(trainings, key=lambda each: each.others)
 
 
 class Trainings(Schema):

@@ -16,6 +16,7 @@ from fmexplore.reproduction import (
     PUBLISHED,
     REMEDIES,
     keep_training,
+    least_disturbed,
     missing,
     plan,
     read_reproduction,
@@ -189,3 +190,9 @@ def test_what_is_shipped_can_be_read_and_fits_its_system(system):
         assert found.config == plan(system)[name].config
         assert all(len(each.epochs) <= found.config.training.epochs for each in found.trainings)
         assert all(np.sum(each.confusion) == 10_000 for each in found.trainings)
+
+
+def test_the_time_of_a_system_is_that_of_the_training_with_least_work_beside_it():
+    first = read_reproduction("patel-basic").variants[PUBLISHED].trainings[0]
+    busy, quiet = (first.replace(others=others) for others in (0.9, 0.1))
+    assert least_disturbed((busy, quiet)) is quiet

@@ -11,7 +11,7 @@ from fmexplore.layers import describe
 from fmexplore.papers import System
 from fmexplore.presets import find_preset
 from fmexplore.printed import PRINTED
-from fmexplore.reproduction import PUBLISHED, Training, read_reproduction
+from fmexplore.reproduction import PUBLISHED, Training, least_disturbed, read_reproduction
 from fmexplore.ui import widgets
 from fmexplore.ui.components.confusion_grid import Look, confusion_grid
 from fmexplore.ui.components.verdicts import VERDICT, verdict_table
@@ -75,9 +75,11 @@ def _count(judged: list[Judged]) -> str:
 def _origin(trainings: tuple[Training, ...]) -> str:
     """How often, how long, where and with what it was trained here."""
     first, times = trainings[0], "once" if len(trainings) == 1 else f"{len(trainings)} times"
-    seconds = widgets.duration(float(np.median([each.seconds for each in trainings])))
+    seconds = widgets.duration(least_disturbed(trainings).seconds)
     machine = f"{first.cores} cores of {first.processor}, {first.precision}, torch {first.versions['torch']}"
-    return f"Trained here {times}, {seconds} each, on {machine}, {first.date}. `{first.command}`"
+    return (
+        f"Trained here {times}, in {seconds} with least work beside it, on {machine}, {first.date}. `{first.command}`"
+    )
 
 
 def _layers(system: System) -> None:
