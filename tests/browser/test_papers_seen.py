@@ -52,8 +52,10 @@ def test_the_printed_matrix_stands_beside_ours_cell_by_cell(tab):
     found = []
     for matrix in ("as printed", "here", "here less printed, mean of 3"):
         opened.main.get_by_role("radio", name=matrix, exact=True).click()
-        expect(opened.main.get_by_role("table", name=f"Confusion matrix {matrix}")).to_be_visible()
-        found.append(int(opened.cell("Shirt", "T-shirt/top").inner_text().replace("−", "-")))
+        # The matrix before may still stand there for a moment.
+        shown = opened.main.get_by_role("table", name=f"Confusion matrix, {matrix}", exact=True)
+        cell = shown.get_by_role("button", name="true Shirt, predicted T-shirt/top: ")
+        found.append(int(cell.inner_text().replace("−", "-")))
     assert found[0] == 87
     assert found[2] == found[1] - found[0]
 

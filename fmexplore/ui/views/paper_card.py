@@ -181,5 +181,5 @@ def _matrix(system: System, trainings: tuple[Training, ...]) -> None:
         f"paper_matrix_{position}",
         lambda _: None,
         look=Look(difference=len(frames) > 1 and position == 0, log=True),
-        label=f"Confusion matrix {which}",
+        label="Confusion matrix",
     )
