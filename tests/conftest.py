@@ -17,6 +17,7 @@ from fmexplore import analyses, cli, data, photo_cli
 from fmexplore.analyst import Analyst
 from fmexplore.config import RunConfig, TrainConfig
 from fmexplore.data import DataSet, IdxFile, Split
+from fmexplore.derived import Derived
 from fmexplore.errors import DataError
 from fmexplore.layers import Activation, Conv, Dense, GlobalAvgPool, MaxPool
 from fmexplore.models import Model
@@ -83,6 +84,12 @@ def home(tmp_path, monkeypatch):
 def store(home, tmp_path) -> RunStore:
     """The runs of an empty home, with a folder of its own for shipped ones."""
     return RunStore(Settings(home=home), tmp_path / "shipped")
+
+
+@pytest.fixture
+def derived(run, store) -> Derived:
+    """What is kept of the `run` of the test file."""
+    return Derived(run, store.settings)
 
 
 @pytest.fixture(scope="module")

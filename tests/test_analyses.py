@@ -68,11 +68,6 @@ def run(store, tiny) -> Run:
     return run
 
 
-@pytest.fixture
-def derived(run, store) -> Derived:
-    return Derived(run, store.settings)
-
-
 def select(run: Run, drawn: DataSet, split: str):
     return drawn.select(split, run.config.training.validation, run.config.training.validation_share)
 

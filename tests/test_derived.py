@@ -31,11 +31,6 @@ def run(store, tiny) -> Run:
     return run
 
 
-@pytest.fixture
-def derived(run, store) -> Derived:
-    return Derived(run, store.settings)
-
-
 ARRAYS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.arange(3, dtype=np.uint8)}
 
 

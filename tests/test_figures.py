@@ -2,15 +2,8 @@
 
 import pytest
 
-from fmexplore.figures import (
-    EARLIER,
-    MOST_POINTS,
-    RUN_COLORS,
-    RUN_SYMBOLS,
-    interval_chart,
-    learning_curves,
-    overlaid_curves,
-)
+from fmexplore.curves import learning_curves, overlaid_curves
+from fmexplore.figures import EARLIER, MOST_POINTS, RUN_COLORS, RUN_SYMBOLS, interval_chart
 
 
 def line(kind: str, epoch: float, **figures: float) -> dict:

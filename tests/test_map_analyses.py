@@ -53,11 +53,6 @@ def run(store, tiny) -> Run:
     return run
 
 
-@pytest.fixture
-def derived(run, store) -> Derived:
-    return Derived(run, store.settings)
-
-
 def features_of(run: Run, images: np.ndarray, layer: str) -> np.ndarray:
     return layer_values(analyses.network_of(run), layer, images).astype(np.float16)
 
@@ -342,25 +337,18 @@ def test_partial_results_arrive_while_it_goes_on(analyst, tmp_path):
     assert not question.answer.done()
 
 
-def test_a_paused_question_waits_and_goes_on_where_it_was(analyst, tmp_path):
+@pytest.mark.parametrize("asked_again", [False, True], ids=["resumed", "asked by somebody else"])
+def test_a_paused_question_waits_and_goes_on_where_it_was(analyst, tmp_path, asked_again):
     question = begin(analyst, tmp_path)
     question.pause()
     assert question.paused
     number = rest(tmp_path)
-    question.resume()
+    if asked_again:
+        assert analyst.ask("count", folder=str(tmp_path)) is question
+    else:
+        question.resume()
     assert not question.paused
     wait_for(lambda: counted(tmp_path) > number)
-    (tmp_path / "go").touch()
-    assert question.result(PATIENCE)[0] == "went"
-
-
-def test_a_paused_question_goes_on_when_somebody_else_asks_it(analyst, tmp_path):
-    question = begin(analyst, tmp_path)
-    question.pause()
-    still = rest(tmp_path)
-    assert analyst.ask("count", folder=str(tmp_path)) is question
-    assert not question.paused
-    wait_for(lambda: counted(tmp_path) > still)
     (tmp_path / "go").touch()
     assert question.result(PATIENCE)[0] == "went"
 

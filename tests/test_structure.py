@@ -20,7 +20,7 @@ LAYERS = (
     *("errors", "schema", "shapes", "layers", "storage", "settings", "models", "config", "papers", "presets", "data"),
     *("download", "machine", "terms"),
     *("foreground", "photo_files", "photos", "scenes", "photo_folder"),
-    *("figures", "evaluation", "confusion"),
+    *("figures", "curves", "evaluation", "confusion"),
     *("findings", "layer_kinds", "layer_words", "layer_summaries", "layer_changes", "layer_checks"),
     *("score_reports", "matrix_checks", "score_checks", "checker"),
     *("embedding", "features", "projection", "maps", "suspects", "progress", "comparison"),

@@ -7,9 +7,10 @@ import streamlit as st
 
 from fmexplore.comparison import first_reaching, judge, spreads
 from fmexplore.confusion import accuracy_interval
+from fmexplore.curves import overlaid_curves
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation import Predictions
-from fmexplore.figures import interval_chart, overlaid_curves
+from fmexplore.figures import interval_chart
 from fmexplore.run import Run
 from fmexplore.ui import cache, compared, link, state, widgets
 from fmexplore.ui.compared import MOST, Compared

@@ -5,8 +5,8 @@ import streamlit as st
 
 from fmexplore import models
 from fmexplore.confusion import most_confused
+from fmexplore.curves import learning_curves
 from fmexplore.evaluation import find_overfitting
-from fmexplore.figures import learning_curves
 from fmexplore.run import Run
 from fmexplore.status import Status, read_wish
 from fmexplore.ui import cache, link, look, state, widgets

@@ -18,7 +18,7 @@ def find_map(source: Source, config: ProjectionConfig) -> Mapped | None:
     kind = f"{source}{config.method}"
     shown: dict = st.session_state.setdefault("maps_shown", {})
     asked: dict[str, Question] = st.session_state.setdefault("maps_asked", {})
-    key = f"{source}{config.key()}"
+    key = _key(source, config)
     question = asked.get(key)
     found = read_map(source, config)
     if found and not (found.stopped and question and not question.answer.done()):
@@ -56,13 +56,18 @@ def _offer(words: str, source: Source, config: ProjectionConfig) -> None:
     """Say that the map is not the one that was asked for, and offer to compute that."""
 
     def compute() -> None:
-        key = f"{source}{config.key()}"
+        key = _key(source, config)
         st.session_state.get("maps_given_up", set()).discard(key)
         st.session_state.maps_asked[key] = _ask(source, config)
 
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(words)
         st.button("Compute it", type="primary", on_click=compute)
+
+
+def _key(source: Source, config: ProjectionConfig) -> str:
+    """Of this map among those that a session has asked for."""
+    return f"{source}{config.key()}"
 
 
 def _ask(source: Source, config: ProjectionConfig) -> Question:
@@ -78,7 +83,7 @@ def _give_up(question: Question, key: str) -> None:
 
 def _watch(question: Question, source: Source, config: ProjectionConfig, before: ProjectionConfig) -> None:
     """How far the map is, with what there is of it; until then, the one before."""
-    key = f"{source}{config.key()}"
+    key = _key(source, config)
     if question.answer.done() or st.session_state.maps_asked.get(key) is not question:  # it was given up
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
