@@ -7,6 +7,7 @@ import streamlit as st
 from fmexplore.errors import DataError, RunNotFound
 from fmexplore.ui import cache, link, look, state, tour, widgets
 from fmexplore.ui.components.address import name_run
+from fmexplore.ui.components.back import keep_steps
 
 # Others have none, or choose several themselves. Home only passes a run on.
 WITH_RUN = "Home", "Train", "Confusions", "Embeddings", "Data", "Predict"
@@ -20,6 +21,7 @@ def show(page) -> None:
     # What floats lies outside the app, and would have the system's colours in place of the theme's.
     scheme = f"<style>:root {{ color-scheme: {st.context.theme.type or 'light dark'} }}</style>"
     st.html(STYLE + scheme + name)
+    keep_steps()
     look.forget()
     link.follow()
     with widgets.boundary():

@@ -172,6 +172,11 @@ class Tab:
         self.page.wait_for_selector(READY, timeout=PATIENCE * 1000)
         return self
 
+    def on(self, page: str) -> "Tab":
+        """Wait until a page is shown: its address comes first."""
+        expect(self.main.get_by_role("heading", name=page, exact=True, level=1)).to_have_count(1)
+        return self.settle()
+
     def sees(self, text: str | re.Pattern) -> "Tab":
         expect(self.main.get_by_text(text).first).to_be_visible()
         return self

@@ -17,31 +17,42 @@ STORY = {
 def test_from_an_image_to_its_place_and_a_neighbour_each_a_step_that_back_takes_again(tab):
     opened = tab().open("/confusions?run=quick&split=test")
     opened.cell("Shirt", "Coat").click()
-    opened.at(run="quick", split="test", true=6, pred=4)
+    opened.at(run="quick", split="test", true=6, pred=4).settle()
     opened.main.get_by_role("button", name=re.compile("^Shirt .* taken for Coat")).first.click()
     expect(opened.page).to_have_url(re.compile("image="))
     card = opened.query
     opened.main.get_by_role("link", name="On the map").click()
-    expect(opened.page).to_have_url(re.compile(r"/embeddings\?"))
-    opened.at(run="quick", split="test", image=card["image"])
+    opened.on("Embeddings").at(run="quick", split="test", image=card["image"])
     opened.page.go_back()
-    expect(opened.page).to_have_url(re.compile(r"/confusions\?"))
-    opened.at(**card)
-    expect(opened.cell("Shirt", "Coat")).to_be_visible()  # the page before has such buttons too
-    opened.settle().main.get_by_role("button", name=re.compile("^Training image")).first.click()
-    expect(opened.page).to_have_url(re.compile(r"/data\?"))
-    opened.sees(re.compile("^Nearest training images"))
+    opened.on("Confusions").at(**card)
+    opened.main.get_by_role("button", name=re.compile("^Training image")).first.click()
+    opened.on("Data").sees(re.compile("^Nearest training images"))
     assert opened.query["split"] == "train"
     opened.main.get_by_role("link", name="In its cell").click()
-    expect(opened.page).to_have_url(re.compile(r"/confusions\?.*split=train"))
-    opened.settle().page.go_back()
-    expect(opened.page).to_have_url(re.compile(r"/data\?"))
-    opened.sees(re.compile("^Nearest training images")).settle().page.go_back()
-    opened.at(**card)
-    expect(opened.page).to_have_url(re.compile(r"/confusions\?"))
+    opened.on("Confusions")
+    assert opened.query["split"] == "train"
+    opened.page.go_back()
+    opened.on("Data").sees(re.compile("^Nearest training images")).page.go_back()
+    opened.on("Confusions").at(**card)
     expect(opened.main.get_by_role("link", name="On the map")).to_be_visible()
-    opened.settle().page.go_forward()
-    expect(opened.page).to_have_url(re.compile(r"/data\?"))
+    opened.page.go_forward()
+    opened.on("Data")
+
+
+def test_two_steps_back_at_once_leave_the_steps_forward(tab):
+    opened = tab().open("/confusions?run=solid").on("Confusions")
+    pages = opened.page.get_by_role("navigation", name="App pages")
+    for name in ("Embeddings", "Data"):
+        pages.get_by_role("link", name=name).click()
+        opened.on(name)
+    steps = opened.page.evaluate("history.length")
+    opened.page.evaluate("history.back(); setTimeout(() => history.back(), 5)")
+    opened.on("Confusions").at(run="solid")
+    assert opened.page.evaluate("history.length") == steps
+    for name in ("Embeddings", "Data"):
+        opened.page.go_forward()
+        opened.on(name)
+    assert f"/{name.lower()}?" in opened.page.url
 
 
 def test_a_page_opened_from_the_sidebar_goes_on_with_the_chosen_run(tab):

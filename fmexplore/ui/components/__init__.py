@@ -1,6 +1,7 @@
 """Own components: one folder each, Python beside its script and style sheet."""
 
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -17,3 +18,11 @@ def register(folder: str, html: str, *shared: str):
         return "".join(file.read_text("utf-8") for file in files if file.suffix == suffix and file.exists())
 
     return st.components.v2.component(f"fmexplore_{folder}", html=html, css=read(".css") or None, js=read(".js"))
+
+
+def sent(key: str, name: str) -> Any:
+    """What the component `key` has just sent as `name`, for its callback; None where it sent nothing.
+
+    Nor where it was gone before the press arrived: two presses on a busy server, and the first takes it away.
+    """
+    return (st.session_state.get(key) or {}).get(name)

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import streamlit as st
 
 from fmexplore.data import CLASS_NAMES
-from fmexplore.ui.components import register
+from fmexplore.ui.components import register, sent
 from fmexplore.ui.components.gallery import picture_sheet
 
 Step = Literal["previous", "next", "close"]
@@ -52,7 +51,7 @@ def card(
     """
 
     def went() -> None:
-        if (step := st.session_state[key]["go"]) is not None:
+        if (step := sent(key, "go")) is not None:
             on_go(step)
 
     said = None if probabilities is None else int(probabilities.argmax())

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import streamlit as st
 
 from fmexplore.data import CLASS_NAMES
-from fmexplore.ui.components import register
+from fmexplore.ui.components import register, sent
 
 Numbers = Literal["counts", "true", "predicted"]
 _component = register("confusion_grid", "<div class='board'></div>", "element.js")
@@ -51,11 +50,11 @@ def confusion_grid(
     """
 
     def was_picked() -> None:
-        if (pick := st.session_state[key]["pick"]) is not None:
+        if (pick := sent(key, "pick")) is not None:
             on_pick(pick)
 
     def was_moved() -> None:
-        if (number := st.session_state[key]["frame"]) is not None:
+        if (number := sent(key, "frame")) is not None:
             on_frame(number)
 
     _component(

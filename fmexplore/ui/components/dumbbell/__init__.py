@@ -3,9 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import streamlit as st
-
-from fmexplore.ui.components import register
+from fmexplore.ui.components import register, sent
 
 _component = register("dumbbell", "<div class='dumbbell'></div>", "verdict.css")
 
@@ -31,7 +29,7 @@ def dumbbell(
     """Draw the rows on a scale from its first to its second value, in percent; `on_pick` gets the id of a row."""
 
     def was_picked() -> None:
-        if (picked := st.session_state[key]["pick"]) is not None:
+        if (picked := sent(key, "pick")) is not None:
             on_pick(picked)
 
     data = {"rows": [vars(row) for row in rows], "scale": list(scale), "current": current, "label": label}

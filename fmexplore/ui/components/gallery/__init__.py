@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from fmexplore.ui.components import register
+from fmexplore.ui.components import register, sent
 
 COLUMNS = 20  # of the sheet, not of what is seen
 MOST_SHEETS = 100  # kept: one of 200 images has some 100 kB
@@ -48,7 +48,7 @@ def gallery(
     """
 
     def opened() -> None:
-        if on_open and (number := st.session_state[key]["pick"]) is not None:
+        if on_open and (number := sent(key, "pick")) is not None:
             on_open(number)
 
     columns = max(1, min(COLUMNS, len(items)))

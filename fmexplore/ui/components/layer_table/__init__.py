@@ -3,12 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import streamlit as st
-
 from fmexplore import models
 from fmexplore.layers import LAYER_KINDS
 from fmexplore.models import LayerInfo, Model
-from fmexplore.ui.components import register
+from fmexplore.ui.components import register, sent
 
 _component = register("layer_table", "<div class='layers'></div>", "element.js")
 
@@ -23,7 +21,7 @@ def layer_table(
     """Show `model` with what is known of its rows; `on_edit` gets the layers as JSON after each edit."""
 
     def edited() -> None:
-        if (layers := st.session_state[key]["layers"]) is not None:
+        if (layers := sent(key, "layers")) is not None:
             on_edit(layers)
 
     _component(

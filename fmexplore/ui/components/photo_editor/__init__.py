@@ -4,11 +4,10 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
-import streamlit as st
 from PIL import Image
 
 from fmexplore.photos import as_alpha
-from fmexplore.ui.components import register
+from fmexplore.ui.components import register, sent
 from fmexplore.ui.components.steps import as_png
 
 Tool = Literal["add", "remove", "box"]
@@ -31,7 +30,7 @@ def photo_editor(
     """
 
     def changed() -> None:
-        if (event := st.session_state[key]["change"]) is not None:
+        if (event := sent(key, "change")) is not None:
             on_change(event)
 
     shown = Image.fromarray(picture[..., :3]).convert("RGBA")

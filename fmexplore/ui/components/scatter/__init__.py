@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import streamlit as st
 
 from fmexplore.data import CLASS_NAMES, GROUPS
 from fmexplore.figures import CLASS_COLORS
-from fmexplore.ui.components import register
+from fmexplore.ui.components import register, sent
 
 RIGHT, WRONG = "#3b82f6", "#e8590c"
 LOSS_RANGE = 6.0  # nats, from black to bright
@@ -69,7 +68,7 @@ def scatter(
 
     def call(field: str, act: Callable[[Any], None]) -> Callable[[], None]:
         def called() -> None:
-            if (value := st.session_state[key][field]) is not None:
+            if (value := sent(key, field)) is not None:
                 act(value)
 
         return called

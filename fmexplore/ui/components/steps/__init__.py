@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import streamlit as st
 from PIL import Image
 
-from fmexplore.ui.components import register
+from fmexplore.ui.components import register, sent
 
 _component = register("steps", "<ol class='steps'></ol>", "element.js")
 
@@ -32,7 +31,7 @@ def steps(stages: Sequence[Stage], key: str, on_press: Callable[[str], None]) ->
     """Show the steps in order; `on_press` gets the name of one whose button is pressed."""
 
     def pressed() -> None:
-        if (name := st.session_state[key]["press"]) is not None:
+        if (name := sent(key, "press")) is not None:
             on_press(name)
 
     entries = [{**vars(stage), "picture": as_png(stage.picture)} for stage in stages]
