@@ -198,8 +198,7 @@ def test_a_list_beside_the_card_stays_where_it_was(tab):
     label = opened.labels[60]
     opened.images.nth(60).click()
     expect(opened.card.get_by_text(re.compile("^61 of "))).to_be_visible()
-    opened.sees("What speaks for").settle()
-    assert opened.focused == label
+    opened.sees("What speaks for").settle().focus(re.escape(label))
     assert opened.main.locator(".gallery.bounded").evaluate("list => list.scrollTop") > 0
 
 

@@ -271,21 +271,21 @@ def test_by_keyboard_from_the_search_to_the_card(tab, quick, labels):
     opened.focus(rf"Bag {numbers[2]:,}")
 
 
-def test_the_map_is_moved_and_zoomed_by_keyboard(tab, quick):
+def test_the_map_is_moved_and_zoomed_by_keyboard(tab, quick, eventually):
     opened = tab().open(MAP)
     chart = Chart(opened, quick)
+    expect(chart.root).to_have_attribute("data-drawn", "10000")
     picture = chart.root.locator("canvas.points")
     before = picture.evaluate("canvas => canvas.toDataURL()")
     chart.root.get_by_role("application").focus()
     opened.keys("+", "+", "+", "ArrowLeft")
-    moved = picture.evaluate("canvas => canvas.toDataURL()")
-    assert moved != before
+    eventually(lambda: picture.evaluate("canvas => canvas.toDataURL()") != before)
     opened.keys("0")
-    assert picture.evaluate("canvas => canvas.toDataURL()") == before
+    eventually(lambda: picture.evaluate("canvas => canvas.toDataURL()") == before)
     opened.at(run="quick", method="pca")
 
 
-def test_a_map_in_space_is_turned_by_keyboard(tab, quick):
+def test_a_map_in_space_is_turned_by_keyboard(tab, quick, eventually):
     opened = tab().open(MAP)
     Chart(opened, quick)
     opened.main.get_by_role("button", name="Settings").click()
@@ -298,7 +298,7 @@ def test_a_map_in_space_is_turned_by_keyboard(tab, quick):
     before = picture.evaluate("canvas => canvas.toDataURL()")
     root.get_by_role("application").focus()
     opened.keys("ArrowRight", "ArrowRight")
-    assert picture.evaluate("canvas => canvas.toDataURL()") != before
+    eventually(lambda: picture.evaluate("canvas => canvas.toDataURL()") != before)
     expect(root).to_have_attribute("data-drawn", "10000")
     opened.keys("ArrowLeft", "ArrowLeft")
     expect(root.get_by_role("button", name="Lasso", exact=True)).to_be_hidden()

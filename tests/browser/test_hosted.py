@@ -17,9 +17,11 @@ def listed(opened) -> list[str]:
     """What the run picker offers."""
     picker = opened.page.get_by_test_id("stSidebar").get_by_role("combobox", name="Run")
     picker.click()
-    options = opened.page.get_by_role("option").all_inner_texts()
+    options = opened.page.get_by_role("option")
+    expect(options.first).to_be_visible()
+    texts = options.all_inner_texts()
     opened.page.keyboard.press("Escape")
-    return options
+    return texts
 
 
 def test_two_browsers_are_two_owners_and_do_not_see_each_others_runs(tab, server):

@@ -22,7 +22,7 @@ def test_layers_are_edited_by_keyboard_and_parameters_and_cost_follow(tab):
     opened.page.keyboard.press("ControlOrMeta+a")
     opened.page.keyboard.type("64")
     opened.page.keyboard.press("Enter")
-    opened.sees("Your own layer table.")
+    opened.sees("Your own layer table.").settle()
     # 40 filters more in layer 1 of 1 channel, and 40 channels more into the 48 filters of layer 5; 40 biases of norm.
     assert parameters(opened) == before + 40 * 1 * 9 + 40 * 48 * 9 + 40
     expect(field).to_be_focused()  # it can go on from where it was

@@ -78,15 +78,17 @@ def test_marks_survive_a_rerun_and_are_also_found_inside_a_component(tab, eventu
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_words_of_a_page_are_read_by_keyboard_and_axe_finds_nothing_serious(tab, scheme):
+def test_the_words_of_a_page_are_read_by_keyboard_and_axe_finds_nothing_serious(tab, eventually, scheme):
     opened = tab(color_scheme=scheme).open("/compare?runs=quick,best")
     words = Terms(opened).words
     expect(words.locator("summary")).to_have_text(re.compile(r"^Words on this page \(\d\d\)$"))
     words.locator("summary").focus()
     opened.keys("Enter")
     expect(words.get_by_text(MEANING["gap"])).to_be_visible()
+    opened.sees(re.compile("^In brackets the 95")).settle().page.evaluate(WATCH)
+    eventually(lambda: opened.page.evaluate(QUIET))
     names = words.locator("dt").all_inner_texts()
-    assert words.locator("summary").inner_text().endswith(f"({len(names)})")
+    expect(words.locator("summary")).to_have_text(f"Words on this page ({len(names)})")
     assert names == sorted(set(names), key=str.lower)
     opened.main.get_by_role("rowheader", name="Label smoothing").hover(position={"x": 20, "y": 14})
     Terms(opened).explains("label smoothing")
