@@ -22,7 +22,7 @@ from fmexplore.errors import DataError
 from fmexplore.layers import Activation, Conv, Dense, GlobalAvgPool, MaxPool
 from fmexplore.models import Model
 from fmexplore.runs import RunStore
-from fmexplore.settings import Settings
+from fmexplore.settings import PROJECT, Settings
 
 
 def draw_split(count: int, seed: int) -> Split:
@@ -97,7 +97,7 @@ def added(drawn_files, tmp_path_factory, request) -> Path:
     """To be put on PYTHONPATH: gives a process the drawn data set, and what the test file says in ADDED."""
     folder = tmp_path_factory.mktemp("added")
     files = {name: file for name, (file, _) in drawn_files.items()}
-    (folder / "sitecustomize.py").write_text(request.module.ADDED.format(project=str(data.PROJECT), files=files))
+    (folder / "sitecustomize.py").write_text(request.module.ADDED.format(project=str(PROJECT), files=files))
     return folder
 
 

@@ -13,13 +13,12 @@ import pytest
 
 from fmexplore import models
 from fmexplore.analyst import Analyst
-from fmexplore.data import PROJECT
 from fmexplore.derived import Derived
 from fmexplore.errors import AnalysisFailed, ConfigError, RunBroken, StorageError
 from fmexplore.evaluation import predict
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
-from fmexplore.settings import Settings
+from fmexplore.settings import PROJECT, Settings
 
 PATIENCE = 90  # seconds, for anything the process does
 

@@ -11,9 +11,10 @@ import pytest
 
 from fmexplore.checker import MAX_CHARACTERS, Checked, check_text
 from fmexplore.confusion import report_text
-from fmexplore.data import CLASS_NAMES, PROJECT
+from fmexplore.data import CLASS_NAMES
 from fmexplore.errors import ConfigError
 from fmexplore.findings import percent, read_accuracy
+from fmexplore.settings import PROJECT
 
 # Team CodeRed (2023): the final network as its prose has it, a pool after every convolution, and what it printed.
 CODERED = (

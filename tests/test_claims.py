@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from test_verdicts import epoch, reproduction, training
 
 from fmexplore.claims import accuracy_bounds, judge
 from fmexplore.data import CLASS_NAMES
 from fmexplore.papers import SYSTEMS
 from fmexplore.printed import PRINTED
 from fmexplore.reproduction import Reproduction
+from tests.papers.results import epoch, reproduction, training
 
 SHIRT, T_SHIRT, COAT = (CLASS_NAMES.index(name) for name in ("Shirt", "T-shirt/top", "Coat"))
 

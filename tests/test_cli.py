@@ -13,14 +13,14 @@ import torch
 from sklearn.metrics import classification_report
 
 from fmexplore import analyses, download, networks
-from fmexplore.data import CLASS_NAMES, PROJECT
+from fmexplore.data import CLASS_NAMES
 from fmexplore.derived import Derived
 from fmexplore.evaluation import predict
 from fmexplore.layers import Conv, Dense, GlobalAvgPool
 from fmexplore.models import Model
 from fmexplore.presets import presets
 from fmexplore.runs import RunStore
-from fmexplore.settings import Settings
+from fmexplore.settings import PROJECT, Settings
 from fmexplore.speed import update_speed
 from fmexplore.status import own_process, wish, write_status
 

@@ -8,8 +8,8 @@ import pytest
 from safetensors.numpy import load, save
 from sklearn.decomposition import PCA
 
-from fmexplore.data import PROJECT
 from fmexplore.embedding import DIMENSIONS, FEW, Axes, NeighbourIndex, encode_all, nearest
+from fmexplore.settings import PROJECT
 
 
 def draw(count: int, width: int, seed: int = 0) -> np.ndarray:

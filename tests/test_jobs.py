@@ -17,12 +17,11 @@ from fmexplore import models
 from fmexplore.archive import pack_run
 from fmexplore.cleanup import clean_up
 from fmexplore.config import RunConfig
-from fmexplore.data import PROJECT
 from fmexplore.errors import ConfigError, NotAllowed, StorageError
 from fmexplore.jobs import JobQueue
 from fmexplore.presets import find_preset
 from fmexplore.run import Run
-from fmexplore.settings import Settings
+from fmexplore.settings import PROJECT, Settings
 from fmexplore.speed import update_speed
 from fmexplore.status import Status, own_process, read_status, read_wish, write_status
 

@@ -1,7 +1,6 @@
 """What the reproductions teach: the gain of peeking, what remedies cost, where networks stand."""
 
 import pytest
-from test_verdicts import epoch, reproduction, training
 
 from fmexplore.lessons import networks, peeking, published_pair, remedies
 from fmexplore.models import parameters, summarize
@@ -9,6 +8,7 @@ from fmexplore.paper_figures import networks_chart, peeking_chart, remedies_char
 from fmexplore.presets import find_preset
 from fmexplore.printed import HUMAN
 from fmexplore.reproduction import HONEST, Reproduction
+from tests.papers.results import epoch, reproduction, training
 
 
 def finder(*stored):

@@ -6,8 +6,8 @@ import sys
 import psutil
 import pytest
 
-from fmexplore.data import PROJECT
 from fmexplore.machine import memory_bytes
+from fmexplore.settings import PROJECT
 
 COUNT_ARENAS = """
 import ctypes, sys, threading

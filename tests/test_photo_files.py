@@ -1,6 +1,5 @@
 """Files that people choose: opened whatever they are like, or refused with a message, on pictures drawn here."""
 
-import io
 import struct
 import subprocess
 import sys
@@ -14,15 +13,9 @@ from PIL import Image
 
 from fmexplore.errors import PhotoError
 from fmexplore.photo_files import WORKING_SIDE, open_photo, read_photo
+from tests.photos.pictures import BLUE, RED, colour_at, pack, two_halves
 
 ORIENTATION = 0x0112
-RED, BLUE = (250, 0, 0), (0, 0, 250)
-
-
-def pack(picture: Image.Image, kind: str, **settings) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, kind, **settings)
-    return file.getvalue()
 
 
 def refused(content: bytes, name: str) -> str:
@@ -43,18 +36,6 @@ def png_that_says(width: int, height: int) -> bytes:
 
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
-
-
-def two_halves() -> Image.Image:
-    """80 x 40: red on the left, blue on the right."""
-    picture = Image.new("RGB", (80, 40), RED)
-    picture.paste(BLUE, (40, 0, 80, 40))
-    return picture
-
-
-def colour_at(picture: Image.Image, x: float, y: float) -> str:
-    red, _, blue = picture.convert("RGB").getpixel((int(x * picture.width), int(y * picture.height)))
-    return "red" if red > blue else "blue"
 
 
 # Files that cannot be used: name, what is wrong, remedy.

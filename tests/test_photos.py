@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
-from test_photo_files import colour_at, pack, two_halves
 
 from fmexplore.errors import ConfigError
 from fmexplore.photo_files import open_photo
@@ -18,6 +17,7 @@ from fmexplore.photos import (
     foreground_box,
     turn_and_crop,
 )
+from tests.photos.pictures import colour_at, pack, two_halves
 
 NAMES = ["upright", "foreground", "trim", "resize", "sharpen", "centre", "negate", "grey"]
 

@@ -6,42 +6,9 @@ import pytest
 from fmexplore import papers
 from fmexplore.papers import Alternative, find_system
 from fmexplore.printed import MEASURES, PRINTED, Report
-from fmexplore.reproduction import PUBLISHED, Epoch, Reproduction, Training, Trainings, plan
+from fmexplore.reproduction import Reproduction
 from fmexplore.verdicts import TONES, Spread, judge_f1, judge_figure, measured, spread_of, value_of
-
-
-def epoch(test=0.9, train=0.95, seen=0.96, **changes):
-    losses = {"train_loss": 0.2, "seen_loss": 0.15, "test_loss": 0.3}
-    return Epoch(train_accuracy=train, seen_accuracy=seen, test_accuracy=test, **{**losses, **changes})
-
-
-def training(*epochs, seed=0, kept=None, confusion=None):
-    matrix = np.diag([900] * 10) + 100 * np.roll(np.eye(10, dtype=int), 1, 1) if confusion is None else confusion
-    return Training(
-        seed=seed,
-        date="2026-01-01",
-        command="a command",
-        device="cpu",
-        processor="a processor",
-        cores=2,
-        others=0.0,
-        threads=2,
-        precision="fp32",
-        versions={"torch": "2"},
-        seconds=60.0,
-        epochs=epochs,
-        kept=len(epochs) - 1 if kept is None else kept,
-        confusion=tuple(map(tuple, np.array(matrix).tolist())),
-    )
-
-
-def reproduction(system, *trainings, **others):
-    variants = {PUBLISHED: trainings, **others}
-    config = plan("patel-basic")[PUBLISHED].config
-    return Reproduction(
-        system=system,
-        variants={name: Trainings(config=config, trainings=found) for name, found in variants.items() if found},
-    )
+from tests.papers.results import epoch, reproduction, training
 
 
 def test_every_system_of_the_papers_has_printed_figures():

@@ -18,10 +18,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from fmexplore.data import PROJECT
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
-from fmexplore.settings import Settings
+from fmexplore.settings import PROJECT, Settings
 
 DESK, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 GROUNDS = {"light": "rgb(252, 252, 251)", "dark": "rgb(21, 23, 28)"}

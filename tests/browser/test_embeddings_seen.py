@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, expect
 
-from fmexplore.data import CLASS_NAMES, PROJECT
+from fmexplore.data import CLASS_NAMES
 from fmexplore.derived import Derived
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
-from fmexplore.settings import SHIPPED
+from fmexplore.settings import PROJECT, SHIPPED
 
 PAGE, FIRST = 200, 60_000
 MAP = "/embeddings?run=quick&method=pca"

@@ -13,7 +13,6 @@ from streamlit.testing.v1 import AppTest
 
 from fmexplore import analyses, models, networks
 from fmexplore.analyst_process import ANALYSES
-from fmexplore.data import PROJECT
 from fmexplore.derived import Derived
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation import Predictions
@@ -21,7 +20,7 @@ from fmexplore.jobs import JobQueue
 from fmexplore.progress import Snapshot
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
-from fmexplore.settings import read_settings
+from fmexplore.settings import PROJECT, read_settings
 from fmexplore.status import write_status
 from fmexplore.ui import cache
 

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from test_verdicts import epoch, training
 
 from fmexplore import reproduction
 from fmexplore.papers import SYSTEMS
@@ -12,6 +11,7 @@ from fmexplore.presets import find_preset
 from fmexplore.printed import PRINTED
 from fmexplore.reproduction import HONEST, PUBLISHED, keep_training
 from fmexplore.ui.state import PAPERS_PAGE as PAPERS
+from tests.papers.results import epoch, training
 
 IDS = [system.id for system in SYSTEMS]
 

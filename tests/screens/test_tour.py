@@ -4,9 +4,9 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from fmexplore.data import PROJECT
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
+from fmexplore.settings import PROJECT
 from fmexplore.ui import tour
 from fmexplore.ui.state import CONFUSIONS_PAGE as CONFUSIONS
 from fmexplore.ui.state import HOME_PAGE as HOME
