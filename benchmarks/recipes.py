@@ -30,7 +30,7 @@ from fmexplore.config import Augmentation, TrainConfig, change_settings  # noqa:
 from fmexplore.data import DataSet, Split  # noqa: E402
 from fmexplore.evaluation import Predictions, predict  # noqa: E402
 from fmexplore.execution import choose_execution  # noqa: E402
-from fmexplore.networks import Network, build  # noqa: E402
+from fmexplore.models.networks import Network, build  # noqa: E402
 from fmexplore.presets import find_preset, staged  # noqa: E402
 from fmexplore.runs import RunStore  # noqa: E402
 from fmexplore.settings import read_settings  # noqa: E402

@@ -25,7 +25,7 @@ from torch import Tensor, nn  # noqa: E402
 from fmexplore import data  # noqa: E402
 from fmexplore.config import Execution  # noqa: E402
 from fmexplore.data import Split  # noqa: E402
-from fmexplore.networks import build  # noqa: E402
+from fmexplore.models.networks import build  # noqa: E402
 from fmexplore.presets import find_preset  # noqa: E402
 from fmexplore.training import train  # noqa: E402
 

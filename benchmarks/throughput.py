@@ -84,7 +84,7 @@ def measure_peak(folder: Path) -> dict:
     prepare_process()
     import torch
 
-    from fmexplore.models import Model, flops, summarize
+    from fmexplore.models.table import Model, flops, summarize
 
     found = {"flops": 3 * flops(summarize(Model.parse(read(folder)[2]["model"])))}
     for precision, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16)):

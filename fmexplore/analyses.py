@@ -24,7 +24,7 @@ from fmexplore.settings import read_settings
 from fmexplore.storage import write_bytes
 
 if TYPE_CHECKING:
-    from fmexplore.networks import Network
+    from fmexplore.models.networks import Network
 
 TWINS = "twins.safetensors"
 
@@ -164,7 +164,7 @@ def _build(run: Run, digest: str) -> "Network":
     """The network with the weights of that digest."""
     import torch
 
-    from fmexplore.networks import build
+    from fmexplore.models.networks import build
 
     del digest  # is in the key
     network = build(run.config.model)

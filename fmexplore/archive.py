@@ -16,9 +16,9 @@ from pathlib import Path
 
 from safetensors.numpy import save as pack
 
-from fmexplore import models
 from fmexplore.config import RunConfig
 from fmexplore.errors import FMExploreError, RunBroken
+from fmexplore.models.table import summarize
 from fmexplore.photo_scores import PhotoFit
 from fmexplore.run import PHOTO_FILE, Report, Run
 from fmexplore.runs import RunStore
@@ -66,7 +66,7 @@ def unpack_run(store: RunStore, content: bytes, owner: str, check: Callable[[Run
             Report.parse(json.loads(line))
         if PHOTO_FILE in files:
             PhotoFit.parse(json.loads(files[PHOTO_FILE]))
-        models.summarize(config.model)
+        summarize(config.model)
     except (ValueError, TypeError, RecursionError) as error:
         raise RunBroken(f"The zip is not a run's: a file in it is not JSON ({error}).") from None
     except FMExploreError as error:

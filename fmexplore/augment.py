@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fmexplore.config import Augmentation
-from fmexplore.networks import to_input
+from fmexplore.models.networks import to_input
 
 SIDE = 28
 

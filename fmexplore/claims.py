@@ -8,8 +8,8 @@ import numpy as np
 from fmexplore.confusion import class_report, most_confused
 from fmexplore.data import CLASS_NAMES
 from fmexplore.evaluation import find_overfitting
-from fmexplore.layers import Conv, MaxPool
-from fmexplore.models import parameters, summarize
+from fmexplore.models.layers import Conv, MaxPool
+from fmexplore.models.table import parameters, summarize
 from fmexplore.papers import find_system
 from fmexplore.printed import PRINTED
 from fmexplore.reproduction import Reproduction, Training, least_disturbed

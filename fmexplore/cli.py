@@ -14,13 +14,13 @@ import numpy as np
 import typer
 
 from fmexplore import data as dataset
-from fmexplore import models as tables
 from fmexplore.confusion import accuracy_interval, class_report, confusion_matrix, report_text
 from fmexplore.derived import SPLITS
 from fmexplore.download import fetch
 from fmexplore.errors import ConfigError, DataError, FMExploreError
 from fmexplore.features import LAST, check_layer, locate_images
-from fmexplore.layers import describe
+from fmexplore.models import table as tables
+from fmexplore.models.layers import describe
 from fmexplore.paper_cli import commands as paper_commands
 from fmexplore.photo_cli import commands as photo_commands
 from fmexplore.presets import presets

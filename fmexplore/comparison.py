@@ -17,8 +17,8 @@ import numpy as np
 
 from fmexplore.config import RunConfig
 from fmexplore.confusion import Disagreement, compare
-from fmexplore.layers import Layer, describe
-from fmexplore.models import Model
+from fmexplore.models.layers import Layer, describe
+from fmexplore.models.table import Model
 
 LEVEL = 0.05  # below which a p value says that a difference is more than luck
 MOST_LAYERS = 8  # that are said one by one, where two tables differ

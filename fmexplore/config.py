@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from fmexplore.errors import ConfigError
-from fmexplore.models import Model
+from fmexplore.models.table import Model
 from fmexplore.schema import Schema
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from fmexplore.data import Split
 
 if TYPE_CHECKING:
-    from fmexplore.networks import Network
+    from fmexplore.models.networks import Network
 
 BATCH = 125  # fits a cache: one of 500 takes up to twice as long, one of 10,000 five times and 2.5 GB
 SINGLES, WARM_UP = 60, 5  # images timed one by one, and how many before them do not count
@@ -98,7 +98,7 @@ def predict_batches(
     """
     import torch
 
-    from fmexplore.networks import to_input
+    from fmexplore.models.networks import to_input
 
     was_training, device = network.training, next(network.parameters()).device
     for start in range(0, len(images), BATCH):

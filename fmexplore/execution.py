@@ -10,7 +10,7 @@ from fmexplore.config import Execution, TrainConfig
 from fmexplore.data import DataSet, Split
 from fmexplore.errors import ConfigError
 from fmexplore.machine import cores
-from fmexplore.models import Model
+from fmexplore.models.table import Model
 from fmexplore.training import train, use_threads
 
 

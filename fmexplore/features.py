@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fmexplore import models
 from fmexplore.data import DataSet
 from fmexplore.embedding import principal_axes
 from fmexplore.errors import ConfigError
 from fmexplore.evaluation import BATCH
-from fmexplore.models import Model
+from fmexplore.models.table import Model, layer_choices
 
 if TYPE_CHECKING:
-    from fmexplore.networks import Network
+    from fmexplore.models.networks import Network
 
 SPLITS = ("test", "validation", "train", "all")
 PIXELS, LAST = "pixels", "last"  # besides the numbers of the table
@@ -88,7 +87,7 @@ def check_layer(model: Model | None, layer: str) -> str:
     """`layer` itself, where the network has it. Raises ConfigError saying which there are; None has only pixels."""
     there = [PIXELS]
     if model is not None:
-        there += [LAST, *(number for number, _, _ in models.layer_choices(model))]
+        there += [LAST, *(number for number, _, _ in layer_choices(model))]
     if layer not in there:
         raise ConfigError(f"layer is {layer!r}: choose one of {', '.join(there)}.")
     return layer
@@ -103,7 +102,7 @@ def layer_values(network: Network | None, layer: str, images: np.ndarray) -> np.
         return images.reshape(len(images), -1).astype(np.float32) / 255
     import torch
 
-    from fmexplore.networks import to_input
+    from fmexplore.models.networks import to_input
 
     device, was_training = next(network.parameters()).device, network.training
     network.eval()

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from fmexplore.networks import Network, to_input
+from fmexplore.models.networks import Network, to_input
 
 SMALLEST_MAP = 5  # on a smaller one a heat map shows no place
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from fmexplore.findings import Finding
 from fmexplore.layer_kinds import PrintedLayer, Reading, read_layer
 from fmexplore.layer_summaries import Summary
-from fmexplore.shapes import Shape
+from fmexplore.models.shapes import Shape
 
 MOST_EDITED = 60  # layers of a network for which single changes are tried
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")

@@ -8,7 +8,7 @@ from fmexplore.findings import Finding, Outcome, Table
 from fmexplore.layer_changes import LayerRow, count_of, explain_by_one_change
 from fmexplore.layer_kinds import PrintedLayer, Reading, Style, read_layer, suggest
 from fmexplore.layer_summaries import Summary
-from fmexplore.shapes import Shape, text
+from fmexplore.models.shapes import Shape, text
 
 IMAGE = (1, 28, 28)
 MOST_PROBLEMS = 12  # after so many layers that do not fit, the others are not looked at

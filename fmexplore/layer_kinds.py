@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from fmexplore.shapes import Shape
+from fmexplore.models.shapes import Shape
 
 Style = Literal["keras", "torch"]
 SAME = (

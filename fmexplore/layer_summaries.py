@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from fmexplore.errors import ConfigError
 from fmexplore.layer_kinds import PrintedLayer, Style, find_kind
 from fmexplore.layer_words import COUNT_IN_WORDS, LONGEST_LINE, NUMBER, read_words, whole
-from fmexplore.shapes import Shape
+from fmexplore.models.shapes import Shape
 
 MAX_LAYERS = 400
 _TOTALS = re.compile(rf"(total|non-trainable|trainable|optimizer)\s+param(?:eter)?s\s*[:=]?\s*({NUMBER})", re.I)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fmexplore.models import flops, parameters, summarize
+from fmexplore.models.table import flops, parameters, summarize
 from fmexplore.papers import SYSTEMS
 from fmexplore.presets import find_preset
 from fmexplore.reproduction import (

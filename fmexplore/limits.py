@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterable
 from contextlib import suppress
 
-from fmexplore import models
 from fmexplore.config import RunConfig
 from fmexplore.errors import FMExploreError, NotAllowed
 from fmexplore.machine import memory_bytes
+from fmexplore.models.table import flops, parameters, summarize
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
@@ -76,8 +76,8 @@ def check_disk(store: RunStore, planned_mb: float = 0) -> None:
 
 def check_network(settings: Settings, config: RunConfig) -> None:
     """Whether this machine can train it, and answer questions about it while others wait. Raises ConfigError."""
-    rows = models.summarize(config.model)
-    mflops = models.flops(rows) / 1e6
+    rows = summarize(config.model)
+    mflops = flops(rows) / 1e6
     if settings.max_mflops and mflops > settings.max_mflops:
         raise NotAllowed(
             f"This network takes {mflops:,.0f} MFLOPs an image, and this server allows {settings.max_mflops:,g}: "
@@ -98,7 +98,7 @@ def usable_memory(settings: Settings) -> float:
 
 def weights_mb(config: RunConfig) -> float:
     """What a run of it leaves on the disk, at least."""
-    return 4 * models.parameters(models.summarize(config.model)) / 1e6
+    return 4 * parameters(summarize(config.model)) / 1e6
 
 
 def _unwritten_mb(run: Run) -> float:

@@ -8,8 +8,8 @@ from typing import Any
 
 from fmexplore.config import Augmentation, EarlyStopping, TrainConfig
 from fmexplore.errors import ConfigError
-from fmexplore.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool
-from fmexplore.models import Model
+from fmexplore.models.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool
+from fmexplore.models.table import Model
 
 CODERED = "Conquering Fashion MNIST with CNNs using Computer Vision (Team CodeRed, Jenat Cici Anil, 2023)"
 TEAM4 = (

@@ -6,7 +6,7 @@ from functools import cache
 from fmexplore import papers
 from fmexplore.config import Augmentation, RunConfig, TrainConfig
 from fmexplore.errors import ConfigError
-from fmexplore.layers import (
+from fmexplore.models.layers import (
     Activation,
     AvgPool,
     BatchNorm,
@@ -23,7 +23,7 @@ from fmexplore.layers import (
     PixelUnshuffle,
     Residual,
 )
-from fmexplore.models import Model
+from fmexplore.models.table import Model
 
 
 @dataclass(frozen=True)

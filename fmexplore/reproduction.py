@@ -20,8 +20,8 @@ from fmexplore.config import Augmentation, EarlyStopping, RunConfig
 from fmexplore.confusion import confusion_matrix
 from fmexplore.data import DataSet
 from fmexplore.errors import ConfigError, RunBroken
-from fmexplore.layers import Activation, BatchNorm, Conv, Dropout, Flatten, Layer, MaxPool
 from fmexplore.machine import cores, processor, versions
+from fmexplore.models.layers import Activation, BatchNorm, Conv, Dropout, Flatten, Layer, MaxPool
 from fmexplore.presets import CITED, find_preset
 from fmexplore.schema import Schema
 from fmexplore.settings import SHIPPED

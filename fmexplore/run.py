@@ -15,9 +15,9 @@ from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as pack
 
-from fmexplore import models
 from fmexplore.config import RunConfig
 from fmexplore.errors import ConfigError, FMExploreError, RunBroken
+from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photo_scores import PhotoFit
 from fmexplore.schema import Schema
 from fmexplore.status import Share, Status, read_status
@@ -246,7 +246,7 @@ class MetricsReader:
 
 def check_weights(config: RunConfig, weights: Arrays, where: str) -> None:
     """Raises RunBroken when the weights are not those of the configuration's network."""
-    wanted = models.tensor_shapes(models.summarize(config.model))
+    wanted = tensor_shapes(summarize(config.model))
     found = {name: value.shape for name, value in weights.items()}
     for name in wanted.keys() | found.keys():
         if wanted.get(name) != found.get(name):

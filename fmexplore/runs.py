@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save as pack
 
-from fmexplore import models
 from fmexplore.config import RunConfig
 from fmexplore.derived import FOLDER as DERIVED
 from fmexplore.derived import Derived
 from fmexplore.embedding import NeighbourIndex
 from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken, RunNotFound, StorageError
+from fmexplore.models.table import summarize
 from fmexplore.run import PHOTO_FILE, Run, unpack
 from fmexplore.settings import SHIPPED, Settings
 from fmexplore.status import LOCAL_OWNER, Status, write_status
@@ -74,7 +74,7 @@ class RunStore:
 
     def create(self, config: RunConfig, owner: str = LOCAL_OWNER, **status: object) -> Run:
         """A new run folder, queued unless `status` says otherwise. Raises ConfigError for an impossible network."""
-        models.summarize(config.model)
+        summarize(config.model)
         run = Run(self.new_folder(config.preset))
         try:
             write_json(run.path / "config.json", config.model_dump(mode="json"))

@@ -11,9 +11,9 @@ from pathlib import Path
 from filelock import FileLock
 from pydantic import Field
 
-from fmexplore import models
 from fmexplore.config import Execution, RunConfig
 from fmexplore.errors import FMExploreError
+from fmexplore.models.table import LayerInfo, flops, parameters, summarize
 from fmexplore.schema import Schema
 from fmexplore.settings import Settings
 from fmexplore.storage import read_cached, read_json, write_json
@@ -120,7 +120,7 @@ def estimate(config: RunConfig, speed: Speed, timed: Execution | None = None) ->
 
     Raises ConfigError for a table that cannot be built.
     """
-    training, rows = config.training, models.summarize(config.model)
+    training, rows = config.training, summarize(config.model)
     memory = _memory_mb(config, rows, speed)
     if training.minutes:
         return Estimate(60 * training.minutes, memory, "as you have given it")
@@ -153,10 +153,10 @@ def _epoch_key(config: RunConfig) -> str:
 
 
 def _raw_seconds(
-    config: RunConfig, rows: list[models.LayerInfo] | None, speed: Speed, timed: Execution | None = None
+    config: RunConfig, rows: list[LayerInfo] | None, speed: Speed, timed: Execution | None = None
 ) -> float:
     training = config.training
-    forward = models.flops(rows or models.summarize(config.model))
+    forward = flops(rows or summarize(config.model))
     share = training.validation_share if training.validation == "share" else 0
     images = TRAINING_IMAGES * (1 - share)
     held_out = {"share": TRAINING_IMAGES * share, "test": 10_000, "none": 0}[training.validation]
@@ -172,12 +172,12 @@ def _raw_seconds(
 
 def estimate_memory(config: RunConfig, speed: Speed | None) -> float:
     """MB that a training will take, also before this machine has been measured. Raises ConfigError."""
-    return _memory_mb(config, models.summarize(config.model), speed or UNMEASURED)
+    return _memory_mb(config, summarize(config.model), speed or UNMEASURED)
 
 
-def _memory_mb(config: RunConfig, rows: list[models.LayerInfo], speed: Speed) -> float:
+def _memory_mb(config: RunConfig, rows: list[LayerInfo], speed: Speed) -> float:
     activations = sum(row.activations for row in rows) * config.training.batch_size * 4 / 1e6
-    weights = models.parameters(rows) * 4 / 1e6
+    weights = parameters(rows) * 4 / 1e6
     wanted = config.training.precision
     precision = ("bf16" if speed.bf16 else "fp32") if wanted == "auto" else wanted
     return speed.worker_mb + STARTED_MB + ACTIVATION_COPIES[precision] * activations + WEIGHT_COPIES * weights

@@ -175,7 +175,7 @@ TASKS: dict[str, Callable[..., State]] = {
 
 
 def _flops(config: RunConfig) -> int:
-    from fmexplore.models import flops, summarize
+    from fmexplore.models.table import flops, summarize
 
     return flops(summarize(config.model))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from fmexplore.networks import Network
+from fmexplore.models.networks import Network
 from fmexplore.optimizers import Optimizer
 
 

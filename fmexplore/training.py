@@ -22,8 +22,8 @@ from fmexplore.config import Augmentation, Execution, TrainConfig
 from fmexplore.data import DataSet, Split
 from fmexplore.errors import TrainingDiverged
 from fmexplore.evaluation import Predictions, predict, predict_batches
-from fmexplore.models import Model, flops, summarize
-from fmexplore.networks import build, to_input
+from fmexplore.models.networks import build, to_input
+from fmexplore.models.table import Model, flops, summarize
 from fmexplore.optimizers import Optimizer, rate_factor
 from fmexplore.progress import Progress, Snapshot
 from fmexplore.train_state import TrainState, copy_weights, digest

@@ -97,7 +97,7 @@ def distill(
     prepare_process()
     from fmexplore.distillation import draw_lessons
     from fmexplore.execution import choose_execution
-    from fmexplore.networks import build
+    from fmexplore.models.networks import build
     from fmexplore.tasks import to_tensors
 
     store, images = RunStore(read_settings()), dataset.load()

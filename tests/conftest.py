@@ -19,8 +19,8 @@ from fmexplore.config import RunConfig, TrainConfig
 from fmexplore.data import DataSet, IdxFile, Split
 from fmexplore.derived import Derived
 from fmexplore.errors import DataError
-from fmexplore.layers import Activation, Conv, Dense, GlobalAvgPool, MaxPool
-from fmexplore.models import Model
+from fmexplore.models.layers import Activation, Conv, Dense, GlobalAvgPool, MaxPool
+from fmexplore.models.table import Model
 from fmexplore.runs import RunStore
 from fmexplore.settings import PROJECT, Settings
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from fmexplore import analyses, analyst_process, networks
+from fmexplore import analyses, analyst_process
 from fmexplore.analyses import (
     ANALYSES,
     QUICK,
@@ -27,7 +27,8 @@ from fmexplore.derived import Derived
 from fmexplore.errors import ConfigError, DataError, RunBroken
 from fmexplore.evaluation import BATCH, predict
 from fmexplore.interpret import grad_cam
-from fmexplore.networks import Network
+from fmexplore.models import networks
+from fmexplore.models.networks import Network
 from fmexplore.run import Run
 from fmexplore.suspects import find_twins, suspect_labels
 

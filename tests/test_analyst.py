@@ -11,11 +11,11 @@ import numpy as np
 import psutil
 import pytest
 
-from fmexplore import models
 from fmexplore.analyst import Analyst
 from fmexplore.derived import Derived
 from fmexplore.errors import AnalysisFailed, ConfigError, RunBroken, StorageError
 from fmexplore.evaluation import predict
+from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import PROJECT, Settings
@@ -79,7 +79,7 @@ def folder(tmp_path):
 def run(settings, tiny, tmp_path) -> Run:
     run = RunStore(settings, tmp_path / "shipped").create(tiny, state="finished", ended=1.0)
     rng = np.random.default_rng(0)
-    shapes = models.tensor_shapes(models.summarize(tiny.model))
+    shapes = tensor_shapes(summarize(tiny.model))
     run.write_weights({name: rng.normal(0, 0.2, shape).astype(np.float32) for name, shape in shapes.items()})
     return run
 
@@ -379,7 +379,7 @@ def test_cancelling_what_is_answered_changes_nothing(analyst):
 def test_without_anything_added_a_split_of_the_real_data_set_is_predicted_with_progress(real, home, tiny, tmp_path):
     settings = Settings(home=home)
     run = RunStore(settings, tmp_path / "shipped").create(tiny)
-    shapes = models.tensor_shapes(models.summarize(tiny.model))
+    shapes = tensor_shapes(summarize(tiny.model))
     run.write_weights({name: np.full(shape, 0.01, np.float32) for name, shape in shapes.items()})
     analyst = Analyst(settings)
     try:

@@ -8,9 +8,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from fmexplore import archive, models
+from fmexplore import archive
 from fmexplore.archive import pack_run, unpack_run
 from fmexplore.errors import RunBroken, StorageError
+from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photo_scores import PhotoFit
 from fmexplore.settings import MAX_ZIP_MB
 
@@ -21,7 +22,7 @@ LINE = {"kind": "epoch", "step": 4, "steps": 8, "epoch": 0.5, "seconds": 2.0, "t
 def run(store, tiny):
     rng = np.random.default_rng(0)
     run = store.create(tiny, "ann", state="finished", result={"test_accuracy": 0.5, "epoch": 2})
-    shapes = models.tensor_shapes(models.summarize(tiny.model))
+    shapes = tensor_shapes(summarize(tiny.model))
     run.write_weights({name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()})
     run.append_metrics(LINE)
     return run

@@ -10,7 +10,7 @@ from torch import Tensor
 from fmexplore import augment as module
 from fmexplore.augment import augment, mix
 from fmexplore.config import Augmentation
-from fmexplore.networks import to_input
+from fmexplore.models.networks import to_input
 
 COUNT = 400
 KINDS = {

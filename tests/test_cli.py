@@ -12,12 +12,13 @@ import pytest
 import torch
 from sklearn.metrics import classification_report
 
-from fmexplore import analyses, download, networks
+from fmexplore import analyses, download
 from fmexplore.data import CLASS_NAMES
 from fmexplore.derived import Derived
 from fmexplore.evaluation import predict
-from fmexplore.layers import Conv, Dense, GlobalAvgPool
-from fmexplore.models import Model
+from fmexplore.models import networks
+from fmexplore.models.layers import Conv, Dense, GlobalAvgPool
+from fmexplore.models.table import Model
 from fmexplore.presets import presets
 from fmexplore.runs import RunStore
 from fmexplore.settings import PROJECT, Settings

@@ -21,8 +21,8 @@ from fmexplore.comparison import (
 )
 from fmexplore.config import RunConfig
 from fmexplore.confusion import mcnemar
-from fmexplore.layers import Activation, BatchNorm, Conv, Dense, Dropout, GlobalAvgPool
-from fmexplore.models import Model
+from fmexplore.models.layers import Activation, BatchNorm, Conv, Dense, Dropout, GlobalAvgPool
+from fmexplore.models.table import Model
 
 
 def network(*layers) -> Model:

@@ -6,8 +6,8 @@ import pytest
 
 from fmexplore.config import Augmentation, EarlyStopping, Execution, RunConfig, TrainConfig
 from fmexplore.errors import ConfigError
-from fmexplore.layers import Dense, Flatten
-from fmexplore.models import Model
+from fmexplore.models.layers import Dense, Flatten
+from fmexplore.models.table import Model
 from fmexplore.presets import presets
 
 MODEL = Model(layers=(Flatten(), Dense(units=10)))

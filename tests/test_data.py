@@ -181,7 +181,7 @@ def test_the_real_data_set_loads(real):
 
 @pytest.mark.real
 def test_the_scaling_of_networks_is_that_of_the_real_pixels(real):
-    from fmexplore.networks import DEVIATION, MEAN
+    from fmexplore.models.networks import DEVIATION, MEAN
 
     pixels = real.train.images / 255
     assert pixels.mean() == pytest.approx(MEAN, abs=5e-5)

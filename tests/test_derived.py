@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from fmexplore import models
 from fmexplore.data import DataSet
 from fmexplore.derived import FOLDER, Derived, trim
 from fmexplore.embedding import Axes, NeighbourIndex
 from fmexplore.evaluation import Latency, Predictions
+from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.run import Run
 from fmexplore.settings import Settings
 
@@ -19,7 +19,7 @@ SPLITS = {"test": 160, "validation": 64, "train": 576}  # images of the drawn da
 
 
 def weights_for(config, value: float = 0.5) -> dict[str, np.ndarray]:
-    shapes = models.tensor_shapes(models.summarize(config.model))
+    shapes = tensor_shapes(summarize(config.model))
     return {name: np.full(shape, value, np.float32) for name, shape in shapes.items()}
 
 

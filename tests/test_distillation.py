@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from fmexplore import cli, training_cli
 from fmexplore.config import Augmentation
 from fmexplore.distillation import draw_lessons
-from fmexplore.networks import build, to_input
+from fmexplore.models.networks import build, to_input
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
 from fmexplore.status import own_process

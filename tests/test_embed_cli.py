@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from fmexplore import models
 from fmexplore.derived import Derived
+from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.projection import STANDARD, ProjectionConfig
 from fmexplore.settings import Settings
 
@@ -25,7 +25,7 @@ def weightless(store, tiny):
 @pytest.fixture
 def run(weightless):
     rng = np.random.default_rng(0)
-    shapes = models.tensor_shapes(models.summarize(weightless.config.model))
+    shapes = tensor_shapes(summarize(weightless.config.model))
     weightless.write_weights({name: rng.normal(0, 0.2, shape).astype(np.float32) for name, shape in shapes.items()})
     return weightless
 

@@ -6,7 +6,7 @@ import torch
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
-from fmexplore import evaluation, networks
+from fmexplore import evaluation
 from fmexplore.evaluation import (
     BINS,
     Calibration,
@@ -23,6 +23,7 @@ from fmexplore.evaluation import (
     time_predictions,
     top_k_accuracy,
 )
+from fmexplore.models import networks
 
 
 def calibrate(predictions: Predictions, bins: int = BINS) -> Calibration:

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from fmexplore import models, networks
 from fmexplore.errors import ConfigError
 from fmexplore.features import (
     FIT_VALUES,
@@ -15,15 +14,16 @@ from fmexplore.features import (
     layer_values,
     locate_images,
 )
-from fmexplore.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, GlobalAvgPool, MaxPool
-from fmexplore.models import Model
-from fmexplore.networks import to_input
+from fmexplore.models import networks
+from fmexplore.models.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, GlobalAvgPool, MaxPool
+from fmexplore.models.networks import to_input
+from fmexplore.models.table import Model, layer_choices
 
 CONV, POOL, END = Conv(filters=8), MaxPool(size=4), (GlobalAvgPool(), Dense(units=10))
 
 
 def numbers(*layers) -> list[str]:
-    return [number for number, _, _ in models.layer_choices(Model(layers=layers))]
+    return [number for number, _, _ in layer_choices(Model(layers=layers))]
 
 
 # Which layers there are.

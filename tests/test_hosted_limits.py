@@ -16,11 +16,11 @@ import numpy as np
 import psutil
 import pytest
 
-from fmexplore import models
 from fmexplore.archive import MAX_TEXT_MB, pack_run
 from fmexplore.errors import NotAllowed, RunBroken
 from fmexplore.jobs import GRACE_SECONDS, JobQueue
 from fmexplore.limits import weights_mb
+from fmexplore.models.table import parameters, summarize, tensor_shapes
 from fmexplore.presets import find_preset, presets
 from fmexplore.run import Run
 from fmexplore.settings import HOSTED_LIMITS, Settings
@@ -141,7 +141,7 @@ def test_every_preset_is_allowed_where_a_network_of_a_giant_is_not(hosted, tiny)
     for preset in presets().values():
         queue.submit_run(preset.config, "ann")
     giant = with_layers(tiny, *[{"kind": "conv", "filters": 256}] * 2, {"kind": "global_avg_pool"})
-    assert models.parameters(models.summarize(giant.model)) < 1e6
+    assert parameters(summarize(giant.model)) < 1e6
     with pytest.raises(NotAllowed, match=r"928 MFLOPs"):
         hosted(max_mflops=900).submit_run(giant, "bob")
     JobQueue(Settings(home=queue.settings.home)).submit_run(giant, "bob")  # on a laptop
@@ -196,7 +196,7 @@ def test_a_laptop_lets_a_run_take_as_long_as_it_wants(home, tiny):
 def parts(hosted, tiny) -> dict[str, bytes]:
     """The files in the zip of a run."""
     run = hosted().store.create(tiny, "zoe", state="finished")
-    shapes = models.tensor_shapes(models.summarize(tiny.model))
+    shapes = tensor_shapes(summarize(tiny.model))
     run.write_weights({name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
     with zipfile.ZipFile(io.BytesIO(pack_run(run))) as whole:
         return {name: whole.read(name) for name in whole.namelist()}

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 
 from fmexplore.interpret import grad_cam
-from fmexplore.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, GlobalAvgPool, MaxPool
-from fmexplore.models import Model, summarize, walk
-from fmexplore.networks import Network, build, to_input
+from fmexplore.models.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, GlobalAvgPool, MaxPool
+from fmexplore.models.networks import Network, build, to_input
+from fmexplore.models.table import Model, summarize, walk
 from fmexplore.presets import presets
 
 AVERAGED = Model(

@@ -13,12 +13,12 @@ import numpy as np
 import psutil
 import pytest
 
-from fmexplore import models
 from fmexplore.archive import pack_run
 from fmexplore.cleanup import clean_up
 from fmexplore.config import RunConfig
 from fmexplore.errors import ConfigError, NotAllowed, StorageError
 from fmexplore.jobs import JobQueue
+from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.presets import find_preset
 from fmexplore.run import Run
 from fmexplore.settings import PROJECT, Settings
@@ -471,7 +471,7 @@ def test_only_one_of_two_dispatchers_starts_workers_and_the_other_follows_when_i
 def test_a_zip_is_loaded_within_the_limits_of_the_server(home, tiny):
     queue = JobQueue(Settings(home=home, hosted=True, max_runs=1))
     run = queue.store.create(tiny, "a", state="finished")
-    shapes = models.tensor_shapes(models.summarize(tiny.model))
+    shapes = tensor_shapes(summarize(tiny.model))
     run.write_weights({name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
     content = pack_run(run)
     assert queue.load_zip(content, "b").config == tiny

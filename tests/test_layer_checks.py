@@ -7,8 +7,18 @@ from pathlib import Path
 import pytest
 
 from fmexplore.checker import Checked, check_text
-from fmexplore.layers import Activation, AvgPool, BatchNorm, Conv, Dense, Dropout, Flatten, GlobalAvgPool, MaxPool
-from fmexplore.models import LayerInfo, Model, summarize
+from fmexplore.models.layers import (
+    Activation,
+    AvgPool,
+    BatchNorm,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    MaxPool,
+)
+from fmexplore.models.table import LayerInfo, Model, summarize
 from fmexplore.papers import SYSTEMS
 
 GENUINE = sorted((Path(__file__).parent / "files" / "summaries").glob("*.txt"))  # printed by the libraries themselves

@@ -3,7 +3,7 @@
 import pytest
 
 from fmexplore.lessons import networks, peeking, published_pair, remedies
-from fmexplore.models import parameters, summarize
+from fmexplore.models.table import parameters, summarize
 from fmexplore.paper_figures import networks_chart, peeking_chart, remedies_chart
 from fmexplore.presets import find_preset
 from fmexplore.printed import HUMAN

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from fmexplore import analyses, models
+from fmexplore import analyses
 from fmexplore.analyses import Cancelled, Silent
 from fmexplore.config import TrainConfig
 from fmexplore.derived import Derived, Pixels, kept_files, trim
@@ -14,6 +14,7 @@ from fmexplore.errors import AnalysisFailed, ConfigError
 from fmexplore.features import layer_values
 from fmexplore.map_analyses import layer_features, project_images, project_snapshots, trust_map
 from fmexplore.maps import project_over_time, trust
+from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.progress import Snapshot
 from fmexplore.projection import STANDARD, ProjectionConfig, Stopped, project
 from fmexplore.run import Run
@@ -42,7 +43,7 @@ class Follower:
 
 def give_weights(run: Run, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    shapes = models.tensor_shapes(models.summarize(run.config.model))
+    shapes = tensor_shapes(summarize(run.config.model))
     run.write_weights({name: rng.normal(0, 0.2, shape).astype(np.float32) for name, shape in shapes.items()})
 
 

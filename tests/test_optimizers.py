@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from fmexplore.config import TrainConfig
-from fmexplore.layers import BatchNorm, Conv, Dense, Flatten, MaxPool
-from fmexplore.models import Model
-from fmexplore.networks import Network, build
+from fmexplore.models.layers import BatchNorm, Conv, Dense, Flatten, MaxPool
+from fmexplore.models.networks import Network, build
+from fmexplore.models.table import Model
 from fmexplore.optimizers import Optimizer, rate_factor
 from fmexplore.presets import presets
 

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from fmexplore import models, photo_training
+from fmexplore import photo_training
 from fmexplore.analyses import Silent
 from fmexplore.errors import StorageError
 from fmexplore.jobs import JobQueue
+from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photo_analyses import teach
 from fmexplore.photos import OURS
 from fmexplore.run import Run
@@ -22,7 +23,7 @@ def queue(home, drawn_folder, monkeypatch):
 @pytest.fixture
 def run(queue, tiny) -> Run:
     made = queue.store.create(tiny, state="finished", ended=1.0)
-    shapes = models.tensor_shapes(models.summarize(tiny.model))
+    shapes = tensor_shapes(summarize(tiny.model))
     made.write_weights({name: np.full(shape, 0.1, np.float32) for name, shape in shapes.items()})
     return made
 

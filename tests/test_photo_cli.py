@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fmexplore import models, photo_analyses, photo_training
+from fmexplore import photo_analyses, photo_training
+from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photo_scores import PhotoFit
 from fmexplore.run import Run
 from fmexplore.scenes import draw_scene
@@ -27,7 +28,7 @@ KEYS = ["file", "label", "name", "probabilities", "unsure", "ood_score", "second
 def run(store, tiny) -> Run:
     """Says Shirt of everything, e^5 against nine times 1, and Coat next."""
     made = store.create(tiny, state="finished", ended=1.0)
-    shapes = models.tensor_shapes(models.summarize(tiny.model))
+    shapes = tensor_shapes(summarize(tiny.model))
     weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
     weights["layers.5.bias"][[6, 4]] = 5, 3
     made.write_weights(weights)
@@ -277,7 +278,7 @@ def test_what_a_resumed_run_varies_is_drawn_by_its_own_seed(call, run, store, fo
 
 def test_a_run_is_judged_by_images_that_the_one_it_began_with_has_not_learnt_from(call, store, folder, tiny):
     parent = store.create(tiny.replace(training=tiny.training.replace(validation_share=0.05)), state="finished")
-    shapes = models.tensor_shapes(models.summarize(tiny.model))
+    shapes = tensor_shapes(summarize(tiny.model))
     parent.write_weights({name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
     before = signal.getsignal(signal.SIGINT)
     assert call("train-photos", folder, "--begin", parent.id, *SHORT)[0] == 0

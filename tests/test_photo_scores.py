@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fmexplore import models
 from fmexplore.errors import ConfigError, RunBroken
+from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photo_folder import LabelledPhoto
 from fmexplore.photo_scores import (
     PhotoFit,
@@ -241,7 +241,7 @@ def test_a_score_can_be_printed_as_json():
 @pytest.fixture
 def run(store, tiny):
     run = store.create(tiny, state="finished", ended=1.0)
-    shapes = models.tensor_shapes(models.summarize(tiny.model))
+    shapes = tensor_shapes(summarize(tiny.model))
     run.write_weights({name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
     run.append_metrics({"kind": "end", "step": 9})
     return run

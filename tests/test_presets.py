@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from fmexplore import models
 from fmexplore.errors import ConfigError
-from fmexplore.networks import build
+from fmexplore.models.networks import build
+from fmexplore.models.table import parameters, summarize
 from fmexplore.papers import SYSTEMS
 from fmexplore.presets import find_preset, presets
 
@@ -35,12 +35,12 @@ def test_the_papers_systems_are_the_eleven():
 
 @pytest.mark.parametrize(("name", "count"), PRINTED.items())
 def test_a_published_system_has_the_published_number_of_parameters(name, count):
-    assert models.parameters(models.summarize(find_preset(name).model)) == count
+    assert parameters(summarize(find_preset(name).model)) == count
 
 
 @pytest.mark.parametrize(("name", "counts"), PRINTED_BY_LAYER.items())
 def test_every_layer_of_a_published_system_has_the_published_number(name, counts):
-    rows = models.summarize(find_preset(name).model)
+    rows = summarize(find_preset(name).model)
     assert [row.parameters for row in rows if row.parameters] == counts
 
 

@@ -8,7 +8,7 @@ import pytest
 from fmexplore import reproduction
 from fmexplore.config import EarlyStopping
 from fmexplore.errors import ConfigError, RunBroken
-from fmexplore.layers import BatchNorm, Dropout
+from fmexplore.models.layers import BatchNorm, Dropout
 from fmexplore.papers import SYSTEMS
 from fmexplore.presets import CITED, find_preset
 from fmexplore.reproduction import (

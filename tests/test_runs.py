@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from fmexplore import models, runs
+from fmexplore import runs
 from fmexplore.derived import Derived
 from fmexplore.embedding import Axes, NeighbourIndex
 from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken, RunNotFound, StorageError
+from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.run import MetricsReader, unpack
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
@@ -21,7 +22,7 @@ from fmexplore.training import Snapshot
 
 
 def weights_for(config) -> dict[str, np.ndarray]:
-    shapes = models.tensor_shapes(models.summarize(config.model))
+    shapes = tensor_shapes(summarize(config.model))
     return {name: np.full(shape, 0.5, np.float32) for name, shape in shapes.items()}
 
 

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from fmexplore.config import RunConfig, TrainConfig
 from fmexplore.errors import ConfigError
-from fmexplore.layers import Conv
-from fmexplore.models import Model
+from fmexplore.models.layers import Conv
+from fmexplore.models.table import Model
 
 
 def layer_error(*layers: object) -> str:

@@ -6,7 +6,7 @@ import torch
 
 from fmexplore.derived import Derived
 from fmexplore.evaluation import predict
-from fmexplore.networks import build
+from fmexplore.models.networks import build
 from fmexplore.presets import find_preset
 from fmexplore.projection import STANDARD
 from fmexplore.run import Run

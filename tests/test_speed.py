@@ -3,8 +3,8 @@
 import pytest
 
 from fmexplore.config import Execution
-from fmexplore.layers import Activation, Conv, Dense, Flatten, GlobalAvgPool
-from fmexplore.models import Model
+from fmexplore.models.layers import Activation, Conv, Dense, Flatten, GlobalAvgPool
+from fmexplore.models.table import Model
 from fmexplore.settings import Settings
 from fmexplore.speed import (
     RATIOS_KEPT,

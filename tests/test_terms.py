@@ -9,7 +9,8 @@ from typing import get_args
 import pytest
 
 import fmexplore
-from fmexplore import layers, printed, verdicts
+from fmexplore import printed, verdicts
+from fmexplore.models import layers
 from fmexplore.terms import TERMS, find_terms, make_pattern, read_terms
 from fmexplore.ui import training_fields
 from fmexplore.ui.views import figures, map_settings

@@ -11,8 +11,8 @@ from fmexplore.config import Augmentation, EarlyStopping, Execution
 from fmexplore.data import DataSet, Split
 from fmexplore.errors import ConfigError, TrainingDiverged
 from fmexplore.evaluation import predict
-from fmexplore.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool
-from fmexplore.models import Model
+from fmexplore.models.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool
+from fmexplore.models.table import Model
 from fmexplore.training import REPORT_IMAGES, train
 
 ONE_THREAD = Execution(threads=1)

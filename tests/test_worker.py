@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from fmexplore import networks, tasks, worker
+from fmexplore import tasks, worker
 from fmexplore.config import Execution
 from fmexplore.derived import Derived
 from fmexplore.evaluation import predict
+from fmexplore.models import networks
 from fmexplore.run import Run
 from fmexplore.settings import Settings
 from fmexplore.speed import known_execution, read_speed, update_speed

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from fmexplore import models
 from fmexplore.comparison import seed_groups
 from fmexplore.config import RunConfig
 from fmexplore.errors import FMExploreError, RunNotFound
 from fmexplore.evaluation import Latency, Predictions
+from fmexplore.models import table
 from fmexplore.run import Run
 from fmexplore.status import Status
 from fmexplore.ui import cache, shown, state, widgets
@@ -31,12 +31,12 @@ class Compared:
 
     @property
     def parameters(self) -> int:
-        return models.parameters(models.summarize(self.config.model))
+        return table.parameters(table.summarize(self.config.model))
 
     @property
     def flops(self) -> int:
         """Of one image, forward."""
-        return models.flops(models.summarize(self.config.model))
+        return table.flops(table.summarize(self.config.model))
 
     @property
     def answers(self) -> bool:

@@ -11,12 +11,14 @@ from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
-from fmexplore import analyses, models, networks
+from fmexplore import analyses
 from fmexplore.analyst_process import ANALYSES
 from fmexplore.derived import Derived
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation import Predictions
 from fmexplore.jobs import JobQueue
+from fmexplore.models import networks
+from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.progress import Snapshot
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
@@ -317,7 +319,7 @@ def make_run(store, tiny, labels_of):
             drawn = networks.build(config.model).state_dict()
             run.write_weights({key: np.ascontiguousarray(value.numpy()) for key, value in drawn.items()})
         elif weights:
-            shapes = models.tensor_shapes(models.summarize(config.model))
+            shapes = tensor_shapes(summarize(config.model))
             run.write_weights({key: np.zeros(shape, np.float32) for key, shape in shapes.items()})
         for step, logits in snapshots.items():
             labels, features = labels_of("validation", config), np.zeros((len(logits), 16), np.float16)

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save
 from fmexplore import cli
 from fmexplore.data import CLASS_NAMES
 from fmexplore.evaluation import Predictions, predict
-from fmexplore.networks import build
+from fmexplore.models.networks import build
 from fmexplore.progress import Snapshot
 from fmexplore.run import Run
 from fmexplore.status import write_status

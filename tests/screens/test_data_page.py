@@ -10,7 +10,7 @@ from PIL import Image
 
 from fmexplore.data import CLASS_NAMES
 from fmexplore.evaluation import predict
-from fmexplore.networks import build
+from fmexplore.models.networks import build
 from fmexplore.run import Run
 from fmexplore.ui.state import CONFUSIONS_PAGE as CONFUSIONS
 from fmexplore.ui.state import DATA_PAGE as DATA

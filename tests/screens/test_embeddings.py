@@ -17,7 +17,7 @@ from fmexplore.analyst_process import ANALYSES
 from fmexplore.data import CLASS_NAMES
 from fmexplore.derived import Derived, kept_files
 from fmexplore.errors import AnalysisFailed, FMExploreError
-from fmexplore.networks import build, to_input
+from fmexplore.models.networks import build, to_input
 from fmexplore.progress import Snapshot
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run

@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fmexplore import models
 from fmexplore.budget import plan_training
 from fmexplore.config import RunConfig
 from fmexplore.errors import NotAllowed
+from fmexplore.models.table import parameters, summarize
 from fmexplore.presets import find_preset, presets
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
@@ -183,8 +183,8 @@ def test_tabs_that_show_one_run_at_once_read_its_reports_once(app, make_run):
 @pytest.mark.parametrize("name", list(presets()))
 def test_every_preset_can_be_chosen_and_shows_its_parameters(app, name):
     page = app().open(TRAIN).set("field:preset", name)
-    rows = models.summarize(find_preset(name).model)
-    assert f"**{models.parameters(rows):,}** parameters" in page.text
+    rows = summarize(find_preset(name).model)
+    assert f"**{parameters(rows):,}** parameters" in page.text
     assert not page.errors
     assert not page.buttons["Start training"].disabled
     for group in GROUPS:

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from fmexplore import models
 from fmexplore.lessons import Network, Remedy, networks, peeking, published_pair, remedies
+from fmexplore.models.table import flops, parameters, summarize
 from fmexplore.paper_figures import networks_chart, peeking_chart, remedies_chart
 from fmexplore.papers import SYSTEMS
 from fmexplore.printed import HUMAN, MARKS
@@ -139,10 +139,10 @@ def _shipped(anew: bool = False) -> list[Network]:
     """The shipped runs; `anew`, those whose minutes are all that it took, as they began at nothing."""
     found = []
     for run in cache.store().shipped_runs():
-        result, rows = run.status.result, models.summarize(run.config.model)
+        result, rows = run.status.result, summarize(run.config.model)
         if result.test_accuracy is not None and (not anew or run.status.task == "train"):
             accuracy = spread_of([100 * result.test_accuracy])
-            found.append(Network(run.id, models.parameters(rows), models.flops(rows), accuracy, result.seconds / 60))
+            found.append(Network(run.id, parameters(rows), flops(rows), accuracy, result.seconds / 60))
     return found
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import streamlit as st
 
-from fmexplore import models
 from fmexplore.confusion import most_confused
 from fmexplore.curves import learning_curves
 from fmexplore.evaluation import find_overfitting
+from fmexplore.models.table import examine
 from fmexplore.run import Run
 from fmexplore.status import Status, read_wish
 from fmexplore.ui import cache, link, look, state, widgets
@@ -230,7 +230,7 @@ def _confusion(run: Run) -> None:
 
 def _layers() -> None:
     config = state.draft()
-    rows, error = models.examine(config.model)
+    rows, error = examine(config.model)
     st.caption("The layer table of the next training. Every edit shows at once in shapes, parameters and cost.")
     start, scale, _ = st.columns([1, 1, 2])
     with start:

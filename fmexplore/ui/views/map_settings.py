@@ -4,9 +4,9 @@ from typing import Any
 
 import streamlit as st
 
-from fmexplore import models
 from fmexplore.errors import ConfigError
 from fmexplore.features import LAST, PIXELS
+from fmexplore.models.table import layer_choices
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
 from fmexplore.ui import link, look, widgets
@@ -37,7 +37,7 @@ def layer_names(run: Run | None) -> dict[str, str]:
         return {PIXELS: "Pixels"}
     layers = {
         number: f"{number} {text}, {' × '.join(map(str, output))}"
-        for number, text, output in models.layer_choices(run.config.model)
+        for number, text, output in layer_choices(run.config.model)
     }
     return {LAST: "Last hidden layer", PIXELS: "Pixels", **layers}
 

@@ -3,11 +3,11 @@
 import numpy as np
 import streamlit as st
 
-from fmexplore import models
 from fmexplore.config import TrainConfig
 from fmexplore.confusion import class_report
 from fmexplore.data import CLASS_NAMES
-from fmexplore.layers import describe
+from fmexplore.models.layers import describe
+from fmexplore.models.table import flops, parameters, summarize, walk
 from fmexplore.papers import System
 from fmexplore.presets import find_preset
 from fmexplore.printed import PRINTED
@@ -83,16 +83,16 @@ def _origin(trainings: tuple[Training, ...]) -> str:
 
 
 def _layers(system: System) -> None:
-    rows = models.summarize(system.model)
+    rows = summarize(system.model)
     table = [
         {
             "Layer": describe(row.layer),
             "Output": " × ".join(map(str, row.output)),
             "Parameters": row.parameters or None,
         }
-        for row in models.walk(rows)
+        for row in walk(rows)
     ]
-    st.markdown(f"**{models.parameters(rows):,} parameters, {models.flops(rows) / 1e6:.1f} MFLOPs an image**")
+    st.markdown(f"**{parameters(rows):,} parameters, {flops(rows) / 1e6:.1f} MFLOPs an image**")
     st.dataframe(
         table,
         hide_index=True,

@@ -5,9 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from fmexplore import models
 from fmexplore.archive import pack_run
 from fmexplore.errors import FMExploreError
+from fmexplore.models.table import parameters, summarize
 from fmexplore.run import Run
 from fmexplore.settings import MAX_ZIP_MB
 from fmexplore.ui import cache, link, state, widgets
@@ -64,7 +64,7 @@ def _row(run: Run) -> dict:
             if run.shipped
             else ", ".join(filter(None, [status.state, widgets.days_left(run, status)])),
             "preset": config.preset + (" (peeks)" if config.training.peeks else ""),
-            "parameters": models.parameters(models.summarize(config.model)),
+            "parameters": parameters(summarize(config.model)),
         }
     except FMExploreError:
         return row | {"state": "broken"}

@@ -4,10 +4,10 @@ from typing import Any
 
 import streamlit as st
 
-from fmexplore import models
 from fmexplore.budget import plan_training
 from fmexplore.config import RunConfig
 from fmexplore.errors import ConfigError
+from fmexplore.models.table import examine, flops, parameters
 from fmexplore.presets import find_preset, presets
 from fmexplore.speed import estimate, known_execution, read_speed
 from fmexplore.ui import cache, state, widgets
@@ -158,11 +158,11 @@ def _changed(field: Field) -> None:
 
 def _cost(config: RunConfig) -> ConfigError | None:
     """What the training will take; the error that forbids it, if one does."""
-    rows, error = models.examine(config.model)
+    rows, error = examine(config.model)
     if error:
         st.error(widgets.unlinked(str(error)))
         return error
-    st.markdown(f"**{models.parameters(rows):,}** parameters · **{models.flops(rows) / 1e6:.1f}** MFLOPs an image")
+    st.markdown(f"**{parameters(rows):,}** parameters · **{flops(rows) / 1e6:.1f}** MFLOPs an image")
     _limits()
     speed = read_speed(cache.settings())
     if speed is None:

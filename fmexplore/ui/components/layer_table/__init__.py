@@ -3,9 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fmexplore import models
-from fmexplore.layers import LAYER_KINDS
-from fmexplore.models import LayerInfo, Model
+from fmexplore.models.layers import LAYER_KINDS
+from fmexplore.models.table import LayerInfo, Model, walk
 from fmexplore.ui.components import register, sent
 
 _component = register("layer_table", "<div class='layers'></div>", "element.js")
@@ -28,7 +27,7 @@ def layer_table(
         key=key,
         data={
             "layers": [layer.model_dump(mode="json") for layer in model.layers],
-            "rows": {row.number: _row(row) for row in models.walk(list(rows))},
+            "rows": {row.number: _row(row) for row in walk(list(rows))},
             "kinds": _kinds(),
             "error": error,
         },

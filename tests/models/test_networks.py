@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from fmexplore.errors import ConfigError
-from fmexplore.layers import (
+from fmexplore.models.layers import (
     Activation,
     AvgPool,
     BatchNorm,
@@ -20,8 +20,8 @@ from fmexplore.layers import (
     MaxPool,
     Residual,
 )
-from fmexplore.models import Model, summarize
-from fmexplore.networks import DEVIATION, MEAN, WIDEST_FEATURES, ByteDropout, build, to_input
+from fmexplore.models.networks import DEVIATION, MEAN, WIDEST_FEATURES, ByteDropout, build, to_input
+from fmexplore.models.table import Model, summarize
 from fmexplore.presets import presets
 
 END = (Flatten(), Dense(units=10))

@@ -8,9 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from fmexplore import models
 from fmexplore.errors import ConfigError
-from fmexplore.layers import (
+from fmexplore.models.layers import (
     Activation,
     AvgPool,
     BatchNorm,
@@ -29,8 +28,8 @@ from fmexplore.layers import (
     Residual,
     describe,
 )
-from fmexplore.models import Model, summarize
-from fmexplore.networks import Network, build
+from fmexplore.models.networks import Network, build
+from fmexplore.models.table import Model, examine, flops, parameters, summarize, tensor_shapes, walk
 from fmexplore.presets import presets
 
 END = (Flatten(), Dense(units=10))
@@ -48,11 +47,11 @@ def refusal(*layers: Layer) -> str:
 
 def check_against_torch(model: Model, network: Network) -> None:
     rows = summarize(model)
-    assert models.tensor_shapes(rows) == {name: tuple(v.shape) for name, v in network.state_dict().items()}
-    assert models.parameters(rows) == sum(p.numel() for p in network.parameters() if p.requires_grad)
+    assert tensor_shapes(rows) == {name: tuple(v.shape) for name, v in network.state_dict().items()}
+    assert parameters(rows) == sum(p.numel() for p in network.parameters() if p.requires_grad)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         assert network.eval()(torch.rand(1, 1, 28, 28)).shape == (1, 10)
-    assert models.flops(rows) == counter.get_total_flops()
+    assert flops(rows) == counter.get_total_flops()
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +117,7 @@ def test_a_batch_norm_weight_that_is_kept_at_one_is_no_parameter():
 
 def test_walk_visits_the_layers_of_a_block_right_after_it():
     rows = summarize(table(Conv(filters=1), Residual(layers=(Conv(filters=1),), shortcut=(Dropout(),)), *END))
-    assert [row.number for row in models.walk(rows)] == ["1", "2", "2.1.1", "2.2.1", "3", "4"]
+    assert [row.number for row in walk(rows)] == ["1", "2", "2.1.1", "2.2.1", "3", "4"]
 
 
 def test_a_kernel_larger_than_its_map_is_refused_with_the_layers_number():
@@ -244,12 +243,12 @@ def test_blocks_nested_deeper_than_the_limit_are_refused():
 
 def test_examining_a_table_that_fits_gives_all_rows_and_no_error():
     model = presets()["resnet"].model
-    assert models.examine(model) == (summarize(model), None)
+    assert examine(model) == (summarize(model), None)
 
 
 def test_examining_a_table_being_edited_gives_the_rows_before_the_fault():
     model = table(Conv(filters=4), MaxPool(), Dense(units=10), Activation())
-    rows, error = models.examine(model)
+    rows, error = examine(model)
     assert [row.output for row in rows] == [(4, 28, 28), (4, 14, 14)]
     assert str(error).startswith("Layer 3 (dense 10)")
 

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from fmexplore.models.shapes import Padding, Refused, Shape, need_map, pixels, slide, text
 from fmexplore.schema import Schema
-from fmexplore.shapes import Padding, Refused, Shape, need_map, pixels, slide, text
 
 Count = Annotated[int, Field(ge=1, le=4096)]
 Window = Annotated[int, Field(ge=1, le=28)]

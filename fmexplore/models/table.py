@@ -14,9 +14,9 @@ from typing import Literal
 from pydantic import Field
 
 from fmexplore.errors import ConfigError
-from fmexplore.layers import Block, DenseBlock, Layer, describe
+from fmexplore.models.layers import Block, DenseBlock, Layer, describe
+from fmexplore.models.shapes import Refused, Shape, need_map, text
 from fmexplore.schema import Schema
-from fmexplore.shapes import Refused, Shape, need_map, text
 
 IMAGE_SHAPE = (1, 28, 28)
 CLASSES = 10

@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fmexplore import layers as kinds
-from fmexplore import models
-from fmexplore.layers import Layer
-from fmexplore.models import Model
+from fmexplore.models import layers as kinds
+from fmexplore.models.layers import Layer
+from fmexplore.models.table import IMAGE_SHAPE, LayerInfo, Model, execution_order, summarize
 
 MEAN, DEVIATION = 0.2860, 0.3530  # of the training pixels / 255
 WIDEST_FEATURES = 512
@@ -26,14 +25,14 @@ class Network(nn.Module):
 
     def __init__(self, model: Model) -> None:
         super().__init__()
-        rows = models.summarize(model)
+        rows = summarize(model)
         self.standardized = model.input_scale == "standardized"
         numbers = count()
-        self.layers = _chain(model.layers, models.IMAGE_SHAPE, rows, numbers)
-        self.order = models.execution_order(model.layers)
+        self.layers = _chain(model.layers, IMAGE_SHAPE, rows, numbers)
+        self.order = execution_order(model.layers)
         dense = [index for index, layer in enumerate(model.layers) if layer.kind == "dense"]
         self.last_dense = dense[-1] if dense else None
-        shapes = [models.IMAGE_SHAPE, *(row.output for row in rows)]
+        shapes = [IMAGE_SHAPE, *(row.output for row in rows)]
         self.flatten = next(
             (i for i, layer in enumerate(model.layers) if layer.kind == "flatten" and len(shapes[i]) == 3), None
         )
@@ -201,17 +200,17 @@ def _chain(layers, shape, rows, numbers) -> nn.ModuleList:
     return nn.ModuleList(modules)
 
 
-def _block_chains(layer: Layer, shape, row: models.LayerInfo, numbers) -> list[_Chain]:
+def _block_chains(layer: Layer, shape, row: LayerInfo, numbers) -> list[_Chain]:
     chains, rest, current = [], list(row.children), shape
     for _, chain in layer.branches():
         inner, rest = rest[: len(chain)], rest[len(chain) :]
-        chains.append(_Chain(_chain(chain, current, inner, numbers), models.execution_order(chain)))
+        chains.append(_Chain(_chain(chain, current, inner, numbers), execution_order(chain)))
         if layer.kind == "dense_block":
             current = (current[0] + inner[-1].output[0], *shape[1:])
     return chains
 
 
-def _module(layer: Layer, shape, row: models.LayerInfo, numbers) -> nn.Module:
+def _module(layer: Layer, shape, row: LayerInfo, numbers) -> nn.Module:
     match layer:
         case kinds.Conv():
             return nn.Conv2d(shape[0], layer.filters, layer.kernel, layer.stride, layer.pixels, bias=layer.bias)
