@@ -28,7 +28,7 @@ prepare_process(trains=False)
 
 import torch  # noqa: E402
 
-from fmexplore import data  # noqa: E402
+from fmexplore.data import fashion_mnist  # noqa: E402
 from fmexplore.embedding import Axes, NeighbourIndex  # noqa: E402
 from fmexplore.evaluation import predict, predict_batches  # noqa: E402
 from fmexplore.interpret import grad_cam  # noqa: E402
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--preset", default="codered-final")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    images, run = data.load(), Run(PROJECT / "checkpoints" / "quick", shipped=True)
+    images, run = fashion_mnist.load(), Run(PROJECT / "checkpoints" / "quick", shipped=True)
     print(machine())
 
     config = find_preset(arguments.preset).config

@@ -29,7 +29,7 @@ from pupils import Pupil, Register, Watched
 from report import percentile
 from server import family, serve, weigh
 
-from fmexplore import data
+from fmexplore.data import fashion_mnist
 from fmexplore.machine import cores, processor, versions
 from fmexplore.run import Run
 from fmexplore.settings import Settings
@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where raw results are kept")
     arguments = parser.parse_args()
     register = arguments.register = Register()
-    data.load()
+    fashion_mnist.load()
     with tempfile.TemporaryDirectory() as home, serve(home, FMEXPLORE_HOSTED="1") as (port, server):
         training = asyncio.run(run_class(port, Path(home), server, arguments))
     machine = {"processor": processor(), "cores": cores(), **versions(), "streamlit": version("streamlit")}

@@ -22,13 +22,13 @@ def measure(preset: str, precision: str) -> None:
 
     import psutil
 
-    from fmexplore import data
     from fmexplore.config import Execution
+    from fmexplore.data import fashion_mnist
     from fmexplore.presets import find_preset
     from fmexplore.speed import Speed, estimate
     from fmexplore.training import train
 
-    images = data.load()
+    images = fashion_mnist.load()
     worker_mb = psutil.Process().memory_info().rss / 1e6
     config = find_preset(preset).config
     run = train(config.model, config.training, images, Execution.parse({"precision": precision, "threads": 2}))

@@ -125,7 +125,7 @@ def write(folder: Path, count: int) -> None:
     """The first `count` training images and the preset, for the processes of a round to read."""
     import numpy as np
 
-    from fmexplore.data import load
+    from fmexplore.data.fashion_mnist import load
     from fmexplore.presets import find_preset
 
     split = load().train

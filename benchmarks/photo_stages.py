@@ -25,8 +25,8 @@ prepare_process(trains=False)
 
 import torch  # noqa: E402
 
-from fmexplore import data  # noqa: E402
 from fmexplore.analyses import Silent, look_at  # noqa: E402
+from fmexplore.data import fashion_mnist  # noqa: E402
 from fmexplore.photo_analyses import find, recognize  # noqa: E402
 from fmexplore.photo_files import open_photo  # noqa: E402
 from fmexplore.photo_folder import LabelledPhoto, read_folder  # noqa: E402
@@ -58,7 +58,7 @@ def convert_all(photos: list[LabelledPhoto], how: Conversion) -> tuple[np.ndarra
 def time_phone_photo(run: Run, rounds: int = 10) -> float:
     """Median of milliseconds from a JPEG of 12 megapixels, as phones take them, to its logits."""
     draw = np.random.default_rng(0)
-    scene, _ = draw_scene(data.load().test.images[0], draw, 320)
+    scene, _ = draw_scene(fashion_mnist.load().test.images[0], draw, 320)
     large = np.asarray(Image.fromarray(scene).resize((4000, 3000)), np.float32)
     buffer = io.BytesIO()
     noisy = (large + draw.normal(0, 6, large.shape)).clip(0, 255).astype(np.uint8)

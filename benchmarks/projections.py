@@ -41,11 +41,12 @@ def umap_learn(points: np.ndarray) -> np.ndarray:
 
 
 def read_points(images: int) -> tuple[np.ndarray, np.ndarray]:
-    from fmexplore import analyses, data, features
+    from fmexplore import analyses, features
+    from fmexplore.data import fashion_mnist
     from fmexplore.run import Run
     from fmexplore.settings import SHIPPED
 
-    test = data.load().test
+    test = fashion_mnist.load().test
     network = analyses.network_of(Run(SHIPPED / "quick", shipped=True))
     batches = (test.images[start : start + 500] for start in range(0, images, 500))
     gathered = features.gather(features.layer_values(network, "last", batch) for batch in batches)

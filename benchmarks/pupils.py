@@ -15,8 +15,8 @@ from PIL import Image
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websocket_tab import Tab
 
-from fmexplore import data
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data import fashion_mnist
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.scenes import draw_scene
 from fmexplore.ui.selection import inside
 
@@ -202,7 +202,7 @@ def read_map(packed: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 def draw_photo(number: int, seed: int) -> bytes:
     """A JPEG of a garment of the test images, as if photographed."""
-    scene, _ = draw_scene(data.load().test.images[number], np.random.default_rng(seed), PHOTO_SIDE)
+    scene, _ = draw_scene(fashion_mnist.load().test.images[number], np.random.default_rng(seed), PHOTO_SIDE)
     content = io.BytesIO()
     Image.fromarray(scene).save(content, "JPEG", quality=88)
     return content.getvalue()

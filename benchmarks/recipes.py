@@ -25,9 +25,9 @@ from fmexplore.worker import prepare_process  # noqa: E402
 
 prepare_process()
 
-from fmexplore import data  # noqa: E402
 from fmexplore.config import Augmentation, TrainConfig, change_settings  # noqa: E402
-from fmexplore.data import DataSet, Split  # noqa: E402
+from fmexplore.data import fashion_mnist  # noqa: E402
+from fmexplore.data.fashion_mnist import DataSet, Split  # noqa: E402
 from fmexplore.evaluation import Predictions, predict  # noqa: E402
 from fmexplore.execution import choose_execution  # noqa: E402
 from fmexplore.models.networks import Network, build  # noqa: E402
@@ -64,7 +64,7 @@ def variant(text: str, epochs: float, seed: int) -> TrainConfig:
 
 def measure(network: str, text: str, epochs: float, seed: int, precision: str) -> dict:
     """One training, and what its last evaluation says of the held-out images."""
-    model, config, images = NETWORKS[network](), variant(text, epochs, seed), data.load()
+    model, config, images = NETWORKS[network](), variant(text, epochs, seed), fashion_mnist.load()
     if precision != "auto":  # beside other work, timing could choose otherwise
         config = config.replace(precision=precision, threads=os.cpu_count())
     few = images.test.take(np.arange(250))  # `train` ends with its test images: those are not looked at
@@ -100,7 +100,7 @@ def mean_of(several: list[Predictions]) -> Predictions:
 
 def ask_runs(names: list[str], part: str) -> None:
     """What runs reach in one pass, with mirror images, and together; all of the first one's held-out or test images."""
-    store, images = RunStore(read_settings()), data.load()
+    store, images = RunStore(read_settings()), fashion_mnist.load()
     runs = [store.find(name) for name in names]
     training = runs[0].config.training
     split = images.select(part, training.validation, training.validation_share)

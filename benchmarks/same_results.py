@@ -22,9 +22,9 @@ prepare_process()
 import torch  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
-from fmexplore import data  # noqa: E402
 from fmexplore.config import Execution  # noqa: E402
-from fmexplore.data import Split  # noqa: E402
+from fmexplore.data import fashion_mnist  # noqa: E402
+from fmexplore.data.fashion_mnist import Split  # noqa: E402
 from fmexplore.models.networks import build  # noqa: E402
 from fmexplore.presets import find_preset  # noqa: E402
 from fmexplore.training import train  # noqa: E402
@@ -36,7 +36,7 @@ def train_ours(precision: str, epochs: int, seed: int) -> tuple[list[float], flo
     training = config.training.replace(epochs=epochs, seed=seed, validation="share", snapshots=0, precision=precision)
     execution = Execution(precision=precision, threads=torch.get_num_threads())
     curve = []
-    for progress in train(config.model, training, data.load(), execution):
+    for progress in train(config.model, training, fashion_mnist.load(), execution):
         if progress.kind == "epoch":
             curve.append(progress.validation_accuracy)
         if progress.kind == "end":
@@ -47,7 +47,7 @@ def train_ours(precision: str, epochs: int, seed: int) -> tuple[list[float], flo
 def train_plainly(epochs: int, seed: int) -> tuple[list[float], float]:
     """The same with a plain loop."""
     config = find_preset(PRESET).config
-    images = data.load()
+    images = fashion_mnist.load()
     learnt, held_out = images.divide("share", config.training.validation_share)
     model = build_pytorch(config.model_dump(mode="json"))
     ours = list(build(config.model, seed).parameters())

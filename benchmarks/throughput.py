@@ -44,7 +44,7 @@ def train_ours(folder: Path, precision: str) -> dict:
     import torch
 
     from fmexplore.config import RunConfig
-    from fmexplore.data import DataSet, Split
+    from fmexplore.data.fashion_mnist import DataSet, Split
     from fmexplore.execution import choose_execution
     from fmexplore.training import train
 

@@ -33,12 +33,12 @@ def train_one(preset: str, seed: int) -> dict:
     prepare_process()
     import torch
 
-    from fmexplore import data
+    from fmexplore.data import fashion_mnist
     from fmexplore.execution import choose_execution
     from fmexplore.presets import find_preset
     from fmexplore.training import train
 
-    config, images = find_preset(preset).config, data.load()
+    config, images = find_preset(preset).config, fashion_mnist.load()
     training = config.training.replace(seed=seed)
     run = train(config.model, training, images, choose_execution(config.model, training))
     watch, learnt = Watch(), 0.0

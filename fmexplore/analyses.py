@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from fmexplore import data
-from fmexplore.data import DataSet
+from fmexplore.data import fashion_mnist
+from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.derived import Derived
 from fmexplore.embedding import Axes, NeighbourIndex, encode_all
 from fmexplore.errors import ConfigError
@@ -175,7 +175,7 @@ def _build(run: Run, digest: str) -> "Network":
 @lru_cache(maxsize=1)
 def data_set() -> DataSet:
     """Fashion-MNIST, read once. Raises DataError."""
-    return data.load()
+    return fashion_mnist.load()
 
 
 def derived_of(run: Run) -> Derived:
@@ -183,7 +183,7 @@ def derived_of(run: Run) -> Derived:
     return Derived(run, read_settings())
 
 
-def _select(run: Run, split: str) -> data.Split:
+def _select(run: Run, split: str) -> fashion_mnist.Split:
     training = run.config.training
     images = data_set().select(split, training.validation, training.validation_share)
     if images is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fmexplore.confusion import class_report, most_confused
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation import find_overfitting
 from fmexplore.models.layers import Conv, MaxPool
 from fmexplore.models.table import parameters, summarize

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fmexplore.data import CLASS_NAMES, GROUPS
+from fmexplore.data.fashion_mnist import CLASS_NAMES, GROUPS
 
 Order = Literal["data set", "confusion", "accuracy", "clustered", "groups"]
 CLASSES = len(CLASS_NAMES)

@@ -12,7 +12,7 @@ import numpy as np
 from safetensors.numpy import save as pack
 
 from fmexplore.config import TrainConfig
-from fmexplore.data import DataSet
+from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.embedding import NeighbourIndex
 from fmexplore.errors import RunBroken
 from fmexplore.evaluation import Latency, Predictions

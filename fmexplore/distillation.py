@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fmexplore.augment import augment, mix
 from fmexplore.config import Augmentation
-from fmexplore.data import Split
+from fmexplore.data.fashion_mnist import Split
 from fmexplore.models.networks import Network, to_input
 
 BATCH = 250

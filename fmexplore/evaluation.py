@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fmexplore.data import Split
+from fmexplore.data.fashion_mnist import Split
 
 if TYPE_CHECKING:
     from fmexplore.models.networks import Network

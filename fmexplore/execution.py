@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from fmexplore.config import Execution, TrainConfig
-from fmexplore.data import DataSet, Split
+from fmexplore.data.fashion_mnist import DataSet, Split
 from fmexplore.errors import ConfigError
 from fmexplore.machine import cores
 from fmexplore.models.table import Model

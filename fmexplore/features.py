@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fmexplore.data import DataSet
+from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.embedding import principal_axes
 from fmexplore.errors import ConfigError
 from fmexplore.evaluation import BATCH

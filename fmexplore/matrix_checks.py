@@ -5,7 +5,7 @@ Its sums are exact, so only what is printed beside it is rounded. Knows no text;
 
 from collections.abc import Iterator
 
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.findings import Finding, Outcome, Printed, Table, percent
 from fmexplore.score_reports import FIGURES, Matrix, Report
 

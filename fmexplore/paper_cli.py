@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fmexplore import data
 from fmexplore.checker import MAX_CHARACTERS, check_text, decode_text
 from fmexplore.claims import judge
+from fmexplore.data import fashion_mnist
 from fmexplore.errors import ConfigError
 from fmexplore.printed import PRINTED
 from fmexplore.reproduction import (
@@ -64,7 +64,7 @@ def reproduce(
     from fmexplore.worker import prepare_process
 
     prepare_process()
-    images = data.load()
+    images = fashion_mnist.load()
     for number, (name, each, config) in enumerate(waiting, start=1):
         seed = config.training.seed
         with show_bar(f"{name}, {each}, seed {seed} ({number} of {len(waiting)})", as_json=False) as bar:

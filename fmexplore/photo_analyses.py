@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fmexplore import data
 from fmexplore.analyses import Silent, Task, look_at
 from fmexplore.config import RunConfig
-from fmexplore.data import DataSet
+from fmexplore.data import fashion_mnist
+from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.errors import FMExploreError
 from fmexplore.jobs import JobQueue
 from fmexplore.photo_files import open_photo, read_photo
@@ -71,7 +71,7 @@ def teach(
     extra = vary_all(
         garments, targets, VARIANTS // len(garments), report=lambda share: task.report(share / 5, "Varying")
     )
-    before, images = run.config.training, data.load()
+    before, images = run.config.training, fashion_mnist.load()
     learnt = images.select("train", before.validation, before.validation_share)
     assert learnt is not None  # every run learns from some
     rehearsed = learnt.take(np.random.default_rng(0).choice(len(learnt), min(REHEARSED, len(learnt)), replace=False))

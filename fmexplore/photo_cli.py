@@ -10,8 +10,8 @@ import numpy as np
 import typer
 from PIL import Image
 
-from fmexplore import data
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data import fashion_mnist
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import ConfigError, PhotoError
 from fmexplore.photo_files import SUFFIXES, open_photo, read_photo
 from fmexplore.photo_folder import LabelledPhoto, hold_out, read_folder
@@ -104,7 +104,7 @@ def train_segmenter(
             network,
             lessons.take(np.flatnonzero(~apart)),
             lessons.take(np.flatnonzero(apart)),
-            data.load().train.images,
+            fashion_mnist.load().train.images,
             epochs,
             seed=seed,
             bf16=bf16,

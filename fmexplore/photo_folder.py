@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import PhotoError
 
 LABELS = "labels.csv"

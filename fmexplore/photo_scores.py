@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from fmexplore.data import CLASS_NAMES, GROUPS
+from fmexplore.data.fashion_mnist import CLASS_NAMES, GROUPS
 from fmexplore.evaluation import calibration
 from fmexplore.photo_folder import LabelledPhoto
 from fmexplore.schema import Schema

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from fmexplore.config import Augmentation
-from fmexplore.data import Split
+from fmexplore.data.fashion_mnist import Split
 from fmexplore.photo_files import open_photo, read_photo
 from fmexplore.photo_folder import LabelledPhoto
 from fmexplore.photos import (

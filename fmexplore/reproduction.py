@@ -18,7 +18,7 @@ from pydantic import Field
 from fmexplore import papers
 from fmexplore.config import Augmentation, EarlyStopping, RunConfig
 from fmexplore.confusion import confusion_matrix
-from fmexplore.data import DataSet
+from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.errors import ConfigError, RunBroken
 from fmexplore.machine import cores, processor, versions
 from fmexplore.models.layers import Activation, BatchNorm, Conv, Dropout, Flatten, Layer, MaxPool

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.findings import TINY, Finding, Outcome, Printed, Table, fraction, percent
 from fmexplore.matrix_checks import EACH, check_thousands, compare_report
 from fmexplore.score_reports import FIGURES, ClassRow, Matrix, Report

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fmexplore import analyses, data
+from fmexplore import analyses
 from fmexplore.analyses import Silent, index_images
-from fmexplore.data import DataSet
+from fmexplore.data import fashion_mnist
+from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.derived import Derived
 from fmexplore.errors import ConfigError, RunBroken
 from fmexplore.evaluation import Predictions
@@ -30,7 +31,7 @@ def ship_run(store: RunStore, run: Run, name: str, small: bool = False) -> Path:
     Its weights become float16 where the test accuracy stays the same, of a `small` one to a few images. Raises as
     `RunStore.ship` does.
     """
-    images = data.load()
+    images = fashion_mnist.load()
     with tempfile.TemporaryDirectory() as folder:
         if run.status.state == "finished":
             run = _halve(run, Path(folder), images, small)

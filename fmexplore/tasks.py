@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from fmexplore import data, download
 from fmexplore.config import RunConfig
 from fmexplore.confusion import confusion_matrix
-from fmexplore.data import Split
+from fmexplore.data import download, fashion_mnist
+from fmexplore.data.fashion_mnist import Split
 from fmexplore.derived import Derived
 from fmexplore.errors import ConfigError, StorageError, TrainingDiverged
 from fmexplore.run import Arrays, Run
@@ -49,7 +49,7 @@ def train_run(
     from fmexplore.training import train
 
     run = Run(job.folder)
-    config, images = run.config, replace(data.load(), extra=extra)
+    config, images = run.config, replace(fashion_mnist.load(), extra=extra)
     resume = _read_resume(run)
     execution = job.status.execution or known_execution(job.settings, config)
     if execution is None:
@@ -133,7 +133,7 @@ def time_machine(settings: Settings) -> None:
     from fmexplore.execution import choose_execution
     from fmexplore.presets import find_preset
 
-    images = data.load()
+    images = fashion_mnist.load()
     worker_mb = psutil.Process().memory_info().rss / 1e6
     seconds, work, bf16 = [], [], False
     for name in ("quick", "team4-ann", "codered-final"):

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from fmexplore.augment import augment, mix
 from fmexplore.config import Augmentation, Execution, TrainConfig
-from fmexplore.data import DataSet, Split
+from fmexplore.data.fashion_mnist import DataSet, Split
 from fmexplore.errors import TrainingDiverged
 from fmexplore.evaluation import Predictions, predict, predict_batches
 from fmexplore.models.networks import build, to_input

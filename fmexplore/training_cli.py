@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from fmexplore import data as dataset
 from fmexplore.budget import plan_training
 from fmexplore.config import Augmentation, RunConfig, change_settings
+from fmexplore.data import fashion_mnist as dataset
 from fmexplore.errors import ConfigError
 from fmexplore.presets import MUON, find_preset
 from fmexplore.run import Run

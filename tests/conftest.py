@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fmexplore import analyses, cli, data, photo_cli
+from fmexplore import analyses, cli, photo_cli
 from fmexplore.analyst import Analyst
 from fmexplore.config import RunConfig, TrainConfig
-from fmexplore.data import DataSet, IdxFile, Split
+from fmexplore.data import fashion_mnist
+from fmexplore.data.fashion_mnist import DataSet, IdxFile, Split
 from fmexplore.derived import Derived
 from fmexplore.errors import DataError
 from fmexplore.models.layers import Activation, Conv, Dense, GlobalAvgPool, MaxPool
@@ -64,7 +65,7 @@ def write_files(folder: Path, files: dict[str, tuple[IdxFile, bytes]]) -> Path:
 def drawn_folder(drawn_files, tmp_path, monkeypatch):
     """The drawn data set in a folder from which `data.load` takes it, in this process only."""
     folder = write_files(tmp_path / "data", drawn_files)
-    monkeypatch.setattr(data, "FILES", {name: file for name, (file, _) in drawn_files.items()})
+    monkeypatch.setattr(fashion_mnist, "FILES", {name: file for name, (file, _) in drawn_files.items()})
     monkeypatch.setenv("FMEXPLORE_DATA", str(folder))
     analyses.data_set.cache_clear()
     yield folder
@@ -159,7 +160,7 @@ def tiny() -> RunConfig:
 def real() -> DataSet:
     """Fashion-MNIST itself; with CI set its absence is a failure, elsewhere a skip."""
     try:
-        return data.load()
+        return fashion_mnist.load()
     except DataError as error:
         if os.environ.get("CI"):
             raise

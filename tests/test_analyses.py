@@ -22,7 +22,7 @@ from fmexplore.analyses import (
     time_network,
     warm,
 )
-from fmexplore.data import DataSet
+from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.derived import Derived
 from fmexplore.errors import ConfigError, DataError, RunBroken
 from fmexplore.evaluation import BATCH, predict

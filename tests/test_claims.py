@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fmexplore.claims import accuracy_bounds, judge
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.papers import SYSTEMS
 from fmexplore.printed import PRINTED
 from fmexplore.reproduction import Reproduction

@@ -8,7 +8,7 @@ import pytest
 from coloraide import Color
 
 import fmexplore
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.figures import CLASS_COLORS, RUN_COLORS, RUN_SYMBOLS
 
 ROOT = Path(fmexplore.__file__).resolve().parent.parent

@@ -12,8 +12,9 @@ import pytest
 import torch
 from sklearn.metrics import classification_report
 
-from fmexplore import analyses, download
-from fmexplore.data import CLASS_NAMES
+from fmexplore import analyses
+from fmexplore.data import download
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.derived import Derived
 from fmexplore.evaluation import predict
 from fmexplore.models import networks

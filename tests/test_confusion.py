@@ -18,7 +18,7 @@ from fmexplore.confusion import (
     pair_report,
     report_text,
 )
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 
 ORDERS = ("data set", "confusion", "accuracy", "clustered", "groups")
 EMPTY, DIAGONAL = np.zeros((10, 10), int), np.diag(np.arange(10))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from fmexplore.data import DataSet
+from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.derived import FOLDER, Derived, trim
 from fmexplore.embedding import Axes, NeighbourIndex
 from fmexplore.evaluation import Latency, Predictions

@@ -280,7 +280,7 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, {project!r})
 from fmexplore import analyses, data
-from fmexplore.data import IdxFile
+from fmexplore.data.fashion_mnist import IdxFile
 from fmexplore.projection import Stopped
 import numpy as np
 

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import classification_report
 
 from fmexplore.checker import Checked, check_text
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 
 SEEDS = range(20)
 every_seed = pytest.mark.parametrize("seed", SEEDS)

@@ -8,7 +8,7 @@ import torch
 
 from fmexplore import train_state, training
 from fmexplore.config import Augmentation, EarlyStopping, Execution
-from fmexplore.data import DataSet, Split
+from fmexplore.data.fashion_mnist import DataSet, Split
 from fmexplore.errors import ConfigError, TrainingDiverged
 from fmexplore.evaluation import predict
 from fmexplore.models.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool

@@ -18,7 +18,7 @@ from coloraide import Color
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.figures import CLASS_COLORS
 
 GROUNDS = ("#fcfcfb", "#15171c")

@@ -11,9 +11,9 @@ from typing import Generic, TypeVar
 import numpy as np
 import streamlit as st
 
-from fmexplore import data
 from fmexplore.analyst import Analyst
-from fmexplore.data import DataSet
+from fmexplore.data import fashion_mnist
+from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.derived import Derived, kept_files
 from fmexplore.embedding import NeighbourIndex
 from fmexplore.errors import DataError
@@ -86,7 +86,7 @@ def analyst() -> Analyst:
 @st.cache_resource(max_entries=1, show_spinner="Loading Fashion-MNIST")
 def dataset() -> DataSet:
     """The data set, checked; read-only arrays. Raises DataError, which is not cached."""
-    return data.load()
+    return fashion_mnist.load()
 
 
 @st.cache_resource(max_entries=64)

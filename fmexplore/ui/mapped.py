@@ -9,7 +9,7 @@ import numpy as np
 
 from fmexplore.config import TrainConfig
 from fmexplore.confusion import confusion_matrix
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation import Predictions
 from fmexplore.features import locate_images

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageOps
 
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError, PhotoError
 from fmexplore.photo_scores import Verdicts, judge
 from fmexplore.photos import OURS, Conversion, Converted

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fmexplore.confusion import confusion_matrix
-from fmexplore.data import CLASS_NAMES, DataSet, Split
+from fmexplore.data.fashion_mnist import CLASS_NAMES, DataSet, Split
 from fmexplore.errors import FMExploreError, RunBroken
 from fmexplore.evaluation import Predictions
 from fmexplore.run import Run

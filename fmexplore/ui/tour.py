@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError
 from fmexplore.presets import find_preset
 from fmexplore.printed import PRINTED

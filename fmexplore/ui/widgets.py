@@ -12,10 +12,10 @@ from typing import Any
 import streamlit as st
 from streamlit.logger import get_logger
 
-from fmexplore import data
 from fmexplore.analyst import Question
 from fmexplore.config import RunConfig
-from fmexplore.data import PLURALS
+from fmexplore.data import fashion_mnist
+from fmexplore.data.fashion_mnist import PLURALS
 from fmexplore.errors import DataError, FMExploreError, RunBroken
 from fmexplore.run import Run
 from fmexplore.speed import estimate, known_execution, read_speed
@@ -129,7 +129,7 @@ def data_gate() -> bool:
 
 def _is_missing() -> bool:
     try:
-        data.find_folder()
+        fashion_mnist.find_folder()
         return False
     except DataError:
         return True

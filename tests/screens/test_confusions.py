@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.numpy import load_file, save
 
 from fmexplore import cli
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation import Predictions, predict
 from fmexplore.models.networks import build
 from fmexplore.progress import Snapshot

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation import predict
 from fmexplore.models.networks import build
 from fmexplore.run import Run

@@ -14,7 +14,7 @@ from PIL import Image
 
 from fmexplore import analyses, map_analyses
 from fmexplore.analyst_process import ANALYSES
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.derived import Derived, kept_files
 from fmexplore.errors import AnalysisFailed, FMExploreError
 from fmexplore.models.networks import build, to_input

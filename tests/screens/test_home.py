@@ -8,7 +8,7 @@ import pytest
 
 from fmexplore import jobs
 from fmexplore.archive import pack_run
-from fmexplore.data import FILES
+from fmexplore.data.fashion_mnist import FILES
 from fmexplore.errors import NotAllowed
 from fmexplore.run import Run
 from fmexplore.runs import RunStore

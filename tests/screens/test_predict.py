@@ -9,7 +9,7 @@ import streamlit as st
 from PIL import Image
 
 from fmexplore import photo_training
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.photo_scores import PhotoFit, judge
 from fmexplore.run import Run
 from fmexplore.runs import RunStore

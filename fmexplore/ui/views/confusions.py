@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.confusion import Order, accuracy_interval, class_order, most_confused
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation import learnt_and_forgotten
 from fmexplore.run import Run

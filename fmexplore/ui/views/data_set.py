@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from fmexplore.data import CLASS_NAMES, Split
+from fmexplore.data.fashion_mnist import CLASS_NAMES, Split
 from fmexplore.figures import pixel_histogram
 from fmexplore.ui import cache, link, look, shown, state, widgets
 from fmexplore.ui.components.gallery import Item, gallery

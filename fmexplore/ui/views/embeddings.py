@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import RunNotFound
 from fmexplore.features import PIXELS
 from fmexplore.run import Run

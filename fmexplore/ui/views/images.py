@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import streamlit as st
 
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation import ImageOrder, order_images
 from fmexplore.ui import link, state, widgets
 from fmexplore.ui.components.card import Way

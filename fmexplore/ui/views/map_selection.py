@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.embedding import Metric, neighbours
 from fmexplore.ui import cache, link, look, mapped, state, widgets
 from fmexplore.ui.components.gallery import Item, gallery

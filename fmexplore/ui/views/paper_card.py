@@ -5,7 +5,7 @@ import streamlit as st
 
 from fmexplore.config import TrainConfig
 from fmexplore.confusion import class_report
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.models.layers import describe
 from fmexplore.models.table import flops, parameters, summarize, walk
 from fmexplore.papers import System

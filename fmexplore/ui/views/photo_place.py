@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.embedding import place
 from fmexplore.features import LAST
 from fmexplore.photo_scores import Verdicts

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.photo_files import MAX_MB, SUFFIXES
 from fmexplore.run import Run
 from fmexplore.scenes import draw_scene

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.analyses import TWINS
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import RunBroken
 from fmexplore.run import Arrays, unpack
 from fmexplore.ui import cache, link, widgets

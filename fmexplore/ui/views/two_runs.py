@@ -7,7 +7,7 @@ import streamlit as st
 
 from fmexplore.comparison import Verdict
 from fmexplore.confusion import Disagreement, compare
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError, RunNotFound
 from fmexplore.run import Run
 from fmexplore.ui import cache, link, shown, state, widgets

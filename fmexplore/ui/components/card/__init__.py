@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.ui.components import register, sent
 from fmexplore.ui.components.gallery import picture_sheet
 

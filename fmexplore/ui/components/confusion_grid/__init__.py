@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.ui.components import register, sent
 
 Numbers = Literal["counts", "true", "predicted"]

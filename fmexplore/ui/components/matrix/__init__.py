@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fmexplore.data import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.ui.components import register
 
 _component = register("matrix", "<div class='strip'></div>")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fmexplore.data import CLASS_NAMES, GROUPS
+from fmexplore.data.fashion_mnist import CLASS_NAMES, GROUPS
 from fmexplore.figures import CLASS_COLORS
 from fmexplore.ui.components import register, sent
 

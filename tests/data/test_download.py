@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fmexplore import data, download, settings
+from fmexplore import settings
+from fmexplore.data import download, fashion_mnist
 from fmexplore.errors import DataError
 
 TRAIN_LABELS = "train-labels-idx1-ubyte"
@@ -39,8 +40,8 @@ def test_the_first_source_that_works_is_used(drawn_folder, target, monkeypatch):
     source(monkeypatch, "_unpack_debian", fail(AssertionError("must not be asked")))
     reports: list[tuple[float, str]] = []
     assert download.fetch(target, lambda share, text: reports.append((share, text))) == target
-    assert sorted(path.name for path in target.iterdir()) == sorted(f"{name}.gz" for name in data.FILES)
-    data.load(target)
+    assert sorted(path.name for path in target.iterdir()) == sorted(f"{name}.gz" for name in fashion_mnist.FILES)
+    fashion_mnist.load(target)
     assert reports[-1] == (1.0, "Checking the files")
 
 
@@ -48,7 +49,7 @@ def test_when_the_download_fails_debians_package_is_used(drawn_folder, target, m
     source(monkeypatch, "_download", fail(OSError("no network")))
     source(monkeypatch, "_unpack_debian", copy_of(drawn_folder))
     assert download.fetch(target) == target
-    data.load(target)
+    fashion_mnist.load(target)
 
 
 def test_when_both_sources_fail_both_reasons_are_named_and_nothing_is_left(drawn_folder, target, monkeypatch):
@@ -78,14 +79,14 @@ def test_a_fetched_file_that_is_broken_is_not_put_in_place(drawn_folder, target,
         download.fetch(target)
     assert list(target.iterdir()) == []
     source(monkeypatch, "_unpack_debian", copy_of(drawn_folder))
-    data.load(download.fetch(target))
+    fashion_mnist.load(download.fetch(target))
 
 
 def test_a_fetch_replaces_a_broken_file(drawn_folder, target, monkeypatch):
     target.mkdir()
     (target / f"{TRAIN_LABELS}.gz").write_bytes(b"half")
     source(monkeypatch, "_download", copy_of(drawn_folder))
-    data.load(download.fetch(target))
+    fashion_mnist.load(download.fetch(target))
 
 
 def test_a_download_without_its_package_falls_back_with_a_reason(drawn_folder, target, monkeypatch):
@@ -109,13 +110,13 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 
 def test_data_that_had_to_be_fetched_into_the_temporary_folder_is_found(drawn_folder, tmp_path, monkeypatch):
     monkeypatch.delenv("FMEXPLORE_DATA")
-    monkeypatch.setattr(data, "PROJECT", tmp_path / "project")
+    monkeypatch.setattr(fashion_mnist, "PROJECT", tmp_path / "project")
     monkeypatch.setattr(settings, "PROJECT", tmp_path / "cannot be written")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     source(monkeypatch, "_download", copy_of(drawn_folder))
     fetched = download.fetch()
     assert fetched.is_relative_to(tmp_path)
-    assert fetched == data.find_folder() == settings.default_home() / "data"
+    assert fetched == fashion_mnist.find_folder() == settings.default_home() / "data"
 
 
 def test_a_disk_that_is_full_at_once_is_told(target, monkeypatch):

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from fmexplore import data
+from fmexplore.data import fashion_mnist
 from fmexplore.errors import DataError
 from fmexplore.settings import default_home
 
@@ -38,9 +38,9 @@ def fetch(folder: Path | None = None, report: Callable[[float, str], None] = lam
                 with _watch(temporary, lambda share, source=source: report(share, f"Getting the data by {source}")):
                     found = bring(temporary)
                 report(1.0, "Checking the files")
-                data.load(found)
-                for name in data.FILES:
-                    path = data.locate_file(found, name)
+                fashion_mnist.load(found)
+                for name in fashion_mnist.FILES:
+                    path = fashion_mnist.locate_file(found, name)
                     assert path is not None  # load has just read it
                     shutil.move(path, folder / path.name)
                 return folder
@@ -48,7 +48,9 @@ def fetch(folder: Path | None = None, report: Callable[[float, str], None] = lam
                 reasons.append(f"{source}: {_first_line(error)}")
     finally:
         shutil.rmtree(temporary_parent, ignore_errors=True)
-    raise DataError(f"Fashion-MNIST could not be fetched ({'; '.join(reasons)}): check the network, or {data.REMEDY}.")
+    raise DataError(
+        f"Fashion-MNIST could not be fetched ({'; '.join(reasons)}): check the network, or {fashion_mnist.REMEDY}."
+    )
 
 
 def _download(folder: Path) -> Path:
@@ -81,7 +83,7 @@ def _unpack_debian(folder: Path) -> Path:
         run("apt-get", "download", DEBIAN_PACKAGE)
     package = next(folder.glob("*.deb"))
     run("dpkg-deb", "-x", package.name, "unpacked")
-    return folder / "unpacked" / data.DEBIAN_FOLDER.relative_to("/")
+    return folder / "unpacked" / fashion_mnist.DEBIAN_FOLDER.relative_to("/")
 
 
 class _watch:

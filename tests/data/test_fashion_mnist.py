@@ -7,17 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fmexplore import data, settings
+from fmexplore import settings
+from fmexplore.data import fashion_mnist
 from fmexplore.errors import DataError
 
-NAMES = list(data.FILES)
+NAMES = list(fashion_mnist.FILES)
 TEST_LABELS = "t10k-labels-idx1-ubyte"
 TRAIN_LABELS = "train-labels-idx1-ubyte"
 
 
 def load_error(folder: Path) -> str:
     with pytest.raises(DataError) as caught:
-        data.load(folder)
+        fashion_mnist.load(folder)
     return str(caught.value)
 
 
@@ -45,10 +46,10 @@ def with_byte(position: int, value: int):
 def places(drawn_folder, tmp_path, monkeypatch):
     """A project folder and Debian's folder without files, and no FMEXPLORE_DATA."""
     monkeypatch.delenv("FMEXPLORE_DATA")
-    for module in (data, settings):
+    for module in (fashion_mnist, settings):
         monkeypatch.setattr(module, "PROJECT", tmp_path / "project")
     (tmp_path / "project").mkdir()
-    monkeypatch.setattr(data, "DEBIAN_FOLDER", tmp_path / "debian")
+    monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", tmp_path / "debian")
     return tmp_path
 
 
@@ -58,22 +59,22 @@ def places(drawn_folder, tmp_path, monkeypatch):
 def test_the_chosen_folder_is_the_only_one_looked_at(drawn_folder, places, monkeypatch):
     shutil.copytree(drawn_folder, places / "project" / "data")
     monkeypatch.setenv("FMEXPLORE_DATA", str(drawn_folder))
-    assert data.find_folder() == drawn_folder
+    assert fashion_mnist.find_folder() == drawn_folder
     monkeypatch.setenv("FMEXPLORE_DATA", str(places / "elsewhere"))
     with pytest.raises(DataError, match=r"is not in .*elsewhere: run `python -m fmexplore data`"):
-        data.find_folder()
+        fashion_mnist.find_folder()
 
 
 def test_the_projects_folder_comes_before_debians(drawn_folder, places):
     shutil.copytree(drawn_folder, places / "debian")
-    assert data.find_folder() == places / "debian"
+    assert fashion_mnist.find_folder() == places / "debian"
     shutil.copytree(drawn_folder, places / "project" / "data")
-    assert data.find_folder() == places / "project" / "data"
+    assert fashion_mnist.find_folder() == places / "project" / "data"
 
 
 def test_where_nothing_is_found_all_places_are_named(places):
     with pytest.raises(DataError) as caught:
-        data.find_folder()
+        fashion_mnist.find_folder()
     assert f"not in {places / 'project' / 'data'} nor in {places / 'debian'}: " in str(caught.value)
 
 
@@ -81,7 +82,7 @@ def test_where_nothing_is_found_all_places_are_named(places):
 
 
 def test_what_was_written_is_loaded(drawn_folder, drawn):
-    found = data.load()
+    found = fashion_mnist.load()
     assert np.array_equal(found.train.images, drawn.train.images)
     assert np.array_equal(found.test.labels, drawn.test.labels)
 
@@ -91,11 +92,11 @@ def test_unpacked_files_are_accepted(drawn_folder, drawn):
         packed = drawn_folder / f"{name}.gz"
         (drawn_folder / name).write_bytes(gzip.decompress(packed.read_bytes()))
         packed.unlink()
-    assert np.array_equal(data.load().train.images, drawn.train.images)
+    assert np.array_equal(fashion_mnist.load().train.images, drawn.train.images)
 
 
 def test_loaded_arrays_cannot_be_written(drawn_folder):
-    found = data.load()
+    found = fashion_mnist.load()
     for values in (found.train.images, found.train.labels, found.test.images, found.test.labels):
         with pytest.raises(ValueError, match="read-only"):
             values[0] = 1
@@ -126,7 +127,7 @@ def test_a_cut_off_gz_is_named(drawn_folder, name, kept):
 @pytest.mark.parametrize("name", NAMES)
 def test_cut_off_content_is_named_with_the_number_of_values(drawn_folder, name):
     rewrite(drawn_folder, name, lambda raw: raw[:-10])
-    size = int(np.prod(data.FILES[name].shape))
+    size = int(np.prod(fashion_mnist.FILES[name].shape))
     check_error(drawn_folder, name, f"holds {size - 10:,} values instead of {size:,}")
 
 
@@ -153,12 +154,12 @@ def test_one_changed_byte_of_content_is_found(drawn_folder, name):
 
 def test_one_changed_byte_of_a_gz_never_gives_other_images(drawn_folder):
     path = drawn_folder / f"{TEST_LABELS}.gz"
-    whole, wanted = path.read_bytes(), data.load().test.labels
+    whole, wanted = path.read_bytes(), fashion_mnist.load().test.labels
     refused = 0
     for position in range(len(whole)):
         path.write_bytes(whole[:position] + bytes([whole[position] ^ 0x15]) + whole[position + 1 :])
         try:
-            assert np.array_equal(data.load().test.labels, wanted)  # as in the time stamp of the gz header
+            assert np.array_equal(fashion_mnist.load().test.labels, wanted)  # as in the time stamp of the gz header
         except DataError as error:
             refused += 1
             assert str(path) in str(error)
@@ -195,7 +196,9 @@ def test_a_share_is_held_out_and_nothing_is_in_both_parts(drawn):
     numbered = np.arange(640, dtype=np.uint16).view(np.uint8).reshape(640, 2)
     images = np.zeros((640, 28, 28), np.uint8)
     images[:, 0, :2] = numbered
-    train, validation = data.DataSet(data.Split(images, drawn.train.labels.copy()), drawn.test).divide("share", 0.25)
+    train, validation = fashion_mnist.DataSet(
+        fashion_mnist.Split(images, drawn.train.labels.copy()), drawn.test
+    ).divide("share", 0.25)
     assert validation is not None
     assert (len(train), len(validation)) == (480, 160)
     seen = [tuple(image[0, :2]) for part in (train, validation) for image in part.images]
@@ -291,19 +294,19 @@ def test_dividing_is_selecting_both_parts(drawn, validation):
 
 
 def test_every_class_has_its_plural_and_one_group():
-    assert len(data.PLURALS) == len(data.CLASS_NAMES) == 10
-    assert sorted(label for group in data.GROUPS.values() for label in group) == list(range(10))
+    assert len(fashion_mnist.PLURALS) == len(fashion_mnist.CLASS_NAMES) == 10
+    assert sorted(label for group in fashion_mnist.GROUPS.values() for label in group) == list(range(10))
 
 
 # Targets, and extra images.
 
 
-def soft(count: int) -> data.Split:
+def soft(count: int) -> fashion_mnist.Split:
     """Bright images, each with a target of its own: more and more of class 3, the rest of class 8."""
     targets = np.zeros((count, 10), np.float32)
     targets[:, 3] = np.arange(count) / count
     targets[:, 8] = 1 - targets[:, 3]
-    return data.Split(np.full((count, 28, 28), 250, np.uint8), targets.argmax(1).astype(np.uint8), targets)
+    return fashion_mnist.Split(np.full((count, 28, 28), 250, np.uint8), targets.argmax(1).astype(np.uint8), targets)
 
 
 def test_labels_mean_targets_of_their_own(drawn):
@@ -338,7 +341,7 @@ def test_joined_splits_follow_each_other_with_the_targets_of_both(drawn):
 
 @pytest.mark.parametrize("validation", ["share", "none", "test"])
 def test_extra_images_are_learnt_from_and_nothing_else(drawn, validation):
-    with_extra = data.DataSet(drawn.train, drawn.test, soft(8))
+    with_extra = fashion_mnist.DataSet(drawn.train, drawn.test, soft(8))
     training, held_out = with_extra.divide(validation, 0.1)
     plain, wanted = drawn.divide(validation, 0.1)
     assert len(training) == len(plain) + 8
@@ -353,7 +356,7 @@ def test_extra_images_are_learnt_from_and_nothing_else(drawn, validation):
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_extra_images_are_in_no_split_that_is_looked_at(drawn, split):
-    with_extra = data.DataSet(drawn.train, drawn.test, soft(8))
+    with_extra = fashion_mnist.DataSet(drawn.train, drawn.test, soft(8))
     assert with_extra.locate(split, "share", 0.1)[1].tolist() == drawn.locate(split, "share", 0.1)[1].tolist()
     assert np.array_equal(with_extra.select(split, "share", 0.1).images, drawn.select(split, "share", 0.1).images)
 
@@ -363,7 +366,7 @@ def test_a_folder_with_some_of_the_files_does_not_hide_a_whole_one(drawn_folder,
     part = places / "project" / "data"
     shutil.copytree(drawn_folder, part)
     (part / "t10k-labels-idx1-ubyte.gz").unlink()
-    assert data.find_folder() == places / "debian"
+    assert fashion_mnist.find_folder() == places / "debian"
     shutil.rmtree(places / "debian")
     with pytest.raises(DataError, match=r"data.t10k-labels-idx1-ubyte\.gz is missing"):
-        data.find_folder()
+        fashion_mnist.find_folder()
