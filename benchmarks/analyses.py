@@ -30,8 +30,8 @@ import torch  # noqa: E402
 
 from fmexplore.data import fashion_mnist  # noqa: E402
 from fmexplore.embedding import Axes, NeighbourIndex  # noqa: E402
-from fmexplore.evaluation import predict, predict_batches  # noqa: E402
-from fmexplore.interpret import grad_cam  # noqa: E402
+from fmexplore.evaluation.gradcam import grad_cam  # noqa: E402
+from fmexplore.evaluation.predictions import predict, predict_batches  # noqa: E402
 from fmexplore.models.networks import build  # noqa: E402
 from fmexplore.presets import find_preset  # noqa: E402
 from fmexplore.run import Run  # noqa: E402

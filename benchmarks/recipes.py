@@ -28,7 +28,7 @@ prepare_process()
 from fmexplore.config import Augmentation, TrainConfig, change_settings  # noqa: E402
 from fmexplore.data import fashion_mnist  # noqa: E402
 from fmexplore.data.fashion_mnist import DataSet, Split  # noqa: E402
-from fmexplore.evaluation import Predictions, predict  # noqa: E402
+from fmexplore.evaluation.predictions import Predictions, predict  # noqa: E402
 from fmexplore.execution import choose_execution  # noqa: E402
 from fmexplore.models.networks import Network, build  # noqa: E402
 from fmexplore.presets import find_preset, staged  # noqa: E402

@@ -18,7 +18,7 @@ from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.derived import Derived
 from fmexplore.embedding import Axes, NeighbourIndex, encode_all
 from fmexplore.errors import ConfigError
-from fmexplore.evaluation import Predictions, predict_batches, time_predictions
+from fmexplore.evaluation.predictions import Predictions, predict_batches, time_predictions
 from fmexplore.run import Arrays, Run
 from fmexplore.settings import read_settings
 from fmexplore.storage import write_bytes
@@ -52,7 +52,7 @@ class Cancelled(Exception):
 
 def warm(task: Task) -> None:
     """Import and load what the first question would wait for."""
-    for module in ("captum.attr", "fmexplore.interpret"):
+    for module in ("captum.attr", "fmexplore.evaluation.gradcam"):
         import_module(module)
     data_set()
     del task
@@ -85,7 +85,7 @@ def look_at(task: Task, run: Run, images: np.ndarray) -> tuple[np.ndarray, np.nd
 
 def explain(task: Task, run: Run, image: np.ndarray, classes: list[int]) -> np.ndarray | None:
     """Grad-CAM heat of an image for some classes, as `interpret.grad_cam` gives it."""
-    from fmexplore.interpret import grad_cam
+    from fmexplore.evaluation.gradcam import grad_cam
 
     del task
     return grad_cam(deepcopy(network_of(run)), image, classes)  # it gets hooks, which the other thread must not call
@@ -122,7 +122,7 @@ def index_images(task: Task, run: Run) -> None:
 
 def doubt_labels(task: Task, run: Run, predictions: Predictions) -> np.ndarray:
     """Positions of the images with suspect labels, as `suspects.suspect_labels` gives them."""
-    from fmexplore.suspects import suspect_labels
+    from fmexplore.evaluation.label_issues import suspect_labels
 
     del task, run
     return suspect_labels(predictions)
@@ -132,7 +132,7 @@ def pair_twins(task: Task) -> Arrays:
     """For each test image the nearest training image, `numbers` and `distances`; kept, as it takes seconds."""
     from safetensors.numpy import save as pack
 
-    from fmexplore.suspects import find_twins
+    from fmexplore.evaluation.label_issues import find_twins
 
     images = data_set()
     numbers, distances = find_twins(

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fmexplore.confusion import class_report, most_confused
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.evaluation import find_overfitting
+from fmexplore.evaluation.confusion import class_report, most_confused
+from fmexplore.evaluation.predictions import find_overfitting
 from fmexplore.models.layers import Conv, MaxPool
 from fmexplore.models.table import parameters, summarize
 from fmexplore.papers import find_system

@@ -13,11 +13,11 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from fmexplore.confusion import accuracy_interval, class_report, confusion_matrix, report_text
 from fmexplore.data import fashion_mnist as dataset
 from fmexplore.data.download import fetch
 from fmexplore.derived import SPLITS
 from fmexplore.errors import ConfigError, DataError, FMExploreError
+from fmexplore.evaluation.confusion import accuracy_interval, class_report, confusion_matrix, report_text
 from fmexplore.features import LAST, check_layer, locate_images
 from fmexplore.models import table as tables
 from fmexplore.models.layers import describe

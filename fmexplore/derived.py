@@ -15,7 +15,7 @@ from fmexplore.config import TrainConfig
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.embedding import NeighbourIndex
 from fmexplore.errors import RunBroken
-from fmexplore.evaluation import Latency, Predictions
+from fmexplore.evaluation.predictions import Latency, Predictions
 from fmexplore.features import PIXELS, Features
 from fmexplore.machine import cores, processor
 from fmexplore.projection import ProjectionConfig

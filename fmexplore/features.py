@@ -14,7 +14,7 @@ import numpy as np
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.embedding import principal_axes
 from fmexplore.errors import ConfigError
-from fmexplore.evaluation import BATCH
+from fmexplore.evaluation.predictions import BATCH
 from fmexplore.models.table import Model, layer_choices
 
 if TYPE_CHECKING:

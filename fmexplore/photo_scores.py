@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES, GROUPS
-from fmexplore.evaluation import calibration
+from fmexplore.evaluation.predictions import calibration
 from fmexplore.photo_folder import LabelledPhoto
 from fmexplore.schema import Schema
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from fmexplore.evaluation import Predictions
+from fmexplore.evaluation.predictions import Predictions
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from pydantic import Field
 
 from fmexplore import papers
 from fmexplore.config import Augmentation, EarlyStopping, RunConfig
-from fmexplore.confusion import confusion_matrix
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.errors import ConfigError, RunBroken
+from fmexplore.evaluation.confusion import confusion_matrix
 from fmexplore.machine import cores, processor, versions
 from fmexplore.models.layers import Activation, BatchNorm, Conv, Dropout, Flatten, Layer, MaxPool
 from fmexplore.presets import CITED, find_preset
@@ -215,7 +215,7 @@ def train_again(
 
     `command` is noted as what repeats it. Raises TrainingDiverged, ConfigError.
     """
-    from fmexplore.evaluation import predict
+    from fmexplore.evaluation.predictions import predict
     from fmexplore.execution import choose_execution
     from fmexplore.training import train, use_threads
 

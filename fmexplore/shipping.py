@@ -13,7 +13,7 @@ from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.derived import Derived
 from fmexplore.errors import ConfigError, RunBroken
-from fmexplore.evaluation import Predictions
+from fmexplore.evaluation.predictions import Predictions
 from fmexplore.features import LAST
 from fmexplore.map_analyses import project_images, project_snapshots
 from fmexplore.projection import STANDARD

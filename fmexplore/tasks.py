@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from fmexplore.config import RunConfig
-from fmexplore.confusion import confusion_matrix
 from fmexplore.data import download, fashion_mnist
 from fmexplore.data.fashion_mnist import Split
 from fmexplore.derived import Derived
 from fmexplore.errors import ConfigError, StorageError, TrainingDiverged
+from fmexplore.evaluation.confusion import confusion_matrix
 from fmexplore.run import Arrays, Run
 from fmexplore.settings import Settings
 from fmexplore.speed import keep_execution, known_execution, learn_from_run, update_speed

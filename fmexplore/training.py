@@ -21,7 +21,7 @@ from fmexplore.augment import augment, mix
 from fmexplore.config import Augmentation, Execution, TrainConfig
 from fmexplore.data.fashion_mnist import DataSet, Split
 from fmexplore.errors import TrainingDiverged
-from fmexplore.evaluation import Predictions, predict, predict_batches
+from fmexplore.evaluation.predictions import Predictions, predict, predict_batches
 from fmexplore.models.networks import build, to_input
 from fmexplore.models.table import Model, flops, summarize
 from fmexplore.optimizers import Optimizer, rate_factor

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from fmexplore.confusion import class_report
+from fmexplore.evaluation.confusion import class_report
 from fmexplore.papers import find_system
 from fmexplore.printed import MEASURES, Measure, Report
 from fmexplore.reproduction import PUBLISHED, Epoch, Reproduction, Training

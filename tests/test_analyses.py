@@ -25,12 +25,12 @@ from fmexplore.analyses import (
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.derived import Derived
 from fmexplore.errors import ConfigError, DataError, RunBroken
-from fmexplore.evaluation import BATCH, predict
-from fmexplore.interpret import grad_cam
+from fmexplore.evaluation.gradcam import grad_cam
+from fmexplore.evaluation.label_issues import find_twins, suspect_labels
+from fmexplore.evaluation.predictions import BATCH, predict
 from fmexplore.models import networks
 from fmexplore.models.networks import Network
 from fmexplore.run import Run
-from fmexplore.suspects import find_twins, suspect_labels
 
 pytestmark = pytest.mark.usefixtures("drawn_folder")
 
@@ -87,7 +87,7 @@ def test_the_predictions_kept_for_a_split_are_those_of_the_runs_network(run, der
 
 
 def test_predicting_tells_how_far_it_is(run, monkeypatch):
-    monkeypatch.setattr("fmexplore.evaluation.BATCH", 500)
+    monkeypatch.setattr("fmexplore.evaluation.predictions.BATCH", 500)
     follower = Follower()
     predict_split(follower, run, "train")
     assert follower.shares == [500 / 576, 1]
@@ -246,7 +246,7 @@ def test_indexing_keeps_the_predictions_for_the_images_it_learnt_from(run, deriv
 
 
 def test_indexing_tells_how_far_it_is(run, monkeypatch):
-    monkeypatch.setattr("fmexplore.evaluation.BATCH", 500)
+    monkeypatch.setattr("fmexplore.evaluation.predictions.BATCH", 500)
     follower = Follower()
     index_images(follower, run)
     assert follower.shares == [500 / 800, 640 / 800, 1]

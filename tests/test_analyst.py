@@ -14,7 +14,7 @@ import pytest
 from fmexplore.analyst import Analyst
 from fmexplore.derived import Derived
 from fmexplore.errors import AnalysisFailed, ConfigError, RunBroken, StorageError
-from fmexplore.evaluation import predict
+from fmexplore.evaluation.predictions import predict
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.run import Run
 from fmexplore.runs import RunStore

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from fmexplore.checker import MAX_CHARACTERS, Checked, check_text
-from fmexplore.confusion import report_text
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import ConfigError
+from fmexplore.evaluation.confusion import report_text
 from fmexplore.findings import percent, read_accuracy
 from fmexplore.settings import PROJECT
 

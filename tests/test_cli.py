@@ -16,7 +16,7 @@ from fmexplore import analyses
 from fmexplore.data import download
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.derived import Derived
-from fmexplore.evaluation import predict
+from fmexplore.evaluation.predictions import predict
 from fmexplore.models import networks
 from fmexplore.models.layers import Conv, Dense, GlobalAvgPool
 from fmexplore.models.table import Model

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fmexplore.derived import Derived
-from fmexplore.evaluation import predict
+from fmexplore.evaluation.predictions import predict
 from fmexplore.models.networks import build
 from fmexplore.presets import find_preset
 from fmexplore.projection import STANDARD

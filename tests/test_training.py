@@ -10,7 +10,7 @@ from fmexplore import train_state, training
 from fmexplore.config import Augmentation, EarlyStopping, Execution
 from fmexplore.data.fashion_mnist import DataSet, Split
 from fmexplore.errors import ConfigError, TrainingDiverged
-from fmexplore.evaluation import predict
+from fmexplore.evaluation.predictions import predict
 from fmexplore.models.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool
 from fmexplore.models.table import Model
 from fmexplore.training import REPORT_IMAGES, train
@@ -123,7 +123,7 @@ def test_dropout_and_augmentation_differ_between_seeds(drawn, tiny):
 def test_a_run_saved_at_any_place_ends_as_if_it_had_not_been(drawn, tiny, changes, monkeypatch):
     monkeypatch.setattr(training, "REPORT_IMAGES", 100)  # windows of three steps
     monkeypatch.setattr(training, "PROBE_EVERY", 100)
-    monkeypatch.setattr("fmexplore.evaluation.BATCH", 20)  # evaluations of several batches
+    monkeypatch.setattr("fmexplore.evaluation.predictions.BATCH", 20)  # evaluations of several batches
     config = tiny.training.replace(**{"augmentation": AUGMENTED, "epochs": 1.6, "snapshots": 4, **changes})
     images = few(drawn)
     whole = train(SMALL, config, images, ONE_THREAD)
@@ -391,7 +391,7 @@ def test_a_run_saved_between_divergence_and_its_discovery_still_explains_itself(
 
 
 def test_the_test_images_are_looked_at_once_at_the_end(drawn, tiny, monkeypatch):
-    monkeypatch.setattr("fmexplore.evaluation.BATCH", 500)
+    monkeypatch.setattr("fmexplore.evaluation.predictions.BATCH", 500)
 
     class Watched(np.ndarray):
         looks = 0

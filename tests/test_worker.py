@@ -10,7 +10,7 @@ import torch
 from fmexplore import tasks, worker
 from fmexplore.config import Execution
 from fmexplore.derived import Derived
-from fmexplore.evaluation import predict
+from fmexplore.evaluation.predictions import predict
 from fmexplore.models import networks
 from fmexplore.run import Run
 from fmexplore.settings import Settings

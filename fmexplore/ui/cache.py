@@ -17,7 +17,7 @@ from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.derived import Derived, kept_files
 from fmexplore.embedding import NeighbourIndex
 from fmexplore.errors import DataError
-from fmexplore.evaluation import Latency, Predictions
+from fmexplore.evaluation.predictions import Latency, Predictions
 from fmexplore.jobs import JobQueue
 from fmexplore.machine import set_malloc
 from fmexplore.projection import ProjectionConfig

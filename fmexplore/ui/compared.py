@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from fmexplore.comparison import seed_groups
 from fmexplore.config import RunConfig
 from fmexplore.errors import FMExploreError, RunNotFound
-from fmexplore.evaluation import Latency, Predictions
+from fmexplore.evaluation.predictions import Latency, Predictions
+from fmexplore.evaluation.significance import seed_groups
 from fmexplore.models import table
 from fmexplore.run import Run
 from fmexplore.status import Status

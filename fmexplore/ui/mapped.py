@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fmexplore.config import TrainConfig
-from fmexplore.confusion import confusion_matrix
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError
-from fmexplore.evaluation import Predictions
+from fmexplore.evaluation.confusion import confusion_matrix
+from fmexplore.evaluation.predictions import Predictions
 from fmexplore.features import locate_images
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Arrays, Run

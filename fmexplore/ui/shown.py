@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fmexplore.confusion import confusion_matrix
 from fmexplore.data.fashion_mnist import CLASS_NAMES, DataSet, Split
 from fmexplore.errors import FMExploreError, RunBroken
-from fmexplore.evaluation import Predictions
+from fmexplore.evaluation.confusion import confusion_matrix
+from fmexplore.evaluation.predictions import Predictions
 from fmexplore.run import Run
 from fmexplore.ui import cache, widgets
 from fmexplore.ui.components.confusion_grid import Picked

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from fmexplore.comparison import judge
 from fmexplore.derived import Derived
-from fmexplore.evaluation import Predictions
+from fmexplore.evaluation.predictions import Predictions
+from fmexplore.evaluation.significance import judge
 from fmexplore.run import Run
 from fmexplore.settings import SHIPPED
 

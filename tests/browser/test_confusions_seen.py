@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.derived import Derived
-from fmexplore.evaluation import Predictions
+from fmexplore.evaluation.predictions import Predictions
 from fmexplore.run import Run
 from fmexplore.settings import SHIPPED
 

@@ -15,7 +15,7 @@ from fmexplore import analyses
 from fmexplore.analyst_process import ANALYSES
 from fmexplore.derived import Derived
 from fmexplore.errors import FMExploreError
-from fmexplore.evaluation import Predictions
+from fmexplore.evaluation.predictions import Predictions
 from fmexplore.jobs import JobQueue
 from fmexplore.models import networks
 from fmexplore.models.table import summarize, tensor_shapes

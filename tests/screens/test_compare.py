@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from fmexplore.comparison import judge
 from fmexplore.derived import Derived
+from fmexplore.evaluation.significance import judge
 from fmexplore.run import Run
 from fmexplore.runs import SHIPPED, RunStore
 from fmexplore.settings import read_settings

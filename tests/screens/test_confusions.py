@@ -14,13 +14,13 @@ from safetensors.numpy import load_file, save
 
 from fmexplore import cli
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.evaluation import Predictions, predict
+from fmexplore.evaluation.label_issues import find_twins, suspect_labels
+from fmexplore.evaluation.predictions import Predictions, predict
 from fmexplore.models.networks import build
 from fmexplore.progress import Snapshot
 from fmexplore.run import Run
 from fmexplore.status import write_status
 from fmexplore.storage import write_bytes
-from fmexplore.suspects import find_twins, suspect_labels
 from fmexplore.ui import shown
 from fmexplore.ui.state import CONFUSIONS_PAGE as CONFUSIONS
 from fmexplore.ui.state import TRAIN_PAGE as TRAIN

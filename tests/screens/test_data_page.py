@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.evaluation import predict
+from fmexplore.evaluation.predictions import predict
 from fmexplore.models.networks import build
 from fmexplore.run import Run
 from fmexplore.ui.state import CONFUSIONS_PAGE as CONFUSIONS

@@ -5,11 +5,11 @@ from typing import Any
 
 import streamlit as st
 
-from fmexplore.comparison import first_reaching, judge, spreads
-from fmexplore.confusion import accuracy_interval
 from fmexplore.curves import overlaid_curves
 from fmexplore.errors import FMExploreError
-from fmexplore.evaluation import Predictions
+from fmexplore.evaluation.confusion import accuracy_interval
+from fmexplore.evaluation.predictions import Predictions
+from fmexplore.evaluation.significance import first_reaching, judge, spreads
 from fmexplore.figures import interval_chart
 from fmexplore.run import Run
 from fmexplore.ui import cache, compared, link, state, widgets

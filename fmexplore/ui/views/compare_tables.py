@@ -6,10 +6,10 @@ from typing import Any
 
 import streamlit as st
 
-from fmexplore.comparison import Difference, config_differences, generalisation_gap
-from fmexplore.confusion import accuracy_interval
 from fmexplore.errors import FMExploreError
-from fmexplore.evaluation import Predictions
+from fmexplore.evaluation.confusion import accuracy_interval
+from fmexplore.evaluation.predictions import Predictions
+from fmexplore.evaluation.significance import Difference, config_differences, generalisation_gap
 from fmexplore.figures import RUN_COLORS
 from fmexplore.machine import cores, processor
 from fmexplore.ui import cache, widgets

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from fmexplore.comparison import Verdict
+from fmexplore.evaluation.significance import Verdict
 from fmexplore.ui import link, state, widgets
 from fmexplore.ui.compared import Compared
 

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import streamlit as st
 
-from fmexplore.confusion import accuracy_interval, class_report, report_text
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.evaluation import calibration, coverage_at, coverage_curve, top_k_accuracy
+from fmexplore.evaluation.confusion import accuracy_interval, class_report, report_text
+from fmexplore.evaluation.predictions import calibration, coverage_at, coverage_curve, top_k_accuracy
 from fmexplore.figures import calibration_curve, coverage_chart
 from fmexplore.ui import widgets
 from fmexplore.ui.link import Link

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.evaluation import ImageOrder, order_images
+from fmexplore.evaluation.predictions import ImageOrder, order_images
 from fmexplore.ui import link, state, widgets
 from fmexplore.ui.components.card import Way
 from fmexplore.ui.components.gallery import Item, gallery

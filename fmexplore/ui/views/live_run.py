@@ -3,9 +3,9 @@
 import numpy as np
 import streamlit as st
 
-from fmexplore.confusion import most_confused
 from fmexplore.curves import learning_curves
-from fmexplore.evaluation import find_overfitting
+from fmexplore.evaluation.confusion import most_confused
+from fmexplore.evaluation.predictions import find_overfitting
 from fmexplore.models.table import examine
 from fmexplore.run import Run
 from fmexplore.status import Status, read_wish

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from fmexplore.evaluation import Predictions
+from fmexplore.evaluation.predictions import Predictions
 from fmexplore.features import LAST, PIXELS
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run

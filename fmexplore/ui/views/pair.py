@@ -3,8 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from fmexplore.confusion import most_confused, pair_report
 from fmexplore.data.fashion_mnist import CLASS_NAMES
+from fmexplore.evaluation.confusion import most_confused, pair_report
 from fmexplore.figures import CLASS_COLORS, overlap_histogram
 from fmexplore.ui import link, widgets
 from fmexplore.ui.components.confusion_grid import Picked

@@ -4,8 +4,8 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.config import TrainConfig
-from fmexplore.confusion import class_report
 from fmexplore.data.fashion_mnist import CLASS_NAMES
+from fmexplore.evaluation.confusion import class_report
 from fmexplore.models.layers import describe
 from fmexplore.models.table import flops, parameters, summarize, walk
 from fmexplore.papers import System

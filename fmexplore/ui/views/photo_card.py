@@ -7,7 +7,7 @@ import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError
-from fmexplore.evaluation import Predictions
+from fmexplore.evaluation.predictions import Predictions
 from fmexplore.photo_scores import Verdicts, calibrate
 from fmexplore.photos import WAYS, Conversion, Converted
 from fmexplore.run import Run

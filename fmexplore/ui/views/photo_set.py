@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from fmexplore.confusion import accuracy_interval, confusion_matrix
 from fmexplore.data.fashion_mnist import CLASS_NAMES
+from fmexplore.evaluation.confusion import accuracy_interval, confusion_matrix
 from fmexplore.photo_scores import Verdicts, judge
 from fmexplore.run import Run
 from fmexplore.ui import photos, widgets

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from fmexplore.confusion import confusion_matrix, most_confused
+from fmexplore.evaluation.confusion import confusion_matrix, most_confused
 from fmexplore.features import LAST
 from fmexplore.presets import find_preset
 from fmexplore.projection import ProjectionConfig

@@ -6,8 +6,8 @@ import torch
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
-from fmexplore import evaluation
-from fmexplore.evaluation import (
+from fmexplore.evaluation import predictions as predictions
+from fmexplore.evaluation.predictions import (
     BINS,
     Calibration,
     Latency,
@@ -270,7 +270,7 @@ def test_predictions_are_the_networks_in_evaluation_mode(tiny, drawn):
 
 
 def test_between_batches_the_network_is_in_the_mode_in_which_it_came(tiny, drawn, monkeypatch):
-    monkeypatch.setattr(evaluation, "BATCH", 500)
+    monkeypatch.setattr(predictions, "BATCH", 500)
     images = np.concatenate([drawn.train.images, drawn.test.images])  # 800: two batches
     for training in (True, False):
         network = networks.build(tiny.model).train(training)
@@ -284,7 +284,7 @@ def test_between_batches_the_network_is_in_the_mode_in_which_it_came(tiny, drawn
 
 @pytest.mark.parametrize(("wanted", "counts"), [(3, [3, 0]), (500, [500, 0]), (600, [500, 100]), (9999, [500, 300])])
 def test_features_are_those_of_the_first_images(tiny, drawn, wanted, counts, monkeypatch):
-    monkeypatch.setattr(evaluation, "BATCH", 500)
+    monkeypatch.setattr(predictions, "BATCH", 500)
     images = np.concatenate([drawn.train.images, drawn.test.images])
     found = [features for _, features in predict_batches(networks.build(tiny.model), images, wanted)]
     assert [0 if features is None else len(features) for features in found] == counts
@@ -303,7 +303,7 @@ def test_bf16_predictions_are_close_and_given_as_float32(tiny, drawn):
 def test_times_are_the_median_and_the_middle_half():
     found = Latency(np.array([1.0, 2, 3, 4, 100]), np.array([10.0, 20, 30]))
     assert found.of_one() == (3, 2, 4)
-    assert found.of_many(2 * evaluation.BATCH) == (40, 30, 50)
+    assert found.of_many(2 * predictions.BATCH) == (40, 30, 50)
 
 
 def test_timing_warms_up_first_and_ends_in_time(monkeypatch):
@@ -313,11 +313,11 @@ def test_timing_warms_up_first_and_ends_in_time(monkeypatch):
         asked.append(len(images))
         return float(len(asked))
 
-    monkeypatch.setattr(evaluation, "_time", ask)
+    monkeypatch.setattr(predictions, "_time", ask)
     told = []
     found = time_predictions(None, np.zeros((10_000, 28, 28), np.uint8), told.append)
-    assert asked[: evaluation.WARM_UP + 1] == [1] * (evaluation.WARM_UP + 1)
-    assert found.one.tolist() == [evaluation.WARM_UP + 1.0], "the first ones took too long already"
+    assert asked[: predictions.WARM_UP + 1] == [1] * (predictions.WARM_UP + 1)
+    assert found.one.tolist() == [predictions.WARM_UP + 1.0], "the first ones took too long already"
     assert len(found.batches) < 5
     assert told == sorted(told)
     assert max(told) <= 1

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import binomtest
 from sklearn import metrics
 
-from fmexplore.confusion import (
+from fmexplore.data.fashion_mnist import CLASS_NAMES
+from fmexplore.evaluation.confusion import (
     Disagreement,
     accuracy_interval,
     class_order,
@@ -18,7 +19,6 @@ from fmexplore.confusion import (
     pair_report,
     report_text,
 )
-from fmexplore.data.fashion_mnist import CLASS_NAMES
 
 ORDERS = ("data set", "confusion", "accuracy", "clustered", "groups")
 EMPTY, DIAGONAL = np.zeros((10, 10), int), np.diag(np.arange(10))

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, chi2
 
-from fmexplore.comparison import (
+from fmexplore.config import RunConfig
+from fmexplore.evaluation.confusion import mcnemar
+from fmexplore.evaluation.significance import (
     MOST_LAYERS,
     config_differences,
     correct_holm,
@@ -19,8 +21,6 @@ from fmexplore.comparison import (
     seed_groups,
     spreads,
 )
-from fmexplore.config import RunConfig
-from fmexplore.confusion import mcnemar
 from fmexplore.models.layers import Activation, BatchNorm, Conv, Dense, Dropout, GlobalAvgPool
 from fmexplore.models.table import Model
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fmexplore import suspects
-from fmexplore.evaluation import Predictions
-from fmexplore.suspects import find_twins, suspect_labels
+from fmexplore.evaluation import label_issues
+from fmexplore.evaluation.label_issues import find_twins, suspect_labels
+from fmexplore.evaluation.predictions import Predictions
 
 
 def predict_well(labels: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -110,7 +110,7 @@ def test_the_furthest_pictures_are_255_apart():
 
 @pytest.mark.parametrize("block", [1, 7, 60, 500])
 def test_twins_are_those_of_brute_force_whatever_the_blocks(block, monkeypatch, drawn):
-    monkeypatch.setattr(suspects, "BLOCK", block)
+    monkeypatch.setattr(label_issues, "BLOCK", block)
     train, test = drawn.train.images[:150], np.concatenate([drawn.test.images[:50], draw_images(10, 2)])
     wanted = brute_force(train, test)
     numbers, distances = find_twins(train, test)
@@ -120,7 +120,7 @@ def test_twins_are_those_of_brute_force_whatever_the_blocks(block, monkeypatch, 
 
 
 def test_the_share_done_grows_to_one(monkeypatch):
-    monkeypatch.setattr(suspects, "BLOCK", 7)
+    monkeypatch.setattr(label_issues, "BLOCK", 7)
     shares = []
     find_twins(draw_images(5, 0), draw_images(20, 1), shares.append)
     assert shares == pytest.approx([7 / 20, 14 / 20, 1])

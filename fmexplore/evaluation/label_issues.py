@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fmexplore.evaluation import Predictions
+from fmexplore.evaluation.predictions import Predictions
 
 BLOCK = 500
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from fmexplore.config import RunConfig
-from fmexplore.confusion import Disagreement, compare
+from fmexplore.evaluation.confusion import Disagreement, compare
 from fmexplore.models.layers import Layer, describe
 from fmexplore.models.table import Model
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fmexplore.interpret import grad_cam
+from fmexplore.evaluation.gradcam import grad_cam
 from fmexplore.models.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, GlobalAvgPool, MaxPool
 from fmexplore.models.networks import Network, build, to_input
 from fmexplore.models.table import Model, summarize, walk
