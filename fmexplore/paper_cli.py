@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fmexplore.checker import MAX_CHARACTERS, check_text, decode_text
+from fmexplore.checker.text import MAX_CHARACTERS, check_text, decode_text
 from fmexplore.claims import judge
 from fmexplore.data import fashion_mnist
 from fmexplore.errors import ConfigError

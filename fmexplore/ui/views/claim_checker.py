@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from fmexplore.checker import Checked, check_text, decode_text
-from fmexplore.findings import Table
+from fmexplore.checker.results import Table
+from fmexplore.checker.text import Checked, check_text, decode_text
 from fmexplore.printed import PRINTED, Report
 from fmexplore.ui import widgets
 from fmexplore.ui.components.verdicts import VERDICT, verdict_table

@@ -9,11 +9,11 @@ import time
 import numpy as np
 import pytest
 
-from fmexplore.checker import MAX_CHARACTERS, Checked, check_text
+from fmexplore.checker.results import percent, read_accuracy
+from fmexplore.checker.text import MAX_CHARACTERS, Checked, check_text
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import ConfigError
 from fmexplore.evaluation.confusion import report_text
-from fmexplore.findings import percent, read_accuracy
 from fmexplore.settings import PROJECT
 
 # Team CodeRed (2023): the final network as its prose has it, a pool after every convolution, and what it printed.

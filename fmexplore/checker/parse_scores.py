@@ -6,8 +6,8 @@ Knows how they are printed, not what may be true of them: that is in `score_chec
 import re
 from dataclasses import dataclass, field
 
+from fmexplore.checker.results import Printed, read_percentage, read_share
 from fmexplore.errors import ConfigError
-from fmexplore.findings import Printed, read_percentage, read_share
 
 MAX_CLASSES = 1_000
 LONGEST_LINE = 5_000

@@ -6,13 +6,13 @@ Knows which part of a text goes to whom; how they are read and checked is in the
 import re
 from dataclasses import dataclass
 
+from fmexplore.checker.check_layers import check_summary
+from fmexplore.checker.check_matrix import check_matrix
+from fmexplore.checker.check_scores import check_report
+from fmexplore.checker.parse_scores import read_claims, read_matrix, read_report
+from fmexplore.checker.parse_summaries import read_summary
+from fmexplore.checker.results import Finding, Outcome, Printed, Table, read_accuracy
 from fmexplore.errors import ConfigError
-from fmexplore.findings import Finding, Outcome, Printed, Table, read_accuracy
-from fmexplore.layer_checks import check_summary
-from fmexplore.layer_summaries import read_summary
-from fmexplore.matrix_checks import check_matrix
-from fmexplore.score_checks import check_report
-from fmexplore.score_reports import read_claims, read_matrix, read_report
 
 MAX_CHARACTERS = 200_000
 MOST_TABLES = 20  # of one kind in a text

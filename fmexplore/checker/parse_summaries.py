@@ -6,9 +6,9 @@ Knows how they are printed, not what a layer may be: that is in `layer_kinds`.
 import re
 from dataclasses import dataclass, replace
 
+from fmexplore.checker.layer_readings import PrintedLayer, Style, find_kind
+from fmexplore.checker.parse_words import COUNT_IN_WORDS, LONGEST_LINE, NUMBER, read_words, whole
 from fmexplore.errors import ConfigError
-from fmexplore.layer_kinds import PrintedLayer, Style, find_kind
-from fmexplore.layer_words import COUNT_IN_WORDS, LONGEST_LINE, NUMBER, read_words, whole
 from fmexplore.models.shapes import Shape
 
 MAX_LAYERS = 400

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import classification_report
 
-from fmexplore.checker import Checked, check_text
+from fmexplore.checker.text import Checked, check_text
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 
 SEEDS = range(20)

@@ -5,9 +5,9 @@ Its sums are exact, so only what is printed beside it is rounded. Knows no text;
 
 from collections.abc import Iterator
 
+from fmexplore.checker.parse_scores import FIGURES, Matrix, Report
+from fmexplore.checker.results import Finding, Outcome, Printed, Table, percent
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.findings import Finding, Outcome, Printed, Table, percent
-from fmexplore.score_reports import FIGURES, Matrix, Report
 
 EACH = 1_000  # test images of Fashion-MNIST of each class
 

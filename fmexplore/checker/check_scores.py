@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from fmexplore.checker.check_matrix import EACH, check_thousands, compare_report
+from fmexplore.checker.parse_scores import FIGURES, ClassRow, Matrix, Report
+from fmexplore.checker.results import TINY, Finding, Outcome, Printed, Table, fraction, percent
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.findings import TINY, Finding, Outcome, Printed, Table, fraction, percent
-from fmexplore.matrix_checks import EACH, check_thousands, compare_report
-from fmexplore.score_reports import FIGURES, ClassRow, Matrix, Report
 
 MOST_COUNTED = 20_000  # numbers of right images, over all classes, that are tried one by one
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fmexplore.checker import Checked, check_text
+from fmexplore.checker.text import Checked, check_text
 from fmexplore.models.layers import (
     Activation,
     AvgPool,
@@ -21,7 +21,9 @@ from fmexplore.models.layers import (
 from fmexplore.models.table import LayerInfo, Model, summarize
 from fmexplore.papers import SYSTEMS
 
-GENUINE = sorted((Path(__file__).parent / "files" / "summaries").glob("*.txt"))  # printed by the libraries themselves
+GENUINE = sorted(
+    (Path(__file__).parents[1] / "files" / "summaries").glob("*.txt")
+)  # printed by the libraries themselves
 KERAS = {
     Conv: "Conv2D",
     BatchNorm: "BatchNormalization",

@@ -6,7 +6,7 @@ Knows how papers describe layers; what the words leave open stays None, but for 
 import re
 from collections.abc import Iterator
 
-from fmexplore.layer_kinds import PrintedLayer, Style
+from fmexplore.checker.layer_readings import PrintedLayer, Style
 
 LONGEST_LINE = 2_000  # a longer one is no row of a summary
 NUMBER = r"\d[\d,]{0,14}"

@@ -6,9 +6,9 @@ Knows a summary whose layers were read already; reading and judging them is in `
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from fmexplore.findings import Finding
-from fmexplore.layer_kinds import PrintedLayer, Reading, read_layer
-from fmexplore.layer_summaries import Summary
+from fmexplore.checker.layer_readings import PrintedLayer, Reading, read_layer
+from fmexplore.checker.parse_summaries import Summary
+from fmexplore.checker.results import Finding
 from fmexplore.models.shapes import Shape
 
 MOST_EDITED = 60  # layers of a network for which single changes are tried

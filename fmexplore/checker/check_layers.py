@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fmexplore.findings import Finding, Outcome, Table
-from fmexplore.layer_changes import LayerRow, count_of, explain_by_one_change
-from fmexplore.layer_kinds import PrintedLayer, Reading, Style, read_layer, suggest
-from fmexplore.layer_summaries import Summary
+from fmexplore.checker.layer_readings import PrintedLayer, Reading, Style, read_layer, suggest
+from fmexplore.checker.parse_summaries import Summary
+from fmexplore.checker.results import Finding, Outcome, Table
+from fmexplore.checker.single_change import LayerRow, count_of, explain_by_one_change
 from fmexplore.models.shapes import Shape, text
 
 IMAGE = (1, 28, 28)
