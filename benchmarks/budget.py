@@ -14,8 +14,8 @@ import json
 from recipes import NETWORKS, OUT, ROOT, keep, measure, variant
 
 from fmexplore.budget import suit_augmentation
-from fmexplore.execution import choose_execution
-from fmexplore.presets import find_preset
+from fmexplore.training.execution import choose_execution
+from fmexplore.training.presets import find_preset
 
 POINTS = {"quick": (0.5, 1, 1.7, 4), "solid": (1, 3, 6), "best": (2, 5, 10)}
 

@@ -22,11 +22,11 @@ def measure(preset: str, precision: str) -> None:
 
     import psutil
 
-    from fmexplore.config import Execution
     from fmexplore.data import fashion_mnist
-    from fmexplore.presets import find_preset
     from fmexplore.speed import Speed, estimate
-    from fmexplore.training import train
+    from fmexplore.training.config import Execution
+    from fmexplore.training.loop import train
+    from fmexplore.training.presets import find_preset
 
     images = fashion_mnist.load()
     worker_mb = psutil.Process().memory_info().rss / 1e6

@@ -26,7 +26,7 @@ from report import print_times
 from server import serve
 from websocket_tab import Tab
 
-from fmexplore.presets import find_preset
+from fmexplore.training.presets import find_preset
 
 
 async def rerun_times(port: int, page: str, count: int) -> list[float]:

@@ -126,7 +126,7 @@ def write(folder: Path, count: int) -> None:
     import numpy as np
 
     from fmexplore.data.fashion_mnist import load
-    from fmexplore.presets import find_preset
+    from fmexplore.training.presets import find_preset
 
     split = load().train
     np.save(folder / "images.npy", split.images[:count])

@@ -22,12 +22,12 @@ prepare_process()
 import torch  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
-from fmexplore.config import Execution  # noqa: E402
 from fmexplore.data import fashion_mnist  # noqa: E402
 from fmexplore.data.fashion_mnist import Split  # noqa: E402
 from fmexplore.models.networks import build  # noqa: E402
-from fmexplore.presets import find_preset  # noqa: E402
-from fmexplore.training import train  # noqa: E402
+from fmexplore.training.config import Execution  # noqa: E402
+from fmexplore.training.loop import train  # noqa: E402
+from fmexplore.training.presets import find_preset  # noqa: E402
 
 
 def train_ours(precision: str, epochs: int, seed: int) -> tuple[list[float], float]:

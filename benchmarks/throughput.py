@@ -43,10 +43,10 @@ def train_ours(folder: Path, precision: str) -> dict:
     prepare_process()
     import torch
 
-    from fmexplore.config import RunConfig
     from fmexplore.data.fashion_mnist import DataSet, Split
-    from fmexplore.execution import choose_execution
-    from fmexplore.training import train
+    from fmexplore.training.config import RunConfig
+    from fmexplore.training.execution import choose_execution
+    from fmexplore.training.loop import train
 
     images, labels, table = read(folder)
     config = RunConfig.parse(table)

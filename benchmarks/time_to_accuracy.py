@@ -34,9 +34,9 @@ def train_one(preset: str, seed: int) -> dict:
     import torch
 
     from fmexplore.data import fashion_mnist
-    from fmexplore.execution import choose_execution
-    from fmexplore.presets import find_preset
-    from fmexplore.training import train
+    from fmexplore.training.execution import choose_execution
+    from fmexplore.training.loop import train
+    from fmexplore.training.presets import find_preset
 
     config, images = find_preset(preset).config, fashion_mnist.load()
     training = config.training.replace(seed=seed)

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from safetensors.numpy import save as pack
 
-from fmexplore.config import RunConfig
 from fmexplore.errors import FMExploreError, RunBroken
 from fmexplore.models.table import summarize
 from fmexplore.photo_scores import PhotoFit
@@ -25,6 +24,7 @@ from fmexplore.runs import RunStore
 from fmexplore.settings import MAX_ZIP_MB
 from fmexplore.status import Result, Status, write_status
 from fmexplore.storage import storage_error
+from fmexplore.training.config import RunConfig
 
 FILES = ("config.json", "metrics.jsonl", "model.safetensors", "result.json")
 MORE_FILES = (PHOTO_FILE,)  # of some runs

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fmexplore.config import Augmentation, Execution, RunConfig
 from fmexplore.errors import ConfigError
-from fmexplore.presets import find_preset
 from fmexplore.settings import Settings
 from fmexplore.speed import estimate, known_execution, read_speed
 from fmexplore.storage import read_json
+from fmexplore.training.config import Augmentation, Execution, RunConfig
+from fmexplore.training.presets import find_preset
 
 TABLE = Path(__file__).with_name("budget.json")  # written by benchmarks/budget.py, which says what is in it
 LEAST_EPOCHS = 0.3

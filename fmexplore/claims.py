@@ -10,9 +10,9 @@ from fmexplore.evaluation.confusion import class_report, most_confused
 from fmexplore.evaluation.predictions import find_overfitting
 from fmexplore.models.layers import Conv, MaxPool
 from fmexplore.models.table import parameters, summarize
-from fmexplore.papers import find_system
 from fmexplore.printed import PRINTED
 from fmexplore.reproduction import Reproduction, Training, least_disturbed
+from fmexplore.training.published import find_system
 from fmexplore.verdicts import Judged, Verdict, judge_f1, judge_figure, published, spread_of, untrained
 
 Find = Callable[[str], Reproduction]

@@ -23,7 +23,6 @@ from fmexplore.models import table as tables
 from fmexplore.models.layers import describe
 from fmexplore.paper_cli import commands as paper_commands
 from fmexplore.photo_cli import commands as photo_commands
-from fmexplore.presets import presets
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
@@ -32,6 +31,7 @@ from fmexplore.shipping import keep_predictions, ship_run
 from fmexplore.status import LOCAL_OWNER
 from fmexplore.storage import write_bytes
 from fmexplore.terminal import AsJson, accuracies, show_bar
+from fmexplore.training.presets import presets
 from fmexplore.training_cli import commands as training_commands
 
 app = typer.Typer(

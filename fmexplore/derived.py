@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save as pack
 
-from fmexplore.config import TrainConfig
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.embedding import NeighbourIndex
 from fmexplore.errors import RunBroken
@@ -22,6 +21,7 @@ from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Arrays, Run, unpack
 from fmexplore.settings import Settings
 from fmexplore.storage import write_bytes
+from fmexplore.training.config import TrainConfig
 
 SPLITS = ("test", "validation", "train")
 FOLDER = "derived"  # of a shipped run

@@ -21,7 +21,6 @@ from filelock import FileLock, Timeout
 from fmexplore import limits
 from fmexplore.archive import unpack_run
 from fmexplore.cleanup import clean_up
-from fmexplore.config import RunConfig
 from fmexplore.errors import FMExploreError, NotAllowed
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
@@ -37,6 +36,7 @@ from fmexplore.status import (
     wish,
     write_status,
 )
+from fmexplore.training.config import RunConfig
 from fmexplore.turns import fair_order
 
 # Measuring beside a training would give wrong figures for both.

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from fmexplore.models.table import flops, parameters, summarize
-from fmexplore.papers import SYSTEMS
-from fmexplore.presets import find_preset
 from fmexplore.reproduction import (
     HONEST,
     PUBLISHED,
@@ -19,6 +17,8 @@ from fmexplore.reproduction import (
     remedy_variants,
     systems,
 )
+from fmexplore.training.presets import find_preset
+from fmexplore.training.published import SYSTEMS
 from fmexplore.verdicts import Spread, spread_of
 
 Find = Callable[[str], Reproduction]

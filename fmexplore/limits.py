@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterable
 from contextlib import suppress
 
-from fmexplore.config import RunConfig
 from fmexplore.errors import FMExploreError, NotAllowed
 from fmexplore.machine import memory_bytes
 from fmexplore.models.table import flops, parameters, summarize
@@ -16,6 +15,7 @@ from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
 from fmexplore.speed import estimate_memory, read_speed
 from fmexplore.status import Status
+from fmexplore.training.config import RunConfig
 
 KEPT_MEMORY = 1.2e9  # bytes, for the server and the analyst
 

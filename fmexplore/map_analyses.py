@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from fmexplore.analyses import Task, data_set, derived_of, network_of
-from fmexplore.config import TrainConfig
 from fmexplore.derived import course_name, kept_files
 from fmexplore.errors import ConfigError
 from fmexplore.features import PIXELS, Features, check_layer, gather, image_batches, layer_values, locate_images
@@ -17,6 +16,7 @@ from fmexplore.maps import Trust, project_over_time, trust
 from fmexplore.projection import ProjectionConfig, project
 from fmexplore.run import Arrays, Run
 from fmexplore.settings import read_settings
+from fmexplore.training.config import TrainConfig
 
 
 def layer_features(task: Task, run: Run | None, layer: str, split: str) -> None:

@@ -26,7 +26,7 @@ from fmexplore.reproduction import (
 from fmexplore.terminal import AsJson, show_bar
 
 if TYPE_CHECKING:
-    from fmexplore.progress import Progress
+    from fmexplore.training.progress import Progress
 
 commands = typer.Typer()
 

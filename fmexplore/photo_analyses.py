@@ -12,7 +12,6 @@ import numpy as np
 from PIL import Image
 
 from fmexplore.analyses import Silent, Task, look_at
-from fmexplore.config import RunConfig
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.errors import FMExploreError
@@ -24,6 +23,7 @@ from fmexplore.photos import OURS, Conversion, Converted, convert
 from fmexplore.run import Run
 from fmexplore.settings import read_settings
 from fmexplore.status import Result, own_process, write_status
+from fmexplore.training.config import RunConfig
 
 
 def open_picture(task: Task, content: bytes, file: str) -> np.ndarray:
@@ -61,10 +61,10 @@ def teach(
 
     It learns from variants of the photos among images that the run learnt from, and keeps what the run knows of photos.
     """
-    from fmexplore.execution import choose_execution
     from fmexplore.photo_training import REHEARSED, TEACHING, VARIANTS, cut_out, vary_all
     from fmexplore.tasks import to_arrays, to_tensors
-    from fmexplore.training import train
+    from fmexplore.training.execution import choose_execution
+    from fmexplore.training.loop import train
 
     task.report(0.0, "Cutting the clothes out")
     garments = [cut_out(Image.fromarray(p), find, how) for p, how in zip(pictures, hows, strict=True)]

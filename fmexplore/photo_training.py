@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image, ImageFilter
 
-from fmexplore.config import Augmentation
 from fmexplore.data.fashion_mnist import Split
 from fmexplore.photo_files import open_photo, read_photo
 from fmexplore.photo_folder import LabelledPhoto
@@ -22,7 +21,8 @@ from fmexplore.photos import (
     foreground_box,
     turn_and_crop,
 )
-from fmexplore.presets import MUON
+from fmexplore.training.config import Augmentation
+from fmexplore.training.presets import MUON
 
 CUT_SIDE = 84  # of a garment that has been cut out: three times what the network sees
 MARGIN = 0.08  # around it, so that a mask can be too large

@@ -15,20 +15,20 @@ import numpy as np
 import psutil
 from pydantic import Field
 
-from fmexplore import papers
-from fmexplore.config import Augmentation, EarlyStopping, RunConfig
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.errors import ConfigError, RunBroken
 from fmexplore.evaluation.confusion import confusion_matrix
 from fmexplore.machine import cores, processor, versions
 from fmexplore.models.layers import Activation, BatchNorm, Conv, Dropout, Flatten, Layer, MaxPool
-from fmexplore.presets import CITED, find_preset
 from fmexplore.schema import Schema
 from fmexplore.settings import SHIPPED
 from fmexplore.storage import read_cached, read_json, write_json
+from fmexplore.training import published
+from fmexplore.training.config import Augmentation, EarlyStopping, RunConfig
+from fmexplore.training.presets import CITED, find_preset
 
 if TYPE_CHECKING:
-    from fmexplore.progress import Progress
+    from fmexplore.training.progress import Progress
 
 FOLDER = SHIPPED / "papers"
 PUBLISHED, HONEST = "published", "honest"
@@ -111,7 +111,7 @@ class Reproduction(Schema):
 
 def systems() -> tuple[str, ...]:
     """Ids of all that is reproduced: the papers' systems and the architectures that they cite."""
-    return (*(system.id for system in papers.SYSTEMS), *CITED)
+    return (*(system.id for system in published.SYSTEMS), *CITED)
 
 
 def plan(system: str) -> dict[str, Variant]:
@@ -127,7 +127,7 @@ def plan(system: str) -> dict[str, Variant]:
         found[HONEST] = Variant("with a tenth of the training images for validation", honest, seeds)
         if system == REMEDIES:
             found |= remedy_variants(honest)
-    for name, other in papers.find_system(system).alternatives.items() if system not in CITED else ():
+    for name, other in published.find_system(system).alternatives.items() if system not in CITED else ():
         changed = config.replace(training=config.training.replace(**other.training), model=other.model or config.model)
         found[name] = Variant(name, changed, 1)
     return found
@@ -216,8 +216,8 @@ def train_again(
     `command` is noted as what repeats it. Raises TrainingDiverged, ConfigError.
     """
     from fmexplore.evaluation.predictions import predict
-    from fmexplore.execution import choose_execution
-    from fmexplore.training import train, use_threads
+    from fmexplore.training.execution import choose_execution
+    from fmexplore.training.loop import train, use_threads
 
     execution = choose_execution(config.model, config.training)
     trainer = train(config.model, config.training, images, execution)

@@ -15,16 +15,16 @@ from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as pack
 
-from fmexplore.config import RunConfig
 from fmexplore.errors import ConfigError, FMExploreError, RunBroken
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photo_scores import PhotoFit
 from fmexplore.schema import Schema
 from fmexplore.status import Share, Status, read_status
 from fmexplore.storage import read_cached, read_json, storage_error, write_bytes, write_json
+from fmexplore.training.config import RunConfig
 
 if TYPE_CHECKING:
-    from fmexplore.progress import Snapshot
+    from fmexplore.training.progress import Snapshot
 
 Arrays = dict[str, np.ndarray]
 PHOTO_FILE = "photo.json"

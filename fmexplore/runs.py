@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save as pack
 
-from fmexplore.config import RunConfig
 from fmexplore.derived import FOLDER as DERIVED
 from fmexplore.derived import Derived
 from fmexplore.embedding import NeighbourIndex
@@ -24,6 +23,7 @@ from fmexplore.run import PHOTO_FILE, Run, unpack
 from fmexplore.settings import SHIPPED, Settings
 from fmexplore.status import LOCAL_OWNER, Status, write_status
 from fmexplore.storage import storage_error, write_bytes, write_json
+from fmexplore.training.config import RunConfig
 
 TRASH_SECONDS = 24 * 3600  # how long a deletion can be undone
 SHIPPED_FILES = ("config.json", "metrics.jsonl", "model.safetensors", PHOTO_FILE)

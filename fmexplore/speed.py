@@ -11,12 +11,12 @@ from pathlib import Path
 from filelock import FileLock
 from pydantic import Field
 
-from fmexplore.config import Execution, RunConfig
 from fmexplore.errors import FMExploreError
 from fmexplore.models.table import LayerInfo, flops, parameters, summarize
 from fmexplore.schema import Schema
 from fmexplore.settings import Settings
 from fmexplore.storage import read_cached, read_json, write_json
+from fmexplore.training.config import Execution, RunConfig
 
 TRAINING_IMAGES = 60_000
 RATIOS_KEPT = 20

@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 import psutil
 from pydantic import Field
 
-from fmexplore.config import Execution
 from fmexplore.schema import Schema
 from fmexplore.storage import read_cached, read_json, write_bytes, write_json
+from fmexplore.training.config import Execution
 
 State = Literal["queued", "running", "paused", "stopped", "finished", "failed", "interrupted"]
 ACTIVE = ("queued", "running")

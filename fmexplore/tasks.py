@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from fmexplore.config import RunConfig
 from fmexplore.data import download, fashion_mnist
 from fmexplore.data.fashion_mnist import Split
 from fmexplore.derived import Derived
@@ -18,12 +17,13 @@ from fmexplore.run import Arrays, Run
 from fmexplore.settings import Settings
 from fmexplore.speed import keep_execution, known_execution, learn_from_run, update_speed
 from fmexplore.status import BROUGHT_BY, Result, State
+from fmexplore.training.config import RunConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from fmexplore.progress import Progress
-    from fmexplore.training import train
+    from fmexplore.training.loop import train
+    from fmexplore.training.progress import Progress
     from fmexplore.worker import Job
 
 SAVE_SECONDS = 60
@@ -45,8 +45,8 @@ def train_run(
     It also learns from `extra` images, and begins with the weights `begin` if there are some.
     """
     job.update(message="Starting: loading torch and the data set")
-    from fmexplore.execution import choose_execution
-    from fmexplore.training import train
+    from fmexplore.training.execution import choose_execution
+    from fmexplore.training.loop import train
 
     run = Run(job.folder)
     config, images = run.config, replace(fashion_mnist.load(), extra=extra)
@@ -130,8 +130,8 @@ def measure_speed(job: "Job") -> State:
 
 def time_machine(settings: Settings) -> None:
     """Time a few steps of a network that computes and of one that mostly starts steps, for estimates."""
-    from fmexplore.execution import choose_execution
-    from fmexplore.presets import find_preset
+    from fmexplore.training.execution import choose_execution
+    from fmexplore.training.presets import find_preset
 
     images = fashion_mnist.load()
     worker_mb = psutil.Process().memory_info().rss / 1e6

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fmexplore.analyses import Silent, Task
-from fmexplore.config import RunConfig, TrainConfig, change_settings
 from fmexplore.errors import ConfigError
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import read_settings
 from fmexplore.status import LOCAL_OWNER, RESUMABLE, forget_wishes, own_process, write_status
+from fmexplore.training.config import RunConfig, TrainConfig, change_settings
 
 if TYPE_CHECKING:
-    from fmexplore.progress import Progress
+    from fmexplore.training.progress import Progress
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]

@@ -7,16 +7,16 @@ from typing import Annotated, Any
 import typer
 
 from fmexplore.budget import plan_training
-from fmexplore.config import Augmentation, RunConfig, change_settings
 from fmexplore.data import fashion_mnist as dataset
 from fmexplore.errors import ConfigError
-from fmexplore.presets import MUON, find_preset
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings, read_settings
 from fmexplore.speed import read_speed
 from fmexplore.status import own_process
 from fmexplore.terminal import AsJson, ResumeOption, SetOption, begin_from, resume_run, show_bar, spell, train_here
+from fmexplore.training.config import Augmentation, RunConfig, change_settings
+from fmexplore.training.presets import MUON, find_preset
 
 commands = typer.Typer()
 # Gentler than from the start: what is learnt is to be refined. The lessons bring their own soft targets.
@@ -51,7 +51,7 @@ def train(
     from fmexplore.worker import prepare_process
 
     prepare_process()
-    from fmexplore.execution import find_device
+    from fmexplore.training.execution import find_device
 
     settings = read_settings()
     store = RunStore(settings)
@@ -95,10 +95,10 @@ def distill(
     from fmexplore.worker import prepare_process
 
     prepare_process()
-    from fmexplore.distillation import draw_lessons
-    from fmexplore.execution import choose_execution
     from fmexplore.models.networks import build
     from fmexplore.tasks import to_tensors
+    from fmexplore.training.distillation import draw_lessons
+    from fmexplore.training.execution import choose_execution
 
     store, images = RunStore(read_settings()), dataset.load()
     found = [store.find(name) for name in teachers]

@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 
 from fmexplore.evaluation.confusion import class_report
-from fmexplore.papers import find_system
 from fmexplore.printed import MEASURES, Measure, Report
 from fmexplore.reproduction import PUBLISHED, Epoch, Reproduction, Training
+from fmexplore.training.published import find_system
 
 Verdict = Literal["holds", "fails", "cannot be known", "contradicts itself", "not trained yet"]
 TONES: dict[Verdict, str] = {  # what kind of news each is

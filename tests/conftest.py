@@ -15,7 +15,6 @@ import pytest
 
 from fmexplore import analyses, cli, photo_cli
 from fmexplore.analyst import Analyst
-from fmexplore.config import RunConfig, TrainConfig
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet, IdxFile, Split
 from fmexplore.derived import Derived
@@ -24,6 +23,7 @@ from fmexplore.models.layers import Activation, Conv, Dense, GlobalAvgPool, MaxP
 from fmexplore.models.table import Model
 from fmexplore.runs import RunStore
 from fmexplore.settings import PROJECT, Settings
+from fmexplore.training.config import RunConfig, TrainConfig
 
 
 def draw_split(count: int, seed: int) -> Split:

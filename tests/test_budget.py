@@ -4,11 +4,11 @@ import pytest
 
 from fmexplore import budget
 from fmexplore.budget import Table, expected_accuracy, plan_training, read_table, suit_augmentation
-from fmexplore.config import Augmentation, Execution
 from fmexplore.errors import ConfigError
-from fmexplore.presets import presets
 from fmexplore.settings import Settings
 from fmexplore.speed import estimate, keep_execution, read_speed, update_speed
+from fmexplore.training.config import Augmentation, Execution
+from fmexplore.training.presets import presets
 
 
 @pytest.fixture

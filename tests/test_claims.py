@@ -5,9 +5,9 @@ import pytest
 
 from fmexplore.claims import accuracy_bounds, judge
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.papers import SYSTEMS
 from fmexplore.printed import PRINTED
 from fmexplore.reproduction import Reproduction
+from fmexplore.training.published import SYSTEMS
 from tests.papers.results import epoch, reproduction, training
 
 SHIRT, T_SHIRT, COAT = (CLASS_NAMES.index(name) for name in ("Shirt", "T-shirt/top", "Coat"))

@@ -20,11 +20,11 @@ from fmexplore.evaluation.predictions import predict
 from fmexplore.models import networks
 from fmexplore.models.layers import Conv, Dense, GlobalAvgPool
 from fmexplore.models.table import Model
-from fmexplore.presets import presets
 from fmexplore.runs import RunStore
 from fmexplore.settings import PROJECT, Settings
 from fmexplore.speed import update_speed
 from fmexplore.status import own_process, wish, write_status
+from fmexplore.training.presets import presets
 
 
 @pytest.fixture

@@ -15,15 +15,15 @@ import pytest
 
 from fmexplore.archive import pack_run
 from fmexplore.cleanup import clean_up
-from fmexplore.config import RunConfig
 from fmexplore.errors import ConfigError, NotAllowed, StorageError
 from fmexplore.jobs import JobQueue
 from fmexplore.models.table import summarize, tensor_shapes
-from fmexplore.presets import find_preset
 from fmexplore.run import Run
 from fmexplore.settings import PROJECT, Settings
 from fmexplore.speed import update_speed
 from fmexplore.status import Status, own_process, read_status, read_wish, write_status
+from fmexplore.training.config import RunConfig
+from fmexplore.training.presets import find_preset
 
 PATIENCE = 90  # seconds, for anything a worker does
 
@@ -408,7 +408,7 @@ def test_closing_the_queue_saves_the_run(real, queue):
 
 SERVER = """
 import sys, time
-from fmexplore.config import RunConfig
+from fmexplore.training.config import RunConfig
 from fmexplore.jobs import JobQueue
 from fmexplore.settings import read_settings
 queue = JobQueue(read_settings())

@@ -8,17 +8,17 @@ from safetensors.numpy import load_file
 
 from fmexplore import analyses
 from fmexplore.analyses import Cancelled, Silent
-from fmexplore.config import TrainConfig
 from fmexplore.derived import Derived, Pixels, kept_files, trim
 from fmexplore.errors import AnalysisFailed, ConfigError
 from fmexplore.features import layer_values
 from fmexplore.map_analyses import layer_features, project_images, project_snapshots, trust_map
 from fmexplore.maps import project_over_time, trust
 from fmexplore.models.table import summarize, tensor_shapes
-from fmexplore.progress import Snapshot
 from fmexplore.projection import STANDARD, ProjectionConfig, Stopped, project
 from fmexplore.run import Run
 from fmexplore.settings import Settings
+from fmexplore.training.config import TrainConfig
+from fmexplore.training.progress import Snapshot
 
 pytestmark = pytest.mark.usefixtures("drawn_folder")
 

@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 
 from fmexplore import reproduction
-from fmexplore.config import EarlyStopping
 from fmexplore.errors import ConfigError, RunBroken
 from fmexplore.models.layers import BatchNorm, Dropout
-from fmexplore.papers import SYSTEMS
-from fmexplore.presets import CITED, find_preset
 from fmexplore.reproduction import (
     HONEST,
     PUBLISHED,
@@ -23,6 +20,9 @@ from fmexplore.reproduction import (
     systems,
     train_again,
 )
+from fmexplore.training.config import EarlyStopping
+from fmexplore.training.presets import CITED, find_preset
+from fmexplore.training.published import SYSTEMS
 
 
 @pytest.fixture
@@ -119,8 +119,8 @@ def test_where_the_test_set_serves_for_validation_no_other_figure_is_kept(tiny, 
 
 
 def test_the_look_at_the_test_set_changes_nothing(tiny, drawn, small):
-    from fmexplore.config import Execution
-    from fmexplore.training import train
+    from fmexplore.training.config import Execution
+    from fmexplore.training.loop import train
 
     config = shortened(tiny)
     *_, end = train(config.model, config.training, drawn, Execution())

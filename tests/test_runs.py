@@ -18,7 +18,7 @@ from fmexplore.run import MetricsReader, unpack
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
 from fmexplore.status import Status, own_process, write_status
-from fmexplore.training import Snapshot
+from fmexplore.training.loop import Snapshot
 
 
 def weights_for(config) -> dict[str, np.ndarray]:

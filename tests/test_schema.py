@@ -5,10 +5,10 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from fmexplore.config import RunConfig, TrainConfig
 from fmexplore.errors import ConfigError
 from fmexplore.models.layers import Conv
 from fmexplore.models.table import Model
+from fmexplore.training.config import RunConfig, TrainConfig
 
 
 def layer_error(*layers: object) -> str:

@@ -7,11 +7,11 @@ import torch
 from fmexplore.derived import Derived
 from fmexplore.evaluation.predictions import predict
 from fmexplore.models.networks import build
-from fmexplore.presets import find_preset
 from fmexplore.projection import STANDARD
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
+from fmexplore.training.presets import find_preset
 from fmexplore.training_cli import DISTILLING
 
 MOST_MB, SMALL_MB = 20, 8

@@ -2,7 +2,6 @@
 
 import pytest
 
-from fmexplore.config import Execution
 from fmexplore.models.layers import Activation, Conv, Dense, Flatten, GlobalAvgPool
 from fmexplore.models.table import Model
 from fmexplore.settings import Settings
@@ -16,6 +15,7 @@ from fmexplore.speed import (
     read_speed,
     update_speed,
 )
+from fmexplore.training.config import Execution
 
 RATES = {"flops_per_second": 1e10, "step_seconds": 0.002, "worker_mb": 400}
 

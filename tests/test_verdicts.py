@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from fmexplore import papers
-from fmexplore.papers import Alternative, find_system
 from fmexplore.printed import MEASURES, PRINTED, Report
 from fmexplore.reproduction import Reproduction
+from fmexplore.training import published
+from fmexplore.training.published import Alternative, find_system
 from fmexplore.verdicts import TONES, Spread, judge_f1, judge_figure, measured, spread_of, value_of
 from tests.papers.results import epoch, reproduction, training
 
 
 def test_every_system_of_the_papers_has_printed_figures():
-    assert list(PRINTED) == [system.id for system in papers.SYSTEMS]
+    assert list(PRINTED) == [system.id for system in published.SYSTEMS]
     assert all(printed.figures for printed in PRINTED.values())
 
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from fmexplore import tasks, worker
-from fmexplore.config import Execution
 from fmexplore.derived import Derived
 from fmexplore.evaluation.predictions import predict
 from fmexplore.models import networks
@@ -17,6 +16,7 @@ from fmexplore.settings import Settings
 from fmexplore.speed import known_execution, read_speed, update_speed
 from fmexplore.status import Status, read_status, wish, write_status
 from fmexplore.tasks import SAVE_SECONDS
+from fmexplore.training.config import Execution
 from fmexplore.worker import Job, run_job
 
 pytestmark = pytest.mark.usefixtures("drawn_folder")

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from fmexplore.config import RunConfig
 from fmexplore.evaluation.confusion import Disagreement, compare
 from fmexplore.models.layers import Layer, describe
 from fmexplore.models.table import Model
+from fmexplore.training.config import RunConfig
 
 LEVEL = 0.05  # below which a p value says that a difference is more than luck
 MOST_LAYERS = 8  # that are said one by one, where two tables differ

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fmexplore.config import TrainConfig
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.confusion import confusion_matrix
@@ -15,6 +14,7 @@ from fmexplore.evaluation.predictions import Predictions
 from fmexplore.features import locate_images
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Arrays, Run
+from fmexplore.training.config import TrainConfig
 from fmexplore.ui import cache, shown
 from fmexplore.ui.components.scatter import Frame, Points
 from fmexplore.ui.selection import Selection, read_selection

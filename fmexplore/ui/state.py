@@ -5,11 +5,11 @@ import re
 
 import streamlit as st
 
-from fmexplore.config import RunConfig
 from fmexplore.errors import FMExploreError, RunNotFound
-from fmexplore.presets import find_preset
 from fmexplore.run import Run
 from fmexplore.status import LOCAL_OWNER
+from fmexplore.training.config import RunConfig
+from fmexplore.training.presets import find_preset
 from fmexplore.ui import cache, link
 from fmexplore.ui.components.owner import COOKIE, make_owner_key
 

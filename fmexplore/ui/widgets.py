@@ -13,13 +13,13 @@ import streamlit as st
 from streamlit.logger import get_logger
 
 from fmexplore.analyst import Question
-from fmexplore.config import RunConfig
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import PLURALS
 from fmexplore.errors import DataError, FMExploreError, RunBroken
 from fmexplore.run import Run
 from fmexplore.speed import estimate, known_execution, read_speed
 from fmexplore.status import Status, read_status
+from fmexplore.training.config import RunConfig
 from fmexplore.ui import cache, link, state
 
 FORGETS = "This server forgets all runs when it restarts: download those that you want to keep."

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from fmexplore.presets import find_preset
+from fmexplore.training.presets import find_preset
 
 
 def parameters(opened) -> int:

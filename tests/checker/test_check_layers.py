@@ -19,7 +19,7 @@ from fmexplore.models.layers import (
     MaxPool,
 )
 from fmexplore.models.table import LayerInfo, Model, summarize
-from fmexplore.papers import SYSTEMS
+from fmexplore.training.published import SYSTEMS
 
 GENUINE = sorted(
     (Path(__file__).parents[1] / "files" / "summaries").glob("*.txt")

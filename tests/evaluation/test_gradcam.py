@@ -9,7 +9,7 @@ from fmexplore.evaluation.gradcam import grad_cam
 from fmexplore.models.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, GlobalAvgPool, MaxPool
 from fmexplore.models.networks import Network, build, to_input
 from fmexplore.models.table import Model, summarize, walk
-from fmexplore.presets import presets
+from fmexplore.training.presets import presets
 
 AVERAGED = Model(
     layers=(

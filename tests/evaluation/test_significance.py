@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, chi2
 
-from fmexplore.config import RunConfig
 from fmexplore.evaluation.confusion import mcnemar
 from fmexplore.evaluation.significance import (
     MOST_LAYERS,
@@ -23,6 +22,7 @@ from fmexplore.evaluation.significance import (
 )
 from fmexplore.models.layers import Activation, BatchNorm, Conv, Dense, Dropout, GlobalAvgPool
 from fmexplore.models.table import Model
+from fmexplore.training.config import RunConfig
 
 
 def network(*layers) -> Model:

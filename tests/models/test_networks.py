@@ -22,7 +22,7 @@ from fmexplore.models.layers import (
 )
 from fmexplore.models.networks import DEVIATION, MEAN, WIDEST_FEATURES, ByteDropout, build, to_input
 from fmexplore.models.table import Model, summarize
-from fmexplore.presets import presets
+from fmexplore.training.presets import presets
 
 END = (Flatten(), Dense(units=10))
 TORCH = {"relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU, "tanh": nn.Tanh, "gelu": nn.GELU}

@@ -30,7 +30,7 @@ from fmexplore.models.layers import (
 )
 from fmexplore.models.networks import Network, build
 from fmexplore.models.table import Model, examine, flops, parameters, summarize, tensor_shapes, walk
-from fmexplore.presets import presets
+from fmexplore.training.presets import presets
 
 END = (Flatten(), Dense(units=10))
 

@@ -19,11 +19,11 @@ from fmexplore.evaluation.predictions import Predictions
 from fmexplore.jobs import JobQueue
 from fmexplore.models import networks
 from fmexplore.models.table import summarize, tensor_shapes
-from fmexplore.progress import Snapshot
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import PROJECT, read_settings
 from fmexplore.status import write_status
+from fmexplore.training.progress import Snapshot
 from fmexplore.ui import cache
 
 PATHS = {path.stem: str(path.relative_to(PROJECT)) for path in PROJECT.glob("screens/*/*.py")}

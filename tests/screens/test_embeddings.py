@@ -18,9 +18,9 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.derived import Derived, kept_files
 from fmexplore.errors import AnalysisFailed, FMExploreError
 from fmexplore.models.networks import build, to_input
-from fmexplore.progress import Snapshot
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
+from fmexplore.training.progress import Snapshot
 from fmexplore.ui import cache, mapped
 from fmexplore.ui.selection import Selection
 from fmexplore.ui.state import EMBEDDINGS_PAGE as EMBEDDINGS

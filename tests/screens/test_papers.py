@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from fmexplore import reproduction
-from fmexplore.papers import SYSTEMS
-from fmexplore.presets import find_preset
 from fmexplore.printed import PRINTED
 from fmexplore.reproduction import HONEST, PUBLISHED, keep_training
+from fmexplore.training.presets import find_preset
+from fmexplore.training.published import SYSTEMS
 from fmexplore.ui.state import PAPERS_PAGE as PAPERS
 from tests.papers.results import epoch, training
 

@@ -6,15 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from fmexplore.budget import plan_training
-from fmexplore.config import RunConfig
 from fmexplore.errors import NotAllowed
 from fmexplore.models.table import parameters, summarize
-from fmexplore.presets import find_preset, presets
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import SHIPPED, read_settings
 from fmexplore.speed import update_speed
 from fmexplore.status import read_wish
+from fmexplore.training.config import RunConfig
+from fmexplore.training.presets import find_preset, presets
 from fmexplore.ui import cache
 from fmexplore.ui.state import HOME_PAGE as HOME
 from fmexplore.ui.state import TRAIN_PAGE as TRAIN

@@ -5,9 +5,9 @@ import streamlit as st
 from fmexplore.lessons import Network, Remedy, networks, peeking, published_pair, remedies
 from fmexplore.models.table import flops, parameters, summarize
 from fmexplore.paper_figures import networks_chart, peeking_chart, remedies_chart
-from fmexplore.papers import SYSTEMS
 from fmexplore.printed import HUMAN, MARKS
 from fmexplore.reproduction import read_reproduction
+from fmexplore.training.published import SYSTEMS
 from fmexplore.ui import cache
 from fmexplore.verdicts import spread_of
 

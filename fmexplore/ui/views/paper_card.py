@@ -3,15 +3,15 @@
 import numpy as np
 import streamlit as st
 
-from fmexplore.config import TrainConfig
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.confusion import class_report
 from fmexplore.models.layers import describe
 from fmexplore.models.table import flops, parameters, summarize, walk
-from fmexplore.papers import System
-from fmexplore.presets import find_preset
 from fmexplore.printed import PRINTED
 from fmexplore.reproduction import PUBLISHED, Training, least_disturbed, read_reproduction
+from fmexplore.training.config import TrainConfig
+from fmexplore.training.presets import find_preset
+from fmexplore.training.published import System
 from fmexplore.ui import widgets
 from fmexplore.ui.components.confusion_grid import Look, confusion_grid
 from fmexplore.ui.components.verdicts import VERDICT, verdict_table

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import streamlit as st
 
 from fmexplore.claims import judge
-from fmexplore.papers import SYSTEMS, System
 from fmexplore.printed import MEASURES, PRINTED, Measure
 from fmexplore.reproduction import read_reproduction
+from fmexplore.training.published import SYSTEMS, System
 from fmexplore.ui import link, widgets
 from fmexplore.ui.components.dumbbell import Row, dumbbell
 from fmexplore.ui.views.claim_checker import claim_checker

@@ -5,11 +5,11 @@ from typing import Any
 import streamlit as st
 
 from fmexplore.budget import plan_training
-from fmexplore.config import RunConfig
 from fmexplore.errors import ConfigError
 from fmexplore.models.table import examine, flops, parameters
-from fmexplore.presets import find_preset, presets
 from fmexplore.speed import estimate, known_execution, read_speed
+from fmexplore.training.config import RunConfig
+from fmexplore.training.presets import find_preset, presets
 from fmexplore.ui import cache, state, widgets
 from fmexplore.ui.training_fields import GROUPS, LABELS, MAIN, Field
 

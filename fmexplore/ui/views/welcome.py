@@ -8,9 +8,9 @@ import streamlit as st
 
 from fmexplore.evaluation.confusion import confusion_matrix, most_confused
 from fmexplore.features import LAST
-from fmexplore.presets import find_preset
 from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
+from fmexplore.training.presets import find_preset
 from fmexplore.ui import cache, link, mapped, state, tour, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.components.matrix import matrix

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from functools import cache
 
-from fmexplore import papers
-from fmexplore.config import Augmentation, RunConfig, TrainConfig
 from fmexplore.errors import ConfigError
 from fmexplore.models.layers import (
     Activation,
@@ -24,6 +22,8 @@ from fmexplore.models.layers import (
     Residual,
 )
 from fmexplore.models.table import Model
+from fmexplore.training import published
+from fmexplore.training.config import Augmentation, RunConfig, TrainConfig
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,7 @@ def presets() -> dict[str, Preset]:
     found = _own()
     found += [
         Preset(s.id, f"As published; assumed: {_words(s.assumed)}", s.source, s.model, s.training)
-        for s in papers.SYSTEMS
+        for s in published.SYSTEMS
     ]
     cited = TrainConfig(
         epochs=5,

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from fmexplore.config import Augmentation, EarlyStopping, Execution, RunConfig, TrainConfig
 from fmexplore.errors import ConfigError
 from fmexplore.models.layers import Dense, Flatten
 from fmexplore.models.table import Model
-from fmexplore.presets import presets
+from fmexplore.training.config import Augmentation, EarlyStopping, Execution, RunConfig, TrainConfig
+from fmexplore.training.presets import presets
 
 MODEL = Model(layers=(Flatten(), Dense(units=10)))
 

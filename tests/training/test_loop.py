@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from fmexplore import train_state, training
-from fmexplore.config import Augmentation, EarlyStopping, Execution
 from fmexplore.data.fashion_mnist import DataSet, Split
 from fmexplore.errors import ConfigError, TrainingDiverged
 from fmexplore.evaluation.predictions import predict
 from fmexplore.models.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool
 from fmexplore.models.table import Model
-from fmexplore.training import REPORT_IMAGES, train
+from fmexplore.training import loop
+from fmexplore.training import state as training_state
+from fmexplore.training.config import Augmentation, EarlyStopping, Execution
+from fmexplore.training.loop import REPORT_IMAGES, train
 
 ONE_THREAD = Execution(threads=1)
 # Dropout, batch norm and a map of several channels, so that memory formats matter.
@@ -48,7 +49,7 @@ def story(run) -> list[dict]:
 
 
 def digest(run) -> str:
-    return train_state.digest(run.state.network)
+    return training_state.digest(run.state.network)
 
 
 def through_files(state) -> tuple[dict, dict]:
@@ -102,7 +103,7 @@ def test_dropout_and_augmentation_differ_between_seeds(drawn, tiny):
     ends = []
     for seed in (1, 2):
         run = train(SMALL, tiny.training.replace(seed=seed, augmentation=AUGMENTED), few(drawn), ONE_THREAD)
-        run.state.network.load_state_dict(training.build(SMALL, 0).state_dict())
+        run.state.network.load_state_dict(loop.build(SMALL, 0).state_dict())
         story(run)
         ends.append(digest(run))
     assert ends[0] != ends[1]
@@ -121,8 +122,8 @@ def test_dropout_and_augmentation_differ_between_seeds(drawn, tiny):
     ids=lambda changes: "averaged" if "weight_average" in changes else changes["optimizer"],
 )
 def test_a_run_saved_at_any_place_ends_as_if_it_had_not_been(drawn, tiny, changes, monkeypatch):
-    monkeypatch.setattr(training, "REPORT_IMAGES", 100)  # windows of three steps
-    monkeypatch.setattr(training, "PROBE_EVERY", 100)
+    monkeypatch.setattr(loop, "REPORT_IMAGES", 100)  # windows of three steps
+    monkeypatch.setattr(loop, "PROBE_EVERY", 100)
     monkeypatch.setattr("fmexplore.evaluation.predictions.BATCH", 20)  # evaluations of several batches
     config = tiny.training.replace(**{"augmentation": AUGMENTED, "epochs": 1.6, "snapshots": 4, **changes})
     images = few(drawn)
@@ -165,7 +166,7 @@ def test_the_average_of_the_weights_is_what_is_judged_and_kept(drawn, tiny):
         end = progress
     torch.testing.assert_close(run.state.result()["layers.8.weight"], mean)
     assert not torch.equal(mean, run.state.network.state_dict()["layers.8.weight"])
-    kept = training.build(SMALL)
+    kept = loop.build(SMALL)
     kept.load_state_dict(run.state.result())
     assert np.array_equal(predict(kept, images.test).logits, end.test_predictions.logits)
 
@@ -343,7 +344,7 @@ def test_reports_come_at_least_every_2500_images(drawn, tiny, batch_size):
 
 
 def test_figures_of_an_epoch_are_the_means_of_its_reports(drawn, tiny, monkeypatch):
-    monkeypatch.setattr(training, "REPORT_IMAGES", 96)  # 18 steps of 32 images: six equal windows
+    monkeypatch.setattr(loop, "REPORT_IMAGES", 96)  # 18 steps of 32 images: six equal windows
     run = train(tiny.model, tiny.training.replace(epochs=1, snapshots=0), drawn, ONE_THREAD)
     told = list(run)
     reports = [p for p in told if p.kind == "report"]
@@ -517,7 +518,7 @@ def test_what_is_as_likely_as_any_other_counts_as_right(tiny, target, said, righ
     for label, share in target.items():
         values[:, label] = share
     split = Split(np.zeros((64, 28, 28), np.uint8), np.full(64, 2, np.uint8), values)
-    begin = training.build(PLAIN, 0).state_dict()
+    begin = loop.build(PLAIN, 0).state_dict()
     begin = {name: torch.zeros_like(value) for name, value in begin.items()}
     bias = next(name for name, value in begin.items() if value.shape == (10,))
     begin[bias][said] = 100
@@ -541,7 +542,7 @@ def test_a_run_begins_with_the_weights_that_it_is_given(drawn, tiny):
 
 
 def test_the_weights_to_begin_with_are_not_changed(drawn, tiny):
-    begin = training.build(SMALL, 9).state_dict()
+    begin = loop.build(SMALL, 9).state_dict()
     before = {name: value.clone() for name, value in begin.items()}
     story(train(SMALL, tiny.training, few(drawn), ONE_THREAD, begin=begin))
     assert all(torch.equal(value, before[name]) for name, value in begin.items())
@@ -549,7 +550,7 @@ def test_the_weights_to_begin_with_are_not_changed(drawn, tiny):
 
 def test_a_run_that_goes_on_does_not_begin_again(drawn, tiny):
     config, images = tiny.training, few(drawn)
-    begin = training.build(SMALL, 9).state_dict()
+    begin = loop.build(SMALL, 9).state_dict()
     run = train(SMALL, config, images, ONE_THREAD, begin=begin)
     for _ in range(4):
         next(run)
@@ -562,4 +563,4 @@ def test_a_run_that_goes_on_does_not_begin_again(drawn, tiny):
 
 def test_weights_of_another_network_are_not_begun_with(drawn, tiny):
     with pytest.raises(RuntimeError, match=r"size mismatch|Missing key"):
-        train(SMALL, tiny.training, few(drawn), ONE_THREAD, begin=training.build(PLAIN, 0).state_dict())
+        train(SMALL, tiny.training, few(drawn), ONE_THREAD, begin=loop.build(PLAIN, 0).state_dict())

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from fmexplore import augment as module
-from fmexplore.augment import augment, mix
-from fmexplore.config import Augmentation
 from fmexplore.models.networks import to_input
+from fmexplore.training import augment as module
+from fmexplore.training.augment import augment, mix
+from fmexplore.training.config import Augmentation
 
 COUNT = 400
 KINDS = {

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fmexplore.augment import augment, mix
-from fmexplore.config import Augmentation
 from fmexplore.data.fashion_mnist import Split
 from fmexplore.models.networks import Network, to_input
+from fmexplore.training.augment import augment, mix
+from fmexplore.training.config import Augmentation
 
 BATCH = 250
 

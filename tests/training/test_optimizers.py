@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from fmexplore.config import TrainConfig
 from fmexplore.models.layers import BatchNorm, Conv, Dense, Flatten, MaxPool
 from fmexplore.models.networks import Network, build
 from fmexplore.models.table import Model
-from fmexplore.optimizers import Optimizer, rate_factor
-from fmexplore.presets import presets
+from fmexplore.training.config import TrainConfig
+from fmexplore.training.optimizers import Optimizer, rate_factor
+from fmexplore.training.presets import presets
 
 KINDS = ("sgd", "adam", "adamw", "rmsprop", "muon")
 SCHEDULES = ("constant", "step", "cosine", "one-cycle", "warmup-linear")

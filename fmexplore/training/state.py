@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from fmexplore.models.networks import Network
-from fmexplore.optimizers import Optimizer
+from fmexplore.training.optimizers import Optimizer
 
 
 @dataclass

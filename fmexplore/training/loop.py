@@ -17,16 +17,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fmexplore.augment import augment, mix
-from fmexplore.config import Augmentation, Execution, TrainConfig
 from fmexplore.data.fashion_mnist import DataSet, Split
 from fmexplore.errors import TrainingDiverged
 from fmexplore.evaluation.predictions import Predictions, predict, predict_batches
 from fmexplore.models.networks import build, to_input
 from fmexplore.models.table import Model, flops, summarize
-from fmexplore.optimizers import Optimizer, rate_factor
-from fmexplore.progress import Progress, Snapshot
-from fmexplore.train_state import TrainState, copy_weights, digest
+from fmexplore.training.augment import augment, mix
+from fmexplore.training.config import Augmentation, Execution, TrainConfig
+from fmexplore.training.optimizers import Optimizer, rate_factor
+from fmexplore.training.progress import Progress, Snapshot
+from fmexplore.training.state import TrainState, copy_weights, digest
 
 FEATURE_IMAGES = 2000  # of the validation images, at each snapshot
 PROBE_IMAGES, PROBE_EVERY = 256, 2560  # validation within an epoch, for about 3 % of the time

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fmexplore.config import TrainConfig
+from fmexplore.training.config import TrainConfig
 
 
 class Optimizer:

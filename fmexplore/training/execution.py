@@ -6,12 +6,12 @@ import time
 import numpy as np
 import torch
 
-from fmexplore.config import Execution, TrainConfig
 from fmexplore.data.fashion_mnist import DataSet, Split
 from fmexplore.errors import ConfigError
 from fmexplore.machine import cores
 from fmexplore.models.table import Model
-from fmexplore.training import train, use_threads
+from fmexplore.training.config import Execution, TrainConfig
+from fmexplore.training.loop import train, use_threads
 
 
 def choose_execution(model: Model, config: TrainConfig) -> Execution:

@@ -6,10 +6,10 @@ Softmax and log-softmax at the end are part of the loss here, so every table end
 from dataclasses import dataclass, field
 from typing import Any
 
-from fmexplore.config import Augmentation, EarlyStopping, TrainConfig
 from fmexplore.errors import ConfigError
 from fmexplore.models.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool
 from fmexplore.models.table import Model
+from fmexplore.training.config import Augmentation, EarlyStopping, TrainConfig
 
 CODERED = "Conquering Fashion MNIST with CNNs using Computer Vision (Team CodeRed, Jenat Cici Anil, 2023)"
 TEAM4 = (

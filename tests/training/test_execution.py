@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from fmexplore import execution
 from fmexplore.errors import ConfigError
-from fmexplore.execution import choose_execution
+from fmexplore.training import execution
+from fmexplore.training.execution import choose_execution
 
 
 def test_choosing_an_execution_respects_what_is_fixed_and_reports_a_rate(tiny):

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fmexplore.config import Augmentation
 from fmexplore.models.networks import to_input
+from fmexplore.training.config import Augmentation
 
 SIDE = 28
 

@@ -6,8 +6,8 @@ import torch
 from fmexplore.errors import ConfigError
 from fmexplore.models.networks import build
 from fmexplore.models.table import parameters, summarize
-from fmexplore.papers import SYSTEMS
-from fmexplore.presets import find_preset, presets
+from fmexplore.training.presets import find_preset, presets
+from fmexplore.training.published import SYSTEMS
 
 PRINTED = {
     "codered-base": 565_386,

@@ -9,12 +9,12 @@ import torch
 from typer.testing import CliRunner
 
 from fmexplore import cli, training_cli
-from fmexplore.config import Augmentation
-from fmexplore.distillation import draw_lessons
 from fmexplore.models.networks import build, to_input
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings
 from fmexplore.status import own_process
+from fmexplore.training.config import Augmentation
+from fmexplore.training.distillation import draw_lessons
 from fmexplore.worker import Job, run_job
 
 PLAIN = Augmentation()
