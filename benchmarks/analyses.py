@@ -29,7 +29,7 @@ prepare_process(trains=False)
 import torch  # noqa: E402
 
 from fmexplore.data import fashion_mnist  # noqa: E402
-from fmexplore.embedding import Axes, NeighbourIndex  # noqa: E402
+from fmexplore.embeddings.neighbours import Axes, NeighbourIndex  # noqa: E402
 from fmexplore.evaluation.gradcam import grad_cam  # noqa: E402
 from fmexplore.evaluation.predictions import predict, predict_batches  # noqa: E402
 from fmexplore.models.networks import build  # noqa: E402

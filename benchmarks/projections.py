@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 
 def ours(method: str, **values: object) -> Callable[[np.ndarray], np.ndarray]:
-    from fmexplore.projection import ProjectionConfig, project
+    from fmexplore.embeddings.projection import ProjectionConfig, project
 
     config = ProjectionConfig.parse({"method": method, **values})
     return lambda points: project(points, config).coordinates
@@ -41,8 +41,9 @@ def umap_learn(points: np.ndarray) -> np.ndarray:
 
 
 def read_points(images: int) -> tuple[np.ndarray, np.ndarray]:
-    from fmexplore import analyses, features
+    from fmexplore import analyses
     from fmexplore.data import fashion_mnist
+    from fmexplore.embeddings import features
     from fmexplore.run import Run
     from fmexplore.settings import SHIPPED
 
@@ -62,7 +63,7 @@ def main() -> None:
     from fmexplore.worker import prepare_process
 
     prepare_process(trains=False)
-    from fmexplore.maps import trust
+    from fmexplore.embeddings.quality import trust
 
     points, labels = read_points(arguments.images)
     makers = {

@@ -16,7 +16,7 @@ import numpy as np
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.derived import Derived
-from fmexplore.embedding import Axes, NeighbourIndex, encode_all
+from fmexplore.embeddings.neighbours import Axes, NeighbourIndex, encode_all
 from fmexplore.errors import ConfigError
 from fmexplore.evaluation.predictions import Predictions, predict_batches, time_predictions
 from fmexplore.run import Arrays, Run

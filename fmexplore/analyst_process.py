@@ -16,8 +16,8 @@ from typing import IO, Any
 
 from fmexplore import analyses, map_analyses, photo_analyses
 from fmexplore.analyses import Cancelled
+from fmexplore.embeddings.projection import Stopped
 from fmexplore.errors import AnalysisFailed, FMExploreError
-from fmexplore.projection import Stopped
 from fmexplore.turns import Line
 from fmexplore.worker import NICENESS, prepare_process
 

@@ -16,14 +16,14 @@ import typer
 from fmexplore.data import fashion_mnist as dataset
 from fmexplore.data.download import fetch
 from fmexplore.derived import SPLITS
+from fmexplore.embeddings.features import LAST, check_layer, locate_images
+from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import ConfigError, DataError, FMExploreError
 from fmexplore.evaluation.confusion import accuracy_interval, class_report, confusion_matrix, report_text
-from fmexplore.features import LAST, check_layer, locate_images
 from fmexplore.models import table as tables
 from fmexplore.models.layers import describe
 from fmexplore.paper_cli import commands as paper_commands
 from fmexplore.photo_cli import commands as photo_commands
-from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import read_settings

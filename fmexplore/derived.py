@@ -12,12 +12,12 @@ import numpy as np
 from safetensors.numpy import save as pack
 
 from fmexplore.data.fashion_mnist import DataSet
-from fmexplore.embedding import NeighbourIndex
+from fmexplore.embeddings.features import PIXELS, Features
+from fmexplore.embeddings.neighbours import NeighbourIndex
+from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import RunBroken
 from fmexplore.evaluation.predictions import Latency, Predictions
-from fmexplore.features import PIXELS, Features
 from fmexplore.machine import cores, processor
-from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Arrays, Run, unpack
 from fmexplore.settings import Settings
 from fmexplore.storage import write_bytes

@@ -10,10 +10,18 @@ import numpy as np
 
 from fmexplore.analyses import Task, data_set, derived_of, network_of
 from fmexplore.derived import course_name, kept_files
+from fmexplore.embeddings.features import (
+    PIXELS,
+    Features,
+    check_layer,
+    gather,
+    image_batches,
+    layer_values,
+    locate_images,
+)
+from fmexplore.embeddings.projection import ProjectionConfig, project
+from fmexplore.embeddings.quality import Trust, project_over_time, trust
 from fmexplore.errors import ConfigError
-from fmexplore.features import PIXELS, Features, check_layer, gather, image_batches, layer_values, locate_images
-from fmexplore.maps import Trust, project_over_time, trust
-from fmexplore.projection import ProjectionConfig, project
 from fmexplore.run import Arrays, Run
 from fmexplore.settings import read_settings
 from fmexplore.training.config import TrainConfig

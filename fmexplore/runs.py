@@ -16,7 +16,7 @@ from safetensors.numpy import save as pack
 
 from fmexplore.derived import FOLDER as DERIVED
 from fmexplore.derived import Derived
-from fmexplore.embedding import NeighbourIndex
+from fmexplore.embeddings.neighbours import NeighbourIndex
 from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken, RunNotFound, StorageError
 from fmexplore.models.table import summarize
 from fmexplore.run import PHOTO_FILE, Run, unpack

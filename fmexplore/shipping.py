@@ -12,11 +12,11 @@ from fmexplore.analyses import Silent, index_images
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.derived import Derived
+from fmexplore.embeddings.features import LAST
+from fmexplore.embeddings.projection import STANDARD
 from fmexplore.errors import ConfigError, RunBroken
 from fmexplore.evaluation.predictions import Predictions
-from fmexplore.features import LAST
 from fmexplore.map_analyses import project_images, project_snapshots
-from fmexplore.projection import STANDARD
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import read_settings

@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.derived import FOLDER, Derived, trim
-from fmexplore.embedding import Axes, NeighbourIndex
+from fmexplore.embeddings.neighbours import Axes, NeighbourIndex
 from fmexplore.evaluation.predictions import Latency, Predictions
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.run import Run

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fmexplore.derived import Derived
+from fmexplore.embeddings.projection import STANDARD, ProjectionConfig
 from fmexplore.models.table import summarize, tensor_shapes
-from fmexplore.projection import STANDARD, ProjectionConfig
 from fmexplore.settings import Settings
 
 

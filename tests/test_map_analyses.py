@@ -9,12 +9,12 @@ from safetensors.numpy import load_file
 from fmexplore import analyses
 from fmexplore.analyses import Cancelled, Silent
 from fmexplore.derived import Derived, Pixels, kept_files, trim
+from fmexplore.embeddings.features import layer_values
+from fmexplore.embeddings.projection import STANDARD, ProjectionConfig, Stopped, project
+from fmexplore.embeddings.quality import project_over_time, trust
 from fmexplore.errors import AnalysisFailed, ConfigError
-from fmexplore.features import layer_values
 from fmexplore.map_analyses import layer_features, project_images, project_snapshots, trust_map
-from fmexplore.maps import project_over_time, trust
 from fmexplore.models.table import summarize, tensor_shapes
-from fmexplore.projection import STANDARD, ProjectionConfig, Stopped, project
 from fmexplore.run import Run
 from fmexplore.settings import Settings
 from fmexplore.training.config import TrainConfig
@@ -281,7 +281,7 @@ from pathlib import Path
 sys.path.insert(0, {project!r})
 from fmexplore import analyses, data
 from fmexplore.data.fashion_mnist import IdxFile
-from fmexplore.projection import Stopped
+from fmexplore.embeddings.projection import Stopped
 import numpy as np
 
 data.FILES = {files!r}

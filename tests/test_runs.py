@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from fmexplore import runs
 from fmexplore.derived import Derived
-from fmexplore.embedding import Axes, NeighbourIndex
+from fmexplore.embeddings.neighbours import Axes, NeighbourIndex
 from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken, RunNotFound, StorageError
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.run import MetricsReader, unpack

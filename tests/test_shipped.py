@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from fmexplore.derived import Derived
+from fmexplore.embeddings.projection import STANDARD
 from fmexplore.evaluation.predictions import predict
 from fmexplore.models.networks import build
-from fmexplore.projection import STANDARD
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings

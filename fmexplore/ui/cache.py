@@ -15,12 +15,12 @@ from fmexplore.analyst import Analyst
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.derived import Derived, kept_files
-from fmexplore.embedding import NeighbourIndex
+from fmexplore.embeddings.neighbours import NeighbourIndex
+from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import DataError
 from fmexplore.evaluation.predictions import Latency, Predictions
 from fmexplore.jobs import JobQueue
 from fmexplore.machine import set_malloc
-from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Arrays, MetricsReader, Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import Settings, read_settings

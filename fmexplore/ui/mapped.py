@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
+from fmexplore.embeddings.features import locate_images
+from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.confusion import confusion_matrix
 from fmexplore.evaluation.predictions import Predictions
-from fmexplore.features import locate_images
-from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Arrays, Run
 from fmexplore.training.config import TrainConfig
 from fmexplore.ui import cache, shown

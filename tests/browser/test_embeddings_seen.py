@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, expect
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.derived import Derived
-from fmexplore.projection import ProjectionConfig
+from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.run import Run
 from fmexplore.settings import PROJECT, SHIPPED
 

@@ -4,8 +4,8 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
+from fmexplore.embeddings.features import PIXELS
 from fmexplore.errors import RunNotFound
-from fmexplore.features import PIXELS
 from fmexplore.run import Run
 from fmexplore.ui import cache, link, shown, state, widgets
 from fmexplore.ui.mapped import Mapped

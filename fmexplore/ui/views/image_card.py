@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.embedding import NeighbourIndex
+from fmexplore.embeddings.neighbours import NeighbourIndex
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.run import Run
 from fmexplore.ui import cache, link, shown, state, widgets

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from fmexplore.analyst import Question
-from fmexplore.projection import ProjectionConfig
+from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.ui import cache, widgets
 from fmexplore.ui.mapped import Mapped, Source, as_map, read_map
 from fmexplore.ui.views.map_canvas import draw_map

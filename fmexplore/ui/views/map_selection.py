@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.embedding import Metric, neighbours
+from fmexplore.embeddings.neighbours import Metric, neighbours
 from fmexplore.ui import cache, link, look, mapped, state, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.mapped import Mapped, Marks

@@ -4,10 +4,10 @@ from typing import Any
 
 import streamlit as st
 
+from fmexplore.embeddings.features import LAST, PIXELS
+from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import ConfigError
-from fmexplore.features import LAST, PIXELS
 from fmexplore.models.table import layer_choices
-from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
 from fmexplore.ui import link, look, widgets
 from fmexplore.ui.look import Span

@@ -4,8 +4,8 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.analyst import Question
+from fmexplore.embeddings.quality import Trust
 from fmexplore.figures import CLASS_COLORS
-from fmexplore.maps import Trust
 from fmexplore.ui import cache, link, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.mapped import Mapped, Source, as_map, read_map

@@ -3,9 +3,9 @@
 import numpy as np
 import streamlit as st
 
+from fmexplore.embeddings.features import LAST, PIXELS
+from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.evaluation.predictions import Predictions
-from fmexplore.features import LAST, PIXELS
-from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
 from fmexplore.ui import cache, look, mapped, shown, state, widgets
 from fmexplore.ui.mapped import Mapped, Outputs, Source, read_map

@@ -4,10 +4,10 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.embedding import place
-from fmexplore.features import LAST
+from fmexplore.embeddings.features import LAST
+from fmexplore.embeddings.neighbours import place
+from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.photo_scores import Verdicts
-from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
 from fmexplore.ui import cache, link, mapped, state, widgets
 from fmexplore.ui.components.gallery import picture_sheet

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from fmexplore.embeddings.features import LAST
+from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.evaluation.confusion import confusion_matrix, most_confused
-from fmexplore.features import LAST
-from fmexplore.projection import ProjectionConfig
 from fmexplore.run import Run
 from fmexplore.training.presets import find_preset
 from fmexplore.ui import cache, link, mapped, state, tour, widgets

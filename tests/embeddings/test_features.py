@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fmexplore.errors import ConfigError
-from fmexplore.features import (
+from fmexplore.embeddings.features import (
     FIT_VALUES,
     Features,
     check_layer,
@@ -14,6 +13,7 @@ from fmexplore.features import (
     layer_values,
     locate_images,
 )
+from fmexplore.errors import ConfigError
 from fmexplore.models import networks
 from fmexplore.models.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, GlobalAvgPool, MaxPool
 from fmexplore.models.networks import to_input

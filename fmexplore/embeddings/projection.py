@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Protocol
 import numpy as np
 from pydantic import Field
 
-from fmexplore.embedding import Metric, neighbours, principal_axes
+from fmexplore.embeddings.neighbours import Metric, neighbours, principal_axes
 from fmexplore.errors import ConfigError
 from fmexplore.schema import Schema
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fmexplore.data.fashion_mnist import DataSet
-from fmexplore.embedding import principal_axes
+from fmexplore.embeddings.neighbours import principal_axes
 from fmexplore.errors import ConfigError
 from fmexplore.evaluation.predictions import BATCH
 from fmexplore.models.table import Model, layer_choices

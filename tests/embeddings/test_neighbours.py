@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load, save
 from sklearn.decomposition import PCA
 
-from fmexplore.embedding import DIMENSIONS, FEW, Axes, NeighbourIndex, encode_all, nearest
+from fmexplore.embeddings.neighbours import DIMENSIONS, FEW, Axes, NeighbourIndex, encode_all, nearest
 from fmexplore.settings import PROJECT
 
 
@@ -238,7 +238,7 @@ def test_a_few_vectors_have_the_neighbours_that_they_have_among_many(metric):
 
 def test_neighbours_of_one_point_come_without_scikit_learn():
     code = (
-        "import sys, numpy as np; from fmexplore.embedding import neighbours; "
+        "import sys, numpy as np; from fmexplore.embeddings.neighbours import neighbours; "
         "neighbours(np.eye(9), np.array([1]), 3); sys.exit('sklearn' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, timeout=60).returncode == 0

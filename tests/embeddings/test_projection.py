@@ -8,11 +8,11 @@ from sklearn.datasets import make_blobs
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
-from fmexplore import projection
-from fmexplore.embedding import nearest, neighbours, place
+from fmexplore.embeddings import projection
+from fmexplore.embeddings.neighbours import nearest, neighbours, place
+from fmexplore.embeddings.projection import STANDARD, ProjectionConfig, Stopped, project, radius, standardize
+from fmexplore.embeddings.quality import project_over_time, trust
 from fmexplore.errors import ConfigError
-from fmexplore.maps import project_over_time, trust
-from fmexplore.projection import STANDARD, ProjectionConfig, Stopped, project, radius, standardize
 
 QUICKER = {"iterations": 60, "early_exaggeration_iterations": 40, "perplexity": 10}
 METHODS = [ProjectionConfig(method=m, dimensions=d, **QUICKER) for m in ("pca", "tsne", "umap") for d in (2, 3)]

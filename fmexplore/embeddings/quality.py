@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from fmexplore.embedding import neighbours as find_neighbours
-from fmexplore.embedding import principal_axes
+from fmexplore.embeddings.neighbours import neighbours as find_neighbours
+from fmexplore.embeddings.neighbours import principal_axes
+from fmexplore.embeddings.projection import ProjectionConfig, Report, Stopped, project, radius
 from fmexplore.errors import ConfigError
-from fmexplore.projection import ProjectionConfig, Report, Stopped, project, radius
 
 
 @dataclass(frozen=True)
