@@ -19,10 +19,10 @@ from fmexplore.worker import prepare_process  # noqa: E402
 
 prepare_process(trains=False)
 
-from fmexplore import photo_scores  # noqa: E402
 from fmexplore.photo_analyses import judge_photos  # noqa: E402
-from fmexplore.photo_folder import LabelledPhoto, hold_out, read_folder  # noqa: E402
-from fmexplore.photo_scores import PhotoFit, calibrate, counted, fit_calibration, judge, score  # noqa: E402
+from fmexplore.photos import scoring  # noqa: E402
+from fmexplore.photos.labelled import LabelledPhoto, hold_out, read_folder  # noqa: E402
+from fmexplore.photos.scoring import PhotoFit, calibrate, counted, fit_calibration, judge, score  # noqa: E402
 from fmexplore.runs import RunStore  # noqa: E402
 from fmexplore.settings import read_settings  # noqa: E402
 
@@ -63,7 +63,7 @@ def main() -> None:
     logits, _ = judge_photos(RunStore(read_settings()).find(options.run), photos)
     print("| held near zero by | right | defensible | ECE | loss |\n|---|---|---|---|---|")
     for firmness in FIRMNESS:
-        photo_scores.NEAR_ZERO = firmness
+        scoring.NEAR_ZERO = firmness
         rng, rows = np.random.default_rng(0), []
         for _ in range(options.rounds):
             calibrated = left_out(logits, photos, rng)

@@ -28,12 +28,12 @@ import torch  # noqa: E402
 from fmexplore.analyses import Silent, look_at  # noqa: E402
 from fmexplore.data import fashion_mnist  # noqa: E402
 from fmexplore.photo_analyses import find, recognize  # noqa: E402
-from fmexplore.photo_files import open_photo  # noqa: E402
-from fmexplore.photo_folder import LabelledPhoto, read_folder  # noqa: E402
-from fmexplore.photo_scores import Score, judge, score  # noqa: E402
-from fmexplore.photos import OURS, WAYS, Conversion, convert  # noqa: E402
+from fmexplore.photos.conversion import OURS, WAYS, Conversion, convert  # noqa: E402
+from fmexplore.photos.files import open_photo  # noqa: E402
+from fmexplore.photos.labelled import LabelledPhoto, read_folder  # noqa: E402
+from fmexplore.photos.scoring import Score, judge, score  # noqa: E402
+from fmexplore.photos.synthetic import draw_scene  # noqa: E402
 from fmexplore.run import Run  # noqa: E402
-from fmexplore.scenes import draw_scene  # noqa: E402
 
 STAGES = {  # name: conversion, whether the run has seen photos, whether the mirror image is asked too
     "squashed, as in the papers": (WAYS["squash"], False, False),

@@ -17,7 +17,7 @@ from websocket_tab import Tab
 
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.scenes import draw_scene
+from fmexplore.photos.synthetic import draw_scene
 from fmexplore.ui.selection import inside
 
 MOST_PHOTOS, PHOTO_SIDE = 3, 900

@@ -18,7 +18,7 @@ from safetensors.numpy import save as pack
 
 from fmexplore.errors import FMExploreError, RunBroken
 from fmexplore.models.table import summarize
-from fmexplore.photo_scores import PhotoFit
+from fmexplore.photos.scoring import PhotoFit
 from fmexplore.run import PHOTO_FILE, Report, Run
 from fmexplore.runs import RunStore
 from fmexplore.settings import MAX_ZIP_MB

@@ -16,10 +16,10 @@ from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.errors import FMExploreError
 from fmexplore.jobs import JobQueue
-from fmexplore.photo_files import open_photo, read_photo
-from fmexplore.photo_folder import LabelledPhoto
-from fmexplore.photo_scores import Verdicts, judge
-from fmexplore.photos import OURS, Conversion, Converted, convert
+from fmexplore.photos.conversion import OURS, Conversion, Converted, convert
+from fmexplore.photos.files import open_photo, read_photo
+from fmexplore.photos.labelled import LabelledPhoto
+from fmexplore.photos.scoring import Verdicts, judge
 from fmexplore.run import Run
 from fmexplore.settings import read_settings
 from fmexplore.status import Result, own_process, write_status
@@ -40,7 +40,7 @@ def convert_picture(task: Task, picture: np.ndarray, how: Conversion) -> Convert
 
 def find(picture: Image.Image) -> np.ndarray:
     """The soft mask that the shipped segmenter gives. Raises RunBroken where it is missing."""
-    from fmexplore.segmentation import find_garment, load_segmenter
+    from fmexplore.photos.segmentation import find_garment, load_segmenter
 
     return find_garment(load_segmenter(), picture)
 
@@ -61,7 +61,7 @@ def teach(
 
     It learns from variants of the photos among images that the run learnt from, and keeps what the run knows of photos.
     """
-    from fmexplore.photo_training import REHEARSED, TEACHING, VARIANTS, cut_out, vary_all
+    from fmexplore.photos.cutouts import REHEARSED, TEACHING, VARIANTS, cut_out, vary_all
     from fmexplore.tasks import to_arrays, to_tensors
     from fmexplore.training.execution import choose_execution
     from fmexplore.training.loop import train

@@ -13,10 +13,10 @@ from PIL import Image
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import ConfigError, PhotoError
-from fmexplore.photo_files import SUFFIXES, open_photo, read_photo
-from fmexplore.photo_folder import LabelledPhoto, hold_out, read_folder
-from fmexplore.photo_scores import fit_photos, judge, score, unsure_threshold
-from fmexplore.photos import WAYS, Conversion
+from fmexplore.photos.conversion import WAYS, Conversion
+from fmexplore.photos.files import SUFFIXES, open_photo, read_photo
+from fmexplore.photos.labelled import LabelledPhoto, hold_out, read_folder
+from fmexplore.photos.scoring import fit_photos, judge, score, unsure_threshold
 from fmexplore.runs import RunStore
 from fmexplore.settings import read_settings
 from fmexplore.terminal import AsJson, ResumeOption, SetOption, begin_from, resume_run, show_bar, spell, train_here
@@ -85,8 +85,8 @@ def train_segmenter(
     prepare_process()
     import torch
 
-    from fmexplore import segmentation
-    from fmexplore.segmentation import Segmenter, teach, write_segmenter
+    from fmexplore.photos import segmentation
+    from fmexplore.photos.segmentation import Segmenter, teach, write_segmenter
 
     photos = read_folder(folder)
     apart = hold_out(photos)
@@ -142,7 +142,7 @@ def train_photos(
 
     prepare_process()
     from fmexplore.photo_analyses import find, judge_photos
-    from fmexplore.photo_training import LENIENT, TRAINING, cut_out_all, vary_all
+    from fmexplore.photos.cutouts import LENIENT, TRAINING, cut_out_all, vary_all
 
     store = RunStore(read_settings())
     photos = read_folder(folder)
@@ -238,7 +238,7 @@ def _photo_files(paths: list[Path]) -> Iterator[Path]:
 
 
 def _lessons(photos: list[LabelledPhoto], masks: Path):
-    from fmexplore.segmentation import SIDE, Lessons
+    from fmexplore.photos.segmentation import SIDE, Lessons
 
     pictures, teachers = [], []
     for photo in photos:

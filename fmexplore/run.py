@@ -17,7 +17,7 @@ from safetensors.numpy import save as pack
 
 from fmexplore.errors import ConfigError, FMExploreError, RunBroken
 from fmexplore.models.table import summarize, tensor_shapes
-from fmexplore.photo_scores import PhotoFit
+from fmexplore.photos.scoring import PhotoFit
 from fmexplore.schema import Schema
 from fmexplore.status import Share, Status, read_status
 from fmexplore.storage import read_cached, read_json, storage_error, write_bytes, write_json

@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from fmexplore import photo_training
 from fmexplore.analyses import Silent
 from fmexplore.errors import StorageError
 from fmexplore.jobs import JobQueue
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photo_analyses import teach
-from fmexplore.photos import OURS
+from fmexplore.photos import cutouts
+from fmexplore.photos.conversion import OURS
 from fmexplore.run import Run
 from fmexplore.settings import Settings
 
 
 @pytest.fixture
 def queue(home, drawn_folder, monkeypatch):
-    monkeypatch.setattr(photo_training, "VARIANTS", 20)
+    monkeypatch.setattr(cutouts, "VARIANTS", 20)
     return JobQueue(Settings(home=home))
 
 

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fmexplore import photo_analyses, photo_training
+from fmexplore import photo_analyses
 from fmexplore.models.table import summarize, tensor_shapes
-from fmexplore.photo_scores import PhotoFit
+from fmexplore.photos import cutouts
+from fmexplore.photos.scoring import PhotoFit
+from fmexplore.photos.segmentation import WEIGHTS
+from fmexplore.photos.synthetic import draw_scene
 from fmexplore.run import Run
-from fmexplore.scenes import draw_scene
-from fmexplore.segmentation import WEIGHTS
 from fmexplore.storage import write_bytes
 from fmexplore.worker import Job, run_job
 
@@ -261,13 +262,13 @@ def test_a_run_that_was_never_saved_goes_on_from_where_it_began(call, run, store
 
 
 def test_what_a_resumed_run_varies_is_drawn_by_its_own_seed(call, run, store, folder, tiny, monkeypatch):
-    real, seeds = photo_training.vary_all, []
+    real, seeds = cutouts.vary_all, []
 
     def vary_all(garments, targets, times, seed, report):
         seeds.append(seed)
         return real(garments, targets, times, seed, report)
 
-    monkeypatch.setattr(photo_training, "vary_all", vary_all)
+    monkeypatch.setattr(cutouts, "vary_all", vary_all)
     made = store.create(
         tiny.replace(training=tiny.training.replace(epochs=0.05, seed=7)), state="paused", task="train-photos"
     )

@@ -11,8 +11,8 @@ from PIL import Image, ImageOps
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError, PhotoError
-from fmexplore.photo_scores import Verdicts, judge
-from fmexplore.photos import OURS, Conversion, Converted
+from fmexplore.photos.conversion import OURS, Conversion, Converted
+from fmexplore.photos.scoring import Verdicts, judge
 from fmexplore.run import Run
 from fmexplore.ui import cache, widgets
 

@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.scenes import draw_scene
+from fmexplore.photos.synthetic import draw_scene
 
 PREDICT = "/predict?run=quick"
 VIEWS = {

@@ -8,9 +8,9 @@ import pytest
 import streamlit as st
 from PIL import Image
 
-from fmexplore import photo_training
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.photo_scores import PhotoFit, judge
+from fmexplore.photos import cutouts
+from fmexplore.photos.scoring import PhotoFit, judge
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
 from fmexplore.ui import cache, photos
@@ -559,7 +559,7 @@ def test_a_file_name_with_markup_is_text_beside_its_photo(opened, sure):
 
 @pytest.fixture
 def lessons(opened, trained, monkeypatch):
-    monkeypatch.setattr(photo_training, "VARIANTS", 60)
+    monkeypatch.setattr(cutouts, "VARIANTS", 60)
     return opened(trained("parent", weights="random"), 3).set("photo_view", "teach")
 
 

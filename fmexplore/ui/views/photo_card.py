@@ -8,8 +8,8 @@ import streamlit as st
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.predictions import Predictions
-from fmexplore.photo_scores import Verdicts, calibrate
-from fmexplore.photos import WAYS, Conversion, Converted
+from fmexplore.photos.conversion import WAYS, Conversion, Converted
+from fmexplore.photos.scoring import Verdicts, calibrate
 from fmexplore.run import Run
 from fmexplore.ui import cache, photos, shown, state, widgets
 from fmexplore.ui.components.card import Chip, Step, Way, card

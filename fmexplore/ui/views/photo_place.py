@@ -7,7 +7,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.embeddings.features import LAST
 from fmexplore.embeddings.neighbours import place
 from fmexplore.embeddings.projection import ProjectionConfig
-from fmexplore.photo_scores import Verdicts
+from fmexplore.photos.scoring import Verdicts
 from fmexplore.run import Run
 from fmexplore.ui import cache, link, mapped, state, widgets
 from fmexplore.ui.components.gallery import picture_sheet

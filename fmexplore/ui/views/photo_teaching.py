@@ -5,7 +5,7 @@ import streamlit as st
 
 from fmexplore.analyst import Question
 from fmexplore.errors import FMExploreError
-from fmexplore.photo_scores import judge
+from fmexplore.photos.scoring import judge
 from fmexplore.run import Run
 from fmexplore.ui import cache, photos, state, widgets
 from fmexplore.ui.photos import OTHER, Photo

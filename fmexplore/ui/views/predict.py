@@ -4,9 +4,9 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.photo_files import MAX_MB, SUFFIXES
+from fmexplore.photos.files import MAX_MB, SUFFIXES
+from fmexplore.photos.synthetic import draw_scene
 from fmexplore.run import Run
-from fmexplore.scenes import draw_scene
 from fmexplore.ui import cache, photos, shown, state, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.photos import Photo

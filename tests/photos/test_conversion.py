@@ -5,8 +5,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from fmexplore.errors import ConfigError
-from fmexplore.photo_files import open_photo
-from fmexplore.photos import (
+from fmexplore.photos.conversion import (
     BLACK,
     OURS,
     WAYS,
@@ -17,6 +16,7 @@ from fmexplore.photos import (
     foreground_box,
     turn_and_crop,
 )
+from fmexplore.photos.files import open_photo
 from tests.photos.pictures import colour_at, pack, two_halves
 
 NAMES = ["upright", "foreground", "trim", "resize", "sharpen", "centre", "negate", "grey"]

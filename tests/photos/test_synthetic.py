@@ -5,11 +5,11 @@ import pytest
 from PIL import Image
 
 from fmexplore.analyses import Silent, look_at
-from fmexplore.foreground import overlap
 from fmexplore.photo_analyses import find, recognize
-from fmexplore.photos import OURS, convert
+from fmexplore.photos.conversion import OURS, convert
+from fmexplore.photos.foreground import overlap
+from fmexplore.photos.synthetic import draw_scene, outline
 from fmexplore.runs import RunStore
-from fmexplore.scenes import draw_scene, outline
 from fmexplore.settings import Settings
 
 

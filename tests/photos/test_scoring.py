@@ -8,8 +8,8 @@ from sklearn.metrics import roc_auc_score
 
 from fmexplore.errors import ConfigError, RunBroken
 from fmexplore.models.table import summarize, tensor_shapes
-from fmexplore.photo_folder import LabelledPhoto
-from fmexplore.photo_scores import (
+from fmexplore.photos.labelled import LabelledPhoto
+from fmexplore.photos.scoring import (
     PhotoFit,
     Verdicts,
     counted,

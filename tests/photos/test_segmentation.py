@@ -5,11 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from fmexplore import segmentation
 from fmexplore.errors import RunBroken
-from fmexplore.foreground import overlap
-from fmexplore.scenes import draw_scene
-from fmexplore.segmentation import (
+from fmexplore.photos import segmentation
+from fmexplore.photos.foreground import overlap
+from fmexplore.photos.segmentation import (
     SIDE,
     WEIGHTS,
     Lessons,
@@ -20,6 +19,7 @@ from fmexplore.segmentation import (
     teach,
     write_segmenter,
 )
+from fmexplore.photos.synthetic import draw_scene
 
 
 def draw_lessons(count: int, seed: int = 0) -> Lessons:

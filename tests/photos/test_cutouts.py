@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fmexplore.photo_folder import LabelledPhoto
-from fmexplore.photo_training import CUT_SIDE, MARGIN, cut_out, cut_out_all, vary, vary_all
-from fmexplore.photos import OURS, Stroke
+from fmexplore.photos.conversion import OURS, Stroke
+from fmexplore.photos.cutouts import CUT_SIDE, MARGIN, cut_out, cut_out_all, vary, vary_all
+from fmexplore.photos.labelled import LabelledPhoto
 
 GREEN, SHIRT = (60, 120, 60), (90, 60, 60)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fmexplore.errors import PhotoError
-from fmexplore.photo_folder import LabelledPhoto, hold_out, read_folder
+from fmexplore.photos.labelled import LabelledPhoto, hold_out, read_folder
 
 FILES = ("a.jpg", "b.jpg", "c.png")
 

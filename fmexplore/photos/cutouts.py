@@ -9,9 +9,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from fmexplore.data.fashion_mnist import Split
-from fmexplore.photo_files import open_photo, read_photo
-from fmexplore.photo_folder import LabelledPhoto
-from fmexplore.photos import (
+from fmexplore.photos.conversion import (
     OURS,
     Conversion,
     Finder,
@@ -21,6 +19,8 @@ from fmexplore.photos import (
     foreground_box,
     turn_and_crop,
 )
+from fmexplore.photos.files import open_photo, read_photo
+from fmexplore.photos.labelled import LabelledPhoto
 from fmexplore.training.config import Augmentation
 from fmexplore.training.presets import MUON
 

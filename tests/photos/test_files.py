@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from fmexplore.errors import PhotoError
-from fmexplore.photo_files import WORKING_SIDE, open_photo, read_photo
+from fmexplore.photos.files import WORKING_SIDE, open_photo, read_photo
 from tests.photos.pictures import BLUE, RED, colour_at, pack, two_halves
 
 ORIENTATION = 0x0112
@@ -129,7 +129,7 @@ def test_each_format_opens_as_rgb_whatever_its_name(kind):
 
 def test_a_heic_opens():
     """A dark blue box on light grey, 400 x 300; nothing that is pinned here can write one."""
-    picture = open_photo((Path(__file__).parent / "files" / "blue_box.heic").read_bytes(), "box.heic")
+    picture = open_photo((Path(__file__).parents[1] / "files" / "blue_box.heic").read_bytes(), "box.heic")
     assert (picture.size, picture.mode) == ((400, 300), "RGB")
     for place, wanted in (((200, 150), (20, 30, 120)), ((5, 5), (240, 240, 240))):
         assert np.abs(np.array(picture.getpixel(place)) - wanted).max() <= 4
@@ -216,7 +216,7 @@ def test_the_largest_picture_that_is_taken_needs_less_than_half_a_gigabyte(tmp_p
     path = tmp_path / "large.png"
     Image.new("RGBA", (7071, 7071), (9, 9, 9, 99)).save(path, compress_level=1)
     code = (
-        "import resource, sys; from fmexplore.photo_files import open_photo; idle = resource.getrusage(0).ru_maxrss;"
+        "import resource, sys; from fmexplore.photos.files import open_photo; idle = resource.getrusage(0).ru_maxrss;"
         "open_photo(open(sys.argv[1], 'rb').read(), 'large'); print(resource.getrusage(0).ru_maxrss - idle)"
     )
     out = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True, timeout=60)

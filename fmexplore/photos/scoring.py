@@ -12,7 +12,7 @@ from pydantic import Field
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES, GROUPS
 from fmexplore.evaluation.predictions import calibration
-from fmexplore.photo_folder import LabelledPhoto
+from fmexplore.photos.labelled import LabelledPhoto
 from fmexplore.schema import Schema
 
 SHOES = frozenset(GROUPS["shoes"])

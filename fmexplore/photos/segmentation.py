@@ -16,8 +16,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from fmexplore.errors import RunBroken
-from fmexplore.foreground import overlap
-from fmexplore.scenes import draw_scene
+from fmexplore.photos.foreground import overlap
+from fmexplore.photos.synthetic import draw_scene
 from fmexplore.settings import PROJECT
 
 SIDE = 160

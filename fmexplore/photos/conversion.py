@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 from pydantic import Field, model_validator
 
-from fmexplore.foreground import clean, differs_from_border, paint
+from fmexplore.photos.foreground import clean, differs_from_border, paint
 from fmexplore.schema import Schema
 
 SIDE = 28

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from fmexplore.foreground import LEAST, MOST, clean, differs_from_border, otsu, overlap, paint
+from fmexplore.photos.foreground import LEAST, MOST, clean, differs_from_border, otsu, overlap, paint
 
 
 def mask_of(*boxes: tuple[int, int, int, int], side: int = 100) -> np.ndarray:
