@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fmexplore.checker.text import MAX_CHARACTERS, check_text, decode_text
-from fmexplore.claims import judge
 from fmexplore.data import fashion_mnist
 from fmexplore.errors import ConfigError
-from fmexplore.printed import PRINTED
-from fmexplore.reproduction import (
+from fmexplore.papers.claims import judge
+from fmexplore.papers.reported import PRINTED
+from fmexplore.papers.reproduction import (
     FOLDER,
     PUBLISHED,
     keep_training,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from fmexplore.figures import EARLIER, TRAINING, VALIDATION
-from fmexplore.lessons import Peeking, Remedy
+from fmexplore.papers.insights import Peeking, Remedy
 
 OTHERS = "#7048e8"
 GRID = {"left": 24, "right": 24, "top": 40, "bottom": 8}

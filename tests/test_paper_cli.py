@@ -3,8 +3,9 @@
 import pytest
 from typer.testing import CliRunner
 
-from fmexplore import cli, paper_cli, reproduction
-from fmexplore.reproduction import PUBLISHED, Variant, read_reproduction
+from fmexplore import cli, paper_cli
+from fmexplore.papers import reproduction
+from fmexplore.papers.reproduction import PUBLISHED, Variant, read_reproduction
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import get_args
 import pytest
 
 import fmexplore
-from fmexplore import printed, verdicts
 from fmexplore.models import layers
+from fmexplore.papers import reported, verdicts
 from fmexplore.terms import TERMS, find_terms, make_pattern, read_terms
 from fmexplore.ui import training_fields
 from fmexplore.ui.views import figures, map_settings
@@ -92,7 +92,7 @@ def test_every_kind_of_layer_and_every_setting_of_one_is_explained(word):
 
 
 @pytest.mark.parametrize(
-    "word", [*get_args(verdicts.Verdict), *printed.MEASURES.values(), *figures.HELP, *map_settings.METHODS.values()]
+    "word", [*get_args(verdicts.Verdict), *reported.MEASURES.values(), *figures.HELP, *map_settings.METHODS.values()]
 )
 def test_every_verdict_measure_and_method_is_explained(word):
     assert names(word)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError
-from fmexplore.printed import PRINTED
+from fmexplore.papers.reported import PRINTED
 from fmexplore.run import Run
 from fmexplore.speed import estimate, known_execution, read_speed
 from fmexplore.training.presets import find_preset

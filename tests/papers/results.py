@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fmexplore.reproduction import PUBLISHED, Epoch, Reproduction, Training, Trainings, plan
+from fmexplore.papers.reproduction import PUBLISHED, Epoch, Reproduction, Training, Trainings, plan
 
 
 def epoch(test=0.9, train=0.95, seen=0.96, **changes):

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from fmexplore import reproduction
-from fmexplore.printed import PRINTED
-from fmexplore.reproduction import HONEST, PUBLISHED, keep_training
+from fmexplore.papers import reproduction
+from fmexplore.papers.reported import PRINTED
+from fmexplore.papers.reproduction import HONEST, PUBLISHED, keep_training
 from fmexplore.training.presets import find_preset
 from fmexplore.training.published import SYSTEMS
 from fmexplore.ui.state import PAPERS_PAGE as PAPERS

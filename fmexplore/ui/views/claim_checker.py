@@ -4,7 +4,7 @@ import streamlit as st
 
 from fmexplore.checker.results import Table
 from fmexplore.checker.text import Checked, check_text, decode_text
-from fmexplore.printed import PRINTED, Report
+from fmexplore.papers.reported import PRINTED, Report
 from fmexplore.ui import widgets
 from fmexplore.ui.components.verdicts import VERDICT, verdict_table
 

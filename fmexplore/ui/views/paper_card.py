@@ -7,15 +7,15 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.confusion import class_report
 from fmexplore.models.layers import describe
 from fmexplore.models.table import flops, parameters, summarize, walk
-from fmexplore.printed import PRINTED
-from fmexplore.reproduction import PUBLISHED, Training, least_disturbed, read_reproduction
+from fmexplore.papers.reported import PRINTED
+from fmexplore.papers.reproduction import PUBLISHED, Training, least_disturbed, read_reproduction
+from fmexplore.papers.verdicts import TONES, Judged, Verdict
 from fmexplore.training.config import TrainConfig
 from fmexplore.training.presets import find_preset
 from fmexplore.training.published import System
 from fmexplore.ui import widgets
 from fmexplore.ui.components.confusion_grid import Look, confusion_grid
 from fmexplore.ui.components.verdicts import VERDICT, verdict_table
-from fmexplore.verdicts import TONES, Judged, Verdict
 
 MARK = ", assumed"  # after a value that the paper does not print
 HEADS = ("Claim", "Printed", "Here", VERDICT, "Why")

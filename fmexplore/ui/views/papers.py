@@ -4,16 +4,16 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from fmexplore.claims import judge
-from fmexplore.printed import MEASURES, PRINTED, Measure
-from fmexplore.reproduction import read_reproduction
+from fmexplore.papers.claims import judge
+from fmexplore.papers.reported import MEASURES, PRINTED, Measure
+from fmexplore.papers.reproduction import read_reproduction
+from fmexplore.papers.verdicts import TONES, Judged
 from fmexplore.training.published import SYSTEMS, System
 from fmexplore.ui import link, widgets
 from fmexplore.ui.components.dumbbell import Row, dumbbell
 from fmexplore.ui.views.claim_checker import claim_checker
 from fmexplore.ui.views.lessons import networks_drawn, peeking_meter, remedies_drawn
 from fmexplore.ui.views.paper_card import paper_card
-from fmexplore.verdicts import TONES, Judged
 
 CLAIMS = "claims"
 VIEWS: dict[str, tuple[str, Callable[[], None]]] = {

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from fmexplore.claims import accuracy_bounds, judge
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.printed import PRINTED
-from fmexplore.reproduction import Reproduction
+from fmexplore.papers.claims import accuracy_bounds, judge
+from fmexplore.papers.reported import PRINTED
+from fmexplore.papers.reproduction import Reproduction
 from fmexplore.training.published import SYSTEMS
 from tests.papers.results import epoch, reproduction, training
 

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from fmexplore import reproduction
 from fmexplore.errors import ConfigError, RunBroken
 from fmexplore.models.layers import BatchNorm, Dropout
-from fmexplore.reproduction import (
+from fmexplore.papers import reproduction
+from fmexplore.papers.reproduction import (
     HONEST,
     PUBLISHED,
     REMEDIES,

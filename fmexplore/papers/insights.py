@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fmexplore.models.table import flops, parameters, summarize
-from fmexplore.reproduction import (
+from fmexplore.papers.reproduction import (
     HONEST,
     PUBLISHED,
     REMEDIES,
@@ -17,9 +17,9 @@ from fmexplore.reproduction import (
     remedy_variants,
     systems,
 )
+from fmexplore.papers.verdicts import Spread, spread_of
 from fmexplore.training.presets import find_preset
 from fmexplore.training.published import SYSTEMS
-from fmexplore.verdicts import Spread, spread_of
 
 Find = Callable[[str], Reproduction]
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from fmexplore.printed import MEASURES, PRINTED, Report
-from fmexplore.reproduction import Reproduction
+from fmexplore.papers.reported import MEASURES, PRINTED, Report
+from fmexplore.papers.reproduction import Reproduction
+from fmexplore.papers.verdicts import TONES, Spread, judge_f1, judge_figure, measured, spread_of, value_of
 from fmexplore.training import published
 from fmexplore.training.published import Alternative, find_system
-from fmexplore.verdicts import TONES, Spread, judge_f1, judge_figure, measured, spread_of, value_of
 from tests.papers.results import epoch, reproduction, training
 
 

@@ -10,10 +10,10 @@ from fmexplore.evaluation.confusion import class_report, most_confused
 from fmexplore.evaluation.predictions import find_overfitting
 from fmexplore.models.layers import Conv, MaxPool
 from fmexplore.models.table import parameters, summarize
-from fmexplore.printed import PRINTED
-from fmexplore.reproduction import Reproduction, Training, least_disturbed
+from fmexplore.papers.reported import PRINTED
+from fmexplore.papers.reproduction import Reproduction, Training, least_disturbed
+from fmexplore.papers.verdicts import Judged, Verdict, judge_f1, judge_figure, published, spread_of, untrained
 from fmexplore.training.published import find_system
-from fmexplore.verdicts import Judged, Verdict, judge_f1, judge_figure, published, spread_of, untrained
 
 Find = Callable[[str], Reproduction]
 Outcome = tuple[str, Verdict, str]  # what came out here, the verdict, its reason

@@ -2,11 +2,11 @@
 
 import pytest
 
-from fmexplore.lessons import networks, peeking, published_pair, remedies
 from fmexplore.models.table import parameters, summarize
 from fmexplore.paper_figures import networks_chart, peeking_chart, remedies_chart
-from fmexplore.printed import HUMAN
-from fmexplore.reproduction import HONEST, Reproduction
+from fmexplore.papers.insights import networks, peeking, published_pair, remedies
+from fmexplore.papers.reported import HUMAN
+from fmexplore.papers.reproduction import HONEST, Reproduction
 from fmexplore.training.presets import find_preset
 from tests.papers.results import epoch, reproduction, training
 

@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 
 from fmexplore.evaluation.confusion import class_report
-from fmexplore.printed import MEASURES, Measure, Report
-from fmexplore.reproduction import PUBLISHED, Epoch, Reproduction, Training
+from fmexplore.papers.reported import MEASURES, Measure, Report
+from fmexplore.papers.reproduction import PUBLISHED, Epoch, Reproduction, Training
 from fmexplore.training.published import find_system
 
 Verdict = Literal["holds", "fails", "cannot be known", "contradicts itself", "not trained yet"]
