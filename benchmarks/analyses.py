@@ -33,7 +33,7 @@ from fmexplore.embeddings.neighbours import Axes, NeighbourIndex  # noqa: E402
 from fmexplore.evaluation.gradcam import grad_cam  # noqa: E402
 from fmexplore.evaluation.predictions import predict, predict_batches  # noqa: E402
 from fmexplore.models.networks import build  # noqa: E402
-from fmexplore.run import Run  # noqa: E402
+from fmexplore.runs.run import Run  # noqa: E402
 from fmexplore.training.presets import find_preset  # noqa: E402
 
 NEIGHBOURS, QUERIES = 8, 500

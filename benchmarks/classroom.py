@@ -31,7 +31,7 @@ from server import family, serve, weigh
 
 from fmexplore.data import fashion_mnist
 from fmexplore.machine import cores, processor, versions
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
 from fmexplore.settings import Settings
 from fmexplore.speed import read_speed
 from fmexplore.ui.components.owner import COOKIE

@@ -23,7 +23,7 @@ from fmexplore.photo_analyses import judge_photos  # noqa: E402
 from fmexplore.photos import scoring  # noqa: E402
 from fmexplore.photos.labelled import LabelledPhoto, hold_out, read_folder  # noqa: E402
 from fmexplore.photos.scoring import PhotoFit, calibrate, counted, fit_calibration, judge, score  # noqa: E402
-from fmexplore.runs import RunStore  # noqa: E402
+from fmexplore.runs.store import RunStore  # noqa: E402
 from fmexplore.settings import read_settings  # noqa: E402
 
 FIRMNESS = (1000, 1, 0.1, 0.03, 0.01, 0.003)  # 1000: no bias, only a temperature

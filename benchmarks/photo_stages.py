@@ -33,7 +33,7 @@ from fmexplore.photos.files import open_photo  # noqa: E402
 from fmexplore.photos.labelled import LabelledPhoto, read_folder  # noqa: E402
 from fmexplore.photos.scoring import Score, judge, score  # noqa: E402
 from fmexplore.photos.synthetic import draw_scene  # noqa: E402
-from fmexplore.run import Run  # noqa: E402
+from fmexplore.runs.run import Run  # noqa: E402
 
 STAGES = {  # name: conversion, whether the run has seen photos, whether the mirror image is asked too
     "squashed, as in the papers": (WAYS["squash"], False, False),

@@ -44,7 +44,7 @@ def read_points(images: int) -> tuple[np.ndarray, np.ndarray]:
     from fmexplore import analyses
     from fmexplore.data import fashion_mnist
     from fmexplore.embeddings import features
-    from fmexplore.run import Run
+    from fmexplore.runs.run import Run
     from fmexplore.settings import SHIPPED
 
     test = fashion_mnist.load().test

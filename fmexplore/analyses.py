@@ -15,11 +15,11 @@ import numpy as np
 
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
-from fmexplore.derived import Derived
 from fmexplore.embeddings.neighbours import Axes, NeighbourIndex, encode_all
 from fmexplore.errors import ConfigError
 from fmexplore.evaluation.predictions import Predictions, predict_batches, time_predictions
-from fmexplore.run import Arrays, Run
+from fmexplore.runs.derived import Derived
+from fmexplore.runs.run import Arrays, Run
 from fmexplore.settings import read_settings
 from fmexplore.storage import write_bytes
 

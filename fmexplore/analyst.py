@@ -14,7 +14,7 @@ from types import NoneType
 from typing import Any
 
 from fmexplore.errors import AnalysisFailed
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
 from fmexplore.schema import Schema
 from fmexplore.settings import PROJECT, Settings, child_environment
 from fmexplore.storage import storage_error

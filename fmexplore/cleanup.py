@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from fmexplore.errors import FMExploreError
-from fmexplore.runs import RunStore
-from fmexplore.status import Status, read_status
+from fmexplore.runs.status import Status, read_status
+from fmexplore.runs.store import RunStore
 
 KEEP_JOBS_SECONDS = 3600
 

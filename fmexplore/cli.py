@@ -15,7 +15,6 @@ import typer
 
 from fmexplore.data import fashion_mnist as dataset
 from fmexplore.data.download import fetch
-from fmexplore.derived import SPLITS
 from fmexplore.embeddings.features import LAST, check_layer, locate_images
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import ConfigError, DataError, FMExploreError
@@ -24,11 +23,12 @@ from fmexplore.models import table as tables
 from fmexplore.models.layers import describe
 from fmexplore.paper_cli import commands as paper_commands
 from fmexplore.photo_cli import commands as photo_commands
-from fmexplore.run import Run
-from fmexplore.runs import RunStore
+from fmexplore.runs.derived import SPLITS
+from fmexplore.runs.run import Run
+from fmexplore.runs.status import LOCAL_OWNER
+from fmexplore.runs.store import RunStore
 from fmexplore.settings import read_settings
 from fmexplore.shipping import keep_predictions, ship_run
-from fmexplore.status import LOCAL_OWNER
 from fmexplore.storage import write_bytes
 from fmexplore.terminal import AsJson, accuracies, show_bar
 from fmexplore.training.presets import presets

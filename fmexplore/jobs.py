@@ -19,14 +19,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from fmexplore import limits
-from fmexplore.archive import unpack_run
 from fmexplore.cleanup import clean_up
 from fmexplore.errors import FMExploreError, NotAllowed
-from fmexplore.run import Run
-from fmexplore.runs import RunStore
-from fmexplore.settings import PROJECT, Settings, child_environment
-from fmexplore.speed import read_speed
-from fmexplore.status import (
+from fmexplore.runs.archive import unpack_run
+from fmexplore.runs.run import Run
+from fmexplore.runs.status import (
     BROUGHT_BY,
     LOCAL_OWNER,
     RESUMABLE,
@@ -36,6 +33,9 @@ from fmexplore.status import (
     wish,
     write_status,
 )
+from fmexplore.runs.store import RunStore
+from fmexplore.settings import PROJECT, Settings, child_environment
+from fmexplore.speed import read_speed
 from fmexplore.training.config import RunConfig
 from fmexplore.turns import fair_order
 

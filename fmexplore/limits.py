@@ -10,11 +10,11 @@ from contextlib import suppress
 from fmexplore.errors import FMExploreError, NotAllowed
 from fmexplore.machine import memory_bytes
 from fmexplore.models.table import flops, parameters, summarize
-from fmexplore.run import Run
-from fmexplore.runs import RunStore
+from fmexplore.runs.run import Run
+from fmexplore.runs.status import Status
+from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings
 from fmexplore.speed import estimate_memory, read_speed
-from fmexplore.status import Status
 from fmexplore.training.config import RunConfig
 
 KEPT_MEMORY = 1.2e9  # bytes, for the server and the analyst

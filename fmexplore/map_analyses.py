@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from fmexplore.analyses import Task, data_set, derived_of, network_of
-from fmexplore.derived import course_name, kept_files
 from fmexplore.embeddings.features import (
     PIXELS,
     Features,
@@ -22,7 +21,8 @@ from fmexplore.embeddings.features import (
 from fmexplore.embeddings.projection import ProjectionConfig, project
 from fmexplore.embeddings.quality import Trust, project_over_time, trust
 from fmexplore.errors import ConfigError
-from fmexplore.run import Arrays, Run
+from fmexplore.runs.derived import course_name, kept_files
+from fmexplore.runs.run import Arrays, Run
 from fmexplore.settings import read_settings
 from fmexplore.training.config import TrainConfig
 

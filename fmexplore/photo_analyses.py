@@ -20,9 +20,9 @@ from fmexplore.photos.conversion import OURS, Conversion, Converted, convert
 from fmexplore.photos.files import open_photo, read_photo
 from fmexplore.photos.labelled import LabelledPhoto
 from fmexplore.photos.scoring import Verdicts, judge
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
+from fmexplore.runs.status import Result, own_process, write_status
 from fmexplore.settings import read_settings
-from fmexplore.status import Result, own_process, write_status
 from fmexplore.training.config import RunConfig
 
 

@@ -17,7 +17,7 @@ from fmexplore.photos.conversion import WAYS, Conversion
 from fmexplore.photos.files import SUFFIXES, open_photo, read_photo
 from fmexplore.photos.labelled import LabelledPhoto, hold_out, read_folder
 from fmexplore.photos.scoring import fit_photos, judge, score, unsure_threshold
-from fmexplore.runs import RunStore
+from fmexplore.runs.store import RunStore
 from fmexplore.settings import read_settings
 from fmexplore.terminal import AsJson, ResumeOption, SetOption, begin_from, resume_run, show_bar, spell, train_here
 

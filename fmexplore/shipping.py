@@ -11,16 +11,16 @@ from fmexplore import analyses
 from fmexplore.analyses import Silent, index_images
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
-from fmexplore.derived import Derived
 from fmexplore.embeddings.features import LAST
 from fmexplore.embeddings.projection import STANDARD
 from fmexplore.errors import ConfigError, RunBroken
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.map_analyses import project_images, project_snapshots
-from fmexplore.run import Run
-from fmexplore.runs import RunStore
+from fmexplore.runs.derived import Derived
+from fmexplore.runs.run import Run
+from fmexplore.runs.status import write_status
+from fmexplore.runs.store import RunStore
 from fmexplore.settings import read_settings
-from fmexplore.status import write_status
 
 FEW = 5e-4  # of the test accuracy, which weights as float16 may cost a run that has to be small
 

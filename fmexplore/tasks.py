@@ -10,13 +10,13 @@ import psutil
 
 from fmexplore.data import download, fashion_mnist
 from fmexplore.data.fashion_mnist import Split
-from fmexplore.derived import Derived
 from fmexplore.errors import ConfigError, StorageError, TrainingDiverged
 from fmexplore.evaluation.confusion import confusion_matrix
-from fmexplore.run import Arrays, Run
+from fmexplore.runs.derived import Derived
+from fmexplore.runs.run import Arrays, Run
+from fmexplore.runs.status import BROUGHT_BY, Result, State
 from fmexplore.settings import Settings
 from fmexplore.speed import keep_execution, known_execution, learn_from_run, update_speed
-from fmexplore.status import BROUGHT_BY, Result, State
 from fmexplore.training.config import RunConfig
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ import typer
 
 from fmexplore.analyses import Silent, Task
 from fmexplore.errors import ConfigError
-from fmexplore.run import Run
-from fmexplore.runs import RunStore
+from fmexplore.runs.run import Run
+from fmexplore.runs.status import LOCAL_OWNER, RESUMABLE, forget_wishes, own_process, write_status
+from fmexplore.runs.store import RunStore
 from fmexplore.settings import read_settings
-from fmexplore.status import LOCAL_OWNER, RESUMABLE, forget_wishes, own_process, write_status
 from fmexplore.training.config import RunConfig, TrainConfig, change_settings
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import typer
 from fmexplore.budget import plan_training
 from fmexplore.data import fashion_mnist as dataset
 from fmexplore.errors import ConfigError
-from fmexplore.run import Run
-from fmexplore.runs import RunStore
+from fmexplore.runs.run import Run
+from fmexplore.runs.status import own_process
+from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings, read_settings
 from fmexplore.speed import read_speed
-from fmexplore.status import own_process
 from fmexplore.terminal import AsJson, ResumeOption, SetOption, begin_from, resume_run, show_bar, spell, train_here
 from fmexplore.training.config import Augmentation, RunConfig, change_settings
 from fmexplore.training.presets import MUON, find_preset

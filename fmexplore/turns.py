@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from fmexplore.status import Status
+from fmexplore.runs.status import Status
 
 
 def fair_order(jobs: Iterable[tuple[Path, Status]]) -> list[Path]:

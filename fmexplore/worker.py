@@ -13,8 +13,8 @@ from pathlib import Path
 
 from fmexplore.errors import FMExploreError, StorageError
 from fmexplore.machine import set_malloc
+from fmexplore.runs.status import Status, forget_wishes, own_process, read_status, read_wish, write_status
 from fmexplore.settings import Settings, read_settings
-from fmexplore.status import Status, forget_wishes, own_process, read_status, read_wish, write_status
 
 NICENESS = 5  # 10 starves beside a busy page, 0 makes the pages slow
 LOOK_SECONDS = 0.1

@@ -17,11 +17,11 @@ from fmexplore import analyses, cli, photo_cli
 from fmexplore.analyst import Analyst
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet, IdxFile, Split
-from fmexplore.derived import Derived
 from fmexplore.errors import DataError
 from fmexplore.models.layers import Activation, Conv, Dense, GlobalAvgPool, MaxPool
 from fmexplore.models.table import Model
-from fmexplore.runs import RunStore
+from fmexplore.runs.derived import Derived
+from fmexplore.runs.store import RunStore
 from fmexplore.settings import PROJECT, Settings
 from fmexplore.training.config import RunConfig, TrainConfig
 

@@ -23,14 +23,14 @@ from fmexplore.analyses import (
     warm,
 )
 from fmexplore.data.fashion_mnist import DataSet
-from fmexplore.derived import Derived
 from fmexplore.errors import ConfigError, DataError, RunBroken
 from fmexplore.evaluation.gradcam import grad_cam
 from fmexplore.evaluation.label_issues import find_twins, suspect_labels
 from fmexplore.evaluation.predictions import BATCH, predict
 from fmexplore.models import networks
 from fmexplore.models.networks import Network
-from fmexplore.run import Run
+from fmexplore.runs.derived import Derived
+from fmexplore.runs.run import Run
 
 pytestmark = pytest.mark.usefixtures("drawn_folder")
 
@@ -104,7 +104,7 @@ def test_how_long_a_network_takes_is_kept_for_this_machine(run, derived, monkeyp
     assert len(found.batches) == 160 // BATCH
     assert found.of_many(2 * BATCH)[0] == pytest.approx(2 * found.of_many(BATCH)[0])
     assert set(follower.messages) == {f"Timing {run.title}"}
-    monkeypatch.setattr("fmexplore.derived.processor", lambda: "another one")
+    monkeypatch.setattr("fmexplore.runs.derived.processor", lambda: "another one")
     assert derived.read_latency() is None, "a home that moves to another machine has no times there"
 
 

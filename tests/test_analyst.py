@@ -12,12 +12,12 @@ import psutil
 import pytest
 
 from fmexplore.analyst import Analyst
-from fmexplore.derived import Derived
 from fmexplore.errors import AnalysisFailed, ConfigError, RunBroken, StorageError
 from fmexplore.evaluation.predictions import predict
 from fmexplore.models.table import summarize, tensor_shapes
-from fmexplore.run import Run
-from fmexplore.runs import RunStore
+from fmexplore.runs.derived import Derived
+from fmexplore.runs.run import Run
+from fmexplore.runs.store import RunStore
 from fmexplore.settings import PROJECT, Settings
 
 PATIENCE = 90  # seconds, for anything the process does

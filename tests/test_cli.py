@@ -15,15 +15,15 @@ from sklearn.metrics import classification_report
 from fmexplore import analyses
 from fmexplore.data import download
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.derived import Derived
 from fmexplore.evaluation.predictions import predict
 from fmexplore.models import networks
 from fmexplore.models.layers import Conv, Dense, GlobalAvgPool
 from fmexplore.models.table import Model
-from fmexplore.runs import RunStore
+from fmexplore.runs.derived import Derived
+from fmexplore.runs.status import own_process, wish, write_status
+from fmexplore.runs.store import RunStore
 from fmexplore.settings import PROJECT, Settings
 from fmexplore.speed import update_speed
-from fmexplore.status import own_process, wish, write_status
 from fmexplore.training.presets import presets
 
 

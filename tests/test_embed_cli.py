@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from fmexplore.derived import Derived
 from fmexplore.embeddings.projection import STANDARD, ProjectionConfig
 from fmexplore.models.table import summarize, tensor_shapes
+from fmexplore.runs.derived import Derived
 from fmexplore.settings import Settings
 
 

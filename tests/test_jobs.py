@@ -13,15 +13,15 @@ import numpy as np
 import psutil
 import pytest
 
-from fmexplore.archive import pack_run
 from fmexplore.cleanup import clean_up
 from fmexplore.errors import ConfigError, NotAllowed, StorageError
 from fmexplore.jobs import JobQueue
 from fmexplore.models.table import summarize, tensor_shapes
-from fmexplore.run import Run
+from fmexplore.runs.archive import pack_run
+from fmexplore.runs.run import Run
+from fmexplore.runs.status import Status, own_process, read_status, read_wish, write_status
 from fmexplore.settings import PROJECT, Settings
 from fmexplore.speed import update_speed
-from fmexplore.status import Status, own_process, read_status, read_wish, write_status
 from fmexplore.training.config import RunConfig
 from fmexplore.training.presets import find_preset
 

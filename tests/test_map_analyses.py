@@ -8,14 +8,14 @@ from safetensors.numpy import load_file
 
 from fmexplore import analyses
 from fmexplore.analyses import Cancelled, Silent
-from fmexplore.derived import Derived, Pixels, kept_files, trim
 from fmexplore.embeddings.features import layer_values
 from fmexplore.embeddings.projection import STANDARD, ProjectionConfig, Stopped, project
 from fmexplore.embeddings.quality import project_over_time, trust
 from fmexplore.errors import AnalysisFailed, ConfigError
 from fmexplore.map_analyses import layer_features, project_images, project_snapshots, trust_map
 from fmexplore.models.table import summarize, tensor_shapes
-from fmexplore.run import Run
+from fmexplore.runs.derived import Derived, Pixels, kept_files, trim
+from fmexplore.runs.run import Run
 from fmexplore.settings import Settings
 from fmexplore.training.config import TrainConfig
 from fmexplore.training.progress import Snapshot

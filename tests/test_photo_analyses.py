@@ -10,7 +10,7 @@ from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photo_analyses import teach
 from fmexplore.photos import cutouts
 from fmexplore.photos.conversion import OURS
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
 from fmexplore.settings import Settings
 
 

@@ -16,7 +16,7 @@ from fmexplore.photos import cutouts
 from fmexplore.photos.scoring import PhotoFit
 from fmexplore.photos.segmentation import WEIGHTS
 from fmexplore.photos.synthetic import draw_scene
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
 from fmexplore.storage import write_bytes
 from fmexplore.worker import Job, run_job
 

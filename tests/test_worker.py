@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from fmexplore import tasks, worker
-from fmexplore.derived import Derived
 from fmexplore.evaluation.predictions import predict
 from fmexplore.models import networks
-from fmexplore.run import Run
+from fmexplore.runs.derived import Derived
+from fmexplore.runs.run import Run
+from fmexplore.runs.status import Status, read_status, wish, write_status
 from fmexplore.settings import Settings
 from fmexplore.speed import known_execution, read_speed, update_speed
-from fmexplore.status import Status, read_status, wish, write_status
 from fmexplore.tasks import SAVE_SECONDS
 from fmexplore.training.config import Execution
 from fmexplore.worker import Job, run_job

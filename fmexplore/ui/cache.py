@@ -14,15 +14,15 @@ import streamlit as st
 from fmexplore.analyst import Analyst
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
-from fmexplore.derived import Derived, kept_files
 from fmexplore.embeddings.neighbours import NeighbourIndex
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import DataError
 from fmexplore.evaluation.predictions import Latency, Predictions
 from fmexplore.jobs import JobQueue
 from fmexplore.machine import set_malloc
-from fmexplore.run import Arrays, MetricsReader, Run
-from fmexplore.runs import RunStore
+from fmexplore.runs.derived import Derived, kept_files
+from fmexplore.runs.run import Arrays, MetricsReader, Run
+from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings, read_settings
 
 FREEZE_SECONDS, FREEZE_RERUNS = 10, 50  # at least both between two times: each takes some 0.2 s

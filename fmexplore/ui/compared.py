@@ -9,8 +9,8 @@ from fmexplore.errors import FMExploreError, RunNotFound
 from fmexplore.evaluation.predictions import Latency, Predictions
 from fmexplore.evaluation.significance import seed_groups
 from fmexplore.models import table
-from fmexplore.run import Run
-from fmexplore.status import Status
+from fmexplore.runs.run import Run
+from fmexplore.runs.status import Status
 from fmexplore.training.config import RunConfig
 from fmexplore.ui import cache, shown, state, widgets
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.derived import SPLITS
+from fmexplore.runs.derived import SPLITS
 from fmexplore.ui.components.confusion_grid import Picked
 from fmexplore.ui.components.lead import lead as follow_lead
 

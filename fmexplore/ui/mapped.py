@@ -13,7 +13,7 @@ from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.confusion import confusion_matrix
 from fmexplore.evaluation.predictions import Predictions
-from fmexplore.run import Arrays, Run
+from fmexplore.runs.run import Arrays, Run
 from fmexplore.training.config import TrainConfig
 from fmexplore.ui import cache, shown
 from fmexplore.ui.components.scatter import Frame, Points

@@ -13,7 +13,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError, PhotoError
 from fmexplore.photos.conversion import OURS, Conversion, Converted
 from fmexplore.photos.scoring import Verdicts, judge
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
 from fmexplore.ui import cache, widgets
 
 MOST, MOST_MB = 40, 100  # files, and their size together

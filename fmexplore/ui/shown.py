@@ -8,7 +8,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES, DataSet, Split
 from fmexplore.errors import FMExploreError, RunBroken
 from fmexplore.evaluation.confusion import confusion_matrix
 from fmexplore.evaluation.predictions import Predictions
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
 from fmexplore.ui import cache, widgets
 from fmexplore.ui.components.confusion_grid import Picked
 

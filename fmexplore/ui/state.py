@@ -6,8 +6,8 @@ import re
 import streamlit as st
 
 from fmexplore.errors import FMExploreError, RunNotFound
-from fmexplore.run import Run
-from fmexplore.status import LOCAL_OWNER
+from fmexplore.runs.run import Run
+from fmexplore.runs.status import LOCAL_OWNER
 from fmexplore.training.config import RunConfig
 from fmexplore.training.presets import find_preset
 from fmexplore.ui import cache, link

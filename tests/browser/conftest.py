@@ -18,8 +18,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from fmexplore.run import Run
-from fmexplore.runs import RunStore
+from fmexplore.runs.run import Run
+from fmexplore.runs.store import RunStore
 from fmexplore.settings import PROJECT, Settings
 
 DESK, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from fmexplore.derived import Derived
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.evaluation.significance import judge
-from fmexplore.run import Run
+from fmexplore.runs.derived import Derived
+from fmexplore.runs.run import Run
 from fmexplore.settings import SHIPPED
 
 BOTH = "/compare?runs=quick,best"

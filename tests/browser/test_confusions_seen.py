@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import expect
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.derived import Derived
 from fmexplore.evaluation.predictions import Predictions
-from fmexplore.run import Run
+from fmexplore.runs.derived import Derived
+from fmexplore.runs.run import Run
 from fmexplore.settings import SHIPPED
 
 PAGE = 200

@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.derived import Derived
 from fmexplore.embeddings.projection import ProjectionConfig
-from fmexplore.run import Run
+from fmexplore.runs.derived import Derived
+from fmexplore.runs.run import Run
 from fmexplore.settings import PROJECT, SHIPPED
 
 PAGE, FIRST = 200, 60_000

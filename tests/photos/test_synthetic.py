@@ -9,7 +9,7 @@ from fmexplore.photo_analyses import find, recognize
 from fmexplore.photos.conversion import OURS, convert
 from fmexplore.photos.foreground import overlap
 from fmexplore.photos.synthetic import draw_scene, outline
-from fmexplore.runs import RunStore
+from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings
 
 

@@ -13,16 +13,16 @@ from streamlit.testing.v1 import AppTest
 
 from fmexplore import analyses
 from fmexplore.analyst_process import ANALYSES
-from fmexplore.derived import Derived
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.jobs import JobQueue
 from fmexplore.models import networks
 from fmexplore.models.table import summarize, tensor_shapes
-from fmexplore.run import Run
-from fmexplore.runs import RunStore
+from fmexplore.runs.derived import Derived
+from fmexplore.runs.run import Run
+from fmexplore.runs.status import write_status
+from fmexplore.runs.store import RunStore
 from fmexplore.settings import PROJECT, read_settings
-from fmexplore.status import write_status
 from fmexplore.training.progress import Snapshot
 from fmexplore.ui import cache
 

@@ -6,12 +6,12 @@ import re
 import numpy as np
 import pytest
 
-from fmexplore.derived import Derived
 from fmexplore.evaluation.significance import judge
-from fmexplore.run import Run
-from fmexplore.runs import SHIPPED, RunStore
+from fmexplore.runs.derived import Derived
+from fmexplore.runs.run import Run
+from fmexplore.runs.status import write_status
+from fmexplore.runs.store import SHIPPED, RunStore
 from fmexplore.settings import read_settings
-from fmexplore.status import write_status
 from fmexplore.terms import find_terms
 from fmexplore.ui.compared import MOST
 from fmexplore.ui.views import compare_tables

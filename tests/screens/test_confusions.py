@@ -17,8 +17,8 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.label_issues import find_twins, suspect_labels
 from fmexplore.evaluation.predictions import Predictions, predict
 from fmexplore.models.networks import build
-from fmexplore.run import Run
-from fmexplore.status import write_status
+from fmexplore.runs.run import Run
+from fmexplore.runs.status import write_status
 from fmexplore.storage import write_bytes
 from fmexplore.training.progress import Snapshot
 from fmexplore.ui import shown

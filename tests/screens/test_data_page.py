@@ -11,7 +11,7 @@ from PIL import Image
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.predictions import predict
 from fmexplore.models.networks import build
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
 from fmexplore.ui.state import CONFUSIONS_PAGE as CONFUSIONS
 from fmexplore.ui.state import DATA_PAGE as DATA
 from fmexplore.ui.views import data_set, images

@@ -15,11 +15,11 @@ from PIL import Image
 from fmexplore import analyses, map_analyses
 from fmexplore.analyst_process import ANALYSES
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.derived import Derived, kept_files
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import AnalysisFailed, FMExploreError
 from fmexplore.models.networks import build, to_input
-from fmexplore.run import Run
+from fmexplore.runs.derived import Derived, kept_files
+from fmexplore.runs.run import Run
 from fmexplore.training.progress import Snapshot
 from fmexplore.ui import cache, mapped
 from fmexplore.ui.selection import Selection

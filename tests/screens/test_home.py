@@ -7,13 +7,13 @@ import zipfile
 import pytest
 
 from fmexplore import jobs
-from fmexplore.archive import pack_run
 from fmexplore.data.fashion_mnist import FILES
 from fmexplore.errors import NotAllowed
-from fmexplore.run import Run
-from fmexplore.runs import RunStore
+from fmexplore.runs.archive import pack_run
+from fmexplore.runs.run import Run
+from fmexplore.runs.status import write_status
+from fmexplore.runs.store import RunStore
 from fmexplore.settings import SHIPPED, read_settings
-from fmexplore.status import write_status
 from fmexplore.ui import cache
 from fmexplore.ui.state import HOME_PAGE as HOME
 from fmexplore.ui.state import TRAIN_PAGE as TRAIN

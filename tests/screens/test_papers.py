@@ -206,7 +206,7 @@ def test_all_networks_are_drawn_with_the_marks_of_others(open_papers, stored, ma
     stored("patel-basic", training(epoch(0.88)))
     shipped = make_run(name="mine")
     shipped = type(shipped)(shipped.path, shipped=True)
-    from fmexplore.runs import RunStore
+    from fmexplore.runs.store import RunStore
 
     monkeypatch.setattr(RunStore, "shipped_runs", lambda self: [shipped])
     page = open_papers(view="networks")

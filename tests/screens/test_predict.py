@@ -11,8 +11,8 @@ from PIL import Image
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.photos import cutouts
 from fmexplore.photos.scoring import PhotoFit, judge
-from fmexplore.run import Run
-from fmexplore.runs import RunStore
+from fmexplore.runs.run import Run
+from fmexplore.runs.store import RunStore
 from fmexplore.ui import cache, photos
 from fmexplore.ui.state import PREDICT_PAGE as PREDICT
 from fmexplore.ui.views.photo_set import verdicts_csv

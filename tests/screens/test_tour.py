@@ -4,8 +4,8 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from fmexplore.run import Run
-from fmexplore.runs import RunStore
+from fmexplore.runs.run import Run
+from fmexplore.runs.store import RunStore
 from fmexplore.settings import PROJECT
 from fmexplore.ui import tour
 from fmexplore.ui.state import CONFUSIONS_PAGE as CONFUSIONS

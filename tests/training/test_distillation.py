@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from fmexplore import cli, training_cli
 from fmexplore.models.networks import build, to_input
-from fmexplore.runs import RunStore
+from fmexplore.runs.status import own_process
+from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings
-from fmexplore.status import own_process
 from fmexplore.training.config import Augmentation
 from fmexplore.training.distillation import draw_lessons
 from fmexplore.worker import Job, run_job

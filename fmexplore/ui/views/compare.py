@@ -11,7 +11,7 @@ from fmexplore.evaluation.confusion import accuracy_interval
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.evaluation.significance import first_reaching, judge, spreads
 from fmexplore.figures import interval_chart
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
 from fmexplore.ui import cache, compared, link, state, widgets
 from fmexplore.ui.compared import MOST, Compared
 from fmexplore.ui.views.compare_tables import costs, differences

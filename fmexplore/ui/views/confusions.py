@@ -10,7 +10,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.confusion import Order, accuracy_interval, class_order, most_confused
 from fmexplore.evaluation.predictions import learnt_and_forgotten
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
 from fmexplore.ui import cache, link, look, shown, state, widgets
 from fmexplore.ui.components.confusion_grid import Look, Numbers, Picked, confusion_grid
 from fmexplore.ui.link import Link

@@ -6,7 +6,7 @@ import streamlit as st
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.embeddings.features import PIXELS
 from fmexplore.errors import RunNotFound
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
 from fmexplore.ui import cache, link, shown, state, widgets
 from fmexplore.ui.mapped import Mapped
 from fmexplore.ui.views.map_canvas import draw_map, draw_marks

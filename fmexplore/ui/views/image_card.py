@@ -6,7 +6,7 @@ import streamlit as st
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.embeddings.neighbours import NeighbourIndex
 from fmexplore.evaluation.predictions import Predictions
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
 from fmexplore.ui import cache, link, shown, state, widgets
 from fmexplore.ui.components.card import Chip, Step, Way, card
 from fmexplore.ui.components.gallery import Item, gallery

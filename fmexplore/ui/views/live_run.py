@@ -7,8 +7,8 @@ from fmexplore.curves import learning_curves
 from fmexplore.evaluation.confusion import most_confused
 from fmexplore.evaluation.predictions import find_overfitting
 from fmexplore.models.table import examine
-from fmexplore.run import Run
-from fmexplore.status import Status, read_wish
+from fmexplore.runs.run import Run
+from fmexplore.runs.status import Status, read_wish
 from fmexplore.ui import cache, link, look, state, widgets
 from fmexplore.ui.components.confusion_grid import Picked, confusion_grid
 from fmexplore.ui.components.layer_table import layer_table

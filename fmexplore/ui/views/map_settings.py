@@ -8,7 +8,7 @@ from fmexplore.embeddings.features import LAST, PIXELS
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import ConfigError
 from fmexplore.models.table import layer_choices
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
 from fmexplore.ui import link, look, widgets
 from fmexplore.ui.look import Span
 from fmexplore.ui.mapped import Source

@@ -6,7 +6,7 @@ import streamlit as st
 from fmexplore.embeddings.features import LAST, PIXELS
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.evaluation.predictions import Predictions
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
 from fmexplore.ui import cache, look, mapped, shown, state, widgets
 from fmexplore.ui.mapped import Mapped, Outputs, Source, read_map
 from fmexplore.ui.views.map_canvas import draw_course, draw_map, draw_marks

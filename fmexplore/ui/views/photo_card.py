@@ -10,7 +10,7 @@ from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.photos.conversion import WAYS, Conversion, Converted
 from fmexplore.photos.scoring import Verdicts, calibrate
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
 from fmexplore.ui import cache, photos, shown, state, widgets
 from fmexplore.ui.components.card import Chip, Step, Way, card
 from fmexplore.ui.components.steps import Stage, steps

@@ -8,7 +8,7 @@ from fmexplore.embeddings.features import LAST
 from fmexplore.embeddings.neighbours import place
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.photos.scoring import Verdicts
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
 from fmexplore.ui import cache, link, mapped, state, widgets
 from fmexplore.ui.components.gallery import picture_sheet
 from fmexplore.ui.components.scatter import Frame, Points, mark, scatter

@@ -7,7 +7,7 @@ import streamlit as st
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.confusion import accuracy_interval, confusion_matrix
 from fmexplore.photos.scoring import Verdicts, judge
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
 from fmexplore.ui import photos, widgets
 from fmexplore.ui.components.confusion_grid import confusion_grid
 from fmexplore.ui.components.steps import as_png

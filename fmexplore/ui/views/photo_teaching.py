@@ -6,7 +6,7 @@ import streamlit as st
 from fmexplore.analyst import Question
 from fmexplore.errors import FMExploreError
 from fmexplore.photos.scoring import judge
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
 from fmexplore.ui import cache, photos, state, widgets
 from fmexplore.ui.photos import OTHER, Photo
 from fmexplore.ui.views.photo_set import label_table, look_at_all

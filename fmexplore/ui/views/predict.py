@@ -6,7 +6,7 @@ import streamlit as st
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.photos.files import MAX_MB, SUFFIXES
 from fmexplore.photos.synthetic import draw_scene
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
 from fmexplore.ui import cache, photos, shown, state, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.photos import Photo

@@ -5,10 +5,10 @@ from typing import Any
 
 import streamlit as st
 
-from fmexplore.archive import pack_run
 from fmexplore.errors import FMExploreError
 from fmexplore.models.table import parameters, summarize
-from fmexplore.run import Run
+from fmexplore.runs.archive import pack_run
+from fmexplore.runs.run import Run
 from fmexplore.settings import MAX_ZIP_MB
 from fmexplore.ui import cache, link, state, widgets
 

@@ -9,7 +9,7 @@ import streamlit as st
 from fmexplore.analyses import TWINS
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import RunBroken
-from fmexplore.run import Arrays, unpack
+from fmexplore.runs.run import Arrays, unpack
 from fmexplore.ui import cache, link, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.link import Link

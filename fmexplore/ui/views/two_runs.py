@@ -9,7 +9,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError, RunNotFound
 from fmexplore.evaluation.confusion import Disagreement, compare
 from fmexplore.evaluation.significance import Verdict
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
 from fmexplore.ui import cache, link, shown, state, widgets
 from fmexplore.ui.components.confusion_grid import Look, Picked, confusion_grid
 from fmexplore.ui.link import Link

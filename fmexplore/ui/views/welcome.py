@@ -9,7 +9,7 @@ import streamlit as st
 from fmexplore.embeddings.features import LAST
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.evaluation.confusion import confusion_matrix, most_confused
-from fmexplore.run import Run
+from fmexplore.runs.run import Run
 from fmexplore.training.presets import find_preset
 from fmexplore.ui import cache, link, mapped, state, tour, widgets
 from fmexplore.ui.components.gallery import Item, gallery

@@ -18,7 +18,7 @@ from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import RunBroken
 from fmexplore.evaluation.predictions import Latency, Predictions
 from fmexplore.machine import cores, processor
-from fmexplore.run import Arrays, Run, unpack
+from fmexplore.runs.run import Arrays, Run, unpack
 from fmexplore.settings import Settings
 from fmexplore.storage import write_bytes
 from fmexplore.training.config import TrainConfig

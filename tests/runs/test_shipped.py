@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from fmexplore.derived import Derived
 from fmexplore.embeddings.projection import STANDARD
 from fmexplore.evaluation.predictions import predict
 from fmexplore.models.networks import build
-from fmexplore.run import Run
-from fmexplore.runs import RunStore
+from fmexplore.runs.derived import Derived
+from fmexplore.runs.run import Run
+from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings
 from fmexplore.training.presets import find_preset
 from fmexplore.training_cli import DISTILLING

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from fmexplore.errors import ConfigError, RunBroken
-from fmexplore.status import (
+from fmexplore.runs.status import (
     STARTING_SECONDS,
     Status,
     forget_wishes,

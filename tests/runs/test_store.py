@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from fmexplore import runs
-from fmexplore.derived import Derived
 from fmexplore.embeddings.neighbours import Axes, NeighbourIndex
 from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken, RunNotFound, StorageError
 from fmexplore.models.table import summarize, tensor_shapes
-from fmexplore.run import MetricsReader, unpack
-from fmexplore.runs import RunStore
+from fmexplore.runs import store as run_store
+from fmexplore.runs.derived import Derived
+from fmexplore.runs.run import MetricsReader, unpack
+from fmexplore.runs.status import Status, own_process, write_status
+from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings
-from fmexplore.status import Status, own_process, write_status
 from fmexplore.training.loop import Snapshot
 
 
@@ -588,14 +588,14 @@ def test_the_disk_is_counted_while_a_worker_removes_a_folder(store, run, tiny, m
     other = store.create(tiny)
     for each in (run, other):
         each.write_resume({"a": np.zeros(1)}, {})
-    real = runs._size
+    real = run_store._size
 
     def size(path):
         for each in (run, other):
             each.forget_resume()
         return real(path)
 
-    monkeypatch.setattr(runs, "_size", size)
+    monkeypatch.setattr(run_store, "_size", size)
     assert store.disk_mb() > 0
 
 

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save as pack
 
-from fmexplore.derived import FOLDER as DERIVED
-from fmexplore.derived import Derived
 from fmexplore.embeddings.neighbours import NeighbourIndex
 from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken, RunNotFound, StorageError
 from fmexplore.models.table import summarize
-from fmexplore.run import PHOTO_FILE, Run, unpack
+from fmexplore.runs.derived import FOLDER as DERIVED
+from fmexplore.runs.derived import Derived
+from fmexplore.runs.run import PHOTO_FILE, Run, unpack
+from fmexplore.runs.status import LOCAL_OWNER, Status, write_status
 from fmexplore.settings import SHIPPED, Settings
-from fmexplore.status import LOCAL_OWNER, Status, write_status
 from fmexplore.storage import storage_error, write_bytes, write_json
 from fmexplore.training.config import RunConfig
 

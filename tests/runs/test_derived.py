@@ -8,11 +8,11 @@ import pytest
 from safetensors.numpy import save_file
 
 from fmexplore.data.fashion_mnist import DataSet
-from fmexplore.derived import FOLDER, Derived, trim
 from fmexplore.embeddings.neighbours import Axes, NeighbourIndex
 from fmexplore.evaluation.predictions import Latency, Predictions
 from fmexplore.models.table import summarize, tensor_shapes
-from fmexplore.run import Run
+from fmexplore.runs.derived import FOLDER, Derived, trim
+from fmexplore.runs.run import Run
 from fmexplore.settings import Settings
 
 SPLITS = {"test": 160, "validation": 64, "train": 576}  # images of the drawn data set in the splits of `tiny`

@@ -19,10 +19,10 @@ from safetensors.numpy import save as pack
 from fmexplore.errors import FMExploreError, RunBroken
 from fmexplore.models.table import summarize
 from fmexplore.photos.scoring import PhotoFit
-from fmexplore.run import PHOTO_FILE, Report, Run
-from fmexplore.runs import RunStore
+from fmexplore.runs.run import PHOTO_FILE, Report, Run
+from fmexplore.runs.status import Result, Status, write_status
+from fmexplore.runs.store import RunStore
 from fmexplore.settings import MAX_ZIP_MB
-from fmexplore.status import Result, Status, write_status
 from fmexplore.storage import storage_error
 from fmexplore.training.config import RunConfig
 

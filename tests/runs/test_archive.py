@@ -8,11 +8,11 @@ import zipfile
 import numpy as np
 import pytest
 
-from fmexplore import archive
-from fmexplore.archive import pack_run, unpack_run
 from fmexplore.errors import RunBroken, StorageError
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photos.scoring import PhotoFit
+from fmexplore.runs import archive
+from fmexplore.runs.archive import pack_run, unpack_run
 from fmexplore.settings import MAX_ZIP_MB
 
 LINE = {"kind": "epoch", "step": 4, "steps": 8, "epoch": 0.5, "seconds": 2.0, "train_loss": 1.5}
