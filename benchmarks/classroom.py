@@ -30,10 +30,10 @@ from report import percentile
 from server import family, serve, weigh
 
 from fmexplore.data import fashion_mnist
+from fmexplore.jobs.estimates import read_speed
 from fmexplore.machine import cores, processor, versions
 from fmexplore.runs.run import Run
 from fmexplore.settings import Settings
-from fmexplore.speed import read_speed
 from fmexplore.ui.components.owner import COOKIE
 
 TARGETS = {"median": 200, "95th": 1000, "memory": 2400}  # milliseconds, milliseconds, MB

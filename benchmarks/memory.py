@@ -2,7 +2,7 @@
 
     python benchmarks/memory.py [--preset NAME ...] [--precision fp32|bf16]
 
-Twelve steps are enough: buffers are as large then as they get. The constants of `fmexplore/speed.py` come from here.
+Twelve steps are enough: buffers are as large then as they get. The constants of `fmexplore/jobs/estimates.py` come from here.
 """
 
 import argparse
@@ -23,7 +23,7 @@ def measure(preset: str, precision: str) -> None:
     import psutil
 
     from fmexplore.data import fashion_mnist
-    from fmexplore.speed import Speed, estimate
+    from fmexplore.jobs.estimates import Speed, estimate
     from fmexplore.training.config import Execution
     from fmexplore.training.loop import train
     from fmexplore.training.presets import find_preset
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     arguments = parser.parse_args()
     if len(arguments.preset) == 1:
-        from fmexplore.worker import prepare_process
+        from fmexplore.jobs.worker import prepare_process
 
         prepare_process()
         measure(arguments.preset[0], arguments.precision)

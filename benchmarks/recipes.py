@@ -21,17 +21,17 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
-from fmexplore.worker import prepare_process  # noqa: E402
+from fmexplore.jobs.worker import prepare_process  # noqa: E402
 
 prepare_process()
 
 from fmexplore.data import fashion_mnist  # noqa: E402
 from fmexplore.data.fashion_mnist import DataSet, Split  # noqa: E402
 from fmexplore.evaluation.predictions import Predictions, predict  # noqa: E402
+from fmexplore.jobs.tasks import to_tensors  # noqa: E402
 from fmexplore.models.networks import Network, build  # noqa: E402
 from fmexplore.runs.store import RunStore  # noqa: E402
 from fmexplore.settings import read_settings  # noqa: E402
-from fmexplore.tasks import to_tensors  # noqa: E402
 from fmexplore.training.config import Augmentation, TrainConfig, change_settings  # noqa: E402
 from fmexplore.training.execution import choose_execution  # noqa: E402
 from fmexplore.training.loop import train  # noqa: E402

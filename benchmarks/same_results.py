@@ -15,7 +15,7 @@ from pathlib import Path
 
 from peers import PRESET, build_pytorch
 
-from fmexplore.worker import prepare_process
+from fmexplore.jobs.worker import prepare_process
 
 prepare_process()
 

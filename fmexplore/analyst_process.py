@@ -18,8 +18,8 @@ from fmexplore import analyses, map_analyses, photo_analyses
 from fmexplore.analyses import Cancelled
 from fmexplore.embeddings.projection import Stopped
 from fmexplore.errors import AnalysisFailed, FMExploreError
-from fmexplore.turns import Line
-from fmexplore.worker import NICENESS, prepare_process
+from fmexplore.jobs.fairness import Line
+from fmexplore.jobs.worker import NICENESS, prepare_process
 
 ANALYSES = analyses.ANALYSES | map_analyses.ANALYSES | photo_analyses.ANALYSES
 IDLE_SECONDS = 1200

@@ -15,7 +15,7 @@ from fmexplore.analyses import Silent, Task, look_at
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.errors import FMExploreError
-from fmexplore.jobs import JobQueue
+from fmexplore.jobs.queue import JobQueue
 from fmexplore.photos.conversion import OURS, Conversion, Converted, convert
 from fmexplore.photos.files import open_photo, read_photo
 from fmexplore.photos.labelled import LabelledPhoto
@@ -61,8 +61,8 @@ def teach(
 
     It learns from variants of the photos among images that the run learnt from, and keeps what the run knows of photos.
     """
+    from fmexplore.jobs.tasks import to_arrays, to_tensors
     from fmexplore.photos.cutouts import REHEARSED, TEACHING, VARIANTS, cut_out, vary_all
-    from fmexplore.tasks import to_arrays, to_tensors
     from fmexplore.training.execution import choose_execution
     from fmexplore.training.loop import train
 

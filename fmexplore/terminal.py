@@ -65,7 +65,7 @@ def train_here(run: Run, as_json: bool, command: str, **extra: Any) -> None:
 
     Raises typer.Exit with code 1, having said how `command` goes on, when it is not finished.
     """
-    from fmexplore.worker import Job, run_job
+    from fmexplore.jobs.worker import Job, run_job
 
     job = Job(run.path, read_settings())
 
@@ -132,7 +132,7 @@ def show_bar(name: str, as_json: bool) -> Iterator[Task]:
 def follow_training(as_json: bool, run: Run) -> Iterator[Callable[["Progress"], None]]:
     """What to do with each Progress: print it as JSON, move a bar on a terminal, or nothing."""
     if as_json:
-        from fmexplore.tasks import metrics_line
+        from fmexplore.jobs.tasks import metrics_line
 
         def write(progress: "Progress") -> None:
             if progress.kind != "step":

@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from fmexplore.budget import plan_training
 from fmexplore.data import fashion_mnist as dataset
 from fmexplore.errors import ConfigError
+from fmexplore.jobs.budget import plan_training
+from fmexplore.jobs.estimates import read_speed
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import own_process
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings, read_settings
-from fmexplore.speed import read_speed
 from fmexplore.terminal import AsJson, ResumeOption, SetOption, begin_from, resume_run, show_bar, spell, train_here
 from fmexplore.training.config import Augmentation, RunConfig, change_settings
 from fmexplore.training.presets import MUON, find_preset
@@ -48,7 +48,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a network and keep it as a run. Ctrl-C saves it; --resume goes on."""
-    from fmexplore.worker import prepare_process
+    from fmexplore.jobs.worker import prepare_process
 
     prepare_process()
     from fmexplore.training.execution import find_device
@@ -92,11 +92,11 @@ def distill(
     as_json: AsJson = False,
 ) -> None:
     """Train a copy of a run on varied images and on what several runs together say of them."""
-    from fmexplore.worker import prepare_process
+    from fmexplore.jobs.worker import prepare_process
 
     prepare_process()
+    from fmexplore.jobs.tasks import to_tensors
     from fmexplore.models.networks import build
-    from fmexplore.tasks import to_tensors
     from fmexplore.training.distillation import draw_lessons
     from fmexplore.training.execution import choose_execution
 
@@ -134,7 +134,7 @@ def _split(run: Run) -> tuple[str, float]:
 
 def _plan(minutes: float, settings: Settings, quiet: bool) -> RunConfig:
     """What learns most in that time."""
-    from fmexplore.tasks import time_machine
+    from fmexplore.jobs.tasks import time_machine
 
     if read_speed(settings) is None:
         time_machine(settings)

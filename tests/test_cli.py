@@ -16,6 +16,7 @@ from fmexplore import analyses
 from fmexplore.data import download
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.predictions import predict
+from fmexplore.jobs.estimates import update_speed
 from fmexplore.models import networks
 from fmexplore.models.layers import Conv, Dense, GlobalAvgPool
 from fmexplore.models.table import Model
@@ -23,7 +24,6 @@ from fmexplore.runs.derived import Derived
 from fmexplore.runs.status import own_process, wish, write_status
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import PROJECT, Settings
-from fmexplore.speed import update_speed
 from fmexplore.training.presets import presets
 
 
@@ -139,7 +139,7 @@ def test_a_training_that_fails_says_why_and_ends_with_one(call, config_file, dra
 
 
 def test_a_stopped_training_ends_with_one_and_goes_on_when_resumed(call, config_file, drawn_folder, store, monkeypatch):
-    monkeypatch.setattr("fmexplore.worker.LOOK_SECONDS", 0)
+    monkeypatch.setattr("fmexplore.jobs.worker.LOOK_SECONDS", 0)
     monkeypatch.setenv("FMEXPLORE_MAX_MINUTES", "0.00001")
     code, _, error = call("train", "--config", config_file)
     [run] = store.own_runs()

@@ -5,7 +5,7 @@ import pytest
 
 from fmexplore.analyses import Silent
 from fmexplore.errors import StorageError
-from fmexplore.jobs import JobQueue
+from fmexplore.jobs.queue import JobQueue
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photo_analyses import teach
 from fmexplore.photos import cutouts

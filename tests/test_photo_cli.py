@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from fmexplore import photo_analyses
+from fmexplore.jobs.worker import Job, run_job
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photos import cutouts
 from fmexplore.photos.scoring import PhotoFit
@@ -18,7 +19,6 @@ from fmexplore.photos.segmentation import WEIGHTS
 from fmexplore.photos.synthetic import draw_scene
 from fmexplore.runs.run import Run
 from fmexplore.storage import write_bytes
-from fmexplore.worker import Job, run_job
 
 pytestmark = pytest.mark.usefixtures("drawn_folder")
 
@@ -235,7 +235,7 @@ def test_the_final_run_learns_from_everybody_and_takes_over_what_was_found_witho
 
 
 def test_an_unfinished_run_is_resumed_with_the_options_it_was_begun_with(call, run, folder, store, monkeypatch):
-    monkeypatch.setattr("fmexplore.worker.LOOK_SECONDS", 0)
+    monkeypatch.setattr("fmexplore.jobs.worker.LOOK_SECONDS", 0)
     monkeypatch.setenv("FMEXPLORE_MAX_MINUTES", "0.00001")
     run.write_photo_fit(PhotoFit(temperature=0.7, unsure_above=-1.5, photos=34, source="drawn, CC0"))
     code, _, error = call("train-photos", folder, "--begin", run.id, "--final-of", run.id, *SHORT)

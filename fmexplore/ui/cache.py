@@ -18,7 +18,7 @@ from fmexplore.embeddings.neighbours import NeighbourIndex
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import DataError
 from fmexplore.evaluation.predictions import Latency, Predictions
-from fmexplore.jobs import JobQueue
+from fmexplore.jobs.queue import JobQueue
 from fmexplore.machine import set_malloc
 from fmexplore.runs.derived import Derived, kept_files
 from fmexplore.runs.run import Arrays, MetricsReader, Run

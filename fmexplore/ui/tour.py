@@ -8,9 +8,9 @@ import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError
+from fmexplore.jobs.estimates import estimate, known_execution, read_speed
 from fmexplore.papers.reported import PRINTED
 from fmexplore.runs.run import Run
-from fmexplore.speed import estimate, known_execution, read_speed
 from fmexplore.training.presets import find_preset
 from fmexplore.ui import cache, link, state, widgets
 from fmexplore.ui.components.bookmark import keep_bookmark

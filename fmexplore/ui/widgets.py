@@ -16,9 +16,9 @@ from fmexplore.analyst import Question
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import PLURALS
 from fmexplore.errors import DataError, FMExploreError, RunBroken
+from fmexplore.jobs.estimates import estimate, known_execution, read_speed
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status, read_status
-from fmexplore.speed import estimate, known_execution, read_speed
 from fmexplore.training.config import RunConfig
 from fmexplore.ui import cache, link, state
 

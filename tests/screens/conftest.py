@@ -15,7 +15,7 @@ from fmexplore import analyses
 from fmexplore.analyst_process import ANALYSES
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.predictions import Predictions
-from fmexplore.jobs import JobQueue
+from fmexplore.jobs.queue import JobQueue
 from fmexplore.models import networks
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.runs.derived import Derived

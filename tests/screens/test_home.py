@@ -6,9 +6,9 @@ import zipfile
 
 import pytest
 
-from fmexplore import jobs
 from fmexplore.data.fashion_mnist import FILES
 from fmexplore.errors import NotAllowed
+from fmexplore.jobs import queue
 from fmexplore.runs.archive import pack_run
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import write_status
@@ -92,7 +92,7 @@ def test_without_the_data_set_it_is_offered(app, no_data, screen):
     assert "Get the data" not in page.buttons
     page.open(screen)
     assert "Starting" in page.text, "a second visit shows the same fetch"
-    write_status(folder, jobs.read_status(folder).replace(state="failed", error="The network is down: try again."))
+    write_status(folder, queue.read_status(folder).replace(state="failed", error="The network is down: try again."))
     page.run()
     assert page.errors == [r"The network is down\: try again."]
     assert "Get the data" in page.buttons

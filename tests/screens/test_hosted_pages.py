@@ -10,10 +10,10 @@ import streamlit as st
 from PIL import Image
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
 
+from fmexplore.jobs.estimates import update_speed
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import own_process, write_status
 from fmexplore.settings import read_settings
-from fmexplore.speed import update_speed
 from fmexplore.ui import cache, photos
 from fmexplore.ui.state import PREDICT_PAGE as PREDICT
 from fmexplore.ui.state import TRAIN_PAGE as TRAIN

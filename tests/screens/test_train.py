@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fmexplore.budget import plan_training
 from fmexplore.errors import NotAllowed
+from fmexplore.jobs.budget import plan_training
+from fmexplore.jobs.estimates import update_speed
 from fmexplore.models.table import parameters, summarize
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import read_wish
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import SHIPPED, read_settings
-from fmexplore.speed import update_speed
 from fmexplore.training.config import RunConfig
 from fmexplore.training.presets import find_preset, presets
 from fmexplore.ui import cache

@@ -9,13 +9,13 @@ import torch
 from typer.testing import CliRunner
 
 from fmexplore import cli, training_cli
+from fmexplore.jobs.worker import Job, run_job
 from fmexplore.models.networks import build, to_input
 from fmexplore.runs.status import own_process
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings
 from fmexplore.training.config import Augmentation
 from fmexplore.training.distillation import draw_lessons
-from fmexplore.worker import Job, run_job
 
 PLAIN = Augmentation()
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import streamlit as st
 
-from fmexplore.budget import plan_training
 from fmexplore.errors import ConfigError
+from fmexplore.jobs.budget import plan_training
+from fmexplore.jobs.estimates import estimate, known_execution, read_speed
 from fmexplore.models.table import examine, flops, parameters
-from fmexplore.speed import estimate, known_execution, read_speed
 from fmexplore.training.config import RunConfig
 from fmexplore.training.presets import find_preset, presets
 from fmexplore.ui import cache, state, widgets

@@ -17,14 +17,14 @@ import psutil
 import pytest
 
 from fmexplore.errors import NotAllowed, RunBroken
-from fmexplore.jobs import GRACE_SECONDS, JobQueue
-from fmexplore.limits import weights_mb
+from fmexplore.jobs.estimates import update_speed
+from fmexplore.jobs.limits import weights_mb
+from fmexplore.jobs.queue import GRACE_SECONDS, JobQueue
 from fmexplore.models.table import parameters, summarize, tensor_shapes
 from fmexplore.runs.archive import MAX_TEXT_MB, pack_run
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import own_process, write_status
 from fmexplore.settings import HOSTED_LIMITS, Settings
-from fmexplore.speed import update_speed
 from fmexplore.training.presets import find_preset, presets
 
 PATIENCE = 120  # seconds, for anything a worker does

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from fmexplore.errors import ConfigError
+from fmexplore.jobs.estimates import estimate, known_execution, read_speed
 from fmexplore.settings import Settings
-from fmexplore.speed import estimate, known_execution, read_speed
 from fmexplore.storage import read_json
 from fmexplore.training.config import Augmentation, Execution, RunConfig
 from fmexplore.training.presets import find_preset

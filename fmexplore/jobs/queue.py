@@ -18,9 +18,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from fmexplore import limits
-from fmexplore.cleanup import clean_up
 from fmexplore.errors import FMExploreError, NotAllowed
+from fmexplore.jobs import limits
+from fmexplore.jobs.estimates import read_speed
+from fmexplore.jobs.fairness import fair_order
+from fmexplore.jobs.retention import clean_up
 from fmexplore.runs.archive import unpack_run
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import (
@@ -35,9 +37,7 @@ from fmexplore.runs.status import (
 )
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import PROJECT, Settings, child_environment
-from fmexplore.speed import read_speed
 from fmexplore.training.config import RunConfig
-from fmexplore.turns import fair_order
 
 # Measuring beside a training would give wrong figures for both.
 LANES = {"train": "training", **dict.fromkeys(BROUGHT_BY, "training"), "measure": "training", "fetch": "analysis"}
@@ -238,7 +238,7 @@ class JobQueue:
         write_status(folder, read_status(folder).replace(state="running", started=time.time(), message="Starting"))
         with open(folder / "worker.log", "ab") as log:
             self._workers[folder] = subprocess.Popen(
-                [sys.executable, "-m", "fmexplore.worker", str(folder), str(os.getpid())],
+                [sys.executable, "-m", "fmexplore.jobs.worker", str(folder), str(os.getpid())],
                 cwd=PROJECT,
                 env=child_environment(self.settings),
                 stdin=subprocess.DEVNULL,

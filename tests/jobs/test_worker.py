@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from fmexplore import tasks, worker
 from fmexplore.evaluation.predictions import predict
+from fmexplore.jobs import tasks, worker
+from fmexplore.jobs.estimates import known_execution, read_speed, update_speed
+from fmexplore.jobs.tasks import SAVE_SECONDS
+from fmexplore.jobs.worker import Job, run_job
 from fmexplore.models import networks
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status, read_status, wish, write_status
 from fmexplore.settings import Settings
-from fmexplore.speed import known_execution, read_speed, update_speed
-from fmexplore.tasks import SAVE_SECONDS
 from fmexplore.training.config import Execution
-from fmexplore.worker import Job, run_job
 
 pytestmark = pytest.mark.usefixtures("drawn_folder")
 
@@ -344,7 +344,7 @@ def test_while_it_runs_the_status_has_what_was_last_reached(store, config):
 def test_a_run_is_saved_every_minute(store, config, monkeypatch):
     """With no snapshots it would else be saved only at its end."""
     assert SAVE_SECONDS <= 60
-    monkeypatch.setattr("fmexplore.tasks.SAVE_SECONDS", 0)
+    monkeypatch.setattr("fmexplore.jobs.tasks.SAVE_SECONDS", 0)
     run, saved = make(store, config.replace(training=config.training.replace(snapshots=0))), []
     work(run, store.settings, lambda progress: saved.append((progress.step, run.read_resume())))
     assert all(state is not None for step, state in saved if step > 1)

@@ -1,4 +1,4 @@
-"""A process of its own for one task: `python -m fmexplore.worker FOLDER`. Imports torch only after it is prepared.
+"""A process of its own for one task: `python -m fmexplore.jobs.worker FOLDER`. Imports torch only after it is prepared.
 
 The folder's status.json names the task; the worker is its only writer until it ends.
 """
@@ -74,7 +74,7 @@ def prepare_process(trains: bool = True) -> None:
 
 def run_job(job: Job, **extra: object) -> None:
     """Do the work and write how it ended; `extra` are arguments that JSON cannot hold."""
-    from fmexplore.tasks import TASKS
+    from fmexplore.jobs.tasks import TASKS
 
     try:
         state = TASKS[job.status.task](job, **job.status.arguments, **extra)

@@ -2,7 +2,7 @@
 
 import threading
 
-from fmexplore.turns import Line
+from fmexplore.jobs.fairness import Line
 
 
 def test_whoever_joined_first_goes_first_in_whatever_order_the_threads_start():

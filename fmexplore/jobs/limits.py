@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from fmexplore.errors import FMExploreError, NotAllowed
+from fmexplore.jobs.estimates import estimate_memory, read_speed
 from fmexplore.machine import memory_bytes
 from fmexplore.models.table import flops, parameters, summarize
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings
-from fmexplore.speed import estimate_memory, read_speed
 from fmexplore.training.config import RunConfig
 
 KEPT_MEMORY = 1.2e9  # bytes, for the server and the analyst

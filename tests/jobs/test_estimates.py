@@ -2,10 +2,7 @@
 
 import pytest
 
-from fmexplore.models.layers import Activation, Conv, Dense, Flatten, GlobalAvgPool
-from fmexplore.models.table import Model
-from fmexplore.settings import Settings
-from fmexplore.speed import (
+from fmexplore.jobs.estimates import (
     RATIOS_KEPT,
     estimate,
     execution_key,
@@ -15,6 +12,9 @@ from fmexplore.speed import (
     read_speed,
     update_speed,
 )
+from fmexplore.models.layers import Activation, Conv, Dense, Flatten, GlobalAvgPool
+from fmexplore.models.table import Model
+from fmexplore.settings import Settings
 from fmexplore.training.config import Execution
 
 RATES = {"flops_per_second": 1e10, "step_seconds": 0.002, "worker_mb": 400}

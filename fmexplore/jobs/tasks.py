@@ -12,19 +12,19 @@ from fmexplore.data import download, fashion_mnist
 from fmexplore.data.fashion_mnist import Split
 from fmexplore.errors import ConfigError, StorageError, TrainingDiverged
 from fmexplore.evaluation.confusion import confusion_matrix
+from fmexplore.jobs.estimates import keep_execution, known_execution, learn_from_run, update_speed
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.run import Arrays, Run
 from fmexplore.runs.status import BROUGHT_BY, Result, State
 from fmexplore.settings import Settings
-from fmexplore.speed import keep_execution, known_execution, learn_from_run, update_speed
 from fmexplore.training.config import RunConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from fmexplore.jobs.worker import Job
     from fmexplore.training.loop import train
     from fmexplore.training.progress import Progress
-    from fmexplore.worker import Job
 
 SAVE_SECONDS = 60
 WISHES: dict[str, State] = {"STOP": "stopped", "PAUSE": "paused", "GONE": "interrupted"}

@@ -13,15 +13,15 @@ import numpy as np
 import psutil
 import pytest
 
-from fmexplore.cleanup import clean_up
 from fmexplore.errors import ConfigError, NotAllowed, StorageError
-from fmexplore.jobs import JobQueue
+from fmexplore.jobs.estimates import update_speed
+from fmexplore.jobs.queue import JobQueue
+from fmexplore.jobs.retention import clean_up
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.runs.archive import pack_run
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status, own_process, read_status, read_wish, write_status
 from fmexplore.settings import PROJECT, Settings
-from fmexplore.speed import update_speed
 from fmexplore.training.config import RunConfig
 from fmexplore.training.presets import find_preset
 
@@ -96,7 +96,7 @@ def test_many_threads_that_submit_at_once_make_whole_runs(queue, tiny):
 def test_two_processes_that_submit_at_once_make_whole_runs_and_keep_the_limit(home, tiny):
     script = (
         "import sys\n"
-        "from fmexplore.jobs import *\n"
+        "from fmexplore.jobs.queue import *\n"
         "from fmexplore.settings import read_settings\n"
         "queue, config = JobQueue(read_settings()), RunConfig.model_validate_json(sys.argv[1])\n"
         "input()\n"
@@ -409,7 +409,7 @@ def test_closing_the_queue_saves_the_run(real, queue):
 SERVER = """
 import sys, time
 from fmexplore.training.config import RunConfig
-from fmexplore.jobs import JobQueue
+from fmexplore.jobs.queue import JobQueue
 from fmexplore.settings import read_settings
 queue = JobQueue(read_settings())
 queue.start()

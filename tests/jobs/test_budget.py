@@ -2,11 +2,11 @@
 
 import pytest
 
-from fmexplore import budget
-from fmexplore.budget import Table, expected_accuracy, plan_training, read_table, suit_augmentation
 from fmexplore.errors import ConfigError
+from fmexplore.jobs import budget
+from fmexplore.jobs.budget import Table, expected_accuracy, plan_training, read_table, suit_augmentation
+from fmexplore.jobs.estimates import estimate, keep_execution, read_speed, update_speed
 from fmexplore.settings import Settings
-from fmexplore.speed import estimate, keep_execution, read_speed, update_speed
 from fmexplore.training.config import Augmentation, Execution
 from fmexplore.training.presets import presets
 
