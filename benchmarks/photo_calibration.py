@@ -19,7 +19,7 @@ from fmexplore.jobs.worker import prepare_process  # noqa: E402
 
 prepare_process(trains=False)
 
-from fmexplore.photo_analyses import judge_photos  # noqa: E402
+from fmexplore.analysis.photos import judge_photos  # noqa: E402
 from fmexplore.photos import scoring  # noqa: E402
 from fmexplore.photos.labelled import LabelledPhoto, hold_out, read_folder  # noqa: E402
 from fmexplore.photos.scoring import PhotoFit, calibrate, counted, fit_calibration, judge, score  # noqa: E402

@@ -25,9 +25,9 @@ prepare_process(trains=False)
 
 import torch  # noqa: E402
 
-from fmexplore.analyses import Silent, look_at  # noqa: E402
+from fmexplore.analysis.images import Silent, look_at  # noqa: E402
+from fmexplore.analysis.photos import find, recognize  # noqa: E402
 from fmexplore.data import fashion_mnist  # noqa: E402
-from fmexplore.photo_analyses import find, recognize  # noqa: E402
 from fmexplore.photos.conversion import OURS, WAYS, Conversion, convert  # noqa: E402
 from fmexplore.photos.files import open_photo  # noqa: E402
 from fmexplore.photos.labelled import LabelledPhoto, read_folder  # noqa: E402

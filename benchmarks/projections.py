@@ -41,14 +41,14 @@ def umap_learn(points: np.ndarray) -> np.ndarray:
 
 
 def read_points(images: int) -> tuple[np.ndarray, np.ndarray]:
-    from fmexplore import analyses
+    from fmexplore.analysis import images as image_analysis
     from fmexplore.data import fashion_mnist
     from fmexplore.embeddings import features
     from fmexplore.runs.run import Run
     from fmexplore.settings import SHIPPED
 
     test = fashion_mnist.load().test
-    network = analyses.network_of(Run(SHIPPED / "quick", shipped=True))
+    network = image_analysis.network_of(Run(SHIPPED / "quick", shipped=True))
     batches = (test.images[start : start + 500] for start in range(0, images, 500))
     gathered = features.gather(features.layer_values(network, "last", batch) for batch in batches)
     return gathered.points[:images].astype(np.float32), test.labels[:images]

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 PROJECT = Path(__file__).resolve().parent.parent
-MODULES = {"analyst": "fmexplore.analyst_process", "worker": "fmexplore.jobs.worker"}
+MODULES = {"analyst": "fmexplore.analysis.server", "worker": "fmexplore.jobs.worker"}
 
 
 @contextlib.contextmanager

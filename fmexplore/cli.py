@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from fmexplore.analysis.shipping import keep_predictions, ship_run
 from fmexplore.data import fashion_mnist as dataset
 from fmexplore.data.download import fetch
 from fmexplore.embeddings.features import LAST, check_layer, locate_images
@@ -28,7 +29,6 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import LOCAL_OWNER
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import read_settings
-from fmexplore.shipping import keep_predictions, ship_run
 from fmexplore.storage import write_bytes
 from fmexplore.terminal import AsJson, accuracies, show_bar
 from fmexplore.training.presets import presets
@@ -213,7 +213,7 @@ def embed(
     from fmexplore.jobs.worker import prepare_process
 
     prepare_process(trains=False)
-    from fmexplore.map_analyses import project_images
+    from fmexplore.analysis.maps import project_images
 
     started = time.monotonic()
     with show_bar(f"{method} of {layer}", as_json) as task:

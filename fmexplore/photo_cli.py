@@ -39,7 +39,7 @@ def predict(
     from fmexplore.jobs.worker import prepare_process
 
     prepare_process(trains=False)
-    from fmexplore.photo_analyses import judge_photo
+    from fmexplore.analysis.photos import judge_photo
 
     found, how, failed = RunStore(read_settings()).find(run), _way(way), False
     for path in _photo_files(paths):
@@ -141,7 +141,7 @@ def train_photos(
     from fmexplore.jobs.worker import prepare_process
 
     prepare_process()
-    from fmexplore.photo_analyses import find, judge_photos
+    from fmexplore.analysis.photos import find, judge_photos
     from fmexplore.photos.cutouts import LENIENT, TRAINING, cut_out_all, vary_all
 
     store = RunStore(read_settings())
@@ -187,7 +187,7 @@ def photo_bench(
     from fmexplore.jobs.worker import prepare_process
 
     prepare_process(trains=False)
-    from fmexplore.photo_analyses import judge_photos
+    from fmexplore.analysis.photos import judge_photos
 
     how = _way(way)
     found, photos = RunStore(read_settings()).find(run), read_folder(folder)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fmexplore.analyses import Silent, Task
+from fmexplore.analysis.images import Silent, Task
 from fmexplore.errors import ConfigError
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import LOCAL_OWNER, RESUMABLE, forget_wishes, own_process, write_status

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fmexplore import analyses, cli, photo_cli
-from fmexplore.analyst import Analyst
+from fmexplore import cli, photo_cli
+from fmexplore.analysis import images as image_analysis
+from fmexplore.analysis.client import Analyst
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet, IdxFile, Split
 from fmexplore.errors import DataError
@@ -67,9 +68,9 @@ def drawn_folder(drawn_files, tmp_path, monkeypatch):
     folder = write_files(tmp_path / "data", drawn_files)
     monkeypatch.setattr(fashion_mnist, "FILES", {name: file for name, (file, _) in drawn_files.items()})
     monkeypatch.setenv("FMEXPLORE_DATA", str(folder))
-    analyses.data_set.cache_clear()
+    image_analysis.data_set.cache_clear()
     yield folder
-    analyses.data_set.cache_clear()
+    image_analysis.data_set.cache_clear()
 
 
 @pytest.fixture

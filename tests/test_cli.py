@@ -12,7 +12,7 @@ import pytest
 import torch
 from sklearn.metrics import classification_report
 
-from fmexplore import analyses
+from fmexplore.analysis import images as image_analysis
 from fmexplore.data import download
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.predictions import predict
@@ -240,8 +240,8 @@ def test_evaluate_measures_the_test_images_unless_told_otherwise(call, trained):
 @pytest.mark.parametrize(("split", "asked"), [("test", 0), ("validation", 0), ("train", 1)])
 def test_evaluate_asks_the_network_at_most_once(call, trained, monkeypatch, split, asked):
     """What the training has kept is not computed at all, and what is computed is kept."""
-    count, real_one = [], analyses.predict_split
-    monkeypatch.setattr(analyses, "predict_split", lambda *arguments: (count.append(1), real_one(*arguments)))
+    count, real_one = [], image_analysis.predict_split
+    monkeypatch.setattr(image_analysis, "predict_split", lambda *arguments: (count.append(1), real_one(*arguments)))
     first = call("evaluate", trained.id, "--split", split, "--json")
     assert len(count) == asked
     assert call("evaluate", trained.id, "--split", split, "--json") == first
@@ -265,7 +265,7 @@ def test_evaluate_needs_no_room_in_the_cache(call, trained, monkeypatch):
 
 
 def test_evaluate_says_so_when_the_run_learns_more_meanwhile(call, trained, monkeypatch):
-    real_one = analyses.predict_split
+    real_one = image_analysis.predict_split
 
     def predict_and_learn(task, run, split):
         before = run.weights_digest
@@ -273,7 +273,7 @@ def test_evaluate_says_so_when_the_run_learns_more_meanwhile(call, trained, monk
         run.write_weights({name: value + 1 for name, value in run.read_weights().items()})
         assert run.weights_digest != before
 
-    monkeypatch.setattr(analyses, "predict_split", predict_and_learn)
+    monkeypatch.setattr(image_analysis, "predict_split", predict_and_learn)
     code, out, error = call("evaluate", trained.id, "--split", "train")
     assert (code, out) == (2, "")
     assert error == f"{trained.title} has learnt more in the meantime: evaluate it again.\n"
@@ -387,7 +387,7 @@ def test_a_run_is_shipped_with_all_that_its_pages_compute(call, trained, store, 
     others = ("map-last-test-", "features-last-test", "course-")  # whose tests are with `embed`
     found = sorted(path.stem for path in (shipped.path / "derived").iterdir())
     assert [name for name in found if not name.startswith(others)] == names
-    monkeypatch.setattr(analyses, "predict_split", None)  # must not be needed
+    monkeypatch.setattr(image_analysis, "predict_split", None)  # must not be needed
     for split in ("test", "validation", "train"):
         assert call("evaluate", "quick", "--split", split)[1].endswith(sklearns_report(trained, drawn, split) + "\n")
     assert len(Derived(shipped, store.settings).read_index(drawn).train) == 640

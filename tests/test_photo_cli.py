@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fmexplore import photo_analyses
+from fmexplore.analysis import photos as photo_analysis
 from fmexplore.jobs.worker import Job, run_job
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photos import cutouts
@@ -166,8 +166,8 @@ def test_photo_bench_scores_a_folder(call, run, folder):
 
 
 def test_another_way_is_converted_otherwise(call, run, few, monkeypatch):
-    ways, convert = [], photo_analyses.convert
-    monkeypatch.setattr(photo_analyses, "convert", lambda p, how, find: ways.append(how) or convert(p, how, find))
+    ways, convert = [], photo_analysis.convert
+    monkeypatch.setattr(photo_analysis, "convert", lambda p, how, find: ways.append(how) or convert(p, how, find))
     code, out, _ = call("photo-bench", few, "--run", run.id, "--way", "squash", "--json")
     assert (code, json.loads(out)["way"]) == (0, "squash")
     assert {(how.foreground, how.centre, how.negate) for how in ways} == {("none", False, False)}

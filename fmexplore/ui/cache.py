@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import streamlit as st
 
-from fmexplore.analyst import Analyst
+from fmexplore.analysis.client import Analyst
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.embeddings.neighbours import NeighbourIndex

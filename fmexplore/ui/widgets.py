@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 from streamlit.logger import get_logger
 
-from fmexplore.analyst import Question
+from fmexplore.analysis.client import Question
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import PLURALS
 from fmexplore.errors import DataError, FMExploreError, RunBroken

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fmexplore.analyses import Silent, look_at
-from fmexplore.photo_analyses import find, recognize
+from fmexplore.analysis.images import Silent, look_at
+from fmexplore.analysis.photos import find, recognize
 from fmexplore.photos.conversion import OURS, convert
 from fmexplore.photos.foreground import overlap
 from fmexplore.photos.synthetic import draw_scene, outline

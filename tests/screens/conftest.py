@@ -11,8 +11,8 @@ from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
-from fmexplore import analyses
-from fmexplore.analyst_process import ANALYSES
+from fmexplore.analysis import images as image_analysis
+from fmexplore.analysis.server import ANALYSES
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.jobs.queue import JobQueue
@@ -200,7 +200,7 @@ class Desk:
     def ask(self, name: str, **arguments: object) -> Answered:
         self.asked.append(name)
         try:
-            return Answered(ANALYSES[name](analyses.Silent(), **arguments))
+            return Answered(ANALYSES[name](image_analysis.Silent(), **arguments))
         except FMExploreError as error:
             return Answered(error)
 

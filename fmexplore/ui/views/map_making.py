@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from fmexplore.analyst import Question
+from fmexplore.analysis.client import Question
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.ui import cache, widgets
 from fmexplore.ui.mapped import Mapped, Source, as_map, read_map

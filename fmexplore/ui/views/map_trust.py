@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from fmexplore.analyst import Question
+from fmexplore.analysis.client import Question
 from fmexplore.embeddings.quality import Trust
 from fmexplore.figures import CLASS_COLORS
 from fmexplore.ui import cache, link, widgets

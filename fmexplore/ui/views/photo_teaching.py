@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from fmexplore.analyst import Question
+from fmexplore.analysis.client import Question
 from fmexplore.errors import FMExploreError
 from fmexplore.photos.scoring import judge
 from fmexplore.runs.run import Run

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from fmexplore.analyses import TWINS
+from fmexplore.analysis.images import TWINS
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import RunBroken
 from fmexplore.runs.run import Arrays, unpack

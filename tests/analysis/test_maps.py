@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from fmexplore import analyses
-from fmexplore.analyses import Cancelled, Silent
+from fmexplore.analysis import images as image_analysis
+from fmexplore.analysis.images import Cancelled, Silent
+from fmexplore.analysis.maps import layer_features, project_images, project_snapshots, trust_map
 from fmexplore.embeddings.features import layer_values
 from fmexplore.embeddings.projection import STANDARD, ProjectionConfig, Stopped, project
 from fmexplore.embeddings.quality import project_over_time, trust
 from fmexplore.errors import AnalysisFailed, ConfigError
-from fmexplore.map_analyses import layer_features, project_images, project_snapshots, trust_map
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.runs.derived import Derived, Pixels, kept_files, trim
 from fmexplore.runs.run import Run
@@ -55,7 +55,7 @@ def run(store, tiny) -> Run:
 
 
 def features_of(run: Run, images: np.ndarray, layer: str) -> np.ndarray:
-    return layer_values(analyses.network_of(run), layer, images).astype(np.float16)
+    return layer_values(image_analysis.network_of(run), layer, images).astype(np.float16)
 
 
 # Features.
@@ -279,7 +279,8 @@ ADDED = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, {project!r})
-from fmexplore import analyses, data
+from fmexplore.analysis import images as image_analysis
+from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import IdxFile
 from fmexplore.embeddings.projection import Stopped
 import numpy as np

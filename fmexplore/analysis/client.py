@@ -125,7 +125,7 @@ class Analyst:
             raise storage_error(path, error) from None
         with log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "fmexplore.analyst_process"],
+                [sys.executable, "-m", "fmexplore.analysis.server"],
                 cwd=PROJECT,
                 env=child_environment(self.settings),
                 stdin=subprocess.PIPE,

@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
-from fmexplore.analyst import Analyst
+from fmexplore.analysis.client import Analyst
 from fmexplore.errors import AnalysisFailed, ConfigError, RunBroken, StorageError
 from fmexplore.evaluation.predictions import predict
 from fmexplore.models.table import summarize, tensor_shapes
@@ -27,7 +27,8 @@ ADDED = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, {project!r})
-from fmexplore import analyses, data
+from fmexplore.analysis import images as image_analysis
+from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import IdxFile
 from fmexplore.errors import ConfigError
 
@@ -107,23 +108,23 @@ def gone(process: psutil.Process) -> bool:
 
 
 def test_a_question_is_answered_as_in_this_process(analyst, run, drawn):
-    from fmexplore import analyses
+    from fmexplore.analysis import images as image_analysis
 
     images = drawn.test.images[:3]
     question = analyst.ask("look_at", run=run, images=images)
     logits, features = question.result(PATIENCE)
-    wanted = analyses.look_at(analyses.Silent(), run, images)
+    wanted = image_analysis.look_at(image_analysis.Silent(), run, images)
     assert np.allclose(logits, wanted[0], atol=1e-5)
     assert np.allclose(features, wanted[1], atol=1e-5)
     assert question.wait(0)
 
 
 def test_what_is_kept_by_the_process_can_be_read_here(fresh, run, drawn, settings):
-    from fmexplore import analyses
+    from fmexplore.analysis import images as image_analysis
 
     assert fresh.ask("predict_split", run=run, split="test").result(PATIENCE) is None
     found = Derived(run, settings).read_predictions("test", drawn)
-    assert np.allclose(found.logits, predict(analyses.network_of(run), drawn.test).logits, atol=1e-5)
+    assert np.allclose(found.logits, predict(image_analysis.network_of(run), drawn.test).logits, atol=1e-5)
 
 
 def test_one_process_answers_all_questions_and_starts_with_the_first(fresh, run, drawn):
@@ -251,7 +252,7 @@ def test_an_analyst_that_was_never_asked_can_be_closed(settings):
 def test_the_process_ends_at_once_when_its_standard_input_does(settings, folder, rest):
     """Also in the middle of a message, and of its work."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "fmexplore.analyst_process"],
+        [sys.executable, "-m", "fmexplore.analysis.server"],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         cwd=PROJECT,
@@ -271,7 +272,7 @@ def test_the_process_ends_at_once_when_its_standard_input_does(settings, folder,
 
 SERVER = """
 import sys, time
-from fmexplore.analyst import Analyst
+from fmexplore.analysis.client import Analyst
 from fmexplore.settings import read_settings
 question = Analyst(read_settings()).ask("linger", folder=sys.argv[1])
 while not question.share:

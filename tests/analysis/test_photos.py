@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from fmexplore.analyses import Silent
+from fmexplore.analysis.images import Silent
+from fmexplore.analysis.photos import teach
 from fmexplore.errors import StorageError
 from fmexplore.jobs.queue import JobQueue
 from fmexplore.models.table import summarize, tensor_shapes
-from fmexplore.photo_analyses import teach
 from fmexplore.photos import cutouts
 from fmexplore.photos.conversion import OURS
 from fmexplore.runs.run import Run

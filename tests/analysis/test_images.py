@@ -7,8 +7,9 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from fmexplore import analyses, analyst_process
-from fmexplore.analyses import (
+from fmexplore.analysis import images as image_analysis
+from fmexplore.analysis import server
+from fmexplore.analysis.images import (
     ANALYSES,
     QUICK,
     Cancelled,
@@ -263,7 +264,7 @@ def test_doubted_labels_are_the_suspect_ones(run, drawn):
 def test_twins_are_kept_in_the_cache(store, drawn):
     follower = Follower()
     found = pair_twins(follower)
-    kept = load_file(store.settings.cache / analyses.TWINS)
+    kept = load_file(store.settings.cache / image_analysis.TWINS)
     numbers, distances = find_twins(drawn.train.images, drawn.test.images)
     for arrays in (found, kept):
         assert np.array_equal(arrays["numbers"], numbers)
@@ -277,10 +278,10 @@ def test_twins_are_kept_in_the_cache(store, drawn):
 
 def test_warming_up_loads_the_data_set(drawn_folder):
     warm(Silent())
-    assert analyses.data_set.cache_info().currsize == 1
+    assert image_analysis.data_set.cache_info().currsize == 1
 
 
 def test_every_analysis_goes_by_its_name_and_the_quick_ones_are_among_them():
-    assert all(function.__name__ == name for name, function in analyst_process.ANALYSES.items())
+    assert all(function.__name__ == name for name, function in server.ANALYSES.items())
     assert set(ANALYSES) >= QUICK
     assert set(ANALYSES) - QUICK == {"time_network", "index_images", "pair_twins"}

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from fmexplore import analyses
-from fmexplore.analyses import Silent, index_images
+from fmexplore.analysis import images as image_analysis
+from fmexplore.analysis.images import Silent, index_images
+from fmexplore.analysis.maps import project_images, project_snapshots
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.embeddings.features import LAST
 from fmexplore.embeddings.projection import STANDARD
 from fmexplore.errors import ConfigError, RunBroken
 from fmexplore.evaluation.predictions import Predictions
-from fmexplore.map_analyses import project_images, project_snapshots
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import write_status
@@ -44,7 +44,7 @@ def keep_predictions(run: Run, split: str, images: DataSet) -> Predictions:
     derived = Derived(run, read_settings())
     known = derived.read_predictions(split, images)
     if known is None:
-        analyses.predict_split(Silent(), run, split)
+        image_analysis.predict_split(Silent(), run, split)
         known = derived.read_predictions(split, images)
     if known is None:
         raise RunBroken(f"{run.title} has learnt more in the meantime: evaluate it again.")

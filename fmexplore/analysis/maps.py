@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fmexplore.analyses import Task, data_set, derived_of, network_of
+from fmexplore.analysis.images import Task, data_set, derived_of, network_of
 from fmexplore.embeddings.features import (
     PIXELS,
     Features,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fmexplore.analyses import Silent, Task, look_at
+from fmexplore.analysis.images import Silent, Task, look_at
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.errors import FMExploreError

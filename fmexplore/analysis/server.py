@@ -14,14 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import IO, Any
 
-from fmexplore import analyses, map_analyses, photo_analyses
-from fmexplore.analyses import Cancelled
+from fmexplore.analysis import images as image_analysis
+from fmexplore.analysis import maps as map_analysis
+from fmexplore.analysis import photos as photo_analysis
+from fmexplore.analysis.images import Cancelled
 from fmexplore.embeddings.projection import Stopped
 from fmexplore.errors import AnalysisFailed, FMExploreError
 from fmexplore.jobs.fairness import Line
 from fmexplore.jobs.worker import NICENESS, prepare_process
 
-ANALYSES = analyses.ANALYSES | map_analyses.ANALYSES | photo_analyses.ANALYSES
+ANALYSES = image_analysis.ANALYSES | map_analysis.ANALYSES | photo_analysis.ANALYSES
 IDLE_SECONDS = 1200
 PARTIAL_SECONDS = 0.5  # between two partial results
 
@@ -92,7 +94,7 @@ class Office:
                     asked.hear(wish)
                 continue
             number = message["number"]
-            quick = message["name"] in analyses.QUICK | photo_analyses.QUICK
+            quick = message["name"] in image_analysis.QUICK | photo_analysis.QUICK
             asked = self.asked[number] = Asked(number, self, None if quick else self.line)
             work = partial(self._answer, asked, message["name"], message["arguments"])
             if quick:
