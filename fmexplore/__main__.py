@@ -1,5 +1,5 @@
 """`python -m fmexplore`."""
 
-from fmexplore.cli import main
+from fmexplore.cli.app import main
 
 main()

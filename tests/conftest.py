@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fmexplore import cli, photo_cli
 from fmexplore.analysis import images as image_analysis
 from fmexplore.analysis.client import Analyst
+from fmexplore.cli import app, photos
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet, IdxFile, Split
 from fmexplore.errors import DataError
@@ -132,7 +132,7 @@ def call(store, capsys, monkeypatch):
     """Runs one command in this process, on the runs of `store`, and gives exit code, stdout and stderr."""
     for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "MKL_NUM_THREADS"):  # a command sets them for good
         monkeypatch.setenv(name, os.environ.get(name, "2"))
-    for module in (cli, photo_cli):
+    for module in (app, photos):
         monkeypatch.setattr(module, "RunStore", functools.partial(RunStore, shipped=store.shipped))
     before = signal.getsignal(signal.SIGINT)
 
@@ -142,7 +142,7 @@ def call(store, capsys, monkeypatch):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), "utf-8"))
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            app.main()
         return int(ended.value.code), *capsys.readouterr()
 
     yield run

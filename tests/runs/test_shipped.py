@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from fmexplore.cli.training import DISTILLING
 from fmexplore.embeddings.projection import STANDARD
 from fmexplore.evaluation.predictions import predict
 from fmexplore.models.networks import build
@@ -12,7 +13,6 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings
 from fmexplore.training.presets import find_preset
-from fmexplore.training_cli import DISTILLING
 
 MOST_MB, SMALL_MB = 20, 8
 pytestmark = pytest.mark.real

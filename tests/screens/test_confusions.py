@@ -12,7 +12,7 @@ import streamlit as st
 from PIL import Image
 from safetensors.numpy import load_file, save
 
-from fmexplore import cli
+from fmexplore.cli import app as cli
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.label_issues import find_twins, suspect_labels
 from fmexplore.evaluation.predictions import Predictions, predict

@@ -8,7 +8,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from fmexplore import cli, training_cli
+from fmexplore.cli import app
+from fmexplore.cli import training as training_commands
 from fmexplore.jobs.worker import Job, run_job
 from fmexplore.models.networks import build, to_input
 from fmexplore.runs.status import own_process
@@ -65,7 +66,7 @@ def test_the_same_seed_draws_the_same_lessons_and_another_one_others(networks, d
 def home_with_teachers(home, tmp_path, drawn_folder, tiny, monkeypatch):
     """Two finished runs of the drawn data set, and the store that the command uses."""
     store = RunStore(Settings(home=home), tmp_path / "shipped")
-    monkeypatch.setattr(training_cli, "RunStore", functools.partial(RunStore, shipped=tmp_path / "shipped"))
+    monkeypatch.setattr(training_commands, "RunStore", functools.partial(RunStore, shipped=tmp_path / "shipped"))
     for seed in (0, 1):
         run = store.create(tiny.replace(training=tiny.training.replace(seed=seed)), state="running", **own_process())
         run_job(Job(run.path, store.settings))
@@ -74,7 +75,7 @@ def home_with_teachers(home, tmp_path, drawn_folder, tiny, monkeypatch):
 
 
 def distill(*arguments):
-    return CliRunner().invoke(cli.app, ["distill", *arguments])
+    return CliRunner().invoke(app.app, ["distill", *arguments])
 
 
 def test_a_pupil_begins_where_the_first_teacher_stands_and_is_kept_as_a_run(home_with_teachers):

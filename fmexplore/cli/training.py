@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from fmexplore.cli.terminal import AsJson, ResumeOption, SetOption, begin_from, resume_run, show_bar, spell, train_here
 from fmexplore.data import fashion_mnist as dataset
 from fmexplore.errors import ConfigError
 from fmexplore.jobs.budget import plan_training
@@ -14,7 +15,6 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import own_process
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings, read_settings
-from fmexplore.terminal import AsJson, ResumeOption, SetOption, begin_from, resume_run, show_bar, spell, train_here
 from fmexplore.training.config import Augmentation, RunConfig, change_settings
 from fmexplore.training.presets import MUON, find_preset
 

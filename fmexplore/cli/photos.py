@@ -10,6 +10,7 @@ import numpy as np
 import typer
 from PIL import Image
 
+from fmexplore.cli.terminal import AsJson, ResumeOption, SetOption, begin_from, resume_run, show_bar, spell, train_here
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import ConfigError, PhotoError
@@ -19,7 +20,6 @@ from fmexplore.photos.labelled import LabelledPhoto, hold_out, read_folder
 from fmexplore.photos.scoring import fit_photos, judge, score, unsure_threshold
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import read_settings
-from fmexplore.terminal import AsJson, ResumeOption, SetOption, begin_from, resume_run, show_bar, spell, train_here
 
 commands = typer.Typer()
 PHOTO_RUN = "photo"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fmexplore.checker.text import MAX_CHARACTERS, check_text, decode_text
+from fmexplore.cli.terminal import AsJson, show_bar
 from fmexplore.data import fashion_mnist
 from fmexplore.errors import ConfigError
 from fmexplore.papers.claims import judge
@@ -23,7 +24,6 @@ from fmexplore.papers.reproduction import (
     systems,
     train_again,
 )
-from fmexplore.terminal import AsJson, show_bar
 
 if TYPE_CHECKING:
     from fmexplore.training.progress import Progress

@@ -14,6 +14,10 @@ import numpy as np
 import typer
 
 from fmexplore.analysis.shipping import keep_predictions, ship_run
+from fmexplore.cli.papers import commands as paper_commands
+from fmexplore.cli.photos import commands as photo_commands
+from fmexplore.cli.terminal import AsJson, accuracies, show_bar
+from fmexplore.cli.training import commands as training_commands
 from fmexplore.data import fashion_mnist as dataset
 from fmexplore.data.download import fetch
 from fmexplore.embeddings.features import LAST, check_layer, locate_images
@@ -22,17 +26,13 @@ from fmexplore.errors import ConfigError, DataError, FMExploreError
 from fmexplore.evaluation.confusion import accuracy_interval, class_report, confusion_matrix, report_text
 from fmexplore.models import table as tables
 from fmexplore.models.layers import describe
-from fmexplore.paper_cli import commands as paper_commands
-from fmexplore.photo_cli import commands as photo_commands
 from fmexplore.runs.derived import SPLITS
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import LOCAL_OWNER
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import read_settings
 from fmexplore.storage import write_bytes
-from fmexplore.terminal import AsJson, accuracies, show_bar
 from fmexplore.training.presets import presets
-from fmexplore.training_cli import commands as training_commands
 
 app = typer.Typer(
     add_completion=False,

@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from fmexplore import cli, paper_cli
+from fmexplore.cli import app, papers
 from fmexplore.papers import reproduction
 from fmexplore.papers.reproduction import PUBLISHED, Variant, read_reproduction
 
@@ -13,13 +13,13 @@ def reproduce(tiny, drawn_folder, tmp_path, monkeypatch):
     """Runs the command on the drawn data set with one small system, `small`, of two variants."""
     config = tiny.replace(training=tiny.training.replace(epochs=1, validation="test"))
     variants = {PUBLISHED: Variant("as published", config, 2), "other": Variant("other", config, 1)}
-    for module in (reproduction, paper_cli):
+    for module in (reproduction, papers):
         monkeypatch.setattr(module, "plan", lambda system: variants)
         monkeypatch.setattr(module, "systems", lambda: ("small",))
     monkeypatch.setattr(reproduction, "SEEN_IMAGES", 50)
 
     def run(*arguments):
-        return CliRunner().invoke(cli.app, ["reproduce", *arguments, "--out", str(tmp_path)])
+        return CliRunner().invoke(app.app, ["reproduce", *arguments, "--out", str(tmp_path)])
 
     return run
 
@@ -70,7 +70,7 @@ def test_an_unknown_variant_is_refused_with_those_there_are(reproduce):
 
 
 def test_verdicts_are_printed_as_a_table(tmp_path):
-    done = CliRunner().invoke(cli.app, ["reproduce", "team4-ann", "--verdicts", "--out", str(tmp_path)])
+    done = CliRunner().invoke(app.app, ["reproduce", "team4-ann", "--verdicts", "--out", str(tmp_path)])
     assert done.exit_code == 0
     head, _, *rows = [line.strip("| ").split(" | ") for line in done.output.splitlines()]
     assert head[:5] == ["system", "claim", "printed", "here", "verdict"]
