@@ -8,28 +8,28 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
     st.error(f"fmexplore needs Python 3.11, 3.12 or 3.13, and this is {sys.version.split()[0]}.")
     st.stop()
 
-from fmexplore.ui import cache, frame, state
+from fmexplore.ui import frame, session, shared
 from fmexplore.ui.components.terms import explain_terms
 
 st.set_page_config(page_title="fmexplore", page_icon="docs/icon.png", layout="wide")
 page = st.navigation(
     {
         "": [
-            st.Page(state.HOME_PAGE, title="Home", default=True),
-            st.Page(state.TRAIN_PAGE, title="Train"),
-            st.Page(state.CONFUSIONS_PAGE, title="Confusions"),
-            st.Page(state.EMBEDDINGS_PAGE, title="Embeddings"),
-            st.Page(state.DATA_PAGE, title="Data"),
-            st.Page(state.PREDICT_PAGE, title="Predict"),
+            st.Page(session.HOME_PAGE, title="Home", default=True),
+            st.Page(session.TRAIN_PAGE, title="Train"),
+            st.Page(session.CONFUSIONS_PAGE, title="Confusions"),
+            st.Page(session.EMBEDDINGS_PAGE, title="Embeddings"),
+            st.Page(session.DATA_PAGE, title="Data"),
+            st.Page(session.PREDICT_PAGE, title="Predict"),
         ],
         "Compare": [
-            st.Page(state.COMPARE_PAGE, title="Compare runs"),
-            st.Page(state.PAPERS_PAGE, title="Papers"),
+            st.Page(session.COMPARE_PAGE, title="Compare runs"),
+            st.Page(session.PAPERS_PAGE, title="Papers"),
         ],
     }
 )
-cache.tame_memory()
-cache.freeze_collector()
+shared.tame_memory()
+shared.freeze_collector()
 frame.show(page)
 page.run()
 explain_terms()

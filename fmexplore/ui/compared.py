@@ -12,7 +12,7 @@ from fmexplore.models import table
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status
 from fmexplore.training.config import RunConfig
-from fmexplore.ui import cache, shown, state, widgets
+from fmexplore.ui import session, shared, shown, widgets
 
 MOST = 6
 SUGGESTED = 5
@@ -45,19 +45,19 @@ class Compared:
 
     @property
     def latency(self) -> Latency | None:
-        return cache.latency(self.run)
+        return shared.latency(self.run)
 
     @property
     def validation(self) -> tuple[float, int] | None:
         """Accuracy on validation images and their number, at the end."""
         accuracy = self.status.result.validation_accuracy
-        located = shown.locate(self.run, "validation", cache.dataset())
+        located = shown.locate(self.run, "validation", shared.dataset())
         return None if accuracy is None or located is None else (accuracy, len(located[1]))
 
     @property
     def training(self) -> tuple[float, int] | None:
         """Accuracy of the finished network on the images that it learnt from, and their number, where it is kept."""
-        found = cache.predictions(self.run, "train")
+        found = shared.predictions(self.run, "train")
         return (found.accuracy, len(found)) if found else None
 
     def ask_test(self) -> Predictions:
@@ -70,7 +70,7 @@ class Compared:
 
     def points(self, figure: str, over: str) -> list[list[float]]:
         """A figure of the validation images, over `epochs` or `minutes`. Raises RunBroken."""
-        lines = [line for line in cache.metrics(self.run) if line["kind"] in WHOLE and f"validation_{figure}" in line]
+        lines = [line for line in shared.metrics(self.run) if line["kind"] in WHOLE and f"validation_{figure}" in line]
         return [
             [line["epoch"] if over == "epochs" else line["seconds"] / 60, line[f"validation_{figure}"]]
             for line in lines
@@ -85,8 +85,8 @@ def read_compared() -> tuple[list[Compared], list[str]]:
         problems.append(f"The link names {len(named)} runs, and at most {MOST} can be compared: take one out.")
     for run_id in named[:MOST]:
         try:
-            run = cache.store().get(run_id)
-            found.append((run, run.config, run.status, cache.metrics(run)))
+            run = shared.store().get(run_id)
+            found.append((run, run.config, run.status, shared.metrics(run)))
         except RunNotFound as error:
             problems.append(f"{error} The link may be old, or the run was deleted; the others are shown.")
         except FMExploreError as error:
@@ -100,13 +100,13 @@ def read_compared() -> tuple[list[Compared], list[str]]:
 
 def read_choices(chosen: Sequence[Compared]) -> dict[str, Run]:
     """The runs that can be chosen, by id: one's own, shipped ones, and those in the link."""
-    return {run.id: run for run in [*state.runs(), *(each.run for each in chosen)] if state.is_whole(run)}
+    return {run.id: run for run in [*session.runs(), *(each.run for each in chosen)] if session.is_whole(run)}
 
 
 def suggest(choices: dict[str, Run], names: dict[str, str], chosen: Sequence[Compared]) -> list[tuple[str, list[str]]]:
     """Comparisons worth a look, as a text and run ids: seeds of one training, one's newest, shipped ones."""
     own, shipped = ([run.id for run in choices.values() if run.shipped is kind] for kind in (False, True))
-    shipped = [run_id for run_id in shipped if run_id != state.FOR_PHOTOS]  # it was trained for something else
+    shipped = [run_id for run_id in shipped if run_id != session.FOR_PHOTOS]  # it was trained for something else
     groups = seed_groups([run.config for run in choices.values()])
     seeds = [[list(choices)[place] for place in group][:MOST] for group in groups]
     if chosen:

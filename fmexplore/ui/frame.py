@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from fmexplore.errors import DataError, RunNotFound
-from fmexplore.ui import cache, link, look, state, tour, widgets
+from fmexplore.ui import display_options, session, shared, tour, url, widgets
 from fmexplore.ui.components.address import name_run
 from fmexplore.ui.components.back import keep_steps
 
@@ -22,12 +22,12 @@ def show(page) -> None:
     scheme = f"<style>:root {{ color-scheme: {st.context.theme.type or 'light dark'} }}</style>"
     st.html(STYLE + scheme + name)
     keep_steps()
-    look.forget()
-    link.follow()
+    display_options.forget()
+    url.follow()
     with widgets.boundary():
-        state.ask_owner()
+        session.ask_owner()
         _measure_once()
-        state.keep_run()
+        session.keep_run()
         if page.title in WITH_RUN:
             with st.sidebar:
                 _run_picker(page)
@@ -38,24 +38,26 @@ def show(page) -> None:
 def close() -> None:
     """What comes after the page: the link to it."""
     with st.sidebar:
-        look.offer_link()
+        display_options.offer_link()
 
 
 def _measure_once() -> None:
-    if cache.queue().needs_measuring() and not st.session_state.get("asked_to_measure"):
+    if shared.queue().needs_measuring() and not st.session_state.get("asked_to_measure"):
         try:
-            cache.dataset()
+            shared.dataset()
         except DataError:
             return
         st.session_state.asked_to_measure = True
-        cache.later(cache.queue().submit, "measure")
+        shared.later(shared.queue().submit, "measure")
 
 
 def _run_picker(page) -> None:
-    runs = {run.id: run for run in state.runs()}
+    runs = {run.id: run for run in session.runs()}
     try:
-        linked = state.run_in_link()
-        shown = linked if page.title == "Home" else state.shown_run(state.FOR_PHOTOS if page.title == "Predict" else "")
+        linked = session.run_in_link()
+        shown = (
+            linked if page.title == "Home" else session.shown_run(session.FOR_PHOTOS if page.title == "Predict" else "")
+        )
     except RunNotFound:
         linked = shown = None
     if shown:
@@ -79,9 +81,9 @@ def _run_picker(page) -> None:
 
 
 def _choose() -> None:
-    state.select_run(st.session_state.picked_run)
+    session.select_run(st.session_state.picked_run)
 
 
 def _choose_on_home() -> None:
     if chosen := st.session_state.picked_run:
-        link.lead(state.TRAIN_PAGE, run=chosen)
+        url.lead(session.TRAIN_PAGE, run=chosen)

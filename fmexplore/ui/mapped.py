@@ -15,7 +15,7 @@ from fmexplore.evaluation.confusion import confusion_matrix
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.run import Arrays, Run
 from fmexplore.training.config import TrainConfig
-from fmexplore.ui import cache, shown
+from fmexplore.ui import shared, shown
 from fmexplore.ui.components.scatter import Frame, Points
 from fmexplore.ui.selection import Selection, read_selection
 
@@ -141,7 +141,7 @@ def read_marks(maps: Sequence[Mapped], text: str | None, number: int | None) -> 
 
 def read_map(source: Source, config: ProjectionConfig) -> Mapped | None:
     """The map with exactly these settings, if it is kept."""
-    arrays = cache.projection(source.run, source.layer, source.split, config)
+    arrays = shared.projection(source.run, source.layer, source.split, config)
     return None if arrays is None else as_map(source, arrays, config)
 
 
@@ -179,7 +179,7 @@ def name_of(image_id: int, label: int) -> str:
 
 def outputs_of(run: Run | None, ids: np.ndarray) -> Outputs:
     """What is kept of a run's predictions for these images."""
-    data = cache.dataset()
+    data = shared.dataset()
     is_test = ids >= TEST_FIRST
     labels = np.empty(len(ids), np.uint8)
     labels[is_test], labels[~is_test] = data.test.labels[ids[is_test] - TEST_FIRST], data.train.labels[ids[~is_test]]
@@ -188,7 +188,7 @@ def outputs_of(run: Run | None, ids: np.ndarray) -> Outputs:
         if run is None:
             break
         try:
-            located, predictions = shown.locate(run, split, data), cache.predictions(run, split)
+            located, predictions = shown.locate(run, split, data), shared.predictions(run, split)
         except FMExploreError:
             continue
         if located is None or predictions is None or len(predictions) != len(located[1]):
@@ -243,7 +243,7 @@ def rows_of(now: Mapped, count: int) -> np.ndarray:
 def outputs_index(now: Mapped) -> np.ndarray:
     """The numbers of all images of the map's split."""
     training = now.run.config.training if now.run else TrainConfig()
-    return locate_images(cache.dataset(), now.split, training.validation, training.validation_share)[0]
+    return locate_images(shared.dataset(), now.split, training.validation, training.validation_share)[0]
 
 
 def index_of(now: Mapped) -> np.ndarray:
@@ -254,4 +254,4 @@ def index_of(now: Mapped) -> np.ndarray:
 def image_of(image_id: int) -> np.ndarray:
     """The picture of an id, `(28, 28) uint8`."""
     part, number = part_of(image_id)
-    return cache.dataset().part(part).images[number]
+    return shared.dataset().part(part).images[number]

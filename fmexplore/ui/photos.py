@@ -14,7 +14,7 @@ from fmexplore.errors import FMExploreError, PhotoError
 from fmexplore.photos.conversion import OURS, Conversion, Converted
 from fmexplore.photos.scoring import Verdicts, judge
 from fmexplore.runs.run import Run
-from fmexplore.ui import cache, widgets
+from fmexplore.ui import shared, widgets
 
 MOST, MOST_MB = 40, 100  # files, and their size together
 THUMBNAIL = 96
@@ -61,7 +61,7 @@ def add_files(files: Iterable[tuple[str, bytes]]) -> list[str]:
     for number, (name, content) in enumerate(files):
         bar.progress(number / len(files), f"Opening {number + 1} of {len(files)}")
         try:
-            add_picture(name, cache.analyst().ask("open_picture", content=content, file=name).result())
+            add_picture(name, shared.analyst().ask("open_picture", content=content, file=name).result())
         except FMExploreError as error:
             problems.append(str(error))
     bar.empty()
@@ -83,7 +83,7 @@ def add_picture(name: str, picture: np.ndarray) -> str:
 
 def _require_memory(name: str, picture: np.ndarray) -> None:
     """Count a picture among those of all sessions, unless they are too many."""
-    limit, held = cache.settings().max_photos_mb, sum(each.nbytes for each in list(_held.values())) / 1e6
+    limit, held = shared.settings().max_photos_mb, sum(each.nbytes for each in list(_held.values())) / 1e6
     if limit and held + picture.nbytes / 1e6 > limit:
         raise PhotoError(
             f"{name} was left out: the photos of all visitors use {held:.0f} MB, and this server has room for "
@@ -132,7 +132,7 @@ def convert(photo: Photo) -> Converted:
     if key not in kept:
         while len(kept) >= 3:
             kept.pop(next(iter(kept)))
-        question = cache.analyst().ask("convert_picture", picture=photo.picture, how=photo.how)
+        question = shared.analyst().ask("convert_picture", picture=photo.picture, how=photo.how)
         kept[key] = widgets.await_answer(question, "Converting")
     return kept[key]
 
@@ -150,7 +150,7 @@ def look(photo: Photo, run: Run) -> Known:
 
 def recognize(run: Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Logits and features of converted photos `(n, 28, 28)`. Raises FMExploreError."""
-    return widgets.await_answer(cache.analyst().ask("recognize", run=run, images=images), "Asking the network")
+    return widgets.await_answer(shared.analyst().ask("recognize", run=run, images=images), "Asking the network")
 
 
 def verdict(known: Known, run: Run) -> Verdicts:

@@ -8,7 +8,7 @@ import streamlit as st
 from fmexplore.errors import StorageError
 from fmexplore.settings import PROJECT
 from fmexplore.storage import write_bytes
-from fmexplore.ui import cache
+from fmexplore.ui import shared
 from fmexplore.ui.components.gallery import encode_sheet
 from fmexplore.ui.mapped import TEST_FIRST
 
@@ -19,7 +19,7 @@ FOLDER = PROJECT / "static"
 @st.cache_resource(max_entries=1)
 def sheet_address() -> str:
     """The address of the sheets without their number, while they are being made; empty where they cannot be kept."""
-    data = cache.dataset()
+    data = shared.dataset()
     # Named by the data, so that another data set does not show these.
     name = f"sheet_{hashlib.sha256(data.test.images[:100].tobytes()).hexdigest()[:8]}_"
     try:
@@ -32,7 +32,7 @@ def sheet_address() -> str:
 
 
 def _make(name: str) -> None:
-    data = cache.dataset()
+    data = shared.dataset()
     first_test = TEST_FIRST // SIDE**2
     for first, images in ((first_test, data.test.images), (0, data.train.images)):
         for number in range(-(-len(images) // SIDE**2)):

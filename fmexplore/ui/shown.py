@@ -9,7 +9,7 @@ from fmexplore.errors import FMExploreError, RunBroken
 from fmexplore.evaluation.confusion import confusion_matrix
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.run import Run
-from fmexplore.ui import cache, widgets
+from fmexplore.ui import shared, widgets
 from fmexplore.ui.components.confusion_grid import Picked
 
 SPLIT_NAMES = {"test": "Test", "validation": "Validation", "train": "Training"}
@@ -37,7 +37,7 @@ class Shown:
     @property
     def source(self) -> Split:
         """The whole part, which `numbers` count."""
-        return cache.dataset().part(self.part)
+        return shared.dataset().part(self.part)
 
     @property
     def matrix(self) -> np.ndarray:
@@ -98,7 +98,7 @@ def splits(run: Run) -> list[str]:
         if split == "validation" and run.config.training.validation == "none":
             continue
         snapshots = split == "validation" and run.snapshot_steps()
-        if snapshots or (not active and (weights or cache.predictions(run, split) is not None)):
+        if snapshots or (not active and (weights or shared.predictions(run, split) is not None)):
             found.append(split)
     return found
 
@@ -113,27 +113,27 @@ def silence(run: Run) -> str:
 def moments(run: Run, split: str) -> list[Moment]:
     """The moments at which a split can be looked at, in order; the end comes last, unless the run still trains."""
     found, weights = [], run.has_weights
-    at_end = not run.status.active and (weights or cache.predictions(run, split) is not None)
+    at_end = not run.status.active and (weights or shared.predictions(run, split) is not None)
     if split == "validation":
-        last = cache.metrics(run)[-1:]
+        last = shared.metrics(run)[-1:]
         for step in run.snapshot_steps():
             ended = last and last[0]["kind"] == "end" and step == last[0]["steps"]
             if not (ended and at_end and weights):  # the end says the same, exactly
-                found.append(Moment(step, f"epoch {cache.snapshot_epoch(run, step):.2f}"))
+                found.append(Moment(step, f"epoch {shared.snapshot_epoch(run, step):.2f}"))
     return [*found, Moment(None, "the finished network")] if at_end else found
 
 
 def show(run: Run, split: str, moment: Moment) -> Shown:
     """The predictions, computed first where they are not kept. Raises FMExploreError."""
-    located = locate(run, split, cache.dataset())
+    located = locate(run, split, shared.dataset())
     if located is None:
         raise RunBroken(f"{run.title} was trained without validation images: choose the test images.")
-    predictions = cache.predictions(run, split, moment.step)
+    predictions = shared.predictions(run, split, moment.step)
     if predictions is None and moment.step is None:
         question = "index_images" if split == "train" else "predict_split"
         arguments = {} if split == "train" else {"split": split}
-        widgets.await_answer(cache.analyst().ask(question, run=run, **arguments), "Asking the network")
-        predictions = cache.predictions(run, split)
+        widgets.await_answer(shared.analyst().ask(question, run=run, **arguments), "Asking the network")
+        predictions = shared.predictions(run, split)
     if predictions is None or len(predictions) != len(located[1]):
         raise RunBroken(
             f"The predictions of {run.title} are about other images than this data set's: it cannot be shown here."
@@ -144,7 +144,7 @@ def show(run: Run, split: str, moment: Moment) -> Shown:
 def find_split(run: Run, part: str, number: int) -> tuple[str, int] | None:
     """Which of a run's splits has an image of the data set, and its position there; None where it cannot be shown."""
     for split in splits(run):
-        located = locate(run, split, cache.dataset())
+        located = locate(run, split, shared.dataset())
         if located and located[0] == part:
             place = int(np.searchsorted(located[1], number))
             if place < len(located[1]) and located[1][place] == number:
@@ -156,7 +156,7 @@ def known(run: Run, part: str, number: int) -> np.ndarray | None:
     """The logits `(10,)` that are kept of a run's end for one image of the data set, or None."""
     try:
         found = find_split(run, part, number)
-        predictions = cache.predictions(run, found[0]) if found else None
+        predictions = shared.predictions(run, found[0]) if found else None
     except FMExploreError:
         return None
     return predictions.logits[found[1]] if found and predictions else None

@@ -12,7 +12,7 @@ from fmexplore.jobs.estimates import estimate, known_execution, read_speed
 from fmexplore.papers.reported import PRINTED
 from fmexplore.runs.run import Run
 from fmexplore.training.presets import find_preset
-from fmexplore.ui import cache, link, state, widgets
+from fmexplore.ui import session, shared, url, widgets
 from fmexplore.ui.components.bookmark import keep_bookmark
 
 COOKIE, PARAMETER = "fmexplore_tour", "tour"
@@ -31,12 +31,12 @@ class Step:
 
 
 def _train_text(_: list[Run]) -> str:
-    config, speed = find_preset(state.FIRST).config, read_speed(cache.settings())
-    seconds = estimate(config, speed, known_execution(cache.settings(), config)).seconds if speed else None
+    config, speed = find_preset(session.FIRST).config, read_speed(shared.settings())
+    seconds = estimate(config, speed, known_execution(shared.settings(), config)).seconds if speed else None
     time = f", for about {widgets.duration(seconds)}" if seconds else ""
     return (
         f"Press *Start training* and watch the loss fall{time}. Go on when it has ended, or at once with the run "
-        f"*{state.FIRST}* that comes with the app."
+        f"*{session.FIRST}* that comes with the app."
     )
 
 
@@ -52,7 +52,7 @@ def _change_text(runs: list[Run]) -> str:
 
 
 def _start_parameters(runs: list[Run]) -> dict[str, str]:
-    return {"preset": state.FIRST, **_first(runs)}
+    return {"preset": session.FIRST, **_first(runs)}
 
 
 def _change_parameters(runs: list[Run]) -> dict[str, str]:
@@ -60,29 +60,29 @@ def _change_parameters(runs: list[Run]) -> dict[str, str]:
 
 
 STEPS = (
-    Step("Train a network", lambda _: state.TRAIN_PAGE, _train_text, _start_parameters),
+    Step("Train a network", lambda _: session.TRAIN_PAGE, _train_text, _start_parameters),
     Step(
         "Open shirt against T-shirt",
-        lambda _: state.CONFUSIONS_PAGE,
+        lambda _: session.CONFUSIONS_PAGE,
         lambda _: "In the marked cell are the shirts that it takes for T-shirts. Open one: would you have known?",
         lambda runs: {**_first(runs), "split": "test", "true": str(SHIRT), "pred": str(TOP)},
     ),
     Step(
         "See them on the map",
-        lambda _: state.EMBEDDINGS_PAGE,
+        lambda _: session.EMBEDDINGS_PAGE,
         lambda _: "The same shirts are marked here. What lies close together, the network sees as alike.",
         lambda runs: {**_first(runs), "split": "test", "selected": f"t{SHIRT}p{TOP}"},
     ),
     Step(
         "Try a photo",
-        lambda _: state.PREDICT_PAGE,
+        lambda _: session.PREDICT_PAGE,
         lambda _: "Press a sample, or take a photo of your own clothes, and see what becomes of it step by step.",
-        lambda _: {"run": state.FOR_PHOTOS},
+        lambda _: {"run": session.FOR_PHOTOS},
     ),
-    Step("Compare with a paper", lambda _: state.PAPERS_PAGE, _paper_text, lambda _: {"system": PAPER}),
+    Step("Compare with a paper", lambda _: session.PAPERS_PAGE, _paper_text, lambda _: {"system": PAPER}),
     Step(
         "Change one thing",
-        lambda runs: state.COMPARE_PAGE if _changed(runs) else state.TRAIN_PAGE,
+        lambda runs: session.COMPARE_PAGE if _changed(runs) else session.TRAIN_PAGE,
         _change_text,
         _change_parameters,
     ),
@@ -92,13 +92,13 @@ STEPS = (
 def _runs() -> list[Run]:
     """The runs of the first preset that have ended, one's own, the newest first, then the shipped one."""
     found = []
-    for run in cache.store().owned_by(state.owner()):
+    for run in shared.store().owned_by(session.owner()):
         try:
-            if run.config.preset.endswith(state.FIRST) and run.status.state in ("finished", "stopped"):
+            if run.config.preset.endswith(session.FIRST) and run.status.state in ("finished", "stopped"):
                 found.append(run)
         except FMExploreError:
             continue
-    shipped = state.shipped_run(state.FIRST)
+    shipped = session.shipped_run(session.FIRST)
     return [*found, shipped] if shipped else found
 
 
@@ -129,7 +129,7 @@ def _link(number: int, label: str, runs: list[Run]) -> None:
 
 def _end() -> None:
     st.session_state.tour = 0
-    link.go(**{PARAMETER: None})
+    url.go(**{PARAMETER: None})
 
 
 def invite() -> None:

@@ -20,7 +20,7 @@ from fmexplore.jobs.estimates import estimate, known_execution, read_speed
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status, read_status
 from fmexplore.training.config import RunConfig
-from fmexplore.ui import cache, link, state
+from fmexplore.ui import session, shared, url
 
 FORGETS = "This server forgets all runs when it restarts: download those that you want to keep."
 
@@ -52,7 +52,7 @@ def choice_in_link(name: str, known: tuple[str, ...]) -> str | None:
     value = st.query_params.get(name)
     if value is None or value in known:
         return value
-    warn([link.left_out(name, value, f"one of {', '.join(known)}")])
+    warn([url.left_out(name, value, f"one of {', '.join(known)}")])
     return None
 
 
@@ -67,7 +67,7 @@ def choose_view(names: dict[str, str], view: str, key: str, **changes: object) -
 
     def choose() -> None:
         chosen = st.session_state[key]
-        link.go(view=None if chosen == next(iter(names)) else chosen, **changes)
+        url.go(view=None if chosen == next(iter(names)) else chosen, **changes)
 
     st.session_state[key] = view
     st.segmented_control(
@@ -85,34 +85,34 @@ def act(action: Callable[[], str | None], undo: str | None = None) -> None:
     """Run an action in a callback and tell how it went: its returned message, or its error."""
     try:
         if message := action():
-            state.tell(message, undo)
-        elif (shown := state.told()) and shown["wrong"]:
-            state.dismiss()
+            session.tell(message, undo)
+        elif (shown := session.told()) and shown["wrong"]:
+            session.dismiss()
     except FMExploreError as error:
-        state.tell(str(error), wrong=True)
+        session.tell(str(error), wrong=True)
 
 
 def show_told() -> None:
     """The message of the last action, with *Undo* after a deletion."""
-    told = state.told()
+    told = session.told()
     if not told:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         (st.error if told["wrong"] else st.info)(unlinked(told["message"]))
         if told["undo"]:
             st.button("Undo", on_click=act, args=(lambda: _restore(told["undo"]),))
-        st.button("Dismiss", key="dismiss_told", on_click=state.dismiss, type="tertiary")
+        st.button("Dismiss", key="dismiss_told", on_click=session.dismiss, type="tertiary")
 
 
 def _restore(run_id: str) -> str:
-    run = cache.queue().restore(run_id, state.owner())
+    run = shared.queue().restore(run_id, session.owner())
     return f"{run.title} is back."
 
 
 def data_gate() -> bool:
     """Whether the data set is there; if not, say so and offer to get it."""
     try:
-        cache.dataset()
+        shared.dataset()
         return True
     except DataError as error:
         problem = str(error)
@@ -147,7 +147,7 @@ def _fetch_panel(missing: bool) -> None:
 
 
 def _start_fetch() -> None:
-    st.session_state.fetch_job = cache.queue().submit("fetch", state.owner())
+    st.session_state.fetch_job = shared.queue().submit("fetch", session.owner())
 
 
 def _fetch_status(folder) -> Status | None:
@@ -169,20 +169,20 @@ def await_speed() -> None:
     """Run the page again once this machine has been measured."""
 
     def look() -> None:
-        if read_speed(cache.settings()):
+        if read_speed(shared.settings()):
             st.rerun()
 
-    if read_speed(cache.settings()) is None:
+    if read_speed(shared.settings()) is None:
         st.fragment(look, run_every=1)()
 
 
 def train_button(label: str, config: RunConfig, primary: bool = False) -> None:
     """A button that says how long this training takes here, starts it and leads to it; off without the data set."""
-    speed = read_speed(cache.settings())
+    speed = read_speed(shared.settings())
     if speed:
-        seconds = estimate(config, speed, known_execution(cache.settings(), config)).seconds
+        seconds = estimate(config, speed, known_execution(shared.settings(), config)).seconds
         label = f"{label}, about {duration(seconds)}"
-    off = not state.owner() or _is_missing()
+    off = not session.owner() or _is_missing()
     # The key keeps a click that comes just as the label learns how long it takes.
     kind = "primary" if primary else "secondary"
     st.button(label, key="train_now", type=kind, disabled=off, on_click=act, args=(lambda: _train(config),))
@@ -190,7 +190,7 @@ def train_button(label: str, config: RunConfig, primary: bool = False) -> None:
 
 
 def _train(config: RunConfig) -> None:
-    link.lead(state.TRAIN_PAGE, run=cache.queue().submit_run(config, state.owner()).id)
+    url.lead(session.TRAIN_PAGE, run=shared.queue().submit_run(config, session.owner()).id)
 
 
 def await_answer(question: Question, message: str) -> Any:
@@ -291,7 +291,7 @@ def _news(run: Run) -> str:
 
 def days_left(run: Run, status: Status) -> str:
     """How long a hosted server keeps a run, in words; empty where it keeps it for good."""
-    days = cache.settings().max_age_days
+    days = shared.settings().max_age_days
     if not days or status.active or run.label.starred:
         return ""
     return time.strftime("kept until %d %b", time.localtime((status.ended or status.created) + days * 86400))

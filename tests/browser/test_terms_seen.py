@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, expect
 
-from fmexplore.terms import TERMS
+from fmexplore.ui.glossary import TERMS
 
 MEANING = {term.name: term.meaning for term in TERMS}
 # The marked words, as they are written there, that are still in the page.

@@ -24,7 +24,7 @@ from fmexplore.runs.status import write_status
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import PROJECT, read_settings
 from fmexplore.training.progress import Snapshot
-from fmexplore.ui import cache
+from fmexplore.ui import shared
 
 PATHS = {path.stem: str(path.relative_to(PROJECT)) for path in PROJECT.glob("screens/*/*.py")}
 
@@ -206,7 +206,7 @@ class Desk:
 
 
 def _forget() -> None:
-    for each in (cache.settings, cache.queue):
+    for each in (shared.settings, shared.queue):
         each.clear()
     st.cache_resource.clear()
     st.cache_data.clear()
@@ -215,7 +215,7 @@ def _forget() -> None:
 @pytest.fixture
 def desk(monkeypatch) -> Desk:
     made = Desk()
-    monkeypatch.setattr(cache, "analyst", lambda: made)
+    monkeypatch.setattr(shared, "analyst", lambda: made)
     return made
 
 
@@ -227,7 +227,7 @@ def app(home, drawn_folder, desk, monkeypatch):
     monkeypatch.setattr(ContextProxy, "cookies", {})
     _forget()
     yield Page
-    cache.queue().close()
+    shared.queue().close()
     _forget()
 
 

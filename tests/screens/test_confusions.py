@@ -22,8 +22,8 @@ from fmexplore.runs.status import write_status
 from fmexplore.storage import write_bytes
 from fmexplore.training.progress import Snapshot
 from fmexplore.ui import shown
-from fmexplore.ui.state import CONFUSIONS_PAGE as CONFUSIONS
-from fmexplore.ui.state import TRAIN_PAGE as TRAIN
+from fmexplore.ui.session import CONFUSIONS_PAGE as CONFUSIONS
+from fmexplore.ui.session import TRAIN_PAGE as TRAIN
 from fmexplore.ui.views import images
 
 # Each view, and a text that only it has.

@@ -12,8 +12,8 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.predictions import predict
 from fmexplore.models.networks import build
 from fmexplore.runs.run import Run
-from fmexplore.ui.state import CONFUSIONS_PAGE as CONFUSIONS
-from fmexplore.ui.state import DATA_PAGE as DATA
+from fmexplore.ui.session import CONFUSIONS_PAGE as CONFUSIONS
+from fmexplore.ui.session import DATA_PAGE as DATA
 from fmexplore.ui.views import data_set, images
 
 SPLITS = ["train", "test"]

@@ -22,9 +22,9 @@ from fmexplore.models.networks import build, to_input
 from fmexplore.runs.derived import Derived, kept_files
 from fmexplore.runs.run import Run
 from fmexplore.training.progress import Snapshot
-from fmexplore.ui import cache, mapped
+from fmexplore.ui import mapped, shared
 from fmexplore.ui.selection import Selection
-from fmexplore.ui.state import EMBEDDINGS_PAGE as EMBEDDINGS
+from fmexplore.ui.session import EMBEDDINGS_PAGE as EMBEDDINGS
 from fmexplore.ui.views import map_canvas
 
 FIRST = mapped.TEST_FIRST
@@ -89,7 +89,7 @@ class SlowDesk:
 @pytest.fixture
 def desk(monkeypatch) -> SlowDesk:
     made = SlowDesk()
-    monkeypatch.setattr(cache, "analyst", lambda: made)
+    monkeypatch.setattr(shared, "analyst", lambda: made)
     return made
 
 

@@ -14,9 +14,9 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import write_status
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import SHIPPED, read_settings
-from fmexplore.ui import cache
-from fmexplore.ui.state import HOME_PAGE as HOME
-from fmexplore.ui.state import TRAIN_PAGE as TRAIN
+from fmexplore.ui import shared
+from fmexplore.ui.session import HOME_PAGE as HOME
+from fmexplore.ui.session import TRAIN_PAGE as TRAIN
 
 
 def test_it_says_what_it_is_and_what_to_do_first(app):
@@ -32,7 +32,7 @@ def test_a_server_that_forgets_its_runs_says_so(app, monkeypatch, page):
     assert warning not in app().open(page).text
     forgetful = dataclasses.replace(read_settings(), forgets=True)
     with monkeypatch.context() as patched:
-        patched.setattr(cache, "settings", lambda: forgetful)
+        patched.setattr(shared, "settings", lambda: forgetful)
         assert warning in app().open(page).text
 
 
@@ -87,7 +87,7 @@ def test_without_the_data_set_it_is_offered(app, no_data, screen):
     assert page.at.subheader[0].value == "First, the data set"
     assert "31 MB" in page.text
     page.click("Get the data")
-    (folder,) = (folder for folder in cache.queue().jobs.iterdir() if "fetch" in folder.name)
+    (folder,) = (folder for folder in shared.queue().jobs.iterdir() if "fetch" in folder.name)
     assert "Starting" in page.text
     assert "Get the data" not in page.buttons
     page.open(screen)
@@ -328,4 +328,4 @@ def test_another_owners_run_is_not_deleted_by_its_id(hosted, store):
     bob.run()
     assert "Keep it" not in bob.buttons
     with pytest.raises(NotAllowed):
-        cache.store().delete(run, "b" * 16)
+        shared.store().delete(run, "b" * 16)

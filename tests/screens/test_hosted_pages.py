@@ -14,9 +14,9 @@ from fmexplore.jobs.estimates import update_speed
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import own_process, write_status
 from fmexplore.settings import read_settings
-from fmexplore.ui import cache, photos
-from fmexplore.ui.state import PREDICT_PAGE as PREDICT
-from fmexplore.ui.state import TRAIN_PAGE as TRAIN
+from fmexplore.ui import photos, shared
+from fmexplore.ui.session import PREDICT_PAGE as PREDICT
+from fmexplore.ui.session import TRAIN_PAGE as TRAIN
 from fmexplore.ui.views import photo_teaching
 
 
@@ -69,11 +69,11 @@ def test_teaching_is_not_asked_for_twice_nor_without_photos(desk, monkeypatch, w
 
 def test_what_is_there_once_survives_a_browser_that_empties_the_caches(app):
     app().open(TRAIN)
-    queue, settings = cache.queue(), cache.settings()
+    queue, settings = shared.queue(), shared.settings()
     st.cache_resource.clear()
     st.cache_data.clear()
-    assert cache.queue() is queue
-    assert cache.settings() is settings
+    assert shared.queue() is queue
+    assert shared.settings() is settings
 
 
 def test_photos_of_all_sessions_together_have_a_limit(hosted, make_run, monkeypatch):
@@ -122,7 +122,7 @@ def test_objects_that_have_come_leave_garbage_collection_and_lost_cycles_do_not_
     assert lost(), "it was frozen"
     many = [[] for _ in range(1000)]
     try:
-        cache.refreeze()
+        shared.refreeze()
         assert lost() is None
         assert len(gc.get_objects()) < len(many)
     finally:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from fmexplore.ui.state import CONFUSIONS_PAGE as CONFUSIONS
-from fmexplore.ui.state import DATA_PAGE as DATA
-from fmexplore.ui.state import EMBEDDINGS_PAGE as EMBEDDINGS
-from fmexplore.ui.state import HOME_PAGE as HOME
+from fmexplore.ui.session import CONFUSIONS_PAGE as CONFUSIONS
+from fmexplore.ui.session import DATA_PAGE as DATA
+from fmexplore.ui.session import EMBEDDINGS_PAGE as EMBEDDINGS
+from fmexplore.ui.session import HOME_PAGE as HOME
 
 
 def copied(page) -> dict[str, str]:

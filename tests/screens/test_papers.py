@@ -10,7 +10,7 @@ from fmexplore.papers.reported import PRINTED
 from fmexplore.papers.reproduction import HONEST, PUBLISHED, keep_training
 from fmexplore.training.presets import find_preset
 from fmexplore.training.published import SYSTEMS
-from fmexplore.ui.state import PAPERS_PAGE as PAPERS
+from fmexplore.ui.session import PAPERS_PAGE as PAPERS
 from tests.papers.results import epoch, training
 
 IDS = [system.id for system in SYSTEMS]

@@ -13,8 +13,8 @@ from fmexplore.photos import cutouts
 from fmexplore.photos.scoring import PhotoFit, judge
 from fmexplore.runs.run import Run
 from fmexplore.runs.store import RunStore
-from fmexplore.ui import cache, photos
-from fmexplore.ui.state import PREDICT_PAGE as PREDICT
+from fmexplore.ui import photos, shared
+from fmexplore.ui.session import PREDICT_PAGE as PREDICT
 from fmexplore.ui.views.photo_set import verdicts_csv
 
 STEPS = ["upright", "foreground", "trim", "resize", "sharpen", "centre", "negate", "grey"]
@@ -209,7 +209,7 @@ def test_photos_are_not_in_another_session(opened, app, sure):
 
 
 def test_looking_at_photos_writes_nothing_but_what_is_derived_from_the_run(opened, sure, home, monkeypatch):
-    monkeypatch.setattr(cache, "later", lambda *_: None)  # else this machine is measured, which has a folder
+    monkeypatch.setattr(shared, "later", lambda *_: None)  # else this machine is measured, which has a folder
 
     def files() -> set:
         return {path for path in home.rglob("*") if path.is_file() and not {"derived", "cache"} & set(path.parts)}

@@ -2,10 +2,10 @@
 
 import pytest
 
-from fmexplore.terms import TERMS, find_terms
-from fmexplore.ui import state
+from fmexplore.ui import session
+from fmexplore.ui.glossary import TERMS, find_terms
 
-PAGES = [path for name, path in vars(state).items() if name.endswith("_PAGE")]
+PAGES = [path for name, path in vars(session).items() if name.endswith("_PAGE")]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -18,6 +18,6 @@ def test_every_page_ends_with_the_glossary(app, path):
 @pytest.mark.parametrize(("method", "known"), [("tsne", "Perplexity"), ("umap", "Neighbours")])
 def test_every_setting_of_a_map_is_explained(app, method, known):
     everyday = {"Sample"}
-    labels = {each.label for each in app().open(state.EMBEDDINGS_PAGE, method=method).at.number_input} - everyday
+    labels = {each.label for each in app().open(session.EMBEDDINGS_PAGE, method=method).at.number_input} - everyday
     assert known in labels
     assert [label for label in labels if not find_terms(label)] == []

@@ -8,10 +8,10 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import PROJECT
 from fmexplore.ui import tour
-from fmexplore.ui.state import CONFUSIONS_PAGE as CONFUSIONS
-from fmexplore.ui.state import HOME_PAGE as HOME
-from fmexplore.ui.state import PAPERS_PAGE as PAPERS
-from fmexplore.ui.state import TRAIN_PAGE as TRAIN
+from fmexplore.ui.session import CONFUSIONS_PAGE as CONFUSIONS
+from fmexplore.ui.session import HOME_PAGE as HOME
+from fmexplore.ui.session import PAPERS_PAGE as PAPERS
+from fmexplore.ui.session import TRAIN_PAGE as TRAIN
 
 QUICK = PROJECT / "checkpoints" / "quick"
 

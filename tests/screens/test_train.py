@@ -15,9 +15,9 @@ from fmexplore.runs.store import RunStore
 from fmexplore.settings import SHIPPED, read_settings
 from fmexplore.training.config import RunConfig
 from fmexplore.training.presets import find_preset, presets
-from fmexplore.ui import cache
-from fmexplore.ui.state import HOME_PAGE as HOME
-from fmexplore.ui.state import TRAIN_PAGE as TRAIN
+from fmexplore.ui import shared
+from fmexplore.ui.session import HOME_PAGE as HOME
+from fmexplore.ui.session import TRAIN_PAGE as TRAIN
 from fmexplore.ui.training_fields import GROUPS
 
 
@@ -168,13 +168,13 @@ def test_earlier_runs_are_laid_beneath(app, make_run):
 
 def test_tabs_that_show_one_run_at_once_read_its_reports_once(app, make_run):
     run = make_run(losses=(0.5,))
-    cache.metrics(run)
+    shared.metrics(run)
     lines = len(run.read_metrics())
     with ThreadPoolExecutor(8) as threads:
         for _ in range(30):
             run.append_metrics({"kind": "report", "step": 1, "steps": 1, "epoch": 1.0, "seconds": 1.0})
             lines += 1
-            assert {len(found) for found in threads.map(lambda _: cache.metrics(run), range(8))} == {lines}
+            assert {len(found) for found in threads.map(lambda _: shared.metrics(run), range(8))} == {lines}
 
 
 # --- setting up ---
@@ -369,7 +369,7 @@ def test_another_owners_run_can_be_seen_and_used_but_not_steered(hosted, store):
     bob.click("Use as a new configuration")
     assert draft(bob).preset == "lenet-5"
     assert "Stop training" in ann.run().buttons
-    for action in (cache.queue().stop, cache.queue().pause, cache.queue().resume):
+    for action in (shared.queue().stop, shared.queue().pause, shared.queue().resume):
         with pytest.raises(NotAllowed):
             action(run, "someone else")
     assert run.status.state == "queued"

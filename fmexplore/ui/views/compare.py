@@ -12,7 +12,7 @@ from fmexplore.evaluation.predictions import Predictions
 from fmexplore.evaluation.significance import first_reaching, judge, spreads
 from fmexplore.figures import interval_chart
 from fmexplore.runs.run import Run
-from fmexplore.ui import cache, compared, link, state, widgets
+from fmexplore.ui import compared, session, shared, url, widgets
 from fmexplore.ui.compared import MOST, Compared
 from fmexplore.ui.views.compare_tables import costs, differences
 from fmexplore.ui.views.compare_verdicts import show_verdicts, tell_finding
@@ -25,7 +25,7 @@ OVER = {"epochs": "Over epochs", "minutes": "Over minutes"}
 
 
 def compare() -> None:
-    cache.analyst()
+    shared.analyst()
     runs, problems = compared.read_compared()
     widgets.warn(problems)
     reference = _choose(runs)
@@ -96,20 +96,20 @@ def _choose_reference(runs: list[Compared]) -> Compared:
         key="compared_against",
         width=220,
         help="Each other run is tested against this one.",
-        on_change=lambda: link.go(against=st.session_state.compared_against),
+        on_change=lambda: url.go(against=st.session_state.compared_against),
     )
     return by_id[st.session_state["compared_against"]]
 
 
 def _go(run_ids: Sequence[str]) -> None:
-    link.go(runs=",".join(run_ids) or None, against=None)
+    url.go(runs=",".join(run_ids) or None, against=None)
 
 
 def _suggest(choices: dict[str, Run], names: dict[str, str], runs: list[Compared]) -> None:
     """What to do while there are fewer than two runs."""
     if len(choices) < 2:
         st.info("To compare needs two runs: train a network, then a second one with one thing changed.")
-        st.page_link(state.TRAIN_PAGE, label="Train a network")
+        st.page_link(session.TRAIN_PAGE, label="Train a network")
         return
     if runs:
         name = widgets.plain(runs[0].name)

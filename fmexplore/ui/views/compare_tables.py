@@ -12,7 +12,7 @@ from fmexplore.evaluation.predictions import Predictions
 from fmexplore.evaluation.significance import Difference, config_differences, generalisation_gap
 from fmexplore.figures import RUN_COLORS
 from fmexplore.machine import cores, processor
-from fmexplore.ui import cache, widgets
+from fmexplore.ui import shared, widgets
 from fmexplore.ui.compared import Compared
 from fmexplore.ui.training_fields import name_setting, name_value
 
@@ -97,14 +97,14 @@ def _measure(runs: Sequence[Compared]) -> None:
         disabled=st.session_state.get("measured_runs") == ids,
         help=f"Asks each network about up to 80,000 images, on this machine ({machine}).",
     )
-    if cache.queue().running():
+    if shared.queue().running():
         st.caption("A network is training now: times would come out too long.")
     if st.session_state.get("measured_runs") != ids:
         return
     try:
         for each in missing:
             if each.latency is None:
-                question = cache.analyst().ask("time_network", run=each.run)
+                question = shared.analyst().ask("time_network", run=each.run)
                 widgets.await_answer(question, f"Timing {widgets.plain(each.name)}")
             if each.training is None:
                 each.ask_training()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from fmexplore.evaluation.significance import Verdict
-from fmexplore.ui import link, state, widgets
+from fmexplore.ui import session, url, widgets
 from fmexplore.ui.compared import Compared
 
 ABREAST = 3  # verdicts in a row, where there are several
@@ -77,10 +77,10 @@ def _card(reference: Compared, other: Compared, verdict: Verdict) -> None:
             f"that only {names[1]} gets right",
             "that both get wrong, in two ways",
         )
-        for side, count, label in zip(link.SIDES, counts, labels, strict=True):
+        for side, count, label in zip(url.SIDES, counts, labels, strict=True):
             if count:
                 st.page_link(
-                    state.CONFUSIONS_PAGE,
+                    session.CONFUSIONS_PAGE,
                     label=f"See {count:,} {'image' if count == 1 else 'images'} {label}",
                     query_params={**place, "right": side},
                 )

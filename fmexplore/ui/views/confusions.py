@@ -11,10 +11,10 @@ from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.confusion import Order, accuracy_interval, class_order, most_confused
 from fmexplore.evaluation.predictions import learnt_and_forgotten
 from fmexplore.runs.run import Run
-from fmexplore.ui import cache, link, look, shown, state, widgets
+from fmexplore.ui import display_options, session, shared, shown, url, widgets
 from fmexplore.ui.components.confusion_grid import Look, Numbers, Picked, confusion_grid
-from fmexplore.ui.link import Link
 from fmexplore.ui.shown import SPLIT_NAMES, Moment, Shown
+from fmexplore.ui.url import Link
 from fmexplore.ui.views.figures import figures
 from fmexplore.ui.views.images import ORDERS as IMAGE_ORDERS
 from fmexplore.ui.views.images import images_or_card
@@ -40,30 +40,30 @@ ORDERS: dict[str, Order] = {
 LOOK = {
     "matrix_numbers": NUMBERS,
     "matrix_order": ORDERS,
-    "matrix_log": look.ON,
-    "matrix_dim": look.OFF,
+    "matrix_log": display_options.ON,
+    "matrix_dim": display_options.OFF,
     "images_order": IMAGE_ORDERS,
     "suspects_kind": KINDS,
-    link.SINCE: (link.MARKED, "learnt", "forgotten"),
+    url.SINCE: (url.MARKED, "learnt", "forgotten"),
 }
 POLL_SECONDS = 2
 
 
 def confusions() -> None:
-    cache.analyst()
-    selection = link.read_link((MATRIX, *VIEWS))
+    shared.analyst()
+    selection = url.read_link((MATRIX, *VIEWS))
     widgets.warn(selection.problems)
-    run = state.shown_run()
+    run = session.shown_run()
     if run is None:
         st.info("Nothing has been trained yet.")
-        st.page_link(state.TRAIN_PAGE, label="Train a network first")
+        st.page_link(session.TRAIN_PAGE, label="Train a network first")
         return
     found = shown.splits(run)
     if not found:
         _nothing_yet(run)
         return
     _follow(run)
-    look.recall(LOOK)
+    display_options.recall(LOOK)
     grid = _controls(run, selection, found)
     with widgets.boundary():
         with st.container():
@@ -83,7 +83,7 @@ def _nothing_yet(run: Run) -> None:
         st.info(f"{name} has neither weights nor predictions: train it again to see what it confuses.")
     else:
         st.info(f"{name} ended before its first snapshot: resume it, or train it again.")
-    st.page_link(state.TRAIN_PAGE, label="Open the run", query_params={"run": run.id})
+    st.page_link(session.TRAIN_PAGE, label="Open the run", query_params={"run": run.id})
 
 
 def _follow(run: Run) -> None:
@@ -115,7 +115,7 @@ def _controls(run: Run, selection: Link, found: list[str]) -> tuple[Look, Order]
             format_func=SPLIT_NAMES.__getitem__,
             key="confusions_split",
             width=120,
-            on_change=lambda: link.go(split=st.session_state.confusions_split, snapshot=None, image=None),
+            on_change=lambda: url.go(split=st.session_state.confusions_split, snapshot=None, image=None),
         )
         if selection.view == MATRIX:
             keep: dict[str, Any] = {"persist_state": "session"}
@@ -152,11 +152,11 @@ def _matrix(now: Shown, moments: list[Moment], selection: Link, colours: Look, o
     place = moments.index(now.moment)
 
     def picked(event: dict) -> None:
-        link.show_marked()
-        link.pick(link.pick_more(selection.picked, event))
+        url.show_marked()
+        url.pick(url.pick_more(selection.picked, event))
 
     def moved(frame: int) -> None:
-        link.go(snapshot=moments[frame].step, image=None)
+        url.go(snapshot=moments[frame].step, image=None)
 
     with st.container(key="figure_first" if selection.image is not None else "matrix_first"):
         left, right = st.columns([52, 48], gap="large")
@@ -176,7 +176,7 @@ def _matrix(now: Shown, moments: list[Moment], selection: Link, colours: Look, o
         if first and first[0].step is not None:
             st.button(
                 "Watch it come about, on the validation images",
-                on_click=link.go,
+                on_click=url.go,
                 kwargs={"split": "validation", "snapshot": first[0].step, "image": None},
             )
     with right, widgets.boundary():
@@ -226,12 +226,12 @@ def _selected(now: Shown, selection: Link, before: Shown | None) -> None:
 def _since(now: Shown, before: Shown) -> tuple[np.ndarray, str, str] | None:
     """Positions of what was learnt or forgotten since then, with the words for before and now; None for the marked."""
     learnt, forgotten = learnt_and_forgotten(before.predictions, now.predictions)
-    names = {link.MARKED: "Marked", "learnt": f"Learnt: {len(learnt):,}", "forgotten": f"Forgotten: {len(forgotten):,}"}
+    names = {url.MARKED: "Marked", "learnt": f"Learnt: {len(learnt):,}", "forgotten": f"Forgotten: {len(forgotten):,}"}
     chosen = st.segmented_control(
         f"Since {before.moment.text}",
         list(names),
         format_func=names.__getitem__,
-        key=link.SINCE,
+        key=url.SINCE,
         required=True,
         persist_state="session",
     )
@@ -267,6 +267,6 @@ def _describe(now: Shown, picked: Picked, positions: np.ndarray) -> None:
     with st.container(horizontal=True):
         if len(picked.cells) == 1 and picked.cells[0][0] != picked.cells[0][1]:
             true, said = picked.cells[0]
-            st.button("Both directions", on_click=link.pick, args=(Picked((*picked.cells, (said, true))),))
-            st.button("Look at this pair", on_click=link.go, kwargs={"view": "pair"})
-        st.button("All mistakes", on_click=link.pick, args=(Picked(),))
+            st.button("Both directions", on_click=url.pick, args=(Picked((*picked.cells, (said, true))),))
+            st.button("Look at this pair", on_click=url.go, kwargs={"view": "pair"})
+        st.button("All mistakes", on_click=url.pick, args=(Picked(),))

@@ -5,7 +5,7 @@ import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES, Split
 from fmexplore.figures import pixel_histogram
-from fmexplore.ui import cache, link, look, shown, state, widgets
+from fmexplore.ui import display_options, session, shared, shown, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.views.image_card import image_card
 from fmexplore.ui.views.images import HEIGHT, PAGE, choose_order, choose_page, last_opened, turn_again, way_through
@@ -18,13 +18,13 @@ BINS = 32
 
 
 def data_set() -> None:
-    cache.analyst()
-    look.recall({"data_order": ORDERS})
-    selection = link.read_link(splits=tuple(PARTS), names=("split", "image"))
+    shared.analyst()
+    display_options.recall({"data_order": ORDERS})
+    selection = url.read_link(splits=tuple(PARTS), names=("split", "image"))
     part = selection.split or "train"
     chosen = widgets.choice_in_link("class", tuple(map(str, range(len(CLASS_NAMES)))))
     label = None if chosen is None else int(chosen)
-    split, image = cache.dataset().part(part), selection.image
+    split, image = shared.dataset().part(part), selection.image
     widgets.warn(selection.problems)
     if image is not None and image >= len(split):
         st.warning(f"Image {image:,} is not there: this part has the numbers 0 to {len(split) - 1:,}.")
@@ -38,9 +38,9 @@ def data_set() -> None:
         with left, widgets.boundary():
             _one_class(part, of, image)
         with right, widgets.boundary():
-            run = state.shown_run()
+            run = session.shown_run()
             logits = shown.known(run, part, image) if run else None
-            image_card(run, part, image, logits, *way_through(numbers, image, "Close"), state.DATA_PAGE)
+            image_card(run, part, image, logits, *way_through(numbers, image, "Close"), session.DATA_PAGE)
     elif label is not None:
         with st.container(key="figure_first"):  # the same as beside a card, so that the gallery stays as it is
             left, right = st.columns([52, 48], gap="large")
@@ -59,10 +59,10 @@ def _controls(part: str, label: int | None, split: Split) -> None:
         st.segmented_control(
             "Images",
             list(PARTS),
-            format_func=lambda name: f"{PARTS[name]}, {len(cache.dataset().part(name)):,}",
+            format_func=lambda name: f"{PARTS[name]}, {len(shared.dataset().part(name)):,}",
             key="data_part",
             required=True,
-            on_change=lambda: link.go(split=st.session_state.data_part, image=None),
+            on_change=lambda: url.go(split=st.session_state.data_part, image=None),
         )
         st.session_state.data_class = None if label is None else str(label)
         st.selectbox(
@@ -73,7 +73,7 @@ def _controls(part: str, label: int | None, split: Split) -> None:
             width=170,
             format_func=lambda value: CLASS_NAMES[int(value)],
             placeholder="All classes",
-            on_change=lambda: link.go(**{"class": st.session_state.data_class, "image": None}),
+            on_change=lambda: url.go(**{"class": st.session_state.data_class, "image": None}),
         )
         st.session_state.data_number = None
         st.number_input(
@@ -93,11 +93,11 @@ def _find_number(part: str, split: Split) -> None:
     number = st.session_state.data_number
     if number is not None:
         turn_again(f"data_{part}_{split.labels[number]}")
-    link.go(image=number, **{"class": None})
+    url.go(image=number, **{"class": None})
 
 
 def _all_classes(part: str) -> None:
-    split = cache.dataset().part(part)
+    split = shared.dataset().part(part)
     counts = np.bincount(split.labels, minlength=len(CLASS_NAMES))
     low, high = int(counts.min()), int(counts.max())
     each = f"{low:,}" if low == high else f"{low:,} to {high:,}"
@@ -108,7 +108,7 @@ def _all_classes(part: str) -> None:
         mean, deviation = class_pictures(part, label)
         with st.container(horizontal=True, vertical_alignment="center", key=f"strip_{label}"):
             st.button(
-                f"{name}: {counts[label]:,}", key=f"all_{label}", width=150, on_click=link.go, kwargs={"class": label}
+                f"{name}: {counts[label]:,}", key=f"all_{label}", width=150, on_click=url.go, kwargs={"class": label}
             )
             items = [
                 Item(-1, "", f"Mean of all {widgets.plural(label)}"),
@@ -119,14 +119,14 @@ def _all_classes(part: str) -> None:
                 np.stack([mean, deviation, *split.images[numbers]]),
                 items,
                 f"class_{label}",
-                lambda number, label=label: link.go(**{"class": label, "image": number if number >= 0 else None}),
+                lambda number, label=label: url.go(**{"class": label, "image": number if number >= 0 else None}),
                 size=48,
                 label=f"{name}: mean, variation, first images",
             )
 
 
 def _one_class(part: str, label: int, image: int | None = None) -> None:
-    split, numbers = cache.dataset().part(part), in_order(part, label)
+    split, numbers = shared.dataset().part(part), in_order(part, label)
     st.subheader(f"All {len(numbers):,} {widgets.plural(label)} among the {PART_WORDS[part]}", anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
         choose_order(ORDERS, "data_order")
@@ -137,7 +137,7 @@ def _one_class(part: str, label: int, image: int | None = None) -> None:
         split.images[chosen],
         items,
         "data_gallery",
-        lambda number: link.go(image=number),
+        lambda number: url.go(image=number),
         height=HEIGHT,
         current=image,
     )
@@ -145,7 +145,7 @@ def _one_class(part: str, label: int, image: int | None = None) -> None:
 
 def in_order(part: str, label: int) -> np.ndarray:
     """The numbers of a class's images in the chosen order."""
-    numbers = np.flatnonzero(cache.dataset().part(part).labels == label)
+    numbers = np.flatnonzero(shared.dataset().part(part).labels == label)
     order = st.session_state.get("data_order", ORDERS[0])
     if order == ORDERS[0]:
         return numbers
@@ -170,7 +170,7 @@ def _summary(part: str, label: int) -> None:
 @st.cache_data(max_entries=20, show_spinner=False)
 def class_pictures(part: str, label: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of a class, each `(28, 28) uint8`; the second is stretched to the full range."""
-    split = cache.dataset().part(part)
+    split = shared.dataset().part(part)
     pixels = split.images[split.labels == label]
     if not len(pixels):
         return np.zeros((28, 28), np.uint8), np.zeros((28, 28), np.uint8)
@@ -181,7 +181,7 @@ def class_pictures(part: str, label: int) -> tuple[np.ndarray, np.ndarray]:
 @st.cache_data(max_entries=20, show_spinner=False)
 def by_distance(part: str, label: int) -> np.ndarray:
     """Places of a class's images among them, the nearest to their mean first."""
-    split = cache.dataset().part(part)
+    split = shared.dataset().part(part)
     pixels = split.images[split.labels == label].reshape(-1, 784).astype(np.float32)
     return np.argsort(np.square(pixels - pixels.mean(0)).sum(1), kind="stable")
 
@@ -189,6 +189,6 @@ def by_distance(part: str, label: int) -> np.ndarray:
 @st.cache_data(max_entries=20, show_spinner=False)
 def pixel_counts(part: str, label: int) -> tuple[np.ndarray, int]:
     """How many pixels of a class have which grey level, in equal bins from 1 to 255, and how many pixels there are."""
-    split = cache.dataset().part(part)
+    split = shared.dataset().part(part)
     pixels = split.images[split.labels == label]
     return np.histogram(pixels, BINS, (1, 256))[0], pixels.size

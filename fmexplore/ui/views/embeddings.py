@@ -7,7 +7,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.embeddings.features import PIXELS
 from fmexplore.errors import RunNotFound
 from fmexplore.runs.run import Run
-from fmexplore.ui import cache, link, shown, state, widgets
+from fmexplore.ui import session, shared, shown, url, widgets
 from fmexplore.ui.mapped import Mapped
 from fmexplore.ui.views.map_canvas import draw_map, draw_marks
 from fmexplore.ui.views.map_making import find_map
@@ -21,8 +21,8 @@ VIEWS = {MAP: "Map", "pair": "Side by side", "time": "Over the run", "trust": "H
 
 
 def embeddings() -> None:
-    cache.analyst()
-    selection = link.read_link(tuple(VIEWS), tuple(SPLITS), ("view", "image"))
+    shared.analyst()
+    selection = url.read_link(tuple(VIEWS), tuple(SPLITS), ("view", "image"))
     widgets.warn(selection.problems)
     run = _usable_run()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -44,7 +44,7 @@ def embeddings() -> None:
 def _usable_run() -> Run | None:
     """The shown run, if it has a network to ask; else the map shows pixels, and says why."""
     try:
-        run = state.shown_run()
+        run = session.shown_run()
     except RunNotFound as error:
         st.error(widgets.unlinked(f"{error} Until then, here are the pixels."))
         return None

@@ -7,7 +7,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.embeddings.neighbours import NeighbourIndex
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.run import Run
-from fmexplore.ui import cache, link, shown, state, widgets
+from fmexplore.ui import session, shared, shown, url, widgets
 from fmexplore.ui.components.card import Chip, Step, Way, card
 from fmexplore.ui.components.gallery import Item, gallery
 
@@ -28,18 +28,18 @@ def image_card(
 
     `near` has the numbers of the images that "previous" and "next" lead to; `here` is the page that it stands on.
     """
-    split = cache.dataset().part(part)
+    split = shared.dataset().part(part)
     image, label = split.images[number], int(split.labels[number])
     why = shown.silence(run) if run else ""
     if logits is None and run and not why:
-        question = cache.analyst().ask("look_at", run=run, images=image[None])
+        question = shared.analyst().ask("look_at", run=run, images=image[None])
         logits = widgets.await_answer(question, "Asking the network")[0][0]
 
     def go(step: Step) -> None:
         if step == "close":
             st.session_state.last_image = (part, number)
         if step == "close" or near.get(step) is not None:
-            link.go(image=near.get(step))
+            url.go(image=near.get(step))
 
     predictions = None if logits is None else Predictions(logits[None], np.array([label], np.uint8))
     st.subheader(_title(number, label, predictions), anchor=False)
@@ -68,13 +68,13 @@ def image_card(
 def _ways(run: Run | None, part: str, number: int, label: int, said: int | None, here: str) -> None:
     """Links to the same image on the other pages: its cell, its place on the map, the data set."""
     named = {"run": run.id} if run else {}
-    ways = {"In the data set": (state.DATA_PAGE, {"split": part, "class": str(label), "image": str(number)})}
+    ways = {"In the data set": (session.DATA_PAGE, {"split": part, "class": str(label), "image": str(number)})}
     if run and (found := shown.find_split(run, part, number)):
         place = {"split": found[0], "image": str(number)}
         cell = {"true": str(label)} | ({} if said is None else {"pred": str(said)})
         ways = {
-            "In its cell": (state.CONFUSIONS_PAGE, place | cell),
-            "On the map": (state.EMBEDDINGS_PAGE, place),
+            "In its cell": (session.CONFUSIONS_PAGE, place | cell),
+            "On the map": (session.EMBEDDINGS_PAGE, place),
             **ways,
         }
     with st.container(horizontal=True, key="image_ways"):
@@ -93,14 +93,14 @@ def _title(number: int, label: int, predictions: Predictions | None) -> str:
 
 def _history(run: Run, part: str, number: int, label: int) -> tuple[list[Chip], str]:
     """What was said at each snapshot, and in words when it was learnt and forgotten; of validation images."""
-    located = shown.locate(run, "validation", cache.dataset())
+    located = shown.locate(run, "validation", shared.dataset())
     place = -1 if located is None or located[0] != part else int(np.searchsorted(located[1], number))
     if located is None or not 0 <= place < len(located[1]) or located[1][place] != number:
         untold = part == "test" and "validation" in shown.splits(run)
         return [], "Test images have no history: a run looks at them once, at its end." if untold else ""
     chips, turns = [], []
     for moment in shown.moments(run, "validation"):
-        predictions = cache.predictions(run, "validation", moment.step)
+        predictions = shared.predictions(run, "validation", moment.step)
         if predictions is None or len(predictions) != len(located[1]):
             continue
         said = int(predictions.predicted[place])
@@ -114,7 +114,7 @@ def _history(run: Run, part: str, number: int, label: int) -> tuple[list[Chip], 
 def _others(run: Run | None, part: str, number: int, label: int) -> list[Chip]:
     """The verdicts of other runs, of those that have looked at this image already."""
     chips = []
-    for other in state.runs():
+    for other in session.runs():
         if len(chips) == MOST_OTHERS:
             break
         logits = shown.known(other, part, number) if other != run else None
@@ -129,7 +129,7 @@ def _neighbours(run: Run, part: str, number: int, label: int) -> None:
     """The training images that lie nearest in the network's feature space."""
     if (index := find_index(run)) is None:
         return
-    located = shown.locate(run, "train", cache.dataset())
+    located = shown.locate(run, "train", shared.dataset())
     assert located is not None  # every run learns from some
     among = located[1] if part == "test" else located[1][located[1] != number]
     neighbours_of(run, (index.test if part == "test" else index.train)[number], index, among, label)
@@ -137,17 +137,17 @@ def _neighbours(run: Run, part: str, number: int, label: int) -> None:
 
 def find_index(run: Run) -> NeighbourIndex | None:
     """Where all images lie in a run's feature space, computed first where it is not kept. Raises FMExploreError."""
-    if (index := cache.index(run)) is None:
+    if (index := shared.index(run)) is None:
         message = "Placing all images in its feature space, once for this run"
-        widgets.await_answer(cache.analyst().ask("index_images", run=run), message)
-        index = cache.index(run)
+        widgets.await_answer(shared.analyst().ask("index_images", run=run), message)
+        index = shared.index(run)
     return index
 
 
 def neighbours_of(run: Run, code: np.ndarray, index: NeighbourIndex, among: np.ndarray, label: int) -> None:
     """Show the training images out of `among` that are nearest to a point `(dimensions,) uint8` of the run's index."""
     numbers, distances = index.nearest(code, among, NEIGHBOURS)
-    train = cache.dataset().train
+    train = shared.dataset().train
     labels = train.labels[numbers]
     same = int((labels == label).sum())
     st.markdown(
@@ -161,7 +161,7 @@ def neighbours_of(run: Run, code: np.ndarray, index: NeighbourIndex, among: np.n
 
     def open_card(number: int) -> None:
         place = {"split": "train", "class": train.labels[number], "image": number}
-        link.lead(state.DATA_PAGE, run=run.id, **place)
+        url.lead(session.DATA_PAGE, run=run.id, **place)
 
     gallery(train.images[numbers], items, "neighbours", open_card, size=46, label="Nearest training images")
 
@@ -192,7 +192,7 @@ def _known_heat() -> dict:
 def _heat_of(run: Run, of: tuple, image: np.ndarray, classes: tuple[int, int]) -> np.ndarray | None:
     known, key = _known_heat(), (str(run.path), run.weights_digest, of, classes)
     if key not in known:
-        question = cache.analyst().ask("explain", run=run, image=image, classes=list(classes))
+        question = shared.analyst().ask("explain", run=run, image=image, classes=list(classes))
         if len(known) >= 512:
             known.clear()
         known[key] = widgets.await_answer(question, "Looking where the network looks")

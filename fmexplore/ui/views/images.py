@@ -8,7 +8,7 @@ import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.predictions import ImageOrder, order_images
-from fmexplore.ui import link, state, widgets
+from fmexplore.ui import session, url, widgets
 from fmexplore.ui.components.card import Way
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.shown import Shown
@@ -44,7 +44,7 @@ def images_or_card(
     if here is not None:
         way, near = way_through(shown.numbers[ordered], int(shown.numbers[here]), back)
         number, logits = int(shown.numbers[here]), shown.predictions.logits[here]
-        image_card(shown.run, shown.part, number, logits, way, near, state.CONFUSIONS_PAGE)
+        image_card(shown.run, shown.part, number, logits, way, near, session.CONFUSIONS_PAGE)
         return
     title()
     if not len(ordered):
@@ -75,7 +75,7 @@ def images_or_card(
         shown.source.images[shown.numbers[chosen]],
         items,
         f"gallery_{key}",
-        lambda number: link.go(image=number),
+        lambda number: url.go(image=number),
         size=56 if one_cell else 72,
         height=HEIGHT,
         current=last,

@@ -9,7 +9,7 @@ from fmexplore.papers.reported import HUMAN, MARKS
 from fmexplore.papers.reproduction import read_reproduction
 from fmexplore.papers.verdicts import spread_of
 from fmexplore.training.published import SYSTEMS
-from fmexplore.ui import cache
+from fmexplore.ui import shared
 
 AXES = {"parameters": "Parameters", "minutes": "Minutes of training"}
 
@@ -138,7 +138,7 @@ def networks_drawn() -> None:
 def _shipped(anew: bool = False) -> list[Network]:
     """The shipped runs; `anew`, those whose minutes are all that it took, as they began at nothing."""
     found = []
-    for run in cache.store().shipped_runs():
+    for run in shared.store().shipped_runs():
         result, rows = run.status.result, summarize(run.config.model)
         if result.test_accuracy is not None and (not anew or run.status.task == "train"):
             accuracy = spread_of([100 * result.test_accuracy])

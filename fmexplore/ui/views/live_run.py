@@ -9,7 +9,7 @@ from fmexplore.evaluation.predictions import find_overfitting
 from fmexplore.models.table import examine
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status, read_wish
-from fmexplore.ui import cache, link, look, state, widgets
+from fmexplore.ui import display_options, session, shared, url, widgets
 from fmexplore.ui.components.confusion_grid import Picked, confusion_grid
 from fmexplore.ui.components.layer_table import layer_table
 from fmexplore.ui.views.run_list import run_list
@@ -25,8 +25,8 @@ def live_run() -> Run | None:
 
     Raises RunNotFound for one that is not there.
     """
-    look.recall({"smoothing": look.Span(0.0, HIGHEST_SMOOTHING, SMOOTHING)})
-    run = state.shown_run()
+    display_options.recall({"smoothing": display_options.Span(0.0, HIGHEST_SMOOTHING, SMOOTHING)})
+    run = session.shown_run()
     if run is None:
         st.info("Nothing has been trained yet. Choose a preset and press *Start training*.")
         return None
@@ -68,7 +68,7 @@ def _header(run: Run, status: Status) -> None:
 
 def _curves(run: Run, shown_state: str) -> None:
     with widgets.boundary():
-        status, lines = run.status, cache.metrics(run)
+        status, lines = run.status, shared.metrics(run)
         if status.state != shown_state:
             st.rerun()  # the whole page: its buttons and its polling depend on the state
         st.subheader(_finding(status, lines), anchor=False)
@@ -116,11 +116,11 @@ def _overlay(run: Run) -> list[tuple[str, list[dict]]]:
     """Names and metrics of the runs that were chosen to lie beneath."""
     chosen = {other.id: other for other in _other_runs(run) if other.id in st.session_state.get("overlay_runs", ())}
     names = widgets.tell_apart([run, *chosen.values()])
-    return [(names[other.id], cache.metrics(other)) for other in chosen.values()]
+    return [(names[other.id], shared.metrics(other)) for other in chosen.values()]
 
 
 def _other_runs(run: Run) -> list[Run]:
-    return [other for other in state.runs() if other != run]
+    return [other for other in session.runs() if other != run]
 
 
 def _progress(run: Run, status: Status, lines: list[dict]) -> None:
@@ -158,20 +158,20 @@ def _progress(run: Run, status: Status, lines: list[dict]) -> None:
 
 
 def _place_in_queue(run: Run) -> None:
-    queue, owner = cache.queue(), state.owner()
+    queue, owner = shared.queue(), session.owner()
     waiting = queue.waiting()
     place = waiting.index(run.path) if run.path in waiting else 0
     ahead = [Run(path) for path in [*queue.running(), *waiting[:place]]]
     names = [widgets.plain(other.title) if other.status.owner == owner else "someone else's run" for other in ahead]
     st.progress(0.0, f"Waiting, with {len(ahead)} before it" if ahead else "Starting in a moment")
     if names:
-        turns = " Everybody takes turns." if cache.settings().hosted else ""
+        turns = " Everybody takes turns." if shared.settings().hosted else ""
         st.caption(f"Before it: {', '.join(names)}.{turns}")
 
 
 def _controls(run: Run, status: Status) -> None:
-    owner, queue = state.owner(), cache.queue()
-    mine = cache.store().may_change(run, owner)
+    owner, queue = session.owner(), shared.queue()
+    mine = shared.store().may_change(run, owner)
     with st.container(horizontal=True):
         if mine and status.active:
             if status.state == "running":
@@ -181,7 +181,7 @@ def _controls(run: Run, status: Status) -> None:
             st.button("Try a tenth of the learning rate", type="primary", on_click=_try_tenth, args=(run,))
         elif mine and status.resumable:
             st.button("Resume", type="primary", on_click=widgets.act, args=(lambda: queue.resume(run, owner),))
-        st.button("Use as a new configuration", key="reuse", on_click=state.set_draft, args=(run.config,))
+        st.button("Use as a new configuration", key="reuse", on_click=session.set_draft, args=(run.config,))
         with st.popover("Chart", type="tertiary"):
             others = widgets.tell_apart(_other_runs(run))
             st.multiselect(
@@ -197,13 +197,13 @@ def _controls(run: Run, status: Status) -> None:
 def _try_tenth(run: Run) -> None:
     training = run.config.training
     rates = {"learning_rate": training.learning_rate / 10, "rest_learning_rate": training.rest_learning_rate / 10}
-    state.set_draft(run.config.replace(training=training.replace(**rates)))
+    session.set_draft(run.config.replace(training=training.replace(**rates)))
 
 
 def _confusion(run: Run) -> None:
-    link.leave_fragment()
+    url.leave_fragment()
     with widgets.boundary():
-        last = next((line for line in reversed(cache.metrics(run)) if "confusion" in line), None)
+        last = next((line for line in reversed(shared.metrics(run)) if "confusion" in line), None)
         if last is None:
             st.caption("It appears with the first snapshot of a run that has validation images.")
             return
@@ -220,16 +220,16 @@ def _confusion(run: Run) -> None:
             )
 
         def open_cell(event: dict) -> None:
-            link.show_marked()
-            cell = link.cell_parameters(link.pick_more(Picked(), event))
-            link.lead(state.CONFUSIONS_PAGE, run=run.id, split="validation", **cell)
+            url.show_marked()
+            cell = url.cell_parameters(url.pick_more(Picked(), event))
+            url.lead(session.CONFUSIONS_PAGE, run=run.id, split="validation", **cell)
 
         with right, st.container(width=640):
             confusion_grid([("the validation images", counts)], "confusion", open_cell)
 
 
 def _layers() -> None:
-    config = state.draft()
+    config = session.draft()
     rows, error = examine(config.model)
     st.caption("The layer table of the next training. Every edit shows at once in shapes, parameters and cost.")
     start, scale, _ = st.columns([1, 1, 2])
@@ -244,7 +244,7 @@ def _layers() -> None:
         rows,
         str(error or ""),
         "layer_table",
-        on_edit=lambda layers: widgets.act(lambda: state.change_model(layers=layers)),
+        on_edit=lambda layers: widgets.act(lambda: session.change_model(layers=layers)),
     )
     if error:
         st.error(widgets.unlinked(str(error)))
@@ -262,5 +262,5 @@ def _model_choice(name: str, label: str, choices: tuple[str, ...], value: str) -
             "(convolutions pass their input on at first).",
             "input_scale": "Unit: 0 to 1. Standardized: mean 0 and deviation 1 over the training images.",
         }[name],
-        on_change=lambda: widgets.act(lambda: state.change_model(**{name: st.session_state[key]})),
+        on_change=lambda: widgets.act(lambda: session.change_model(**{name: st.session_state[key]})),
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from fmexplore.ui import link, mapped
+from fmexplore.ui import mapped, url
 from fmexplore.ui.components.gallery import picture_sheet
 from fmexplore.ui.components.scatter import Points, mark, scatter
 from fmexplore.ui.mapped import Mapped, Marks
@@ -20,12 +20,12 @@ def draw_map(now: Mapped, key: str, group: str = "map") -> None:
     split = {"split": now.split} if now.moment else {}  # only then can it be another one than in the link
 
     def pick(image_id: int) -> None:
-        link.go(image=mapped.number_in_link(now.split, image_id), **split)
+        url.go(image=mapped.number_in_link(now.split, image_id), **split)
 
     def select(event: dict) -> None:
         outline = tuple((float(x), float(y)) for x, y in event["polygon"])
         chosen = Selection(outline, tuple(event["hidden"]), bool(event["errors"]), now.key)
-        link.go(selected=chosen.text() if chosen else None, image=None, **split)
+        url.go(selected=chosen.text() if chosen else None, image=None, **split)
 
     scatter(now.points(), now.key, group, f"scatter_{key}", sheet_address(), pick, select, want_picture)
 
@@ -36,7 +36,7 @@ def draw_course(maps: Sequence[Mapped], group: str) -> None:
     frames = (each.outputs.frame(each.coordinates, each.caption) for each in maps)
 
     def pick(image_id: int) -> None:
-        link.go(view=None, split=last.split, image=mapped.number_in_link(last.split, image_id))
+        url.go(view=None, split=last.split, image=mapped.number_in_link(last.split, image_id))
 
     points = Points(last.ids, last.labels, tuple(frames))
     scatter(points, f"{last.key} all", group, f"scatter_{group}", sheet_address(), pick, on_want=want_picture)

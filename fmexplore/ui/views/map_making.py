@@ -4,7 +4,7 @@ import streamlit as st
 
 from fmexplore.analysis.client import Question
 from fmexplore.embeddings.projection import ProjectionConfig
-from fmexplore.ui import cache, widgets
+from fmexplore.ui import shared, widgets
 from fmexplore.ui.mapped import Mapped, Source, as_map, read_map
 from fmexplore.ui.views.map_canvas import draw_map
 from fmexplore.ui.views.map_settings import METHODS
@@ -71,7 +71,7 @@ def _key(source: Source, config: ProjectionConfig) -> str:
 
 
 def _ask(source: Source, config: ProjectionConfig) -> Question:
-    return cache.analyst().ask("project_images", run=source.run, layer=source.layer, split=source.split, config=config)
+    return shared.analyst().ask("project_images", run=source.run, layer=source.layer, split=source.split, config=config)
 
 
 def _give_up(question: Question, key: str) -> None:

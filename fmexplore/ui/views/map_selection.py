@@ -9,7 +9,7 @@ import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.embeddings.neighbours import Metric, neighbours
-from fmexplore.ui import cache, link, look, mapped, state, widgets
+from fmexplore.ui import display_options, mapped, session, shared, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.mapped import Mapped, Marks
 from fmexplore.ui.views.image_card import image_card
@@ -45,7 +45,7 @@ def selection_panel(marks: Marks) -> np.ndarray:
     if len(positions):
         _mix(now, positions)
         _downloads(now, positions)
-    st.button("Forget the selection", on_click=link.go, kwargs={"selected": None, "image": None})
+    st.button("Forget the selection", on_click=url.go, kwargs={"selected": None, "image": None})
     return nobody
 
 
@@ -63,13 +63,13 @@ def search(now: Mapped) -> None:
     def choose() -> None:
         text = st.session_state.map_search
         if text in options:
-            link.go(selected=text, image=None)
+            url.go(selected=text, image=None)
             return
         number = mapped.read_number(now, text or "")
         if number is not None:
-            link.go(image=number)
+            url.go(image=number)
         elif text:
-            state.tell(f"{text[:40]!r} is neither a class nor an image of this map: choose one of the list.")
+            session.tell(f"{text[:40]!r} is neither a class nor an image of this map: choose one of the list.")
 
     current = st.query_params.get("selected")
     st.session_state.map_search = current if current in options else None
@@ -103,7 +103,7 @@ def _gallery(now: Mapped, positions: np.ndarray, title: str, key: str) -> None:
     images = np.stack([mapped.image_of(int(image_id)) for image_id in now.ids[chosen]])
     split = now.split  # a session keeps the callback of every gallery that it has shown: not the whole map with it
     gallery(
-        images, items, f"map_gallery_{key}", lambda image_id: link.go(image=mapped.number_in_link(split, image_id)),
+        images, items, f"map_gallery_{key}", lambda image_id: url.go(image=mapped.number_in_link(split, image_id)),
         size=62, height=HEIGHT, current=last, focus=True,
     )  # fmt: skip
 
@@ -127,7 +127,7 @@ def _mix(now: Mapped, positions: np.ndarray) -> None:
     for true, said in mistaken:
         place = {"run": now.run.id, "split": now.split, "true": str(true), "pred": str(said)}
         words = f"{widgets.plural(true, start=True)} taken for {widgets.plural(said)}: {matrix[true, said]} here"
-        st.page_link(state.CONFUSIONS_PAGE, label=words, query_params=place)
+        st.page_link(session.CONFUSIONS_PAGE, label=words, query_params=place)
 
 
 def _downloads(now: Mapped, positions: np.ndarray) -> None:
@@ -164,23 +164,23 @@ def _one(now: Mapped, ids: np.ndarray, image_id: int) -> np.ndarray:
     way, near = way_through(ids, image_id, "Close")
     to_link = {name: None if other is None else mapped.number_in_link(now.split, other) for name, other in near.items()}
     logits = now.outputs.logits[position] if now.outputs.known[position] else None
-    image_card(now.run, part, number, logits, way, to_link, state.EMBEDDINGS_PAGE)
+    image_card(now.run, part, number, logits, way, to_link, session.EMBEDDINGS_PAGE)
     return np.zeros(0, int) if now.moment else _neighbours(now, position)  # features are those of the run's end
 
 
 def _neighbours(now: Mapped, position: int) -> np.ndarray:
     """Ids of its nearest images on this map's own points, drawn there as lines."""
     metrics: tuple[Metric, ...] = ("euclidean", "cosine")
-    look.recall({"neighbour_distance": metrics})
+    display_options.recall({"neighbour_distance": metrics})
     metric = st.segmented_control(
         "Neighbours on the map, by distance", metrics, key="neighbour_distance", required=True,
         persist_state="session",
     )  # fmt: skip
-    points = cache.points(now.run, now.layer, now.split)
+    points = shared.points(now.run, now.layer, now.split)
     if points is None:
-        question = cache.analyst().ask("layer_features", run=now.run, layer=now.layer, split=now.split)
+        question = shared.analyst().ask("layer_features", run=now.run, layer=now.layer, split=now.split)
         widgets.await_answer(question, "Asking the layer about all images")
-        points = cache.points(now.run, now.layer, now.split)
+        points = shared.points(now.run, now.layer, now.split)
     if points is None:
         return np.zeros(0, int)
     sample = mapped.rows_of(now, len(points))

@@ -9,8 +9,8 @@ from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import ConfigError
 from fmexplore.models.table import layer_choices
 from fmexplore.runs.run import Run
-from fmexplore.ui import link, look, widgets
-from fmexplore.ui.look import Span
+from fmexplore.ui import display_options, url, widgets
+from fmexplore.ui.display_options import Span
 from fmexplore.ui.mapped import Source
 
 METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
@@ -20,7 +20,7 @@ LOOK = {
     "map_dimensions": (2, 3),
     "map_perplexity": Span(2.0, 500.0, DEFAULT.perplexity),
     "map_iterations": Span(0, 5000, DEFAULT.iterations),
-    "map_auto_rate": look.ON,
+    "map_auto_rate": display_options.ON,
     "map_rate": Span(1.0, 100_000.0, 200.0),
     "map_initialization": ("pca", "spectral", "random"),
     "map_neighbours": Span(2, 200, DEFAULT.neighbours),
@@ -55,7 +55,7 @@ def choose_source(run: Run | None, fixed: bool = False) -> tuple[Source, str]:
         st.session_state[key] = value
 
     def change(name: str, key: str) -> None:
-        link.go(**{name: st.session_state[key], "image": None, "selected": None})
+        url.go(**{name: st.session_state[key], "image": None, "selected": None})
 
     if not fixed:
         st.selectbox(
@@ -80,7 +80,7 @@ def _in_link(name: str, known: dict[str, str], default: str = "") -> str:
 
 def choose_config(method: str) -> ProjectionConfig | None:
     """The settings of the method, in a popover; None where they are no configuration, which is told."""
-    look.recall(LOOK)
+    display_options.recall(LOOK)
     with st.popover("Settings"):
         values: dict[str, Any] = {"method": method}
         values["dimensions"] = _ask("dimensions", st.segmented_control, "Dimensions", required=True)

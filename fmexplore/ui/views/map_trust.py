@@ -6,7 +6,7 @@ import streamlit as st
 from fmexplore.analysis.client import Question
 from fmexplore.embeddings.quality import Trust
 from fmexplore.figures import CLASS_COLORS
-from fmexplore.ui import cache, link, widgets
+from fmexplore.ui import shared, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.mapped import Mapped, Source, as_map, read_map
 
@@ -27,7 +27,7 @@ def trust_line(now: Mapped) -> None:
     figures = f"{widgets.percent(known.kept, 0)} of the nearest neighbours are kept. " if known else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(figures + MEANING[now.config.method])
-        st.button("How far to trust it", on_click=link.go, kwargs={"view": "trust"}, type="tertiary")
+        st.button("How far to trust it", on_click=url.go, kwargs={"view": "trust"}, type="tertiary")
 
 
 def trust_view(now: Mapped) -> None:
@@ -72,7 +72,7 @@ def trust_view(now: Mapped) -> None:
         source, other = Source(now.run, now.layer, now.split), config.replace(seed=seed)
         found = read_map(source, other)
         if found is None:
-            question = cache.analyst().ask("project_images", **vars(source), config=other)
+            question = shared.analyst().ask("project_images", **vars(source), config=other)
             found = as_map(source, widgets.await_answer(question, f"Computing the map of seed {seed}"), other)
         pictures.append(miniature(found.coordinates, found.labels))
         items.append(Item(seed, f"seed {seed}", f"The map of seed {seed}"))
@@ -95,7 +95,7 @@ def miniature(coordinates: np.ndarray, labels: np.ndarray, width: int = MINIATUR
 def _trust(now: Mapped) -> Trust:
     known, key = _known(), _key(now)
     if key not in known:
-        question: Question = cache.analyst().ask(
+        question: Question = shared.analyst().ask(
             "trust_map", run=now.run, layer=now.layer, split=now.split, config=now.config
         )
         if len(known) > 256:

@@ -7,7 +7,7 @@ from fmexplore.embeddings.features import LAST, PIXELS
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.run import Run
-from fmexplore.ui import cache, look, mapped, shown, state, widgets
+from fmexplore.ui import display_options, mapped, session, shared, shown, widgets
 from fmexplore.ui.mapped import Mapped, Outputs, Source, read_map
 from fmexplore.ui.views.map_canvas import draw_course, draw_map, draw_marks
 from fmexplore.ui.views.map_making import find_map
@@ -24,7 +24,7 @@ def side_by_side(source: Source, config: ProjectionConfig, number: int | None) -
         kinds = {"run": "a run"}
     elif source.layer == PIXELS:
         kinds = {"layer": "a layer", **{name: kinds[name] for name in ("run", "moment")}}
-    look.recall({"beside": kinds})
+    display_options.recall({"beside": kinds})
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.segmented_control(
             "Beside it", list(kinds), format_func=kinds.__getitem__, key="beside",
@@ -55,7 +55,7 @@ def side_by_side(source: Source, config: ProjectionConfig, number: int | None) -
 def _second(source: Source, config: ProjectionConfig) -> Mapped:
     if found := read_map(source, config):
         return found
-    question = cache.analyst().ask("project_images", **vars(source), config=config)
+    question = shared.analyst().ask("project_images", **vars(source), config=config)
     arrays = widgets.await_answer(question, f"Computing the other {METHODS[config.method]} map")
     return mapped.as_map(source, arrays, config)
 
@@ -72,7 +72,7 @@ def _other_source(now: Source, kind: str) -> Source | None:
         return Source(now.run, PIXELS, now.split)
     if kind == "layer":
         names = {name: text for name, text in layer_names(now.run).items() if name not in (now.layer, PIXELS)}
-        look.recall({"beside_layer": names} if names else {})
+        display_options.recall({"beside_layer": names} if names else {})
         layer = st.selectbox("Layer", list(names), format_func=names.__getitem__, key="beside_layer", width=260)
         return Source(now.run, layer, now.split) if layer else None
     if kind == "run":
@@ -80,7 +80,7 @@ def _other_source(now: Source, kind: str) -> Source | None:
         if not runs:
             st.info("No other run can be mapped on the same images: train another one.")
             return None
-        look.recall({"beside_run": runs})
+        display_options.recall({"beside_run": runs})
         texts = widgets.run_texts(runs.values())
         chosen = st.selectbox("Run", list(texts), format_func=texts.__getitem__, key="beside_run", width=260)
         layer = now.layer if now.layer in layer_names(runs[chosen]) and now.run else LAST
@@ -89,7 +89,7 @@ def _other_source(now: Source, kind: str) -> Source | None:
 
 
 def _usable(now: Source) -> list[Run]:
-    return [run for run in state.runs() if run != now.run and state.is_whole(run) and not shown.silence(run)]
+    return [run for run in session.runs() if run != now.run and session.is_whole(run) and not shown.silence(run)]
 
 
 # --- over the run ----------------------------------------------------------------------------------------------------
@@ -122,21 +122,21 @@ def over_time(source: Source, config: ProjectionConfig) -> None:
 
 def _course(run: Run, config: ProjectionConfig) -> tuple[list[Mapped], np.ndarray]:
     """The maps of all snapshots, and how far images moved from each to the next, as shares of the map's radius."""
-    course = cache.course(run, config)
+    course = shared.course(run, config)
     if course is None:
-        question = cache.analyst().ask("project_snapshots", run=run, config=config)
+        question = shared.analyst().ask("project_snapshots", run=run, config=config)
         course = widgets.await_answer(question, f"Computing {METHODS[config.method]} maps of the snapshots")
-    located = shown.locate(run, "validation", cache.dataset())
+    located = shown.locate(run, "validation", shared.dataset())
     assert located is not None  # snapshots are of validation images
     part, numbers = located
     split = "test" if part == "test" else "validation"  # where a run peeks, links call them test images
     places = np.searchsorted(numbers, course["index"])
-    labels, ids = cache.dataset().part(part).labels[course["index"]], mapped.ids_of(course["index"].astype(int), part)
+    labels, ids = shared.dataset().part(part).labels[course["index"]], mapped.ids_of(course["index"].astype(int), part)
     maps = []
     for step, coordinates in zip(course["steps"], course["coordinates"], strict=True):
-        predictions = cache.predictions(run, "validation", int(step))
+        predictions = shared.predictions(run, "validation", int(step))
         logits = predictions.logits[places] if predictions else np.full((len(ids), 10), np.nan, np.float32)
-        text = f"epoch {cache.snapshot_epoch(run, int(step)):.2f}"
+        text = f"epoch {shared.snapshot_epoch(run, int(step)):.2f}"
         if predictions:
             text += f", {widgets.percent(Predictions(logits, labels).accuracy, 0)} right"
         moment, outputs = shown.Moment(int(step), text), Outputs(logits, labels)
@@ -151,7 +151,7 @@ def _two_moments(run: Run, config: ProjectionConfig) -> tuple[Mapped, ...]:
         st.session_state.pop("moment_left", None)
         st.session_state.pop("moment_right", None)
     st.session_state.moments_of = run.id
-    look.recall({"moment_left": (len(maps) // 2, *places), "moment_right": (len(maps) - 1, *places)})
+    display_options.recall({"moment_left": (len(maps) // 2, *places), "moment_right": (len(maps) - 1, *places)})
     chosen = [
         st.selectbox(
             name, places, key=f"moment_{name.lower()}", format_func=lambda place: maps[place].caption, width=210,

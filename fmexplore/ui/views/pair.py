@@ -6,11 +6,11 @@ import streamlit as st
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.confusion import most_confused, pair_report
 from fmexplore.figures import CLASS_COLORS, overlap_histogram
-from fmexplore.ui import link, widgets
+from fmexplore.ui import url, widgets
 from fmexplore.ui.components.confusion_grid import Picked
 from fmexplore.ui.components.gallery import Item, gallery
-from fmexplore.ui.link import Link
 from fmexplore.ui.shown import Shown
+from fmexplore.ui.url import Link
 from fmexplore.ui.views.images import find_image, images_or_card, last_opened
 
 EACH = 14
@@ -45,7 +45,7 @@ def _pickers(first: int, second: int) -> None:
     def change() -> None:
         one, two = st.session_state.pair_first, st.session_state.pair_second
         if one != two:
-            link.pick(Picked(((one, two),)))
+            url.pick(Picked(((one, two),)))
 
     st.session_state.pair_first, st.session_state.pair_second = first, second
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -136,7 +136,7 @@ def _extremes(now: Shown, selection: Link, first: int, second: int) -> None:
             now.source.images[now.numbers[positions]],
             items,
             f"pair_{place}",
-            lambda n: link.go(image=n),
+            lambda n: url.go(image=n),
             current=last,
             focus=True,
             label=title,

@@ -9,7 +9,7 @@ from fmexplore.papers.reported import MEASURES, PRINTED, Measure
 from fmexplore.papers.reproduction import read_reproduction
 from fmexplore.papers.verdicts import TONES, Judged
 from fmexplore.training.published import SYSTEMS, System
-from fmexplore.ui import link, widgets
+from fmexplore.ui import url, widgets
 from fmexplore.ui.components.dumbbell import Row, dumbbell
 from fmexplore.ui.views.claim_checker import claim_checker
 from fmexplore.ui.views.lessons import networks_drawn, peeking_meter, remedies_drawn
@@ -27,7 +27,7 @@ HEADLINES: tuple[Measure, ...] = ("test_accuracy", "validation_accuracy")
 
 
 def papers() -> None:
-    selection = link.read_link((CLAIMS, *VIEWS), names=("view",))
+    selection = url.read_link((CLAIMS, *VIEWS), names=("view",))
     system = widgets.choice_in_link("system", tuple(each.id for each in SYSTEMS)) or SYSTEMS[0].id
     widgets.warn(selection.problems)
     names = {CLAIMS: "Claims", **{key: name for key, (name, _) in VIEWS.items()}}
@@ -49,7 +49,7 @@ def _claims(system: str) -> None:
         scale = min(row.printed for row in rows), max(row.printed for row in rows)
         measured = [row.mean for row in rows if row.mean is not None]
         low, high = min([*scale, *measured]) - 0.8, max([*scale, *measured]) + 0.8
-        dumbbell(rows, "papers_systems", (low, high), system, lambda picked: link.go(system=picked), "Systems")
+        dumbbell(rows, "papers_systems", (low, high), system, lambda picked: url.go(system=picked), "Systems")
     with right, widgets.boundary():
         paper_card(next(each for each in SYSTEMS if each.id == system), judged[system])
 

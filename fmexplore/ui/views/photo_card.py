@@ -11,7 +11,7 @@ from fmexplore.evaluation.predictions import Predictions
 from fmexplore.photos.conversion import WAYS, Conversion, Converted
 from fmexplore.photos.scoring import Verdicts, calibrate
 from fmexplore.runs.run import Run
-from fmexplore.ui import cache, photos, shown, state, widgets
+from fmexplore.ui import photos, session, shared, shown, widgets
 from fmexplore.ui.components.card import Chip, Step, Way, card
 from fmexplore.ui.components.steps import Stage, steps
 from fmexplore.ui.photos import LABELS, OTHER, Known, Photo
@@ -112,7 +112,7 @@ def _verdict(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
 def _others(photo: Photo, run: Run, label: int | None) -> list[Chip]:
     """What other runs make of the same 28 x 28 pixels."""
     chips = []
-    for other in state.runs():
+    for other in session.runs():
         if other == run or len(chips) == MOST_OTHERS:
             continue
         try:
@@ -193,7 +193,7 @@ def _why(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
     with left:
         show_heat(run, ("photo", photo.id, photo.how), known.image, (first, second))
     index = find_index(run)
-    located = shown.locate(run, "train", cache.dataset())
+    located = shown.locate(run, "train", shared.dataset())
     if index is not None and located is not None:
         with right:
             neighbours_of(run, index.axes.encode(known.features[None])[0], index, located[1], first)

@@ -9,7 +9,7 @@ from fmexplore.embeddings.neighbours import place
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.photos.scoring import Verdicts
 from fmexplore.runs.run import Run
-from fmexplore.ui import cache, link, mapped, state, widgets
+from fmexplore.ui import mapped, session, shared, url, widgets
 from fmexplore.ui.components.gallery import picture_sheet
 from fmexplore.ui.components.scatter import Frame, Points, mark, scatter
 from fmexplore.ui.mapped import Source
@@ -29,7 +29,7 @@ def place_on_map(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> No
     now = mapped.read_map(Source(run, LAST, "test"), config)
     if now is None:
         config = ProjectionConfig(method="pca")
-        question = cache.analyst().ask("project_images", run=run, layer=LAST, split="test", config=config)
+        question = shared.analyst().ask("project_images", run=run, layer=LAST, split="test", config=config)
         widgets.await_answer(question, "Making a map of the test images")
         now = mapped.read_map(Source(run, LAST, "test"), config)
     if index is None or now is None:
@@ -54,7 +54,7 @@ def place_on_map(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> No
 
     def pick(image_id: int) -> None:
         if image_id != PHOTO_ID:
-            link.lead(state.EMBEDDINGS_PAGE, run=run.id, split="test", image=mapped.number_in_link("test", image_id))
+            url.lead(session.EMBEDDINGS_PAGE, run=run.id, split="test", image=mapped.number_in_link("test", image_id))
 
     scatter(points, name, "photo_map", "photo_scatter", sheet_address(), pick, on_want=want_picture)
     pictures = {**wanted_pictures(), PHOTO_ID: picture_sheet(known.image[None], 1)}
@@ -63,7 +63,7 @@ def place_on_map(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> No
         "Your photo is put between the ten test images whose features are most like its own; lines lead to them. "
         f"The map itself: {config.method.upper()} of the last layer."
     )
-    st.page_link(state.EMBEDDINGS_PAGE, label="The whole map", query_params={"run": run.id})
+    st.page_link(session.EMBEDDINGS_PAGE, label="The whole map", query_params={"run": run.id})
 
 
 def _record(labels: np.ndarray, predicted: np.ndarray, said: int) -> str:

@@ -7,7 +7,7 @@ from fmexplore.analysis.client import Question
 from fmexplore.errors import FMExploreError
 from fmexplore.photos.scoring import judge
 from fmexplore.runs.run import Run
-from fmexplore.ui import cache, photos, state, widgets
+from fmexplore.ui import photos, session, shared, widgets
 from fmexplore.ui.photos import OTHER, Photo
 from fmexplore.ui.views.photo_set import label_table, look_at_all
 
@@ -36,7 +36,7 @@ def photo_teaching(run: Run) -> None:
         st.button(
             f"Teach it these {len(taught)} photos" if taught else "Teach it", key="start_teaching",
             type="primary", on_click=_start, args=(run, taught, held_back),
-            disabled=len(taught) < FEWEST or question is not None or not state.owner(),
+            disabled=len(taught) < FEWEST or question is not None or not session.owner(),
         )  # fmt: skip
         if len(labelled) < FEWEST:
             st.caption(f"Label at least {FEWEST} photos first.")
@@ -51,20 +51,20 @@ def _start(run: Run, taught: list[Photo], held_back: list[Photo]) -> None:
     if "teaching" in st.session_state or len(taught) < FEWEST:  # a browser may press a button that is off
         return
     try:
-        cache.queue().require_room(state.owner())
+        shared.queue().require_room(session.owner())
     except FMExploreError as error:
-        state.tell(str(error), wrong=True)
+        session.tell(str(error), wrong=True)
         return
     targets = np.array([np.eye(10)[photo.label] if photo.label != OTHER else np.full(10, 0.1) for photo in taught])
     st.session_state.pop("pupil", None)
     st.session_state.lesson = run, [photo.id for photo in taught], [photo.id for photo in held_back]
-    st.session_state.teaching = cache.analyst().ask(
+    st.session_state.teaching = shared.analyst().ask(
         "teach",
         run=run,
         pictures=[photo.picture for photo in taught],
         hows=[photo.how for photo in taught],
         targets=targets.astype(np.float32),
-        owner=state.owner(),
+        owner=session.owner(),
     )
 
 
@@ -79,7 +79,7 @@ def _watch(question: Question) -> None:
     try:
         st.session_state.pupil = question.result()
     except FMExploreError as error:
-        state.tell(str(error), wrong=True)
+        session.tell(str(error), wrong=True)
     st.rerun()
 
 
@@ -91,7 +91,7 @@ def _cancel(question: Question) -> None:
 def _pupil() -> Run | None:
     """The run that was taught last, if it is still there."""
     try:
-        return cache.store().get(st.session_state.pupil) if "pupil" in st.session_state else None
+        return shared.store().get(st.session_state.pupil) if "pupil" in st.session_state else None
     except FMExploreError:
         return None
 
@@ -114,7 +114,7 @@ def _compare(run: Run, pupil: Run, parent: Run, taught: list[str], held_back: li
         )
     if run != pupil:
         name = widgets.plain(pupil.title)
-        st.button(f"Ask {name} from now on", on_click=state.select_run, args=(pupil.id,))
+        st.button(f"Ask {name} from now on", on_click=session.select_run, args=(pupil.id,))
 
 
 def _right(run: Run, chosen: list[Photo]) -> int:

@@ -7,7 +7,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.photos.files import MAX_MB, SUFFIXES
 from fmexplore.photos.synthetic import draw_scene
 from fmexplore.runs.run import Run
-from fmexplore.ui import cache, photos, shown, state, widgets
+from fmexplore.ui import photos, session, shared, shown, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.photos import Photo
 from fmexplore.ui.views.photo_card import photo_card
@@ -19,7 +19,7 @@ SAMPLE_SIDE = 320
 
 
 def predict() -> None:
-    cache.analyst()
+    shared.analyst()
     run = _usable_run()
     if run is None:
         return
@@ -60,10 +60,10 @@ def _tell_source(run: Run) -> None:
 
 def _usable_run() -> Run | None:
     """The shown run, if it has a network to ask; else says what to do."""
-    run = state.shown_run(state.FOR_PHOTOS)
+    run = session.shown_run(session.FOR_PHOTOS)
     if run is None:
         st.info("There is no network to ask yet.")
-        st.page_link(state.TRAIN_PAGE, label="Train one")
+        st.page_link(session.TRAIN_PAGE, label="Train one")
         return None
     if why := shown.silence(run):
         st.info(f"{widgets.plain(run.title)} {why}: choose another run on the left, or come back when it has ended.")
@@ -107,13 +107,13 @@ def _bring_in() -> None:
 
 def sample_numbers() -> list[int]:
     """A test image of each class."""
-    labels = cache.dataset().test.labels
+    labels = shared.dataset().test.labels
     return [int(number) for label in range(len(CLASS_NAMES)) for number in np.flatnonzero(labels == label)[1:2]]
 
 
 def _samples(title: str) -> None:
     st.markdown(f"**{title}**")
-    labels, numbers = cache.dataset().test.labels, sample_numbers()
+    labels, numbers = shared.dataset().test.labels, sample_numbers()
     items = [Item(n, CLASS_NAMES[labels[n]], f"Sample: {CLASS_NAMES[labels[n]]}") for n in numbers]
 
     def take(number: int) -> None:
@@ -128,17 +128,17 @@ def _samples(title: str) -> None:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def sample(number: int) -> np.ndarray:
     """A test image as if photographed: the same every time, `(side, side, 3) uint8`."""
-    return draw_scene(cache.dataset().test.images[number], np.random.default_rng(number), SAMPLE_SIDE)[0]
+    return draw_scene(shared.dataset().test.images[number], np.random.default_rng(number), SAMPLE_SIDE)[0]
 
 
 def _advise(run: Run) -> None:
     """A run that never saw photos is not the one to ask."""
-    better = state.shipped_run(state.FOR_PHOTOS)
+    better = session.shipped_run(session.FOR_PHOTOS)
     if better is None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"{widgets.plain(run.title)} has never seen a photo.")
-        st.button(f"Ask {better.title}, which has", on_click=state.select_run, args=(better.id,))
+        st.button(f"Ask {better.title}, which has", on_click=session.select_run, args=(better.id,))
 
 
 def _choose(here: dict[str, Photo]) -> Photo:

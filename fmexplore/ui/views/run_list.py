@@ -10,14 +10,14 @@ from fmexplore.models.table import parameters, summarize
 from fmexplore.runs.archive import pack_run
 from fmexplore.runs.run import Run
 from fmexplore.settings import MAX_ZIP_MB
-from fmexplore.ui import cache, link, state, widgets
+from fmexplore.ui import session, shared, url, widgets
 
 
 def run_list(key: str) -> None:
     """All runs that this owner may see: own ones first, then shipped ones."""
-    if cache.settings().forgets:
+    if shared.settings().forgets:
         st.info(widgets.FORGETS)
-    runs = state.runs()
+    runs = session.runs()
     if runs:
         chosen = _table(runs, key)
         if chosen:
@@ -71,16 +71,18 @@ def _row(run: Run) -> dict:
 
 
 def _actions(run: Run, key: str) -> None:
-    owner, store = state.owner(), cache.store()
-    broken = not state.is_whole(run)
+    owner, store = session.owner(), shared.store()
+    broken = not session.is_whole(run)
     if broken:
         with widgets.boundary():
             _ = (run.config, run.status)
     with st.container(horizontal=True, vertical_alignment="center"):
         if not broken:
-            go: dict[str, Any] = {"on_click": link.lead}
-            st.button("Open", key=f"open_{key}", type="primary", **go, args=(state.TRAIN_PAGE,), kwargs={"run": run.id})
-            st.button("Compare", key=f"compare_{key}", **go, args=(state.COMPARE_PAGE,), kwargs={"runs": run.id})
+            go: dict[str, Any] = {"on_click": url.lead}
+            st.button(
+                "Open", key=f"open_{key}", type="primary", **go, args=(session.TRAIN_PAGE,), kwargs={"run": run.id}
+            )
+            st.button("Compare", key=f"compare_{key}", **go, args=(session.COMPARE_PAGE,), kwargs={"runs": run.id})
             st.button("Use as a new configuration", key=f"use_{key}", on_click=_use, args=(run,))
         if not run.shipped:
             label = run.label
@@ -121,8 +123,8 @@ def _download(run: Run, key: str) -> None:
 
 
 def _use(run: Run) -> None:
-    state.set_draft(run.config)
-    link.lead(state.TRAIN_PAGE)
+    session.set_draft(run.config)
+    url.lead(session.TRAIN_PAGE)
 
 
 @st.dialog("Delete this run?", on_dismiss=lambda: st.session_state.pop("deleting", None))
@@ -142,9 +144,9 @@ def _confirm(run: Run) -> None:
 
 def _delete(run: Run) -> str:
     title = run.title
-    cache.store().delete(run, state.owner())
+    shared.store().delete(run, session.owner())
     if st.query_params.get("run") == run.id:
-        state.select_run(None)
+        session.select_run(None)
     return f"{title} was deleted."
 
 
@@ -157,5 +159,5 @@ def _upload(key: str) -> None:
             max_upload_size=MAX_ZIP_MB,
         )
         if file and st.button("Load it", key=f"load_{key}"):
-            widgets.act(lambda: f"{cache.queue().load_zip(file.getvalue(), state.owner()).title} was loaded.")
+            widgets.act(lambda: f"{shared.queue().load_zip(file.getvalue(), session.owner()).title} was loaded.")
             st.rerun()

@@ -10,10 +10,10 @@ from fmexplore.analysis.images import TWINS
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import RunBroken
 from fmexplore.runs.run import Arrays, unpack
-from fmexplore.ui import cache, link, widgets
+from fmexplore.ui import shared, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
-from fmexplore.ui.link import Link
 from fmexplore.ui.shown import Shown
+from fmexplore.ui.url import Link
 from fmexplore.ui.views.images import HEIGHT, find_image, images_or_card
 
 KINDS = LABELS, PAIRS = "Labels it contradicts", "Twins in training and test"
@@ -80,7 +80,7 @@ def _commonest(now: Shown, positions: np.ndarray) -> None:
 def _doubted(now: Shown) -> np.ndarray:
     key = ("doubted", str(now.run.path), now.run.weights_digest, now.split, now.moment.step)
     if st.session_state.get("doubted_key") != key:
-        question = cache.analyst().ask("doubt_labels", run=now.run, predictions=now.predictions)
+        question = shared.analyst().ask("doubt_labels", run=now.run, predictions=now.predictions)
         st.session_state.doubted = widgets.await_answer(question, "Looking for contradictions")
         st.session_state.doubted_key = key
     return st.session_state.doubted
@@ -88,10 +88,10 @@ def _doubted(now: Shown) -> np.ndarray:
 
 def _twins(now: Shown, selection: Link) -> None:
     """Pairs of a test and a training image, the most alike first."""
-    arrays, data = _known_twins(), cache.dataset()
+    arrays, data = _known_twins(), shared.dataset()
     with st.container():
         if arrays is None or len(arrays["numbers"]) != len(data.test):
-            question = cache.analyst().ask("pair_twins")
+            question = shared.analyst().ask("pair_twins")
             arrays = widgets.await_answer(question, "Comparing every test image with every training image")
     distances, numbers = arrays["distances"], arrays["numbers"]
     closest = np.argsort(distances, kind="stable")[:MOST_PAIRS]
@@ -122,7 +122,7 @@ def _twins(now: Shown, selection: Link) -> None:
             pairs,
             items,
             "twins",
-            lambda number: link.go(split="test", image=number),
+            lambda number: url.go(split="test", image=number),
             size=112,
             height=HEIGHT,
             current=selection.image,
@@ -145,7 +145,7 @@ def _read_twins(path: str, modified: float) -> Arrays:
 
 
 def _known_twins() -> Arrays | None:
-    path = cache.settings().cache / TWINS
+    path = shared.settings().cache / TWINS
     try:
         return _read_twins(str(path), path.stat().st_mtime)
     except (OSError, RunBroken):

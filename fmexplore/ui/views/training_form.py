@@ -10,15 +10,15 @@ from fmexplore.jobs.estimates import estimate, known_execution, read_speed
 from fmexplore.models.table import examine, flops, parameters
 from fmexplore.training.config import RunConfig
 from fmexplore.training.presets import find_preset, presets
-from fmexplore.ui import cache, state, widgets
+from fmexplore.ui import session, shared, widgets
 from fmexplore.ui.training_fields import GROUPS, LABELS, MAIN, Field
 
 
 def training_form() -> None:
     """Everything to set up and start a training."""
     with widgets.boundary():
-        state.take_preset()
-    config = state.draft()
+        session.take_preset()
+    config = session.draft()
     _preset_picker(config)
     _budget(config)
     left, right = st.columns(2)
@@ -27,7 +27,7 @@ def training_form() -> None:
             _widget(field, config)
     _more(config)
     error = _cost(config)
-    hosted_owner_missing = not state.owner()
+    hosted_owner_missing = not session.owner()
     st.button(
         "Start training",
         type="primary",
@@ -35,7 +35,7 @@ def training_form() -> None:
         disabled=error is not None or hosted_owner_missing,
         on_click=_start,
     )
-    if cache.settings().forgets:
+    if shared.settings().forgets:
         st.caption(widgets.FORGETS)
 
 
@@ -48,7 +48,7 @@ def _preset_picker(config: RunConfig) -> None:
         options,
         key="field:preset",
         help="A network with its training: our fastest, the papers' eleven systems, and the architectures they cite.",
-        on_change=lambda: state.set_draft(find_preset(st.session_state["field:preset"]).config),
+        on_change=lambda: session.set_draft(find_preset(st.session_state["field:preset"]).config),
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         preset = presets().get(config.preset)
@@ -57,7 +57,7 @@ def _preset_picker(config: RunConfig) -> None:
         else:
             st.caption(preset.about + ".", help=f"Source: {preset.source}")
             if config != preset.config:
-                st.button("Undo my changes", type="tertiary", on_click=state.set_draft, args=(preset.config,))
+                st.button("Undo my changes", type="tertiary", on_click=session.set_draft, args=(preset.config,))
         if config.training.peeks:
             widgets.peeks_badge()
 
@@ -68,7 +68,7 @@ def _budget(config: RunConfig) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.number_input(
             "Minutes you have", 0.1, 10_000.0, key="field:minutes", step=1.0, format="%g", placeholder="no limit",
-            on_change=lambda: widgets.act(lambda: state.change_draft("minutes", st.session_state["field:minutes"])),
+            on_change=lambda: widgets.act(lambda: session.change_draft("minutes", st.session_state["field:minutes"])),
             help="The run ends then, however fast this machine is: its epochs are adapted as it goes.",
         )  # fmt: skip
         st.button(
@@ -81,12 +81,12 @@ def _budget(config: RunConfig) -> None:
 
 def _choose() -> None:
     def choose() -> None:
-        minutes = state.draft().training.minutes
+        minutes = session.draft().training.minutes
         assert minutes  # else there is no button
-        plan = plan_training(minutes, cache.settings())
-        state.set_draft(plan.config)
+        plan = plan_training(minutes, shared.settings())
+        session.set_draft(plan.config)
         training = plan.config.training
-        state.tell(
+        session.tell(
             f"{plan.config.preset} for about {training.epochs:g} epochs: {widgets.percent(plan.accuracy)} of the "
             "validation images should be right after that time."
         )
@@ -151,7 +151,7 @@ def _changed(field: Field) -> None:
         patience = st.session_state.get("field:early_stopping.patience", 3)
         path, value = "early_stopping", None if value == "never" else {"monitor": value, "patience": patience}
     before = st.session_state.draft
-    widgets.act(lambda: state.change_draft(path, value))
+    widgets.act(lambda: session.change_draft(path, value))
     if st.session_state.draft == before:  # refused: show what still holds
         del st.session_state[f"field:{field.path}"]
 
@@ -164,17 +164,17 @@ def _cost(config: RunConfig) -> ConfigError | None:
         return error
     st.markdown(f"**{parameters(rows):,}** parameters · **{flops(rows) / 1e6:.1f}** MFLOPs an image")
     _limits()
-    speed = read_speed(cache.settings())
+    speed = read_speed(shared.settings())
     if speed is None:
         st.caption("The time it takes is not known yet: this machine's speed is being measured.")
         widgets.await_speed()
         return None
-    cost = estimate(config, speed, known_execution(cache.settings(), config))
+    cost = estimate(config, speed, known_execution(shared.settings(), config))
     st.markdown(
         f"About **{widgets.duration(cost.seconds)}** and **{cost.memory_mb / 1000:.1f} GB** of memory",
         help=f"Estimated {cost.basis}.",
     )
-    limit = cache.settings().max_minutes
+    limit = shared.settings().max_minutes
     if limit and cost.seconds > 60 * limit:
         st.warning(f"It will be stopped after {limit:g} minutes, with what it has learnt by then.")
     return None
@@ -182,7 +182,7 @@ def _cost(config: RunConfig) -> ConfigError | None:
 
 def _limits() -> None:
     """What this server allows, before it bites."""
-    limits = cache.settings()
+    limits = shared.settings()
     parts = {
         f"a run may take {limits.max_minutes or 0:g} minutes": limits.max_minutes,
         f"{limits.max_queued or 0:g} runs of yours may wait": limits.max_queued,
@@ -196,7 +196,7 @@ def _limits() -> None:
 
 def _start() -> None:
     def start() -> None:
-        run = cache.queue().submit_run(state.draft(), state.owner())
-        state.select_run(run.id)
+        run = shared.queue().submit_run(session.draft(), session.owner())
+        session.select_run(run.id)
 
     widgets.act(start)

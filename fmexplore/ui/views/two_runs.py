@@ -10,10 +10,10 @@ from fmexplore.errors import FMExploreError, RunNotFound
 from fmexplore.evaluation.confusion import Disagreement, compare
 from fmexplore.evaluation.significance import Verdict
 from fmexplore.runs.run import Run
-from fmexplore.ui import cache, link, shown, state, widgets
+from fmexplore.ui import session, shared, shown, url, widgets
 from fmexplore.ui.components.confusion_grid import Look, Picked, confusion_grid
-from fmexplore.ui.link import Link
 from fmexplore.ui.shown import Shown
+from fmexplore.ui.url import Link
 from fmexplore.ui.views.images import images_or_card
 
 
@@ -25,7 +25,7 @@ def two_runs(now: Shown, selection: Link) -> None:
             f"No other run can be shown on the same {now.words}. Train a second network, and see here on which images "
             "the two disagree."
         )
-        st.page_link(state.TRAIN_PAGE, label="Train another one")
+        st.page_link(session.TRAIN_PAGE, label="Train another one")
         return
     if selection.other and selection.other not in others:
         st.warning(
@@ -41,7 +41,7 @@ def two_runs(now: Shown, selection: Link) -> None:
             list(texts),
             format_func=texts.__getitem__,
             key="other_run",
-            on_change=lambda: link.go(other=st.session_state.other_run, image=None),
+            on_change=lambda: url.go(other=st.session_state.other_run, image=None),
         )
         second = shown.show(others[chosen], now.split, shown.moments(others[chosen], now.split)[-1])
         if not np.array_equal(second.numbers, now.numbers):
@@ -52,7 +52,7 @@ def two_runs(now: Shown, selection: Link) -> None:
         confusion_grid(
             [("difference", now.matrix - second.matrix)],
             "difference_grid",
-            lambda event: link.pick(link.pick_more(selection.picked, event)),
+            lambda event: url.pick(url.pick_more(selection.picked, event)),
             look=Look(difference=True),
             picked=selection.picked,
             label="Difference of two confusion matrices",
@@ -64,13 +64,13 @@ def two_runs(now: Shown, selection: Link) -> None:
 
 
 def _others(now: Shown, linked: str | None) -> list[Run]:
-    usable, runs = [], state.runs()
+    usable, runs = [], session.runs()
     if linked and linked not in {run.id for run in runs}:
         with suppress(RunNotFound):
-            runs.append(cache.store().get(linked))  # perhaps of someone else: a link opens the same anywhere
+            runs.append(shared.store().get(linked))  # perhaps of someone else: a link opens the same anywhere
     for run in runs:
         try:
-            located = shown.locate(run, now.split, cache.dataset())
+            located = shown.locate(run, now.split, shared.dataset())
             same = located is not None and located[0] == now.part and len(located[1]) == len(now.numbers)
             if run != now.run and same and not run.status.active and shown.moments(run, now.split):
                 usable.append(run)
@@ -99,22 +99,22 @@ def _verdict(now: Shown, second: Shown, found: Disagreement) -> None:
         "training may differ by more: train several to know.",
     )
     runs = ",".join(each.run.id for each in (now, second))
-    st.page_link(state.COMPARE_PAGE, label="Compare their curves, settings and costs", query_params={"runs": runs})
+    st.page_link(session.COMPARE_PAGE, label="Compare their curves, settings and costs", query_params={"runs": runs})
 
 
 def _images(now: Shown, second: Shown, found: Disagreement, selection: Link) -> None:
-    groups = dict(zip(link.SIDES, (found.first_right, found.second_right, found.both_wrong), strict=True))
+    groups = dict(zip(url.SIDES, (found.first_right, found.second_right, found.both_wrong), strict=True))
     one, other = _names(now, second)
     texts = (f"only {one}", f"only {other}", "neither")
-    names = {side: f"{text}: {len(groups[side]):,}" for side, text in zip(link.SIDES, texts, strict=True)}
-    group = st.session_state.who_is_right = selection.right or link.SIDES[0]
+    names = {side: f"{text}: {len(groups[side]):,}" for side, text in zip(url.SIDES, texts, strict=True)}
+    group = st.session_state.who_is_right = selection.right or url.SIDES[0]
     st.segmented_control(
         "Who is right",
-        link.SIDES,
+        url.SIDES,
         format_func=names.__getitem__,
         key="who_is_right",
         required=True,
-        on_change=lambda: link.pick_side(st.session_state.who_is_right),
+        on_change=lambda: url.pick_side(st.session_state.who_is_right),
     )
     positions = groups[group]
     if selection.picked != Picked():
@@ -130,7 +130,7 @@ def _images(now: Shown, second: Shown, found: Disagreement, selection: Link) -> 
         else:
             st.caption(f"{len(positions):,} images; below each what {one} and what {other} says.")
         if selection.picked != Picked():
-            st.button("All cells", on_click=link.pick, args=(Picked(),))
+            st.button("All cells", on_click=url.pick, args=(Picked(),))
 
     images_or_card(
         now, positions, selection.image, title, f"two_{second.run.id}_{group}_{selection.picked}", caption=both

@@ -11,7 +11,7 @@ from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.evaluation.confusion import confusion_matrix, most_confused
 from fmexplore.runs.run import Run
 from fmexplore.training.presets import find_preset
-from fmexplore.ui import cache, link, mapped, state, tour, widgets
+from fmexplore.ui import mapped, session, shared, tour, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.components.matrix import matrix
 from fmexplore.ui.mapped import Source
@@ -35,7 +35,7 @@ def welcome() -> None:
     if not widgets.data_gate():
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        widgets.train_button("Train one now", find_preset(state.FIRST).config, primary=True)
+        widgets.train_button("Train one now", find_preset(session.FIRST).config, primary=True)
         tour.invite()
     with widgets.boundary():
         _strip()
@@ -65,24 +65,24 @@ def _strip() -> None:
 
 def _doors() -> None:
     """Where to go next, each with a miniature of what is there."""
-    data, first = cache.dataset(), _example()
+    data, first = shared.dataset(), _example()
     columns = iter(st.columns(3, gap="medium"))
-    predictions = cache.predictions(first, "test") if first else None
+    predictions = shared.predictions(first, "test") if first else None
     if first and predictions and len(predictions) == len(data.test):
         true, said = most_confused(confusion_matrix(predictions.labels, predictions.predicted))
         cell = {"run": first.id, "split": "test", "true": str(true), "pred": str(said)}
         chosen = np.flatnonzero((predictions.labels == true) & (predictions.predicted == said))[:CELL_IMAGES]
         words = f"{widgets.plural(true, start=True)} taken for {widgets.plural(said)}"
         with next(columns):
-            _door("What it confuses", words, data.test.images[chosen], 50, state.CONFUSIONS_PAGE, cell)
+            _door("What it confuses", words, data.test.images[chosen], 50, session.CONFUSIONS_PAGE, cell)
         if now := mapped.read_map(Source(first, LAST, "test"), ProjectionConfig()):
             picture = miniature(now.coordinates, now.labels, MAP_WIDTH)[None]
             words = f"{len(now.ids):,} images as the network sees them"
             with next(columns):
-                _door("The map", words, picture, 200, state.EMBEDDINGS_PAGE, {"run": first.id})
+                _door("The map", words, picture, 200, session.EMBEDDINGS_PAGE, {"run": first.id})
     with next(columns):
         pictures = np.stack([sample(number) for number in sample_numbers()[:SAMPLES]])
-        _door("Your clothes", "Photos, step by step to 28 x 28", pictures, 82, state.PREDICT_PAGE, {})
+        _door("Your clothes", "Photos, step by step to 28 x 28", pictures, 82, session.PREDICT_PAGE, {})
 
 
 def _door(name: str, words: str, pictures: np.ndarray, size: int, page: str, place: dict[str, str]) -> None:
@@ -91,13 +91,13 @@ def _door(name: str, words: str, pictures: np.ndarray, size: int, page: str, pla
         st.caption(words)
         items = [Item(number, "", f"{name}: {words}") for number in range(len(pictures))]
         with st.container(height=DOOR, border=False, key=f"door_{name}"):
-            go = partial(link.lead, page, **place)
+            go = partial(url.lead, page, **place)
             gallery(pictures, items, f"door_{page}", lambda _: go(), size, label=name)
 
 
 def _example() -> Run | None:
     """A shipped run that began knowing nothing."""
-    return next((run for run in cache.store().shipped_runs() if run.status.task == "train"), None)
+    return next((run for run in shared.store().shipped_runs() if run.status.task == "train"), None)
 
 
 @st.cache_data(max_entries=8)

@@ -2,8 +2,8 @@
 
 from html import escape
 
-from fmexplore.terms import TERMS, make_pattern
 from fmexplore.ui.components import register
+from fmexplore.ui.glossary import TERMS, make_pattern
 
 
 def _html() -> str:

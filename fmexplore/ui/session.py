@@ -10,7 +10,7 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import LOCAL_OWNER
 from fmexplore.training.config import RunConfig
 from fmexplore.training.presets import find_preset
-from fmexplore.ui import cache, link
+from fmexplore.ui import shared, url
 from fmexplore.ui.components.owner import COOKIE, make_owner_key
 
 HOME_PAGE, TRAIN_PAGE = "screens/start/home.py", "screens/train/train.py"
@@ -28,7 +28,7 @@ def owner() -> str:
 
     The hash, because statuses can be read by others and a key must not be. Empty until the key has arrived.
     """
-    if not cache.settings().hosted:
+    if not shared.settings().hosted:
         return LOCAL_OWNER
     key = _owner_key()
     return hashlib.sha256(key.encode()).hexdigest()[:16] if key else ""
@@ -36,7 +36,7 @@ def owner() -> str:
 
 def ask_owner() -> None:
     """Have a browser without a key make one. Once per run of the script: it mounts a component."""
-    if cache.settings().hosted and not _owner_key():
+    if shared.settings().hosted and not _owner_key():
         st.session_state.owner_key = make_owner_key()
 
 
@@ -52,7 +52,7 @@ def _owner_key() -> str:
 
 def runs() -> list[Run]:
     """All that this owner may see: own ones, the newest first, then shipped ones."""
-    return [*cache.store().owned_by(owner()), *cache.store().shipped_runs()]
+    return [*shared.store().owned_by(owner()), *shared.store().shipped_runs()]
 
 
 def is_whole(run: Run) -> bool:
@@ -67,7 +67,7 @@ def run_in_link() -> Run | None:
     """The run that the link names. Raises RunNotFound for one that is not there."""
     name = st.query_params.get("run")
     try:
-        return cache.store().get(name) if name else None
+        return shared.store().get(name) if name else None
     except RunNotFound as error:
         raise RunNotFound(f"{error} The link may be old, or the run was deleted: choose another one.") from None
 
@@ -76,7 +76,7 @@ def select_run(run_id: str | None) -> None:
     """Put a run into the link, or none; without the moment of the run before, and not compared to itself."""
     st.session_state.kept_run = run_id
     other = st.query_params.get("other")
-    link.go(run=run_id or None, snapshot=None, other=None if other == run_id else other)
+    url.go(run=run_id or None, snapshot=None, other=None if other == run_id else other)
 
 
 def shown_run(first: str = "") -> Run | None:
@@ -101,14 +101,14 @@ def keep_run() -> None:
 def _kept_run() -> Run | None:
     name = st.session_state.get("kept_run")
     try:
-        return cache.store().get(name) if name else None
+        return shared.store().get(name) if name else None
     except FMExploreError:  # deleted meanwhile
         return None
 
 
 def shipped_run(name: str) -> Run | None:
     """The shipped run of that name, if it is there."""
-    return next((run for run in cache.store().shipped_runs() if run.id == name), None)
+    return next((run for run in shared.store().shipped_runs() if run.id == name), None)
 
 
 # --- the configuration being edited ----------------------------------------------------------------------------------

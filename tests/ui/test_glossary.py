@@ -11,8 +11,8 @@ import pytest
 import fmexplore
 from fmexplore.models import layers
 from fmexplore.papers import reported, verdicts
-from fmexplore.terms import TERMS, find_terms, make_pattern, read_terms
 from fmexplore.ui import training_fields
+from fmexplore.ui.glossary import TERMS, find_terms, make_pattern, read_terms
 from fmexplore.ui.views import figures, map_settings
 
 LIBRARY = Path(fmexplore.__file__).parent

@@ -1,6 +1,6 @@
 """The field's terms that the app uses, each explained in two sentences, and where a text uses them.
 
-Knows no page; `terms.txt` is the glossary itself.
+Knows no page; `glossary.txt` is the glossary itself.
 """
 
 import re
