@@ -19,7 +19,7 @@ from coloraide import Color
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.figures import CLASS_COLORS
+from fmexplore.ui.charts.base import CLASS_COLORS
 
 GROUNDS = ("#fcfcfb", "#15171c")
 CONTRAST = 2.5  # of a mark on either ground

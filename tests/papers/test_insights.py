@@ -3,11 +3,11 @@
 import pytest
 
 from fmexplore.models.table import parameters, summarize
-from fmexplore.paper_figures import networks_chart, peeking_chart, remedies_chart
 from fmexplore.papers.insights import networks, peeking, published_pair, remedies
 from fmexplore.papers.reported import HUMAN
 from fmexplore.papers.reproduction import HONEST, Reproduction
 from fmexplore.training.presets import find_preset
+from fmexplore.ui.charts.papers import networks_chart, peeking_chart, remedies_chart
 from tests.papers.results import epoch, reproduction, training
 
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import streamlit as st
 
-from fmexplore.curves import overlaid_curves
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.confusion import accuracy_interval
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.evaluation.significance import first_reaching, judge, spreads
-from fmexplore.figures import interval_chart
 from fmexplore.runs.run import Run
 from fmexplore.ui import compared, session, shared, url, widgets
+from fmexplore.ui.charts.base import interval_chart
+from fmexplore.ui.charts.curves import overlaid_curves
 from fmexplore.ui.compared import MOST, Compared
 from fmexplore.ui.views.compare_tables import costs, differences
 from fmexplore.ui.views.compare_verdicts import show_verdicts, tell_finding

@@ -10,9 +10,9 @@ from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.confusion import accuracy_interval
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.evaluation.significance import Difference, config_differences, generalisation_gap
-from fmexplore.figures import RUN_COLORS
 from fmexplore.machine import cores, processor
 from fmexplore.ui import shared, widgets
+from fmexplore.ui.charts.base import RUN_COLORS
 from fmexplore.ui.compared import Compared
 from fmexplore.ui.training_fields import name_setting, name_value
 

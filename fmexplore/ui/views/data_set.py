@@ -4,8 +4,8 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES, Split
-from fmexplore.figures import pixel_histogram
 from fmexplore.ui import display_options, session, shared, shown, url, widgets
+from fmexplore.ui.charts.base import pixel_histogram
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.views.image_card import image_card
 from fmexplore.ui.views.images import HEIGHT, PAGE, choose_order, choose_page, last_opened, turn_again, way_through

@@ -8,8 +8,8 @@ import streamlit as st
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.confusion import accuracy_interval, class_report, report_text
 from fmexplore.evaluation.predictions import calibration, coverage_at, coverage_curve, top_k_accuracy
-from fmexplore.figures import calibration_curve, coverage_chart
 from fmexplore.ui import widgets
+from fmexplore.ui.charts.base import calibration_curve, coverage_chart
 from fmexplore.ui.shown import Shown
 from fmexplore.ui.url import Link
 

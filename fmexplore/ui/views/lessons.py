@@ -3,13 +3,13 @@
 import streamlit as st
 
 from fmexplore.models.table import flops, parameters, summarize
-from fmexplore.paper_figures import networks_chart, peeking_chart, remedies_chart
 from fmexplore.papers.insights import Network, Remedy, networks, peeking, published_pair, remedies
 from fmexplore.papers.reported import HUMAN, MARKS
 from fmexplore.papers.reproduction import read_reproduction
 from fmexplore.papers.verdicts import spread_of
 from fmexplore.training.published import SYSTEMS
 from fmexplore.ui import shared
+from fmexplore.ui.charts.papers import networks_chart, peeking_chart, remedies_chart
 
 AXES = {"parameters": "Parameters", "minutes": "Minutes of training"}
 

@@ -3,13 +3,13 @@
 import numpy as np
 import streamlit as st
 
-from fmexplore.curves import learning_curves
 from fmexplore.evaluation.confusion import most_confused
 from fmexplore.evaluation.predictions import find_overfitting
 from fmexplore.models.table import examine
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status, read_wish
 from fmexplore.ui import display_options, session, shared, url, widgets
+from fmexplore.ui.charts.curves import learning_curves
 from fmexplore.ui.components.confusion_grid import Picked, confusion_grid
 from fmexplore.ui.components.layer_table import layer_table
 from fmexplore.ui.views.run_list import run_list

@@ -5,8 +5,8 @@ import streamlit as st
 
 from fmexplore.analysis.client import Question
 from fmexplore.embeddings.quality import Trust
-from fmexplore.figures import CLASS_COLORS
 from fmexplore.ui import shared, url, widgets
+from fmexplore.ui.charts.base import CLASS_COLORS
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.mapped import Mapped, Source, as_map, read_map
 

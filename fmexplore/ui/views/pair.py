@@ -5,8 +5,8 @@ import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.confusion import most_confused, pair_report
-from fmexplore.figures import CLASS_COLORS, overlap_histogram
 from fmexplore.ui import url, widgets
+from fmexplore.ui.charts.base import CLASS_COLORS, overlap_histogram
 from fmexplore.ui.components.confusion_grid import Picked
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.shown import Shown

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES, GROUPS
-from fmexplore.figures import CLASS_COLORS
+from fmexplore.ui.charts.base import CLASS_COLORS
 from fmexplore.ui.components import register, sent
 
 RIGHT, WRONG = "#3b82f6", "#e8590c"

@@ -9,7 +9,7 @@ from coloraide import Color
 
 import fmexplore
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.figures import CLASS_COLORS, RUN_COLORS, RUN_SYMBOLS
+from fmexplore.ui.charts.base import CLASS_COLORS, RUN_COLORS, RUN_SYMBOLS
 
 ROOT = Path(fmexplore.__file__).resolve().parent.parent
 COLORS = [Color(color) for color in CLASS_COLORS]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fmexplore.figures import EARLIER, MOST_POINTS, RUN_COLORS, RUN_SYMBOLS, TRAINING, VALIDATION, line_series
+from fmexplore.ui.charts.base import EARLIER, MOST_POINTS, RUN_COLORS, RUN_SYMBOLS, TRAINING, VALIDATION, line_series
 
 PROBE = "#f0a875"  # validation on few images
 EMPTY = {"text": "The curves appear here", "fill": EARLIER, "fontSize": 14}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from fmexplore.curves import learning_curves, overlaid_curves
-from fmexplore.figures import EARLIER, MOST_POINTS, RUN_COLORS, RUN_SYMBOLS, interval_chart
+from fmexplore.ui.charts.base import EARLIER, MOST_POINTS, RUN_COLORS, RUN_SYMBOLS, interval_chart
+from fmexplore.ui.charts.curves import learning_curves, overlaid_curves
 
 
 def line(kind: str, epoch: float, **figures: float) -> dict:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from fmexplore.figures import EARLIER, TRAINING, VALIDATION
 from fmexplore.papers.insights import Peeking, Remedy
+from fmexplore.ui.charts.base import EARLIER, TRAINING, VALIDATION
 
 OTHERS = "#7048e8"
 GRID = {"left": 24, "right": 24, "top": 40, "bottom": 8}
