@@ -18,7 +18,7 @@ from websocket_tab import Tab
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.photos.synthetic import draw_scene
-from fmexplore.ui.selection import inside
+from fmexplore.ui.selection.map_area import inside
 
 MOST_PHOTOS, PHOTO_SIDE = 3, 900
 ARRIVAL_SECONDS, THINK_SECONDS = 10, (2, 8)

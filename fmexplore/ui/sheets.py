@@ -10,7 +10,7 @@ from fmexplore.settings import PROJECT
 from fmexplore.storage import write_bytes
 from fmexplore.ui import shared
 from fmexplore.ui.components.gallery import encode_sheet
-from fmexplore.ui.mapped import TEST_FIRST
+from fmexplore.ui.selection.maps import TEST_FIRST
 
 SIDE = 50
 FOLDER = PROJECT / "static"

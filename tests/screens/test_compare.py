@@ -12,8 +12,8 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import write_status
 from fmexplore.runs.store import SHIPPED, RunStore
 from fmexplore.settings import read_settings
-from fmexplore.ui.compared import MOST
 from fmexplore.ui.glossary import find_terms
+from fmexplore.ui.selection.runs import MOST
 from fmexplore.ui.views import compare_tables
 
 COMPARE, CONFUSIONS, HOME, TRAIN = (

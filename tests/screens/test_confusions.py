@@ -21,7 +21,7 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import write_status
 from fmexplore.storage import write_bytes
 from fmexplore.training.progress import Snapshot
-from fmexplore.ui import shown
+from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.session import CONFUSIONS_PAGE as CONFUSIONS
 from fmexplore.ui.session import TRAIN_PAGE as TRAIN
 from fmexplore.ui.views import images
@@ -386,14 +386,14 @@ def test_the_last_snapshot_is_shown_until_the_run_has_ended(app, trained):
 
 def test_a_run_that_ends_while_its_page_is_drawn_breaks_nothing(app, trained, monkeypatch):
     run, answers = trained(), []
-    moments = shown.moments
+    moments = selected_predictions.moments
 
     def ending(run, split):
         """Of a run that has lost its last snapshot to its end when it is asked for the second time."""
         answers.append(moments(run, split)[: -1 - len(answers)])
         return answers[-1]
 
-    monkeypatch.setattr(shown, "moments", ending)
+    monkeypatch.setattr(selected_predictions, "moments", ending)
     page = app().open(CONFUSIONS, run=run.id, split="validation")
     assert len(page.given("confusion_grid")["frames"]) == 3
 

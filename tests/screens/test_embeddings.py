@@ -22,12 +22,13 @@ from fmexplore.models.networks import build, to_input
 from fmexplore.runs.derived import Derived, kept_files
 from fmexplore.runs.run import Run
 from fmexplore.training.progress import Snapshot
-from fmexplore.ui import mapped, shared
-from fmexplore.ui.selection import Selection
+from fmexplore.ui import shared
+from fmexplore.ui.selection import maps as selected_maps
+from fmexplore.ui.selection.map_area import Selection
 from fmexplore.ui.session import EMBEDDINGS_PAGE as EMBEDDINGS
 from fmexplore.ui.views import map_canvas
 
-FIRST = mapped.TEST_FIRST
+FIRST = selected_maps.TEST_FIRST
 VIEWS = ("map", "pair", "time", "trust")
 SMALL = {"map_sample": 60, "map_iterations": 50, "map_perplexity": 5.0, "map_neighbours": 5}
 TRIANGLE = ((-1.0, -1.0), (1.2, -0.9), (0.1, 1.3))
@@ -224,7 +225,7 @@ def test_every_layer_of_the_list_can_be_mapped(opened, run):
 
 @pytest.mark.parametrize("split", ["test", "validation", "train", "all"])
 def test_every_split_can_be_mapped(opened, run, split, monkeypatch, drawn):
-    monkeypatch.setattr(mapped, "TEST_FIRST", len(drawn.train))  # ids are made for the real data set
+    monkeypatch.setattr(selected_maps, "TEST_FIRST", len(drawn.train))  # ids are made for the real data set
     page = opened(run=run.id, split=split)
     assert not page.errors
     assert not page.warnings
@@ -923,7 +924,7 @@ def test_a_mistake_opened_from_the_gallery_has_the_next_one_beside_it(whole, run
 
 
 def test_on_a_map_of_both_parts_a_number_is_searched_with_its_part(whole, run, drawn, monkeypatch):
-    monkeypatch.setattr(mapped, "TEST_FIRST", len(drawn.train))
+    monkeypatch.setattr(selected_maps, "TEST_FIRST", len(drawn.train))
     page = type_in(whole(run=run.id, split="all"), "test 7")
     assert page.query["image"] == str(len(drawn.train) + 7)
     assert marks(page)["focus"] == len(drawn.train) + 7

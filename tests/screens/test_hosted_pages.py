@@ -14,7 +14,8 @@ from fmexplore.jobs.estimates import update_speed
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import own_process, write_status
 from fmexplore.settings import read_settings
-from fmexplore.ui import photos, shared
+from fmexplore.ui import shared
+from fmexplore.ui.selection import photos
 from fmexplore.ui.session import PREDICT_PAGE as PREDICT
 from fmexplore.ui.session import TRAIN_PAGE as TRAIN
 from fmexplore.ui.views import photo_teaching

@@ -13,7 +13,8 @@ from fmexplore.photos import cutouts
 from fmexplore.photos.scoring import PhotoFit, judge
 from fmexplore.runs.run import Run
 from fmexplore.runs.store import RunStore
-from fmexplore.ui import photos, shared
+from fmexplore.ui import shared
+from fmexplore.ui.selection import photos
 from fmexplore.ui.session import PREDICT_PAGE as PREDICT
 from fmexplore.ui.views.photo_set import verdicts_csv
 

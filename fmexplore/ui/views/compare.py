@@ -10,10 +10,11 @@ from fmexplore.evaluation.confusion import accuracy_interval
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.evaluation.significance import first_reaching, judge, spreads
 from fmexplore.runs.run import Run
-from fmexplore.ui import compared, session, shared, url, widgets
+from fmexplore.ui import session, shared, url, widgets
 from fmexplore.ui.charts.base import interval_chart
 from fmexplore.ui.charts.curves import overlaid_curves
-from fmexplore.ui.compared import MOST, Compared
+from fmexplore.ui.selection import runs as selected_runs
+from fmexplore.ui.selection.runs import MOST, Compared
 from fmexplore.ui.views.compare_tables import costs, differences
 from fmexplore.ui.views.compare_verdicts import show_verdicts, tell_finding
 
@@ -26,7 +27,7 @@ OVER = {"epochs": "Over epochs", "minutes": "Over minutes"}
 
 def compare() -> None:
     shared.analyst()
-    runs, problems = compared.read_compared()
+    runs, problems = selected_runs.read_compared()
     widgets.warn(problems)
     reference = _choose(runs)
     if reference is None:
@@ -62,7 +63,7 @@ def compare() -> None:
 
 def _choose(runs: list[Compared]) -> Compared | None:
     """The row above everything; the run that the others are compared to, or None while there are too few."""
-    choices = compared.read_choices(runs)
+    choices = selected_runs.read_choices(runs)
     names = widgets.tell_apart(choices.values())
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="strip_compared"):
         st.session_state["compared_runs"] = [each.run.id for each in runs]
@@ -120,7 +121,7 @@ def _suggest(choices: dict[str, Run], names: dict[str, str], runs: list[Compared
             "differ, whether the difference is more than luck, and what each costs."
         )
     with st.container(horizontal=True):
-        for text, ids in compared.suggest(choices, names, runs):
+        for text, ids in selected_runs.suggest(choices, names, runs):
             st.button(widgets.plain(text), key=f"suggest_{'_'.join(ids)}", on_click=_go, args=(ids,))
 
 

@@ -13,7 +13,7 @@ from fmexplore.evaluation.significance import Difference, config_differences, ge
 from fmexplore.machine import cores, processor
 from fmexplore.ui import shared, widgets
 from fmexplore.ui.charts.base import RUN_COLORS
-from fmexplore.ui.compared import Compared
+from fmexplore.ui.selection.runs import Compared
 from fmexplore.ui.training_fields import name_setting, name_value
 
 MANY = 10_000  # images

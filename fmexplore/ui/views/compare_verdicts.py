@@ -6,7 +6,7 @@ import streamlit as st
 
 from fmexplore.evaluation.significance import Verdict
 from fmexplore.ui import session, url, widgets
-from fmexplore.ui.compared import Compared
+from fmexplore.ui.selection.runs import Compared
 
 ABREAST = 3  # verdicts in a row, where there are several
 

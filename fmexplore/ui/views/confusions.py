@@ -11,9 +11,10 @@ from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.confusion import Order, accuracy_interval, class_order, most_confused
 from fmexplore.evaluation.predictions import learnt_and_forgotten
 from fmexplore.runs.run import Run
-from fmexplore.ui import display_options, session, shared, shown, url, widgets
+from fmexplore.ui import display_options, session, shared, url, widgets
 from fmexplore.ui.components.confusion_grid import Look, Numbers, Picked, confusion_grid
-from fmexplore.ui.shown import SPLIT_NAMES, Moment, Shown
+from fmexplore.ui.selection import predictions as selected_predictions
+from fmexplore.ui.selection.predictions import SPLIT_NAMES, Moment, Shown
 from fmexplore.ui.url import Link
 from fmexplore.ui.views.figures import figures
 from fmexplore.ui.views.images import ORDERS as IMAGE_ORDERS
@@ -58,7 +59,7 @@ def confusions() -> None:
         st.info("Nothing has been trained yet.")
         st.page_link(session.TRAIN_PAGE, label="Train a network first")
         return
-    found = shown.splits(run)
+    found = selected_predictions.splits(run)
     if not found:
         _nothing_yet(run)
         return
@@ -132,22 +133,24 @@ def _controls(run: Run, selection: Link, found: list[str]) -> tuple[Look, Order]
 def _look_at(run: Run, selection: Link, found: list[str]) -> tuple[Shown, list[Moment]]:
     """What the link means, and all moments that it could mean: asked for once, as a run may end meanwhile."""
     name, split = widgets.plain(run.title), selection.split if selection.split in found else found[0]
-    words = shown.words(split)
+    words = selected_predictions.words(split)
     if selection.split and selection.split != split:
         when = " before it has ended" if run.status.active else ""
-        st.warning(f"{name} cannot be shown on {shown.words(selection.split)}{when}: these are the {words}.")
-    moments = shown.moments(run, split)
+        st.warning(
+            f"{name} cannot be shown on {selected_predictions.words(selection.split)}{when}: these are the {words}."
+        )
+    moments = selected_predictions.moments(run, split)
     known = {moment.step: moment for moment in moments}
     moment = known.get(selection.snapshot) if selection.snapshot is not None else None
     if selection.snapshot is not None and moment is None:
         st.warning(f"{name} has no snapshot {selection.snapshot:,} of its {words}: this is the last moment.")
-    return shown.show(run, split, moment or moments[-1]), moments
+    return selected_predictions.show(run, split, moment or moments[-1]), moments
 
 
 def _matrix(now: Shown, moments: list[Moment], selection: Link, colours: Look, order: Order) -> None:
     frames = []
     for moment in moments:
-        each = now if moment == now.moment else shown.show(now.run, now.split, moment)
+        each = now if moment == now.moment else selected_predictions.show(now.run, now.split, moment)
         frames.append((f"{moment.text}: {widgets.percent(each.predictions.accuracy)} right", each.matrix))
     place = moments.index(now.moment)
 
@@ -172,7 +175,7 @@ def _matrix(now: Shown, moments: list[Moment], selection: Link, colours: Look, o
         confusion_grid(
             frames, "confusion_grid", picked, class_order(matrix, order), colours, selection.picked, place, moved
         )
-        first = shown.moments(now.run, "validation")[:1] if now.split != "validation" else []
+        first = selected_predictions.moments(now.run, "validation")[:1] if now.split != "validation" else []
         if first and first[0].step is not None:
             st.button(
                 "Watch it come about, on the validation images",
@@ -180,7 +183,7 @@ def _matrix(now: Shown, moments: list[Moment], selection: Link, colours: Look, o
                 kwargs={"split": "validation", "snapshot": first[0].step, "image": None},
             )
     with right, widgets.boundary():
-        before = shown.show(now.run, now.split, moments[place - 1]) if place else None
+        before = selected_predictions.show(now.run, now.split, moments[place - 1]) if place else None
         _selected(now, selection, before)
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES, Split
-from fmexplore.ui import display_options, session, shared, shown, url, widgets
+from fmexplore.ui import display_options, session, shared, url, widgets
 from fmexplore.ui.charts.base import pixel_histogram
 from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.views.image_card import image_card
 from fmexplore.ui.views.images import HEIGHT, PAGE, choose_order, choose_page, last_opened, turn_again, way_through
 
@@ -39,7 +40,7 @@ def data_set() -> None:
             _one_class(part, of, image)
         with right, widgets.boundary():
             run = session.shown_run()
-            logits = shown.known(run, part, image) if run else None
+            logits = selected_predictions.known(run, part, image) if run else None
             image_card(run, part, image, logits, *way_through(numbers, image, "Close"), session.DATA_PAGE)
     elif label is not None:
         with st.container(key="figure_first"):  # the same as beside a card, so that the gallery stays as it is

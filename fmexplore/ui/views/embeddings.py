@@ -7,8 +7,9 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.embeddings.features import PIXELS
 from fmexplore.errors import RunNotFound
 from fmexplore.runs.run import Run
-from fmexplore.ui import session, shared, shown, url, widgets
-from fmexplore.ui.mapped import Mapped
+from fmexplore.ui import session, shared, url, widgets
+from fmexplore.ui.selection import predictions as selected_predictions
+from fmexplore.ui.selection.maps import Mapped
 from fmexplore.ui.views.map_canvas import draw_map, draw_marks
 from fmexplore.ui.views.map_making import find_map
 from fmexplore.ui.views.map_selection import find_marks, selection_panel
@@ -48,7 +49,7 @@ def _usable_run() -> Run | None:
     except RunNotFound as error:
         st.error(widgets.unlinked(f"{error} Until then, here are the pixels."))
         return None
-    if run and (why := shown.silence(run)):
+    if run and (why := selected_predictions.silence(run)):
         st.info(f"{widgets.plain(run.title)} {why}: this is a map of the pixels.")
         return None
     return run

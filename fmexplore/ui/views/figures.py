@@ -10,7 +10,7 @@ from fmexplore.evaluation.confusion import accuracy_interval, class_report, repo
 from fmexplore.evaluation.predictions import calibration, coverage_at, coverage_curve, top_k_accuracy
 from fmexplore.ui import widgets
 from fmexplore.ui.charts.base import calibration_curve, coverage_chart
-from fmexplore.ui.shown import Shown
+from fmexplore.ui.selection.predictions import Shown
 from fmexplore.ui.url import Link
 
 TARGET = 0.99

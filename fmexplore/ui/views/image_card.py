@@ -7,9 +7,10 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.embeddings.neighbours import NeighbourIndex
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.run import Run
-from fmexplore.ui import session, shared, shown, url, widgets
+from fmexplore.ui import session, shared, url, widgets
 from fmexplore.ui.components.card import Chip, Step, Way, card
 from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.selection import predictions as selected_predictions
 
 NEIGHBOURS = 8
 MOST_OTHERS = 12
@@ -30,7 +31,7 @@ def image_card(
     """
     split = shared.dataset().part(part)
     image, label = split.images[number], int(split.labels[number])
-    why = shown.silence(run) if run else ""
+    why = selected_predictions.silence(run) if run else ""
     if logits is None and run and not why:
         question = shared.analyst().ask("look_at", run=run, images=image[None])
         logits = widgets.await_answer(question, "Asking the network")[0][0]
@@ -69,7 +70,7 @@ def _ways(run: Run | None, part: str, number: int, label: int, said: int | None,
     """Links to the same image on the other pages: its cell, its place on the map, the data set."""
     named = {"run": run.id} if run else {}
     ways = {"In the data set": (session.DATA_PAGE, {"split": part, "class": str(label), "image": str(number)})}
-    if run and (found := shown.find_split(run, part, number)):
+    if run and (found := selected_predictions.find_split(run, part, number)):
         place = {"split": found[0], "image": str(number)}
         cell = {"true": str(label)} | ({} if said is None else {"pred": str(said)})
         ways = {
@@ -93,13 +94,13 @@ def _title(number: int, label: int, predictions: Predictions | None) -> str:
 
 def _history(run: Run, part: str, number: int, label: int) -> tuple[list[Chip], str]:
     """What was said at each snapshot, and in words when it was learnt and forgotten; of validation images."""
-    located = shown.locate(run, "validation", shared.dataset())
+    located = selected_predictions.locate(run, "validation", shared.dataset())
     place = -1 if located is None or located[0] != part else int(np.searchsorted(located[1], number))
     if located is None or not 0 <= place < len(located[1]) or located[1][place] != number:
-        untold = part == "test" and "validation" in shown.splits(run)
+        untold = part == "test" and "validation" in selected_predictions.splits(run)
         return [], "Test images have no history: a run looks at them once, at its end." if untold else ""
     chips, turns = [], []
-    for moment in shown.moments(run, "validation"):
+    for moment in selected_predictions.moments(run, "validation"):
         predictions = shared.predictions(run, "validation", moment.step)
         if predictions is None or len(predictions) != len(located[1]):
             continue
@@ -117,7 +118,7 @@ def _others(run: Run | None, part: str, number: int, label: int) -> list[Chip]:
     for other in session.runs():
         if len(chips) == MOST_OTHERS:
             break
-        logits = shown.known(other, part, number) if other != run else None
+        logits = selected_predictions.known(other, part, number) if other != run else None
         if logits is not None:
             seen = Predictions(logits[None], np.array([label], np.uint8))
             said = CLASS_NAMES[seen.predicted[0]]
@@ -129,7 +130,7 @@ def _neighbours(run: Run, part: str, number: int, label: int) -> None:
     """The training images that lie nearest in the network's feature space."""
     if (index := find_index(run)) is None:
         return
-    located = shown.locate(run, "train", shared.dataset())
+    located = selected_predictions.locate(run, "train", shared.dataset())
     assert located is not None  # every run learns from some
     among = located[1] if part == "test" else located[1][located[1] != number]
     neighbours_of(run, (index.test if part == "test" else index.train)[number], index, among, label)

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from fmexplore.ui import mapped, url
+from fmexplore.ui import url
 from fmexplore.ui.components.gallery import picture_sheet
 from fmexplore.ui.components.scatter import Points, mark, scatter
-from fmexplore.ui.mapped import Mapped, Marks
-from fmexplore.ui.selection import Selection
+from fmexplore.ui.selection import maps as selected_maps
+from fmexplore.ui.selection.map_area import Selection
+from fmexplore.ui.selection.maps import Mapped, Marks
 from fmexplore.ui.sheets import sheet_address
 
 MOST_PICTURES = 500  # asked for one by one that a session keeps
@@ -20,7 +21,7 @@ def draw_map(now: Mapped, key: str, group: str = "map") -> None:
     split = {"split": now.split} if now.moment else {}  # only then can it be another one than in the link
 
     def pick(image_id: int) -> None:
-        url.go(image=mapped.number_in_link(now.split, image_id), **split)
+        url.go(image=selected_maps.number_in_link(now.split, image_id), **split)
 
     def select(event: dict) -> None:
         outline = tuple((float(x), float(y)) for x, y in event["polygon"])
@@ -36,7 +37,7 @@ def draw_course(maps: Sequence[Mapped], group: str) -> None:
     frames = (each.outputs.frame(each.coordinates, each.caption) for each in maps)
 
     def pick(image_id: int) -> None:
-        url.go(view=None, split=last.split, image=mapped.number_in_link(last.split, image_id))
+        url.go(view=None, split=last.split, image=selected_maps.number_in_link(last.split, image_id))
 
     points = Points(last.ids, last.labels, tuple(frames))
     scatter(points, f"{last.key} all", group, f"scatter_{group}", sheet_address(), pick, on_want=want_picture)
@@ -72,4 +73,4 @@ def want_picture(image_id: int) -> None:
     wanted = wanted_pictures()
     while len(wanted) >= MOST_PICTURES:
         wanted.pop(next(iter(wanted)))
-    wanted[int(image_id)] = picture_sheet(mapped.image_of(int(image_id))[None], 1)
+    wanted[int(image_id)] = picture_sheet(selected_maps.image_of(int(image_id))[None], 1)

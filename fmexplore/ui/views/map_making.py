@@ -5,7 +5,7 @@ import streamlit as st
 from fmexplore.analysis.client import Question
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.ui import shared, widgets
-from fmexplore.ui.mapped import Mapped, Source, as_map, read_map
+from fmexplore.ui.selection.maps import Mapped, Source, as_map, read_map
 from fmexplore.ui.views.map_canvas import draw_map
 from fmexplore.ui.views.map_settings import METHODS
 

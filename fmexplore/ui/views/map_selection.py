@@ -9,9 +9,10 @@ import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.embeddings.neighbours import Metric, neighbours
-from fmexplore.ui import display_options, mapped, session, shared, url, widgets
+from fmexplore.ui import display_options, session, shared, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
-from fmexplore.ui.mapped import Mapped, Marks
+from fmexplore.ui.selection import maps as selected_maps
+from fmexplore.ui.selection.maps import Mapped, Marks
 from fmexplore.ui.views.image_card import image_card
 from fmexplore.ui.views.images import PAGE, choose_page, last_opened, turn_again, way_through
 
@@ -20,7 +21,7 @@ HEIGHT, NEIGHBOURS, CELLS = 420, 10, 3
 
 def find_marks(maps: Sequence[Mapped], number: int | None) -> Marks:
     """What the link selects and opens on these maps; what of it is in vain is told."""
-    marks, problems = mapped.read_marks(maps, st.query_params.get("selected"), number)
+    marks, problems = selected_maps.read_marks(maps, st.query_params.get("selected"), number)
     widgets.warn(problems)
     return marks
 
@@ -65,7 +66,7 @@ def search(now: Mapped) -> None:
         if text in options:
             url.go(selected=text, image=None)
             return
-        number = mapped.read_number(now, text or "")
+        number = selected_maps.read_number(now, text or "")
         if number is not None:
             url.go(image=number)
         elif text:
@@ -83,7 +84,7 @@ def search(now: Mapped) -> None:
 def _gallery(now: Mapped, positions: np.ndarray, title: str, key: str) -> None:
     st.subheader(title, anchor=False)
     closed = last_opened()
-    last = mapped.id_of(*closed) if closed else None
+    last = selected_maps.id_of(*closed) if closed else None
     if last is not None:
         turn_again(f"map_{now.layer}_{now.split}_{key}")
     places = np.flatnonzero(now.ids[positions] == last)
@@ -98,12 +99,14 @@ def _gallery(now: Mapped, positions: np.ndarray, title: str, key: str) -> None:
         wrong = said != label and said < len(CLASS_NAMES)
         verdict = f", taken for {CLASS_NAMES[said]}" if wrong else ""
         items.append(
-            Item(image_id, CLASS_NAMES[said if wrong else label], mapped.name_of(image_id, label) + verdict, wrong)
+            Item(
+                image_id, CLASS_NAMES[said if wrong else label], selected_maps.name_of(image_id, label) + verdict, wrong
+            )
         )
-    images = np.stack([mapped.image_of(int(image_id)) for image_id in now.ids[chosen]])
+    images = np.stack([selected_maps.image_of(int(image_id)) for image_id in now.ids[chosen]])
     split = now.split  # a session keeps the callback of every gallery that it has shown: not the whole map with it
     gallery(
-        images, items, f"map_gallery_{key}", lambda image_id: url.go(image=mapped.number_in_link(split, image_id)),
+        images, items, f"map_gallery_{key}", lambda image_id: url.go(image=selected_maps.number_in_link(split, image_id)),
         size=62, height=HEIGHT, current=last, focus=True,
     )  # fmt: skip
 
@@ -145,14 +148,14 @@ def map_csv(now: Mapped, positions: np.ndarray) -> str:
     for position in positions:
         said = predicted[position] if predicted[position] < len(CLASS_NAMES) else ""
         place = (f"{value:.6g}" for value in now.coordinates[position])
-        rows.append([*mapped.part_of(int(now.ids[position])), now.labels[position], said, *place])
+        rows.append([*selected_maps.part_of(int(now.ids[position])), now.labels[position], said, *place])
     return widgets.csv_text(["part", "image", "true", "predicted", *"xyz"[: now.coordinates.shape[1]]], rows)
 
 
 def map_npz(now: Mapped) -> bytes:
     """The arrays that `python -m fmexplore embed --out` writes."""
     content = io.BytesIO()
-    np.savez(content, coordinates=now.coordinates, labels=now.labels, index=mapped.index_of(now))
+    np.savez(content, coordinates=now.coordinates, labels=now.labels, index=selected_maps.index_of(now))
     return content.getvalue()
 
 
@@ -160,9 +163,11 @@ def _one(now: Mapped, ids: np.ndarray, image_id: int) -> np.ndarray:
     """The card of an image, with a way through the others of its gallery."""
     position = now.position(image_id)
     assert position is not None  # the page has looked
-    part, number = mapped.part_of(image_id)
+    part, number = selected_maps.part_of(image_id)
     way, near = way_through(ids, image_id, "Close")
-    to_link = {name: None if other is None else mapped.number_in_link(now.split, other) for name, other in near.items()}
+    to_link = {
+        name: None if other is None else selected_maps.number_in_link(now.split, other) for name, other in near.items()
+    }
     logits = now.outputs.logits[position] if now.outputs.known[position] else None
     image_card(now.run, part, number, logits, way, to_link, session.EMBEDDINGS_PAGE)
     return np.zeros(0, int) if now.moment else _neighbours(now, position)  # features are those of the run's end
@@ -183,6 +188,6 @@ def _neighbours(now: Mapped, position: int) -> np.ndarray:
         points = shared.points(now.run, now.layer, now.split)
     if points is None:
         return np.zeros(0, int)
-    sample = mapped.rows_of(now, len(points))
+    sample = selected_maps.rows_of(now, len(points))
     found, _ = neighbours(points[sample], np.array([position]), NEIGHBOURS, metric or metrics[0])
     return now.ids[found[0]]

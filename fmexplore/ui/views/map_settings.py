@@ -11,7 +11,7 @@ from fmexplore.models.table import layer_choices
 from fmexplore.runs.run import Run
 from fmexplore.ui import display_options, url, widgets
 from fmexplore.ui.display_options import Span
-from fmexplore.ui.mapped import Source
+from fmexplore.ui.selection.maps import Source
 
 METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 SPLITS = {"test": "Test", "validation": "Validation", "train": "Training", "all": "All 70,000"}

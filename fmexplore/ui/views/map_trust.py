@@ -8,7 +8,7 @@ from fmexplore.embeddings.quality import Trust
 from fmexplore.ui import shared, url, widgets
 from fmexplore.ui.charts.base import CLASS_COLORS
 from fmexplore.ui.components.gallery import Item, gallery
-from fmexplore.ui.mapped import Mapped, Source, as_map, read_map
+from fmexplore.ui.selection.maps import Mapped, Source, as_map, read_map
 
 SEEDS, MINIATURE = 3, 300
 MEANING = {

@@ -7,8 +7,10 @@ from fmexplore.embeddings.features import LAST, PIXELS
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.run import Run
-from fmexplore.ui import display_options, mapped, session, shared, shown, widgets
-from fmexplore.ui.mapped import Mapped, Outputs, Source, read_map
+from fmexplore.ui import display_options, session, shared, widgets
+from fmexplore.ui.selection import maps as selected_maps
+from fmexplore.ui.selection import predictions as selected_predictions
+from fmexplore.ui.selection.maps import Mapped, Outputs, Source, read_map
 from fmexplore.ui.views.map_canvas import draw_course, draw_map, draw_marks
 from fmexplore.ui.views.map_making import find_map
 from fmexplore.ui.views.map_selection import find_marks, selection_panel
@@ -57,7 +59,7 @@ def _second(source: Source, config: ProjectionConfig) -> Mapped:
         return found
     question = shared.analyst().ask("project_images", **vars(source), config=config)
     arrays = widgets.await_answer(question, f"Computing the other {METHODS[config.method]} map")
-    return mapped.as_map(source, arrays, config)
+    return selected_maps.as_map(source, arrays, config)
 
 
 def _title(now: Mapped) -> str:
@@ -89,7 +91,11 @@ def _other_source(now: Source, kind: str) -> Source | None:
 
 
 def _usable(now: Source) -> list[Run]:
-    return [run for run in session.runs() if run != now.run and session.is_whole(run) and not shown.silence(run)]
+    return [
+        run
+        for run in session.runs()
+        if run != now.run and session.is_whole(run) and not selected_predictions.silence(run)
+    ]
 
 
 # --- over the run ----------------------------------------------------------------------------------------------------
@@ -110,7 +116,7 @@ def over_time(source: Source, config: ProjectionConfig) -> None:
         )
     draw_course(maps, TIME)
     st.caption(
-        f"{len(maps[0].ids):,} {shown.words(maps[0].split)}, as the last hidden layer has them. "
+        f"{len(maps[0].ids):,} {selected_predictions.words(maps[0].split)}, as the last hidden layer has them. "
         + (
             "The axes are laid through all snapshots together."
             if config.method == "pca"
@@ -126,12 +132,15 @@ def _course(run: Run, config: ProjectionConfig) -> tuple[list[Mapped], np.ndarra
     if course is None:
         question = shared.analyst().ask("project_snapshots", run=run, config=config)
         course = widgets.await_answer(question, f"Computing {METHODS[config.method]} maps of the snapshots")
-    located = shown.locate(run, "validation", shared.dataset())
+    located = selected_predictions.locate(run, "validation", shared.dataset())
     assert located is not None  # snapshots are of validation images
     part, numbers = located
     split = "test" if part == "test" else "validation"  # where a run peeks, links call them test images
     places = np.searchsorted(numbers, course["index"])
-    labels, ids = shared.dataset().part(part).labels[course["index"]], mapped.ids_of(course["index"].astype(int), part)
+    labels, ids = (
+        shared.dataset().part(part).labels[course["index"]],
+        selected_maps.ids_of(course["index"].astype(int), part),
+    )
     maps = []
     for step, coordinates in zip(course["steps"], course["coordinates"], strict=True):
         predictions = shared.predictions(run, "validation", int(step))
@@ -139,7 +148,7 @@ def _course(run: Run, config: ProjectionConfig) -> tuple[list[Mapped], np.ndarra
         text = f"epoch {shared.snapshot_epoch(run, int(step)):.2f}"
         if predictions:
             text += f", {widgets.percent(Predictions(logits, labels).accuracy, 0)} right"
-        moment, outputs = shown.Moment(int(step), text), Outputs(logits, labels)
+        moment, outputs = selected_predictions.Moment(int(step), text), Outputs(logits, labels)
         maps.append(Mapped(run, LAST, split, coordinates.astype(np.float32), ids, outputs, config, moment=moment))
     return maps, course["movements"]
 

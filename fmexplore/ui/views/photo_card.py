@@ -11,10 +11,12 @@ from fmexplore.evaluation.predictions import Predictions
 from fmexplore.photos.conversion import WAYS, Conversion, Converted
 from fmexplore.photos.scoring import Verdicts, calibrate
 from fmexplore.runs.run import Run
-from fmexplore.ui import photos, session, shared, shown, widgets
+from fmexplore.ui import session, shared, widgets
 from fmexplore.ui.components.card import Chip, Step, Way, card
 from fmexplore.ui.components.steps import Stage, steps
-from fmexplore.ui.photos import LABELS, OTHER, Known, Photo
+from fmexplore.ui.selection import photos
+from fmexplore.ui.selection import predictions as selected_predictions
+from fmexplore.ui.selection.photos import LABELS, OTHER, Known, Photo
 from fmexplore.ui.views.image_card import find_index, neighbours_of, show_heat
 from fmexplore.ui.views.photo_correction import correct
 from fmexplore.ui.views.photo_place import place_on_map
@@ -116,7 +118,7 @@ def _others(photo: Photo, run: Run, label: int | None) -> list[Chip]:
         if other == run or len(chips) == MOST_OTHERS:
             continue
         try:
-            if shown.silence(other):
+            if selected_predictions.silence(other):
                 continue
             known = photos.look(photo, other)
             found = photos.verdict(known, other)
@@ -193,7 +195,7 @@ def _why(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
     with left:
         show_heat(run, ("photo", photo.id, photo.how), known.image, (first, second))
     index = find_index(run)
-    located = shown.locate(run, "train", shared.dataset())
+    located = selected_predictions.locate(run, "train", shared.dataset())
     if index is not None and located is not None:
         with right:
             neighbours_of(run, index.axes.encode(known.features[None])[0], index, located[1], first)

@@ -6,9 +6,10 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.photos.conversion import Stroke
-from fmexplore.ui import photos, widgets
+from fmexplore.ui import widgets
 from fmexplore.ui.components.photo_editor import Tool, photo_editor
-from fmexplore.ui.photos import WHOLE, Photo
+from fmexplore.ui.selection import photos
+from fmexplore.ui.selection.photos import WHOLE, Photo
 
 
 def correct(photo: Photo) -> None:

@@ -9,16 +9,17 @@ from fmexplore.embeddings.neighbours import place
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.photos.scoring import Verdicts
 from fmexplore.runs.run import Run
-from fmexplore.ui import mapped, session, shared, url, widgets
+from fmexplore.ui import session, shared, url, widgets
 from fmexplore.ui.components.gallery import picture_sheet
 from fmexplore.ui.components.scatter import Frame, Points, mark, scatter
-from fmexplore.ui.mapped import Source
-from fmexplore.ui.photos import Known, Photo
+from fmexplore.ui.selection import maps as selected_maps
+from fmexplore.ui.selection.maps import Source
+from fmexplore.ui.selection.photos import Known, Photo
 from fmexplore.ui.sheets import sheet_address
 from fmexplore.ui.views.image_card import find_index
 from fmexplore.ui.views.map_canvas import want_picture, wanted_pictures
 
-PHOTO_ID = mapped.TEST_FIRST + 10_000  # on the map, after the last test image
+PHOTO_ID = selected_maps.TEST_FIRST + 10_000  # on the map, after the last test image
 NEAR = 40  # whose error record is told
 
 
@@ -26,15 +27,15 @@ def place_on_map(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> No
     """Its place on the map of the test images, and how often the network is wrong around there."""
     index = find_index(run)
     config = ProjectionConfig(method="umap")
-    now = mapped.read_map(Source(run, LAST, "test"), config)
+    now = selected_maps.read_map(Source(run, LAST, "test"), config)
     if now is None:
         config = ProjectionConfig(method="pca")
         question = shared.analyst().ask("project_images", run=run, layer=LAST, split="test", config=config)
         widgets.await_answer(question, "Making a map of the test images")
-        now = mapped.read_map(Source(run, LAST, "test"), config)
+        now = selected_maps.read_map(Source(run, LAST, "test"), config)
     if index is None or now is None:
         return
-    everyone = now.ids - mapped.TEST_FIRST
+    everyone = now.ids - selected_maps.TEST_FIRST
     code = index.axes.encode(known.features[None])[0]
     numbers, distances = index.nearest(code, everyone, NEAR, "test")
     rows = np.searchsorted(everyone, numbers)
@@ -54,7 +55,9 @@ def place_on_map(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> No
 
     def pick(image_id: int) -> None:
         if image_id != PHOTO_ID:
-            url.lead(session.EMBEDDINGS_PAGE, run=run.id, split="test", image=mapped.number_in_link("test", image_id))
+            url.lead(
+                session.EMBEDDINGS_PAGE, run=run.id, split="test", image=selected_maps.number_in_link("test", image_id)
+            )
 
     scatter(points, name, "photo_map", "photo_scatter", sheet_address(), pick, on_want=want_picture)
     pictures = {**wanted_pictures(), PHOTO_ID: picture_sheet(known.image[None], 1)}

@@ -8,10 +8,11 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.confusion import accuracy_interval, confusion_matrix
 from fmexplore.photos.scoring import Verdicts, judge
 from fmexplore.runs.run import Run
-from fmexplore.ui import photos, widgets
+from fmexplore.ui import widgets
 from fmexplore.ui.components.confusion_grid import confusion_grid
 from fmexplore.ui.components.steps import as_png
-from fmexplore.ui.photos import LABELS, OTHER, Known, Photo
+from fmexplore.ui.selection import photos
+from fmexplore.ui.selection.photos import LABELS, OTHER, Known, Photo
 
 
 def photo_set(run: Run) -> None:

@@ -7,9 +7,11 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.photos.files import MAX_MB, SUFFIXES
 from fmexplore.photos.synthetic import draw_scene
 from fmexplore.runs.run import Run
-from fmexplore.ui import photos, session, shared, shown, widgets
+from fmexplore.ui import session, shared, widgets
 from fmexplore.ui.components.gallery import Item, gallery
-from fmexplore.ui.photos import Photo
+from fmexplore.ui.selection import photos
+from fmexplore.ui.selection import predictions as selected_predictions
+from fmexplore.ui.selection.photos import Photo
 from fmexplore.ui.views.photo_card import photo_card
 from fmexplore.ui.views.photo_set import photo_set
 from fmexplore.ui.views.photo_teaching import photo_teaching
@@ -65,7 +67,7 @@ def _usable_run() -> Run | None:
         st.info("There is no network to ask yet.")
         st.page_link(session.TRAIN_PAGE, label="Train one")
         return None
-    if why := shown.silence(run):
+    if why := selected_predictions.silence(run):
         st.info(f"{widgets.plain(run.title)} {why}: choose another run on the left, or come back when it has ended.")
         return None
     return run

@@ -12,7 +12,7 @@ from fmexplore.errors import RunBroken
 from fmexplore.runs.run import Arrays, unpack
 from fmexplore.ui import shared, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
-from fmexplore.ui.shown import Shown
+from fmexplore.ui.selection.predictions import Shown
 from fmexplore.ui.url import Link
 from fmexplore.ui.views.images import HEIGHT, find_image, images_or_card
 

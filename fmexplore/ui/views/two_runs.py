@@ -10,9 +10,10 @@ from fmexplore.errors import FMExploreError, RunNotFound
 from fmexplore.evaluation.confusion import Disagreement, compare
 from fmexplore.evaluation.significance import Verdict
 from fmexplore.runs.run import Run
-from fmexplore.ui import session, shared, shown, url, widgets
+from fmexplore.ui import session, shared, url, widgets
 from fmexplore.ui.components.confusion_grid import Look, Picked, confusion_grid
-from fmexplore.ui.shown import Shown
+from fmexplore.ui.selection import predictions as selected_predictions
+from fmexplore.ui.selection.predictions import Shown
 from fmexplore.ui.url import Link
 from fmexplore.ui.views.images import images_or_card
 
@@ -43,7 +44,9 @@ def two_runs(now: Shown, selection: Link) -> None:
             key="other_run",
             on_change=lambda: url.go(other=st.session_state.other_run, image=None),
         )
-        second = shown.show(others[chosen], now.split, shown.moments(others[chosen], now.split)[-1])
+        second = selected_predictions.show(
+            others[chosen], now.split, selected_predictions.moments(others[chosen], now.split)[-1]
+        )
         if not np.array_equal(second.numbers, now.numbers):
             st.info("The two were validated on different images: compare them on the test images.")
             return
@@ -70,9 +73,9 @@ def _others(now: Shown, linked: str | None) -> list[Run]:
             runs.append(shared.store().get(linked))  # perhaps of someone else: a link opens the same anywhere
     for run in runs:
         try:
-            located = shown.locate(run, now.split, shared.dataset())
+            located = selected_predictions.locate(run, now.split, shared.dataset())
             same = located is not None and located[0] == now.part and len(located[1]) == len(now.numbers)
-            if run != now.run and same and not run.status.active and shown.moments(run, now.split):
+            if run != now.run and same and not run.status.active and selected_predictions.moments(run, now.split):
                 usable.append(run)
         except FMExploreError:
             continue

@@ -11,10 +11,11 @@ from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.evaluation.confusion import confusion_matrix, most_confused
 from fmexplore.runs.run import Run
 from fmexplore.training.presets import find_preset
-from fmexplore.ui import mapped, session, shared, tour, url, widgets
+from fmexplore.ui import session, shared, tour, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.components.matrix import matrix
-from fmexplore.ui.mapped import Source
+from fmexplore.ui.selection import maps as selected_maps
+from fmexplore.ui.selection.maps import Source
 from fmexplore.ui.views.map_trust import miniature
 from fmexplore.ui.views.predict import sample, sample_numbers
 from fmexplore.ui.views.run_list import run_list
@@ -75,7 +76,7 @@ def _doors() -> None:
         words = f"{widgets.plural(true, start=True)} taken for {widgets.plural(said)}"
         with next(columns):
             _door("What it confuses", words, data.test.images[chosen], 50, session.CONFUSIONS_PAGE, cell)
-        if now := mapped.read_map(Source(first, LAST, "test"), ProjectionConfig()):
+        if now := selected_maps.read_map(Source(first, LAST, "test"), ProjectionConfig()):
             picture = miniature(now.coordinates, now.labels, MAP_WIDTH)[None]
             words = f"{len(now.ids):,} images as the network sees them"
             with next(columns):

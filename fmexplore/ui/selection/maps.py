@@ -15,9 +15,10 @@ from fmexplore.evaluation.confusion import confusion_matrix
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.run import Arrays, Run
 from fmexplore.training.config import TrainConfig
-from fmexplore.ui import shared, shown
+from fmexplore.ui import shared
 from fmexplore.ui.components.scatter import Frame, Points
-from fmexplore.ui.selection import Selection, read_selection
+from fmexplore.ui.selection import predictions as selected_predictions
+from fmexplore.ui.selection.map_area import Selection, read_selection
 
 TEST_FIRST = 60_000  # the id of the first test image; a training image's id is its number
 
@@ -65,7 +66,7 @@ class Mapped:
     outputs: Outputs
     config: ProjectionConfig = field(default_factory=ProjectionConfig)
     stopped: bool = False  # before its time
-    moment: shown.Moment | None = None  # the snapshot, where it is one of several
+    moment: selected_predictions.Moment | None = None  # the snapshot, where it is one of several
 
     @property
     def labels(self) -> np.ndarray:
@@ -188,7 +189,7 @@ def outputs_of(run: Run | None, ids: np.ndarray) -> Outputs:
         if run is None:
             break
         try:
-            located, predictions = shown.locate(run, split, data), shared.predictions(run, split)
+            located, predictions = selected_predictions.locate(run, split, data), shared.predictions(run, split)
         except FMExploreError:
             continue
         if located is None or predictions is None or len(predictions) != len(located[1]):

@@ -12,7 +12,8 @@ from fmexplore.models import table
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status
 from fmexplore.training.config import RunConfig
-from fmexplore.ui import session, shared, shown, widgets
+from fmexplore.ui import session, shared, widgets
+from fmexplore.ui.selection import predictions as selected_predictions
 
 MOST = 6
 SUGGESTED = 5
@@ -41,7 +42,7 @@ class Compared:
     @property
     def answers(self) -> bool:
         """Whether its network can be asked about images: it has ended and left weights or predictions."""
-        return "test" in shown.splits(self.run)
+        return "test" in selected_predictions.splits(self.run)
 
     @property
     def latency(self) -> Latency | None:
@@ -51,7 +52,7 @@ class Compared:
     def validation(self) -> tuple[float, int] | None:
         """Accuracy on validation images and their number, at the end."""
         accuracy = self.status.result.validation_accuracy
-        located = shown.locate(self.run, "validation", shared.dataset())
+        located = selected_predictions.locate(self.run, "validation", shared.dataset())
         return None if accuracy is None or located is None else (accuracy, len(located[1]))
 
     @property
@@ -62,11 +63,13 @@ class Compared:
 
     def ask_test(self) -> Predictions:
         """Its predictions of the test images, computed where they are not kept. Raises FMExploreError."""
-        return shown.show(self.run, "test", shown.moments(self.run, "test")[-1]).predictions
+        return selected_predictions.show(
+            self.run, "test", selected_predictions.moments(self.run, "test")[-1]
+        ).predictions
 
     def ask_training(self) -> None:
         """Have `training` known. Raises FMExploreError."""
-        shown.show(self.run, "train", shown.moments(self.run, "train")[-1])
+        selected_predictions.show(self.run, "train", selected_predictions.moments(self.run, "train")[-1])
 
     def points(self, figure: str, over: str) -> list[list[float]]:
         """A figure of the validation images, over `epochs` or `minutes`. Raises RunBroken."""

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from fmexplore.ui.mapped import TEST_FIRST, ids_of, part_of
-from fmexplore.ui.selection import MOST_CORNERS, Selection, inside, read_selection
+from fmexplore.ui.selection.map_area import MOST_CORNERS, Selection, inside, read_selection
+from fmexplore.ui.selection.maps import TEST_FIRST, ids_of, part_of
 
 SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 
