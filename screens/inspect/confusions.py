@@ -1,7 +1,7 @@
 """What a network confuses: the matrix, the images in its cells, and each image."""
 
 from fmexplore.ui import widgets
-from fmexplore.ui.views.confusions import confusions
+from fmexplore.ui.confusions.page import confusions
 
 widgets.show_told()
 if widgets.data_gate():

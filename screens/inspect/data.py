@@ -1,7 +1,7 @@
 """The data set itself: its classes, and every image in it."""
 
 from fmexplore.ui import widgets
-from fmexplore.ui.views.data_set import data_set
+from fmexplore.ui.data.page import data_set
 
 widgets.show_told()
 if widgets.data_gate():

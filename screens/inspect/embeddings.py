@@ -1,7 +1,7 @@
 """The data set as a network sees it: a map of images by pixels or by the features of a layer."""
 
 from fmexplore.ui import widgets
-from fmexplore.ui.views.embeddings import embeddings
+from fmexplore.ui.embeddings.page import embeddings
 
 widgets.show_told()
 if widgets.data_gate():

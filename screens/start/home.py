@@ -1,7 +1,7 @@
 """What fmexplore is, one thing to try at once, and the runs that there are."""
 
 from fmexplore.ui import widgets
-from fmexplore.ui.views.welcome import welcome
+from fmexplore.ui.home.page import welcome
 
 widgets.show_told()
 with widgets.boundary():

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from fmexplore.ui import widgets
-from fmexplore.ui.views.live_run import live_run, run_details
-from fmexplore.ui.views.training_form import training_form
+from fmexplore.ui.train.form import training_form
+from fmexplore.ui.train.live import live_run, run_details
 
 widgets.show_told()
 if widgets.data_gate():

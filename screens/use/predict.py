@@ -1,7 +1,7 @@
 """Photos of one's own clothes: converted step by step, recognised, explained."""
 
 from fmexplore.ui import widgets
-from fmexplore.ui.views.predict import predict
+from fmexplore.ui.predict.page import predict
 
 widgets.show_told()
 if widgets.data_gate():

@@ -251,7 +251,7 @@ def layer_editor(monkeypatch):
     def table(model, rows, error, key, on_edit):
         st.button("Send the edit", on_click=lambda: on_edit(st.session_state["edited_layers"]))
 
-    monkeypatch.setattr("fmexplore.ui.views.live_run.layer_table", table)
+    monkeypatch.setattr("fmexplore.ui.train.live.layer_table", table)
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import write_status
 from fmexplore.runs.store import SHIPPED, RunStore
 from fmexplore.settings import read_settings
+from fmexplore.ui.compare import tables as ui_compare_tables
 from fmexplore.ui.glossary import find_terms
 from fmexplore.ui.selection.runs import MOST
-from fmexplore.ui.views import compare_tables
 
 COMPARE, CONFUSIONS, HOME, TRAIN = (
     f"screens/{name}.py" for name in ("compare/compare", "inspect/confusions", "start/home", "train/train")
@@ -281,7 +281,7 @@ def test_the_picker_tells_an_own_run_from_a_shipped_one_of_its_name(app, two, tr
     [("L1", "L1"), ("Learning rate", "learning rate"), ("AdamW rate beside Muon", "AdamW rate beside Muon")],
 )
 def test_a_name_within_a_sentence_begins_small_unless_it_is_written_so(name, within):
-    assert compare_tables._within(name) == within
+    assert ui_compare_tables._within(name) == within
 
 
 def test_a_chart_is_described_in_words_without_marks_of_markdown(app, trained, faster):

@@ -21,10 +21,10 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import write_status
 from fmexplore.storage import write_bytes
 from fmexplore.training.progress import Snapshot
+from fmexplore.ui.images import gallery
 from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.session import CONFUSIONS_PAGE as CONFUSIONS
 from fmexplore.ui.session import TRAIN_PAGE as TRAIN
-from fmexplore.ui.views import images
 
 # Each view, and a text that only it has.
 VIEWS = {
@@ -679,13 +679,13 @@ def test_mistakes_are_shown_in_the_order_that_is_asked_for(app, known, order, ke
 
 def test_orders_differ_from_each_other(app, known):
     page, seen = app().open(CONFUSIONS, run=known[0].id), set()
-    for order in images.ORDERS:
+    for order in gallery.ORDERS:
         seen.add(tuple(page.set("images_order", order).images))
-    assert len(seen) == len(images.ORDERS)
+    assert len(seen) == len(gallery.ORDERS)
 
 
 def test_more_images_than_a_page_holds_are_paged(app, known, monkeypatch):
-    monkeypatch.setattr(images, "PAGE", 7)
+    monkeypatch.setattr(gallery, "PAGE", 7)
     run, predictions = known
     page = app().open(CONFUSIONS, run=run.id, true="6").set("images_order", "by number")
     wanted = np.flatnonzero(predictions["test"].labels == 6).tolist()
@@ -702,7 +702,7 @@ def test_more_images_than_a_page_holds_are_paged(app, known, monkeypatch):
 
 def test_a_gallery_holds_200(app, known):
     page = app().open(CONFUSIONS, run=known[0].id)
-    assert images.PAGE == 200
+    assert gallery.PAGE == 200
     assert page.at.get("pagination") == []
 
 
@@ -735,7 +735,7 @@ def test_an_image_is_opened_and_the_card_leads_on_and_back(app, known):
 
 
 def test_an_image_that_the_card_has_led_to_on_another_page_is_there_when_it_closes(app, known, monkeypatch):
-    monkeypatch.setattr(images, "PAGE", 7)
+    monkeypatch.setattr(gallery, "PAGE", 7)
     run, predictions = known
     page = app().open(CONFUSIONS, run=run.id, true="6").set("images_order", "by number")
     wanted = np.flatnonzero(predictions["test"].labels == 6).tolist()

@@ -12,19 +12,20 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.predictions import predict
 from fmexplore.models.networks import build
 from fmexplore.runs.run import Run
+from fmexplore.ui.data import page as ui_data_page
+from fmexplore.ui.images import gallery
 from fmexplore.ui.session import CONFUSIONS_PAGE as CONFUSIONS
 from fmexplore.ui.session import DATA_PAGE as DATA
-from fmexplore.ui.views import data_set, images
 
 SPLITS = ["train", "test"]
-ORDERS = data_set.ORDERS
+ORDERS = ui_data_page.ORDERS
 
 
 @pytest.fixture
 def small_pages(monkeypatch):
     """Seven images a page."""
-    monkeypatch.setattr(images, "PAGE", 7)
-    monkeypatch.setattr(data_set, "PAGE", 7)
+    monkeypatch.setattr(gallery, "PAGE", 7)
+    monkeypatch.setattr(ui_data_page, "PAGE", 7)
 
 
 def pictures(given: dict) -> np.ndarray:

@@ -23,10 +23,10 @@ from fmexplore.runs.derived import Derived, kept_files
 from fmexplore.runs.run import Run
 from fmexplore.training.progress import Snapshot
 from fmexplore.ui import shared
+from fmexplore.ui.embeddings import canvas
 from fmexplore.ui.selection import maps as selected_maps
 from fmexplore.ui.selection.map_area import Selection
 from fmexplore.ui.session import EMBEDDINGS_PAGE as EMBEDDINGS
-from fmexplore.ui.views import map_canvas
 
 FIRST = selected_maps.TEST_FIRST
 VIEWS = ("map", "pair", "time", "trust")
@@ -97,7 +97,7 @@ def desk(monkeypatch) -> SlowDesk:
 @pytest.fixture(autouse=True)
 def no_sheets(monkeypatch):
     """Pictures are asked for one by one, and nothing is written into the project."""
-    monkeypatch.setattr(map_canvas, "sheet_address", lambda: "")
+    monkeypatch.setattr(canvas, "sheet_address", lambda: "")
 
 
 @pytest.fixture
@@ -632,8 +632,8 @@ def test_after_its_card_an_image_has_the_focus_in_the_gallery_again(whole, run, 
 
 
 def test_after_a_walk_onto_the_next_page_the_gallery_turns_to_it(whole, run, monkeypatch):
-    monkeypatch.setattr("fmexplore.ui.views.images.PAGE", 7)
-    monkeypatch.setattr("fmexplore.ui.views.map_selection.PAGE", 7)
+    monkeypatch.setattr("fmexplore.ui.images.gallery.PAGE", 7)
+    monkeypatch.setattr("fmexplore.ui.embeddings.selection.PAGE", 7)
     page = whole(run=run.id, selected="t6")
     last = page.images[-1]
     assert len(page.images) == 7
@@ -820,13 +820,13 @@ def test_an_analyst_that_dies_is_told(opened, run, desk):
 
 def test_over_the_run_there_is_a_frame_for_each_snapshot(opened, run, monkeypatch):
     seen = []
-    original = map_canvas.scatter
+    original = canvas.scatter
 
     def scatter(points, *more, **named):
         seen.append(points)
         original(points, *more, **named)
 
-    monkeypatch.setattr(map_canvas, "scatter", scatter)
+    monkeypatch.setattr(canvas, "scatter", scatter)
     page = opened(run=run.id, view="time")
     (points,) = seen
     assert [re.match(r"epoch [\d.]+", frame.caption)[0] for frame in points.frames] == [

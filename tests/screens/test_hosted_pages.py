@@ -15,10 +15,10 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import own_process, write_status
 from fmexplore.settings import read_settings
 from fmexplore.ui import shared
+from fmexplore.ui.predict import fine_tuning
 from fmexplore.ui.selection import photos
 from fmexplore.ui.session import PREDICT_PAGE as PREDICT
 from fmexplore.ui.session import TRAIN_PAGE as TRAIN
-from fmexplore.ui.views import photo_teaching
 
 
 def forge(page, *ids: str):
@@ -64,7 +64,7 @@ def test_start_training_that_is_off_starts_nothing(app, store, monkeypatch):
 @pytest.mark.parametrize("waiting", [True, False])
 def test_teaching_is_not_asked_for_twice_nor_without_photos(desk, monkeypatch, waiting):
     monkeypatch.setattr(st, "session_state", {"teaching": object()} if waiting else {})
-    photo_teaching._start(Run(None), [object()] * (5 if waiting else 1), [])
+    fine_tuning._start(Run(None), [object()] * (5 if waiting else 1), [])
     assert desk.asked == []
 
 

@@ -14,9 +14,9 @@ from fmexplore.photos.scoring import PhotoFit, judge
 from fmexplore.runs.run import Run
 from fmexplore.runs.store import RunStore
 from fmexplore.ui import shared
+from fmexplore.ui.predict.table import verdicts_csv
 from fmexplore.ui.selection import photos
 from fmexplore.ui.session import PREDICT_PAGE as PREDICT
-from fmexplore.ui.views.photo_set import verdicts_csv
 
 STEPS = ["upright", "foreground", "trim", "resize", "sharpen", "centre", "negate", "grey"]
 HTML = "<b>mine</b> [a](http://b) $x$.png"
@@ -437,7 +437,7 @@ def test_two_strokes_that_come_before_the_page_is_new_are_both_kept(opened, brig
         strokes = [{"points": [[x, 0.1]], "tool": "add"} for x in (0.2, 0.8)]
         st.button("Two strokes", on_click=lambda: [on_change(event) for event in strokes])
 
-    monkeypatch.setattr("fmexplore.ui.views.photo_correction.photo_editor", editor)
+    monkeypatch.setattr("fmexplore.ui.predict.correction.photo_editor", editor)
     page = opened(bright).set("photo_part", "correct").click("Two strokes")
     assert [made.points for made in here(page)[0].how.strokes] == [((0.2, 0.1),), ((0.8, 0.1),)]
 

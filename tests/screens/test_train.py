@@ -18,7 +18,7 @@ from fmexplore.training.presets import find_preset, presets
 from fmexplore.ui import shared
 from fmexplore.ui.session import HOME_PAGE as HOME
 from fmexplore.ui.session import TRAIN_PAGE as TRAIN
-from fmexplore.ui.training_fields import GROUPS
+from fmexplore.ui.train.fields import GROUPS
 
 
 def draft(page) -> RunConfig:

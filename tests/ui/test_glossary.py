@@ -11,9 +11,10 @@ import pytest
 import fmexplore
 from fmexplore.models import layers
 from fmexplore.papers import reported, verdicts
-from fmexplore.ui import training_fields
+from fmexplore.ui.confusions import metrics
+from fmexplore.ui.embeddings import settings
 from fmexplore.ui.glossary import TERMS, find_terms, make_pattern, read_terms
-from fmexplore.ui.views import figures, map_settings
+from fmexplore.ui.train import fields as ui_train_fields
 
 LIBRARY = Path(fmexplore.__file__).parent
 # Modules outside the screen whose texts pages show.
@@ -72,14 +73,14 @@ def test_words_are_such_that_both_languages_read_the_pattern_alike():
 def test_the_app_says_every_term():
     paths = [path for path in (LIBRARY / "ui").rglob("*.py") if path.parent.name != "terms"]
     texts = set().union(*map(words_of, [*paths, *(LIBRARY / f"{name}.py" for name in TOLD)]))
-    values = {*map_settings.METHODS.values(), *training_fields.LABELS, *get_args(verdicts.Verdict)}
+    values = {*settings.METHODS.values(), *ui_train_fields.LABELS, *get_args(verdicts.Verdict)}
     said = set(names("\n".join(texts | values | layer_words())))
     assert {term.name for term in TERMS} - said == set()
 
 
 @pytest.mark.parametrize(
     "field",
-    [field for group in (training_fields.MAIN, *training_fields.GROUPS.values()) for field in group],
+    [field for group in (ui_train_fields.MAIN, *ui_train_fields.GROUPS.values()) for field in group],
     ids=lambda field: field.path,
 )
 def test_every_setting_of_a_training_is_explained(field):
@@ -92,7 +93,7 @@ def test_every_kind_of_layer_and_every_setting_of_one_is_explained(word):
 
 
 @pytest.mark.parametrize(
-    "word", [*get_args(verdicts.Verdict), *reported.MEASURES.values(), *figures.HELP, *map_settings.METHODS.values()]
+    "word", [*get_args(verdicts.Verdict), *reported.MEASURES.values(), *metrics.HELP, *settings.METHODS.values()]
 )
 def test_every_verdict_measure_and_method_is_explained(word):
     assert names(word)

@@ -9,12 +9,12 @@ from fmexplore.photos.synthetic import draw_scene
 from fmexplore.runs.run import Run
 from fmexplore.ui import session, shared, widgets
 from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.predict.card import photo_card
+from fmexplore.ui.predict.fine_tuning import photo_teaching
+from fmexplore.ui.predict.table import photo_set
 from fmexplore.ui.selection import photos
 from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.selection.photos import Photo
-from fmexplore.ui.views.photo_card import photo_card
-from fmexplore.ui.views.photo_set import photo_set
-from fmexplore.ui.views.photo_teaching import photo_teaching
 
 VIEWS = {"one": "One by one", "all": "All together", "teach": "Teach it"}
 SAMPLE_SIDE = 320

@@ -11,8 +11,8 @@ from fmexplore.evaluation.predictions import ImageOrder, order_images
 from fmexplore.ui import session, url, widgets
 from fmexplore.ui.components.card import Way
 from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.images.card import image_card
 from fmexplore.ui.selection.predictions import Shown
-from fmexplore.ui.views.image_card import image_card
 
 PAGE = 200
 HEIGHT = 560

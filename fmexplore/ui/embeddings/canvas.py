@@ -8,10 +8,10 @@ import streamlit as st
 from fmexplore.ui import url
 from fmexplore.ui.components.gallery import picture_sheet
 from fmexplore.ui.components.scatter import Points, mark, scatter
+from fmexplore.ui.embeddings.sheets import sheet_address
 from fmexplore.ui.selection import maps as selected_maps
 from fmexplore.ui.selection.map_area import Selection
 from fmexplore.ui.selection.maps import Mapped, Marks
-from fmexplore.ui.sheets import sheet_address
 
 MOST_PICTURES = 500  # asked for one by one that a session keeps
 

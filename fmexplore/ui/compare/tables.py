@@ -14,7 +14,7 @@ from fmexplore.machine import cores, processor
 from fmexplore.ui import shared, widgets
 from fmexplore.ui.charts.base import RUN_COLORS
 from fmexplore.ui.selection.runs import Compared
-from fmexplore.ui.training_fields import name_setting, name_value
+from fmexplore.ui.train.fields import name_setting, name_value
 
 MANY = 10_000  # images
 NONE = "–"

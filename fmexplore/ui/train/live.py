@@ -12,7 +12,7 @@ from fmexplore.ui import display_options, session, shared, url, widgets
 from fmexplore.ui.charts.curves import learning_curves
 from fmexplore.ui.components.confusion_grid import Picked, confusion_grid
 from fmexplore.ui.components.layer_table import layer_table
-from fmexplore.ui.views.run_list import run_list
+from fmexplore.ui.runs.table import run_list
 
 POLL_SECONDS = 0.7
 CHART_HEIGHT = 430

@@ -5,9 +5,9 @@ import streamlit as st
 from fmexplore.analysis.client import Question
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.ui import shared, widgets
+from fmexplore.ui.embeddings.canvas import draw_map
+from fmexplore.ui.embeddings.settings import METHODS
 from fmexplore.ui.selection.maps import Mapped, Source, as_map, read_map
-from fmexplore.ui.views.map_canvas import draw_map
-from fmexplore.ui.views.map_settings import METHODS
 
 POLL_SECONDS = 0.5
 FIRST = ProjectionConfig(method="pca")  # what is seen while another map is computed

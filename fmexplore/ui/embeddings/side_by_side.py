@@ -8,13 +8,13 @@ from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.run import Run
 from fmexplore.ui import display_options, session, shared, widgets
+from fmexplore.ui.embeddings.canvas import draw_course, draw_map, draw_marks
+from fmexplore.ui.embeddings.computing import find_map
+from fmexplore.ui.embeddings.selection import find_marks, selection_panel
+from fmexplore.ui.embeddings.settings import METHODS, layer_names
 from fmexplore.ui.selection import maps as selected_maps
 from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.selection.maps import Mapped, Outputs, Source, read_map
-from fmexplore.ui.views.map_canvas import draw_course, draw_map, draw_marks
-from fmexplore.ui.views.map_making import find_map
-from fmexplore.ui.views.map_selection import find_marks, selection_panel
-from fmexplore.ui.views.map_settings import METHODS, layer_names
 
 PAIR, TIME = "pair", "time"  # groups of maps that share what is marked
 

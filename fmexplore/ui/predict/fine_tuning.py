@@ -8,9 +8,9 @@ from fmexplore.errors import FMExploreError
 from fmexplore.photos.scoring import judge
 from fmexplore.runs.run import Run
 from fmexplore.ui import session, shared, widgets
+from fmexplore.ui.predict.table import label_table, look_at_all
 from fmexplore.ui.selection import photos
 from fmexplore.ui.selection.photos import OTHER, Photo
-from fmexplore.ui.views.photo_set import label_table, look_at_all
 
 FEWEST, HOLD_BACK = 2, 6  # labelled photos to begin; from so many on, every third is held back to check
 

@@ -11,9 +11,9 @@ from fmexplore.papers.verdicts import TONES, Judged
 from fmexplore.training.published import SYSTEMS, System
 from fmexplore.ui import url, widgets
 from fmexplore.ui.components.dumbbell import Row, dumbbell
-from fmexplore.ui.views.claim_checker import claim_checker
-from fmexplore.ui.views.lessons import networks_drawn, peeking_meter, remedies_drawn
-from fmexplore.ui.views.paper_card import paper_card
+from fmexplore.ui.papers.card import paper_card
+from fmexplore.ui.papers.checker import claim_checker
+from fmexplore.ui.papers.insights import networks_drawn, peeking_meter, remedies_drawn
 
 CLAIMS = "claims"
 VIEWS: dict[str, tuple[str, Callable[[], None]]] = {

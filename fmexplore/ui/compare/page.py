@@ -13,10 +13,10 @@ from fmexplore.runs.run import Run
 from fmexplore.ui import session, shared, url, widgets
 from fmexplore.ui.charts.base import interval_chart
 from fmexplore.ui.charts.curves import overlaid_curves
+from fmexplore.ui.compare.tables import costs, differences
+from fmexplore.ui.compare.verdicts import show_verdicts, tell_finding
 from fmexplore.ui.selection import runs as selected_runs
 from fmexplore.ui.selection.runs import MOST, Compared
-from fmexplore.ui.views.compare_tables import costs, differences
-from fmexplore.ui.views.compare_verdicts import show_verdicts, tell_finding
 
 POLL_SECONDS = 2
 CURVES_HEIGHT = 400

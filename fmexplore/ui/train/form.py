@@ -11,7 +11,7 @@ from fmexplore.models.table import examine, flops, parameters
 from fmexplore.training.config import RunConfig
 from fmexplore.training.presets import find_preset, presets
 from fmexplore.ui import session, shared, widgets
-from fmexplore.ui.training_fields import GROUPS, LABELS, MAIN, Field
+from fmexplore.ui.train.fields import GROUPS, LABELS, MAIN, Field
 
 
 def training_form() -> None:

@@ -8,14 +8,14 @@ from fmexplore.embeddings.features import PIXELS
 from fmexplore.errors import RunNotFound
 from fmexplore.runs.run import Run
 from fmexplore.ui import session, shared, url, widgets
+from fmexplore.ui.embeddings.canvas import draw_map, draw_marks
+from fmexplore.ui.embeddings.computing import find_map
+from fmexplore.ui.embeddings.quality import trust_line, trust_view
+from fmexplore.ui.embeddings.selection import find_marks, selection_panel
+from fmexplore.ui.embeddings.settings import SPLITS, choose_config, choose_source
+from fmexplore.ui.embeddings.side_by_side import over_time, side_by_side
 from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.selection.maps import Mapped
-from fmexplore.ui.views.map_canvas import draw_map, draw_marks
-from fmexplore.ui.views.map_making import find_map
-from fmexplore.ui.views.map_selection import find_marks, selection_panel
-from fmexplore.ui.views.map_settings import SPLITS, choose_config, choose_source
-from fmexplore.ui.views.map_trust import trust_line, trust_view
-from fmexplore.ui.views.maps_compared import over_time, side_by_side
 
 MAP = "map"
 VIEWS = {MAP: "Map", "pair": "Side by side", "time": "Over the run", "trust": "How far to trust it"}

@@ -12,12 +12,12 @@ from fmexplore.runs.run import Run
 from fmexplore.ui import session, shared, url, widgets
 from fmexplore.ui.components.gallery import picture_sheet
 from fmexplore.ui.components.scatter import Frame, Points, mark, scatter
+from fmexplore.ui.embeddings.canvas import want_picture, wanted_pictures
+from fmexplore.ui.embeddings.sheets import sheet_address
+from fmexplore.ui.images.card import find_index
 from fmexplore.ui.selection import maps as selected_maps
 from fmexplore.ui.selection.maps import Source
 from fmexplore.ui.selection.photos import Known, Photo
-from fmexplore.ui.sheets import sheet_address
-from fmexplore.ui.views.image_card import find_index
-from fmexplore.ui.views.map_canvas import want_picture, wanted_pictures
 
 PHOTO_ID = selected_maps.TEST_FIRST + 10_000  # on the map, after the last test image
 NEAR = 40  # whose error record is told

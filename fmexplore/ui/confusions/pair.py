@@ -9,9 +9,9 @@ from fmexplore.ui import url, widgets
 from fmexplore.ui.charts.base import CLASS_COLORS, overlap_histogram
 from fmexplore.ui.components.confusion_grid import Picked
 from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.images.gallery import find_image, images_or_card, last_opened
 from fmexplore.ui.selection.predictions import Shown
 from fmexplore.ui.url import Link
-from fmexplore.ui.views.images import find_image, images_or_card, last_opened
 
 EACH = 14
 

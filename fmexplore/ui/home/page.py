@@ -14,11 +14,11 @@ from fmexplore.training.presets import find_preset
 from fmexplore.ui import session, shared, tour, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.components.matrix import matrix
+from fmexplore.ui.embeddings.quality import miniature
+from fmexplore.ui.predict.page import sample, sample_numbers
+from fmexplore.ui.runs.table import run_list
 from fmexplore.ui.selection import maps as selected_maps
 from fmexplore.ui.selection.maps import Source
-from fmexplore.ui.views.map_trust import miniature
-from fmexplore.ui.views.predict import sample, sample_numbers
-from fmexplore.ui.views.run_list import run_list
 
 MATRICES = 8
 CELL_IMAGES, SAMPLES, MAP_WIDTH = 15, 6, 470

@@ -12,9 +12,9 @@ from fmexplore.errors import RunBroken
 from fmexplore.runs.run import Arrays, unpack
 from fmexplore.ui import shared, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.images.gallery import HEIGHT, find_image, images_or_card
 from fmexplore.ui.selection.predictions import Shown
 from fmexplore.ui.url import Link
-from fmexplore.ui.views.images import HEIGHT, find_image, images_or_card
 
 KINDS = LABELS, PAIRS = "Labels it contradicts", "Twins in training and test"
 MOST_PAIRS, MOST_KINDS = 60, 10

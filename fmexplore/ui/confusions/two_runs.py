@@ -12,10 +12,10 @@ from fmexplore.evaluation.significance import Verdict
 from fmexplore.runs.run import Run
 from fmexplore.ui import session, shared, url, widgets
 from fmexplore.ui.components.confusion_grid import Look, Picked, confusion_grid
+from fmexplore.ui.images.gallery import images_or_card
 from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.selection.predictions import Shown
 from fmexplore.ui.url import Link
-from fmexplore.ui.views.images import images_or_card
 
 
 def two_runs(now: Shown, selection: Link) -> None:

@@ -14,12 +14,12 @@ from fmexplore.runs.run import Run
 from fmexplore.ui import session, shared, widgets
 from fmexplore.ui.components.card import Chip, Step, Way, card
 from fmexplore.ui.components.steps import Stage, steps
+from fmexplore.ui.images.card import find_index, neighbours_of, show_heat
+from fmexplore.ui.predict.correction import correct
+from fmexplore.ui.predict.on_map import place_on_map
 from fmexplore.ui.selection import photos
 from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.selection.photos import LABELS, OTHER, Known, Photo
-from fmexplore.ui.views.image_card import find_index, neighbours_of, show_heat
-from fmexplore.ui.views.photo_correction import correct
-from fmexplore.ui.views.photo_place import place_on_map
 
 VIEWS = {
     "steps": "How it got there",

@@ -7,9 +7,9 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES, Split
 from fmexplore.ui import display_options, session, shared, url, widgets
 from fmexplore.ui.charts.base import pixel_histogram
 from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.images.card import image_card
+from fmexplore.ui.images.gallery import HEIGHT, PAGE, choose_order, choose_page, last_opened, turn_again, way_through
 from fmexplore.ui.selection import predictions as selected_predictions
-from fmexplore.ui.views.image_card import image_card
-from fmexplore.ui.views.images import HEIGHT, PAGE, choose_order, choose_page, last_opened, turn_again, way_through
 
 PARTS = {"train": "Training", "test": "Test"}
 PART_WORDS = {"train": "training images", "test": "test images"}

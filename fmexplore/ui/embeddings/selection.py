@@ -11,10 +11,10 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.embeddings.neighbours import Metric, neighbours
 from fmexplore.ui import display_options, session, shared, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.images.card import image_card
+from fmexplore.ui.images.gallery import PAGE, choose_page, last_opened, turn_again, way_through
 from fmexplore.ui.selection import maps as selected_maps
 from fmexplore.ui.selection.maps import Mapped, Marks
-from fmexplore.ui.views.image_card import image_card
-from fmexplore.ui.views.images import PAGE, choose_page, last_opened, turn_again, way_through
 
 HEIGHT, NEIGHBOURS, CELLS = 420, 10, 3
 

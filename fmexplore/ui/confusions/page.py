@@ -13,15 +13,15 @@ from fmexplore.evaluation.predictions import learnt_and_forgotten
 from fmexplore.runs.run import Run
 from fmexplore.ui import display_options, session, shared, url, widgets
 from fmexplore.ui.components.confusion_grid import Look, Numbers, Picked, confusion_grid
+from fmexplore.ui.confusions.metrics import figures
+from fmexplore.ui.confusions.pair import pair
+from fmexplore.ui.confusions.suspects import KINDS, suspects
+from fmexplore.ui.confusions.two_runs import two_runs
+from fmexplore.ui.images.gallery import ORDERS as IMAGE_ORDERS
+from fmexplore.ui.images.gallery import images_or_card
 from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.selection.predictions import SPLIT_NAMES, Moment, Shown
 from fmexplore.ui.url import Link
-from fmexplore.ui.views.figures import figures
-from fmexplore.ui.views.images import ORDERS as IMAGE_ORDERS
-from fmexplore.ui.views.images import images_or_card
-from fmexplore.ui.views.pair import pair
-from fmexplore.ui.views.suspects import KINDS, suspects
-from fmexplore.ui.views.two_runs import two_runs
 
 MATRIX = "matrix"
 VIEWS: dict[str, tuple[str, Callable[[Shown, Link], None]]] = {
