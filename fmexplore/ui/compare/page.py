@@ -10,6 +10,7 @@ from fmexplore.evaluation.confusion import accuracy_interval
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.evaluation.significance import first_reaching, judge, spreads
 from fmexplore.runs.run import Run
+from fmexplore.training.differences import seed_groups
 from fmexplore.ui import session, shared, url, widgets
 from fmexplore.ui.charts.base import interval_chart
 from fmexplore.ui.charts.curves import overlaid_curves
@@ -197,7 +198,7 @@ def _accuracies(runs: list[Compared], tested: dict[str, Predictions]) -> None:
             rows.append((each.name, low, accuracy, high, each.place))
     if not rows:
         return
-    groups = spreads([each.config for each in runs], accuracies)
+    groups = spreads(seed_groups([each.config for each in runs]), accuracies)
     for number, group in enumerate(groups, 1):
         name = f"{group.count} seeds" + (f" ({number})" if len(groups) > 1 else "")
         rows.append((name, group.mean - group.deviation, group.mean, group.mean + group.deviation, None))

@@ -9,8 +9,9 @@ import streamlit as st
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.confusion import accuracy_interval
 from fmexplore.evaluation.predictions import Predictions
-from fmexplore.evaluation.significance import Difference, config_differences, generalisation_gap
+from fmexplore.evaluation.significance import generalisation_gap
 from fmexplore.machine import cores, processor
+from fmexplore.training.differences import Difference, config_differences
 from fmexplore.ui import shared, widgets
 from fmexplore.ui.charts.base import RUN_COLORS
 from fmexplore.ui.selection.runs import Compared

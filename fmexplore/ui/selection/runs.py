@@ -7,11 +7,11 @@ import streamlit as st
 
 from fmexplore.errors import FMExploreError, RunNotFound
 from fmexplore.evaluation.predictions import Latency, Predictions
-from fmexplore.evaluation.significance import seed_groups
 from fmexplore.models import table
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status
 from fmexplore.training.config import RunConfig
+from fmexplore.training.differences import seed_groups
 from fmexplore.ui import session, shared, widgets
 from fmexplore.ui.selection import predictions as selected_predictions
 
