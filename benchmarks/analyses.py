@@ -22,7 +22,7 @@ from report import machine
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from fmexplore.jobs.worker import prepare_process  # noqa: E402
+from fmexplore.machine import prepare_process  # noqa: E402
 
 prepare_process(trains=False)
 

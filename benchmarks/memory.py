@@ -2,7 +2,8 @@
 
     python benchmarks/memory.py [--preset NAME ...] [--precision fp32|bf16]
 
-Twelve steps are enough: buffers are as large then as they get. The constants of `fmexplore/jobs/estimates.py` come from here.
+Twelve steps are enough: buffers are as large then as they get. The constants of `fmexplore/jobs/estimates.py` come
+from here.
 """
 
 import argparse
@@ -46,7 +47,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     arguments = parser.parse_args()
     if len(arguments.preset) == 1:
-        from fmexplore.jobs.worker import prepare_process
+        from fmexplore.machine import prepare_process
 
         prepare_process()
         measure(arguments.preset[0], arguments.precision)

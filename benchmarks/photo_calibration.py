@@ -15,7 +15,7 @@ import numpy as np
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from fmexplore.jobs.worker import prepare_process  # noqa: E402
+from fmexplore.machine import prepare_process  # noqa: E402
 
 prepare_process(trains=False)
 

@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="after the first")
     arguments = parser.parse_args()
 
-    from fmexplore.jobs.worker import prepare_process
+    from fmexplore.machine import prepare_process
 
     prepare_process(trains=False)
     from fmexplore.embeddings.quality import trust

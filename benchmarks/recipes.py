@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
-from fmexplore.jobs.worker import prepare_process  # noqa: E402
+from fmexplore.machine import prepare_process  # noqa: E402
 
 prepare_process()
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from peers import PRESET, build_pytorch
 
-from fmexplore.jobs.worker import prepare_process
+from fmexplore.machine import prepare_process
 
 prepare_process()
 

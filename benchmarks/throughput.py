@@ -38,7 +38,7 @@ NAMES = {
 def train_ours(folder: Path, precision: str) -> dict:
     """Our `train()` as the worker drives it, in the second of the preset's epochs: 400 steps, reports with probes of
     the validation images, one snapshot and the closing evaluation."""
-    from fmexplore.jobs.worker import prepare_process
+    from fmexplore.machine import prepare_process
 
     prepare_process()
     import torch
@@ -79,7 +79,7 @@ def train_ours(folder: Path, precision: str) -> dict:
 
 def measure_peak(folder: Path) -> dict:
     """The limit: GFLOP/s of the best of some large matrix products, by precision, and FLOPs of training on an image."""
-    from fmexplore.jobs.worker import prepare_process
+    from fmexplore.machine import prepare_process
 
     prepare_process()
     import torch

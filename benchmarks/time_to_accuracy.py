@@ -28,7 +28,7 @@ KERAS_EPOCHS, IMAGES = 15, 60_000
 
 def train_one(preset: str, seed: int) -> dict:
     """One whole training in this process."""
-    from fmexplore.jobs.worker import prepare_process
+    from fmexplore.machine import prepare_process
 
     prepare_process()
     import torch

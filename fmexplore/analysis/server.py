@@ -18,10 +18,10 @@ from fmexplore.analysis import images as image_analysis
 from fmexplore.analysis import maps as map_analysis
 from fmexplore.analysis import photos as photo_analysis
 from fmexplore.analysis.images import Cancelled
+from fmexplore.analysis.turn_line import Line
 from fmexplore.embeddings.projection import Stopped
 from fmexplore.errors import AnalysisFailed, FMExploreError
-from fmexplore.jobs.fairness import Line
-from fmexplore.jobs.worker import NICENESS, prepare_process
+from fmexplore.machine import NICENESS, prepare_process
 
 ANALYSES = image_analysis.ANALYSES | map_analysis.ANALYSES | photo_analysis.ANALYSES
 IDLE_SECONDS = 1200

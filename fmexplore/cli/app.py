@@ -179,7 +179,7 @@ def ship(
 
     Its weights become float16 where the test accuracy stays the same.
     """
-    from fmexplore.jobs.worker import prepare_process
+    from fmexplore.machine import prepare_process
 
     prepare_process()
     store = RunStore(read_settings())
@@ -210,7 +210,7 @@ def embed(
         raise ConfigError(f"--out is {str(path)!r}: give it the ending .npz.")
     training = found.config.training
     index, labels = locate_images(images, split, training.validation, training.validation_share)
-    from fmexplore.jobs.worker import prepare_process
+    from fmexplore.machine import prepare_process
 
     prepare_process(trains=False)
     from fmexplore.analysis.maps import project_images

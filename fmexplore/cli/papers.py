@@ -61,7 +61,7 @@ def reproduce(
         for name, each, config in waiting:
             print(f"{name:<20} {each:<16} seed {config.training.seed}  {config.training.epochs:g} epochs")
         return
-    from fmexplore.jobs.worker import prepare_process
+    from fmexplore.machine import prepare_process
 
     prepare_process()
     images = fashion_mnist.load()

@@ -36,7 +36,7 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Say what photos of clothes show."""
-    from fmexplore.jobs.worker import prepare_process
+    from fmexplore.machine import prepare_process
 
     prepare_process(trains=False)
     from fmexplore.analysis.photos import judge_photo
@@ -80,7 +80,7 @@ def train_segmenter(
     as_json: AsJson = False,
 ) -> None:
     """Train the network that finds the garment on a photo, from masks of a larger one."""
-    from fmexplore.jobs.worker import prepare_process
+    from fmexplore.machine import prepare_process
 
     prepare_process()
     import torch
@@ -138,7 +138,7 @@ def train_photos(
     as_json: AsJson = False,
 ) -> None:
     """Train a copy of a run on Fashion-MNIST and photos of clothes together; `predict` then works on real photos."""
-    from fmexplore.jobs.worker import prepare_process
+    from fmexplore.machine import prepare_process
 
     prepare_process()
     from fmexplore.analysis.photos import find, judge_photos
@@ -184,7 +184,7 @@ def photo_bench(
     as_json: AsJson = False,
 ) -> None:
     """Score a run on a folder of labelled photos."""
-    from fmexplore.jobs.worker import prepare_process
+    from fmexplore.machine import prepare_process
 
     prepare_process(trains=False)
     from fmexplore.analysis.photos import judge_photos

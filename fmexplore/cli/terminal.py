@@ -65,7 +65,8 @@ def train_here(run: Run, as_json: bool, command: str, **extra: Any) -> None:
 
     Raises typer.Exit with code 1, having said how `command` goes on, when it is not finished.
     """
-    from fmexplore.jobs.worker import Job, run_job
+    from fmexplore.jobs.job import Job
+    from fmexplore.jobs.worker import run_job
 
     job = Job(run.path, read_settings())
 

@@ -48,7 +48,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a network and keep it as a run. Ctrl-C saves it; --resume goes on."""
-    from fmexplore.jobs.worker import prepare_process
+    from fmexplore.machine import prepare_process
 
     prepare_process()
     from fmexplore.training.execution import find_device
@@ -92,7 +92,7 @@ def distill(
     as_json: AsJson = False,
 ) -> None:
     """Train a copy of a run on varied images and on what several runs together say of them."""
-    from fmexplore.jobs.worker import prepare_process
+    from fmexplore.machine import prepare_process
 
     prepare_process()
     from fmexplore.jobs.tasks import to_tensors

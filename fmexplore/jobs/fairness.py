@@ -1,6 +1,5 @@
-"""Whose turn it is: the order in which waiting jobs start, and a line for threads. Knows no file and no process."""
+"""Whose turn it is: the order in which waiting jobs start. Knows no file and no process."""
 
-import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,27 +29,3 @@ def fair_order(jobs: Iterable[tuple[Path, Status]]) -> list[Path]:
         if not queues[owner]:
             del queues[owner]
     return order
-
-
-class Line:
-    """A line of people: whoever is at its head has the turn, first come, first served. For threads."""
-
-    def __init__(self) -> None:
-        self._line: list[int] = []
-        self._changed = threading.Condition()
-
-    def join(self, number: int) -> None:
-        """Stand at the end."""
-        with self._changed:
-            self._line.append(number)
-
-    def wait(self, number: int) -> None:
-        """Until all who stand before have left."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._line[0] == number)
-
-    def leave(self, number: int) -> None:
-        """Let the next have the turn."""
-        with self._changed:
-            self._line.remove(number)
-            self._changed.notify_all()

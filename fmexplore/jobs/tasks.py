@@ -13,6 +13,7 @@ from fmexplore.data.fashion_mnist import Split
 from fmexplore.errors import ConfigError, StorageError, TrainingDiverged
 from fmexplore.evaluation.confusion import confusion_matrix
 from fmexplore.jobs.estimates import keep_execution, known_execution, learn_from_run, update_speed
+from fmexplore.jobs.job import Job
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.run import Arrays, Run
 from fmexplore.runs.status import BROUGHT_BY, Result, State
@@ -22,7 +23,6 @@ from fmexplore.training.config import RunConfig
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from fmexplore.jobs.worker import Job
     from fmexplore.training.loop import train
     from fmexplore.training.progress import Progress
 
@@ -35,7 +35,7 @@ FIGURES = (
 
 
 def train_run(
-    job: "Job",
+    job: Job,
     listen: Callable[["Progress"], None] = lambda _: None,
     extra: Split | None = None,
     begin: Arrays | None = None,
@@ -69,7 +69,7 @@ def train_run(
         raise
 
 
-def train_with_extra(job: "Job", extra: Split | None = None, **arguments: Any) -> State:
+def train_with_extra(job: Job, extra: Split | None = None, **arguments: Any) -> State:
     """`train_run` for the tasks of `BROUGHT_BY`. Raises ConfigError without the images, naming the command."""
     if extra is None:
         command = BROUGHT_BY[job.status.task]
@@ -77,7 +77,7 @@ def train_with_extra(job: "Job", extra: Split | None = None, **arguments: Any) -
     return train_run(job, extra=extra, **arguments)
 
 
-def _follow(job: "Job", run: Run, trainer: "train", listen: Callable[["Progress"], None]) -> State:
+def _follow(job: Job, run: Run, trainer: "train", listen: Callable[["Progress"], None]) -> State:
     saved = time.monotonic()
     result = job.status.result
     for progress in trainer:
@@ -113,7 +113,7 @@ def _follow(job: "Job", run: Run, trainer: "train", listen: Callable[["Progress"
     return "finished"
 
 
-def _keep_predictions(job: "Job", run: Run, end: "Progress", weights: str) -> None:
+def _keep_predictions(job: Job, run: Run, end: "Progress", weights: str) -> None:
     """Spare the pages from asking the network, whose weights have that digest, again."""
     derived = Derived(run, job.settings)
     for split, predictions in (("test", end.test_predictions), ("validation", end.predictions)):
@@ -121,7 +121,7 @@ def _keep_predictions(job: "Job", run: Run, end: "Progress", weights: str) -> No
             derived.write_predictions(split, predictions, weights)
 
 
-def measure_speed(job: "Job") -> State:
+def measure_speed(job: Job) -> State:
     """Find what estimates need."""
     job.update(message="Measuring this machine")
     time_machine(job.settings)
@@ -152,7 +152,7 @@ def time_machine(settings: Settings) -> None:
     update_speed(settings, flops_per_second=rate, step_seconds=overhead, worker_mb=worker_mb, bf16=bf16)
 
 
-def fetch_data(job: "Job") -> State:
+def fetch_data(job: Job) -> State:
     """Bring the data set to where the app looks for it."""
     last = 0.0
 

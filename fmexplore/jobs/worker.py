@@ -7,75 +7,18 @@ import contextlib
 import os
 import signal
 import sys
-import time
 import traceback
 from pathlib import Path
 
 from fmexplore.errors import FMExploreError, StorageError
-from fmexplore.machine import set_malloc
-from fmexplore.runs.status import Status, forget_wishes, own_process, read_status, read_wish, write_status
-from fmexplore.settings import Settings, read_settings
-
-NICENESS = 5  # 10 starves beside a busy page, 0 makes the pages slow
-LOOK_SECONDS = 0.1
-
-
-class Job:
-    """What a task sees of the work it does: its folder, its status, and whether it should end."""
-
-    def __init__(self, folder: Path, settings: Settings, parent: int | None = None) -> None:
-        self.folder, self.settings, self.parent = folder, settings, parent
-        self.status = self._write(
-            read_status(folder), state="running", started=time.time(), ended=None, error="", **own_process()
-        )
-        self._looked = 0.0
-        self.interrupted = False  # set by a signal
-
-    def update(self, **changes: object) -> None:
-        """Change the status. Raises StorageError."""
-        self.status = self._write(self.status, **changes)
-
-    def end(self, state: str, **changes: object) -> None:
-        """Write the last status. Raises StorageError."""
-        forget_wishes(self.folder)
-        self.update(state=state, ended=time.time(), pid=None, **changes)
-
-    def wish(self) -> str | None:
-        """`STOP`, `PAUSE`, `GONE` when the server is, or None; looks at most ten times a second."""
-        if self.interrupted:
-            return "GONE"
-        if time.monotonic() - self._looked < LOOK_SECONDS:
-            return None
-        self._looked = time.monotonic()
-        # Not PR_SET_PDEATHSIG: it follows the thread that forked, not the process.
-        if self.parent is not None and os.getppid() != self.parent:
-            return "GONE"
-        return read_wish(self.folder)
-
-    def _write(self, status: Status, **changes: object) -> Status:
-        return write_status(self.folder, status.replace(**changes))
-
-
-def prepare_process(trains: bool = True) -> None:
-    """Make torch fast and polite in this process; call before it is imported.
-
-    Passive waiting: with one other busy process, spinning makes training 2 to 9 times slower; a short spin first is a
-    quarter faster on a quiet machine and costs little beside a busy one. Where it trains, malloc keeps the large
-    buffers of a step instead of giving them back to the kernel; elsewhere threads share what they have freed.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    os.environ.setdefault("MKL_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", str(os.cpu_count() or 1)))
-    if trains:
-        set_malloc(mmap=32 << 20, trim=1 << 30, pad=64 << 20)
-    else:
-        set_malloc(arenas=2)
+from fmexplore.jobs.job import Job
+from fmexplore.jobs.tasks import TASKS
+from fmexplore.machine import NICENESS, prepare_process
+from fmexplore.settings import read_settings
 
 
 def run_job(job: Job, **extra: object) -> None:
     """Do the work and write how it ended; `extra` are arguments that JSON cannot hold."""
-    from fmexplore.jobs.tasks import TASKS
-
     try:
         state = TASKS[job.status.task](job, **job.status.arguments, **extra)
         job.end(state)

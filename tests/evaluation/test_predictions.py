@@ -6,7 +6,6 @@ import torch
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
-from fmexplore.evaluation import predictions as predictions
 from fmexplore.evaluation.predictions import (
     BINS,
     Calibration,
@@ -270,7 +269,7 @@ def test_predictions_are_the_networks_in_evaluation_mode(tiny, drawn):
 
 
 def test_between_batches_the_network_is_in_the_mode_in_which_it_came(tiny, drawn, monkeypatch):
-    monkeypatch.setattr(predictions, "BATCH", 500)
+    monkeypatch.setattr(evaluation, "BATCH", 500)
     images = np.concatenate([drawn.train.images, drawn.test.images])  # 800: two batches
     for training in (True, False):
         network = networks.build(tiny.model).train(training)
@@ -284,7 +283,7 @@ def test_between_batches_the_network_is_in_the_mode_in_which_it_came(tiny, drawn
 
 @pytest.mark.parametrize(("wanted", "counts"), [(3, [3, 0]), (500, [500, 0]), (600, [500, 100]), (9999, [500, 300])])
 def test_features_are_those_of_the_first_images(tiny, drawn, wanted, counts, monkeypatch):
-    monkeypatch.setattr(predictions, "BATCH", 500)
+    monkeypatch.setattr(evaluation, "BATCH", 500)
     images = np.concatenate([drawn.train.images, drawn.test.images])
     found = [features for _, features in predict_batches(networks.build(tiny.model), images, wanted)]
     assert [0 if features is None else len(features) for features in found] == counts
@@ -313,7 +312,7 @@ def test_timing_warms_up_first_and_ends_in_time(monkeypatch):
         asked.append(len(images))
         return float(len(asked))
 
-    monkeypatch.setattr(predictions, "_time", ask)
+    monkeypatch.setattr(evaluation, "_time", ask)
     told = []
     found = time_predictions(None, np.zeros((10_000, 28, 28), np.uint8), told.append)
     assert asked[: predictions.WARM_UP + 1] == [1] * (predictions.WARM_UP + 1)

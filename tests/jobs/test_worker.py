@@ -10,8 +10,9 @@ import torch
 from fmexplore.evaluation.predictions import predict
 from fmexplore.jobs import tasks, worker
 from fmexplore.jobs.estimates import known_execution, read_speed, update_speed
+from fmexplore.jobs.job import Job
 from fmexplore.jobs.tasks import SAVE_SECONDS
-from fmexplore.jobs.worker import Job, run_job
+from fmexplore.jobs.worker import run_job
 from fmexplore.models import networks
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.run import Run

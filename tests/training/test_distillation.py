@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from fmexplore.cli import app
 from fmexplore.cli import training as training_commands
-from fmexplore.jobs.worker import Job, run_job
+from fmexplore.jobs.job import Job
+from fmexplore.jobs.worker import run_job
 from fmexplore.models.networks import build, to_input
 from fmexplore.runs.status import own_process
 from fmexplore.runs.store import RunStore

@@ -106,7 +106,8 @@ def _gallery(now: Mapped, positions: np.ndarray, title: str, key: str) -> None:
     images = np.stack([selected_maps.image_of(int(image_id)) for image_id in now.ids[chosen]])
     split = now.split  # a session keeps the callback of every gallery that it has shown: not the whole map with it
     gallery(
-        images, items, f"map_gallery_{key}", lambda image_id: url.go(image=selected_maps.number_in_link(split, image_id)),
+        images, items, f"map_gallery_{key}",
+        lambda image_id: url.go(image=selected_maps.number_in_link(split, image_id)),
         size=62, height=HEIGHT, current=last, focus=True,
     )  # fmt: skip
 

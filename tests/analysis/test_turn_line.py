@@ -2,7 +2,7 @@
 
 import threading
 
-from fmexplore.jobs.fairness import Line
+from fmexplore.analysis.turn_line import Line
 
 
 def test_whoever_joined_first_goes_first_in_whatever_order_the_threads_start():

@@ -1,0 +1,46 @@
+"""The work on one folder as its worker sees it: settings, status, and whether it should end. Knows no task."""
+
+import os
+import time
+from pathlib import Path
+
+from fmexplore.runs.status import Status, forget_wishes, own_process, read_status, read_wish, write_status
+from fmexplore.settings import Settings
+
+LOOK_SECONDS = 0.1
+
+
+class Job:
+    """What a task sees of the work it does: its folder, its status, and whether it should end."""
+
+    def __init__(self, folder: Path, settings: Settings, parent: int | None = None) -> None:
+        self.folder, self.settings, self.parent = folder, settings, parent
+        self.status = self._write(
+            read_status(folder), state="running", started=time.time(), ended=None, error="", **own_process()
+        )
+        self._looked = 0.0
+        self.interrupted = False  # set by a signal
+
+    def update(self, **changes: object) -> None:
+        """Change the status. Raises StorageError."""
+        self.status = self._write(self.status, **changes)
+
+    def end(self, state: str, **changes: object) -> None:
+        """Write the last status. Raises StorageError."""
+        forget_wishes(self.folder)
+        self.update(state=state, ended=time.time(), pid=None, **changes)
+
+    def wish(self) -> str | None:
+        """`STOP`, `PAUSE`, `GONE` when the server is, or None; looks at most ten times a second."""
+        if self.interrupted:
+            return "GONE"
+        if time.monotonic() - self._looked < LOOK_SECONDS:
+            return None
+        self._looked = time.monotonic()
+        # Not PR_SET_PDEATHSIG: it follows the thread that forked, not the process.
+        if self.parent is not None and os.getppid() != self.parent:
+            return "GONE"
+        return read_wish(self.folder)
+
+    def _write(self, status: Status, **changes: object) -> Status:
+        return write_status(self.folder, status.replace(**changes))
