@@ -1,6 +1,9 @@
 """Which package may import which, and what pages may be: read from the source, without running it."""
 
 import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import fmexplore
@@ -11,6 +14,8 @@ MODULES = sorted((ROOT / "fmexplore").rglob("*.py"))
 LIBRARY = [path for path in MODULES if "ui" not in path.relative_to(ROOT).parts]
 SCREEN = [path for path in (ROOT / "streamlit_app.py", *sorted((ROOT / "screens").rglob("*.py"))) if path.is_file()]
 
+# The modules beside the packages; each imports only from those before it.
+BESIDE = ("errors", "schema", "settings", "storage", "machine")
 # A package imports from the steps below its own and from the modules beside the packages, never from its neighbours.
 STEPS = (
     {"models", "data"},
@@ -22,9 +27,27 @@ STEPS = (
     {"analysis"},
     {"cli", "ui"},
 )
-
-
-BESIDE = {"__init__", "__main__", "errors", "schema", "settings", "storage", "machine"}
+# In ui, what all pages share; then each page's folder, and the folders of others that it draws from.
+UI_SHARED = {"charts", "components", "selection"}
+UI_PAGES = {
+    "images": set(),
+    "runs": set(),
+    "papers": set(),
+    "embeddings": {"images"},
+    "confusions": {"images"},
+    "data": {"images"},
+    "predict": {"images", "embeddings"},
+    "train": {"runs"},
+    "compare": {"train"},
+    "home": {"predict", "embeddings", "runs"},
+}
+# Importing these loads torch; all others import it when they first need it.
+TORCH = {
+    "models.networks",
+    "evaluation.gradcam",
+    *(f"training.{name}" for name in ("augment", "optimizers", "state", "loop", "distillation", "execution")),
+    "photos.segmentation",
+}
 
 
 def imports(tree: ast.AST, at_import_only: bool = False) -> set[str]:
@@ -53,10 +76,11 @@ def module_name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT / "fmexplore").with_suffix("").parts).removesuffix(".__init__")
 
 
-def package(name: str) -> str:
-    """The package of a module of fmexplore: empty for the modules that lie beside the packages."""
+def package(name: str, inside: str = "") -> str:
+    """The package of a module of fmexplore, or of its package `inside`: empty for what lies beside the packages."""
+    name = name.removeprefix(f"{inside}.") if inside else name
     first = name.split(".")[0]
-    return first if (ROOT / "fmexplore" / first).is_dir() else ""
+    return first if (ROOT / "fmexplore" / inside / first).is_dir() else ""
 
 
 def own(names: set[str]) -> set[str]:
@@ -68,32 +92,81 @@ def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def test_every_package_has_its_step():
-    assert set().union(*STEPS) >= {package(module_name(path)) for path in MODULES} - {""}
-    assert sum(map(len, STEPS)) == len(set().union(*STEPS))
+def test_every_package_has_its_step_and_its_sentence():
+    found = {path.parent.name for path in (ROOT / "fmexplore").glob("*/__init__.py")}
+    assert sorted(each for step in STEPS for each in step) == sorted(found)
+    assert {path.stem for path in MODULES if path.parent.name == "fmexplore"} == {"__init__", "__main__", *BESIDE}
+    for path in (each for each in MODULES if each.stem == "__init__" and "components" not in each.parts):
+        body = read(path).body
+        assert ast.get_docstring(read(path)), name(path)
+        assert path.parent == ROOT / "fmexplore" or len(body) == 1, f"{name(path)} holds more than a docstring"
 
 
 def test_a_package_imports_only_from_the_steps_below_it():
     wrong = []
     for path in MODULES:
         here = package(module_name(path))
-        if not here and path.stem not in BESIDE:
-            continue
         below = {""}
         for step in STEPS:
             if here in step:
                 break
             below |= step
         if not here:
-            below = {"", "cli"} if path.stem == "__main__" else {""}
+            below = {"cli"} if path.stem == "__main__" else {""}
         found = {package(each) for each in own(imports(read(path)))}
         wrong += [f"{name(path)} -> {each}" for each in sorted(found - below - {here})]
     assert not wrong
 
 
+def test_a_page_draws_only_from_what_all_share_and_from_the_folders_named():
+    wrong = []
+    for path in (each for each in MODULES if "ui" in each.relative_to(ROOT).parts):
+        here = package(module_name(path), "ui")
+        found = {package(each, "ui") for each in own(imports(read(path))) if each.startswith("ui.")} - {"", here}
+        allowed = UI_SHARED | UI_PAGES[here] if here in UI_PAGES else UI_SHARED
+        wrong += [f"{name(path)} -> ui.{each}" for each in sorted(found - allowed)]
+    assert not wrong
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    modules = {module_name(path): path for path in MODULES}
+
+    def module_of(imported: str) -> str:
+        while imported not in modules:
+            imported = imported.rpartition(".")[0]
+        return imported
+
+    graph = {each: {module_of(one) for one in own(imports(read(path)))} for each, path in modules.items()}
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
 def test_nothing_outside_the_screen_imports_streamlit():
     importing = {name(path) for path in LIBRARY for each in imports(read(path)) if each.split(".")[0] == "streamlit"}
     assert not importing
+
+
+def test_only_the_torch_modules_import_torch_when_imported():
+    importing = {
+        module_name(path)
+        for path in LIBRARY
+        if {"torch", "torchvision"} & {each.split(".")[0] for each in imports(read(path), at_import_only=True)}
+    }
+    assert importing == TORCH
+
+
+def test_importing_all_modules_but_the_torch_modules_loads_neither_torch_nor_streamlit():
+    names = [f"fmexplore.{module_name(path)}" for path in LIBRARY if module_name(path) not in TORCH | {"__main__"}]
+    code = f"""
+import sys
+from importlib import import_module
+for name in {names!r}:
+    import_module(name)
+    found = {{"torch", "streamlit", "matplotlib", "plotly"}} & set(sys.modules)
+    if found:
+        sys.exit(f"{{name}} imports {{found}}")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=120, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_pages_import_only_the_screen_from_fmexplore():

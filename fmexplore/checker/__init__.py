@@ -1,0 +1,1 @@
+"""Checks pasted texts: layer tables, classification reports, confusion matrices."""

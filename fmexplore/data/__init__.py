@@ -1,0 +1,1 @@
+"""Fashion-MNIST: found, fetched, checked, loaded and divided."""

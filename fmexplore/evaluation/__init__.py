@@ -1,0 +1,1 @@
+"""What a network predicts, and every figure that follows from its predictions."""

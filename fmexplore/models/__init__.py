@@ -1,0 +1,1 @@
+"""Networks as tables of layers, and the torch modules that they describe."""

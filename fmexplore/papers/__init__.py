@@ -1,0 +1,1 @@
+"""What the published systems report, their trainings repeated, and a verdict on each claim."""

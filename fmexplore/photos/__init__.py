@@ -1,0 +1,1 @@
+"""From a photo of clothes to an image like those of Fashion-MNIST."""

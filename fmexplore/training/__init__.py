@@ -1,0 +1,1 @@
+"""How a network is trained: configurations, presets, the training loop and its parts."""

@@ -6,6 +6,7 @@ import torch
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
+from fmexplore.evaluation import predictions as evaluation
 from fmexplore.evaluation.predictions import (
     BINS,
     Calibration,

@@ -1,0 +1,1 @@
+"""Galleries of images, and the card of one."""
