@@ -1231,6 +1231,9 @@ def test_the_downloaded_matrix_and_report_are_those_shown(app, known, downloads)
     table = pd.read_csv(io.StringIO(downloads["Matrix, CSV"][0]), index_col=0)
     assert table.to_numpy().tolist() == counts
     assert list(table.index) == list(table.columns) == list(CLASS_NAMES)
+    assert not page.at.code, "it is made when it is asked for"
+    page.at.session_state["report_text"] = True
+    page.at.run()
     assert page.at.code[0].value.split() == downloads["Report, text"][0].split()
 
 
