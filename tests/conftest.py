@@ -64,7 +64,7 @@ def write_files(folder: Path, files: dict[str, tuple[IdxFile, bytes]]) -> Path:
 
 @pytest.fixture
 def drawn_folder(drawn_files, tmp_path, monkeypatch):
-    """The drawn data set in a folder from which `data.load` takes it, in this process only."""
+    """The drawn data set in a folder from which `fashion_mnist.load` takes it, in this process only."""
     folder = write_files(tmp_path / "data", drawn_files)
     monkeypatch.setattr(fashion_mnist, "FILES", {name: file for name, (file, _) in drawn_files.items()})
     monkeypatch.setenv("FMEXPLORE_DATA", str(folder))

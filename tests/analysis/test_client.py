@@ -32,7 +32,7 @@ from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import IdxFile
 from fmexplore.errors import ConfigError
 
-data.FILES = {files!r}
+fashion_mnist.FILES = {files!r}
 
 def linger(task, folder, who=""):
     "Says that it has begun, and then how far it is, until it is let go."
@@ -50,7 +50,7 @@ def chatter(task):
     print("noise on the standard output")
     return "said"
 
-analyses.ANALYSES.update(linger=linger, refuse=refuse, chatter=chatter)
+image_analysis.ANALYSES.update(linger=linger, refuse=refuse, chatter=chatter)
 """
 
 

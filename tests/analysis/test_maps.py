@@ -285,7 +285,7 @@ from fmexplore.data.fashion_mnist import IdxFile
 from fmexplore.embeddings.projection import Stopped
 import numpy as np
 
-data.FILES = {files!r}
+fashion_mnist.FILES = {files!r}
 
 def count(task, folder, who=""):
     "Counts in a file until it is let go, showing the number; stopped, it gives the last one."
@@ -300,7 +300,7 @@ def count(task, folder, who=""):
         time.sleep(0.01)
     return ["went", number]
 
-analyses.ANALYSES.update(count=count)
+image_analysis.ANALYSES.update(count=count)
 """
 
 
