@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fmexplore.evaluation.predictions import predict
-from fmexplore.jobs import tasks, worker
+from fmexplore.jobs import tasks
 from fmexplore.jobs.estimates import known_execution, read_speed, update_speed
 from fmexplore.jobs.job import Job
 from fmexplore.jobs.tasks import SAVE_SECONDS
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("drawn_folder")
 
 @pytest.fixture(autouse=True)
 def _always_look(monkeypatch):
-    monkeypatch.setattr(worker, "LOOK_SECONDS", 0)
+    monkeypatch.setattr("fmexplore.jobs.job.LOOK_SECONDS", 0)
 
 
 @pytest.fixture
