@@ -8,7 +8,7 @@ from fmexplore.layers import LAYER_KINDS
 from fmexplore.models import LayerInfo, Model
 from fmexplore.ui.components import register, sent
 
-_component = register("layer_table", "<div class='layers'></div>", "element.js")
+_component = register("layer_table", "<div class='layers'></div>")
 
 
 def layer_table(

@@ -1,7 +1,11 @@
 // A map of up to 70,000 images on a canvas: zoom, move, lasso, box, pictures, colours, a legend that filters, 3-D.
 // Positions arrive as bytes, so that they are not sent again; what is marked comes through `maps`, shared by all
 // maps of a page that have the same group: they also show each other's hover.
+
+import { element } from "../element.js";
+
 const maps = (window.fmexploreMaps ??= { groups: {}, pictures: {} });
+
 const IMAGES = 70000; // ids from there on are photos of one's own
 const DWELL = 125;
 const REACH = 9; // pixels around a point in which it is meant
