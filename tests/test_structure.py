@@ -13,6 +13,7 @@ from fmexplore import errors
 ROOT = Path(fmexplore.__file__).resolve().parent.parent
 LIBRARY = sorted(path for path in (ROOT / "fmexplore").glob("*.py") if path.stem != "__init__")
 ALL_MODULES = sorted((ROOT / "fmexplore").rglob("*.py"))
+SCRIPTS_AND_STYLES = sorted(path for kind in ("js", "css") for path in (ROOT / "fmexplore").rglob(f"*.{kind}"))
 SCREEN = [path for path in (ROOT / "streamlit_app.py", *sorted((ROOT / "screens").rglob("*.py"))) if path.is_file()]
 
 # Each module imports only from modules before it, when it is imported; the torch modules stand together.
@@ -219,6 +220,12 @@ def test_a_page_has_at_most_120_lines(path):
 @pytest.mark.parametrize("path", ALL_MODULES, ids=name)
 def test_a_module_has_at_most_400_lines(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", SCRIPTS_AND_STYLES, ids=name)
+def test_a_script_or_style_sheet_has_at_most_300_lines(path):
+    """Fewer than a module of Python: a file of JavaScript has no docstrings, and 300 is the linters' own default."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
 
 
 @pytest.mark.parametrize("path", [*ALL_MODULES, *SCREEN], ids=name)

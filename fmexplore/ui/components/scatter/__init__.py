@@ -110,7 +110,7 @@ def _pack(points: Points, name: str, group: str, sheets: str, lasso: bool) -> by
     return b"".join(part if isinstance(part, bytes) else part.tobytes() for part in parts)
 
 
-_marker = register("mark", "<span></span>")
+_marker = register("scatter", "<span></span>", script="mark")
 
 
 def mark(
