@@ -29,9 +29,9 @@ lint: .venv/dev .venv/biome/installed
 	$(BIOME) check --error-on-warnings $(BIOME_ARGUMENTS)
 
 format: .venv/dev .venv/biome/installed
-	$(BIN)/ruff check --fix .
+	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
-	$(BIOME) check --write --error-on-warnings $(BIOME_ARGUMENTS)
+	$(BIOME) check --write $(BIOME_ARGUMENTS)
 
 .venv/bin/python:
 	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and 'fmexplore needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is ' + sys.version.split()[0] + ': try make PYTHON=python3.12 app.')"
