@@ -38,7 +38,8 @@ function drawLine(pen, from, to) {
 
 function drawOutline(pen, polygon, ink) {
   pen.beginPath();
-  for (const point of polygon) pen.lineTo(...point);
+  pen.moveTo(...polygon[0]);
+  for (const point of polygon.slice(1)) pen.lineTo(...point);
   pen.closePath();
   pen.fillStyle = ink;
   pen.globalAlpha = 0.08;
