@@ -94,7 +94,7 @@ def main() -> None:
         for turn in range(2 * rounds):
             method = ("PCA", "t-SNE", "UMAP")[turn % 3]
             rows.setdefault("another map of 10,000 images", []).append(
-                answered(page, "", page.get_by_text(method, exact=True).click)
+                answered(page, "", page.get_by_role("radio", name=method, exact=True).click)
             )
             rest(page)
         browser.close()

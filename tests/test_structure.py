@@ -12,6 +12,7 @@ from fmexplore import errors
 ROOT = Path(fmexplore.__file__).resolve().parent.parent
 MODULES = sorted((ROOT / "fmexplore").rglob("*.py"))
 LIBRARY = [path for path in MODULES if "ui" not in path.relative_to(ROOT).parts]
+SCRIPTS_AND_STYLES = sorted(path for kind in ("js", "css") for path in (ROOT / "fmexplore").rglob(f"*.{kind}"))
 SCREEN = [path for path in (ROOT / "streamlit_app.py", *sorted((ROOT / "screens").rglob("*.py"))) if path.is_file()]
 
 # The modules beside the packages; each imports only from those before it.
@@ -195,6 +196,12 @@ def test_a_page_has_at_most_120_lines_and_a_module_400():
     lengths = {name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in [*MODULES, *SCREEN]}
     pages = {name(path) for path in SCREEN}
     assert not {each: length for each, length in lengths.items() if length > (120 if each in pages else 400)}
+
+
+def test_a_script_or_style_sheet_has_at_most_300_lines():
+    """Fewer than a module of Python: a file of JavaScript has no docstrings, and 300 is the linters' own default."""
+    lengths = {name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in SCRIPTS_AND_STYLES}
+    assert not {each: length for each, length in lengths.items() if length > 300}
 
 
 def test_every_module_says_what_it_is():

@@ -6,8 +6,7 @@ import streamlit as st
 
 from fmexplore.errors import DataError, RunNotFound
 from fmexplore.ui import display_options, session, shared, tour, url, widgets
-from fmexplore.ui.components.address import name_run
-from fmexplore.ui.components.back import keep_steps
+from fmexplore.ui.components.history import keep_steps, name_run
 
 # Others have none, or choose several themselves. Home only passes a run on.
 WITH_RUN = "Home", "Train", "Confusions", "Embeddings", "Data", "Predict"

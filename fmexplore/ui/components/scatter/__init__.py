@@ -20,7 +20,7 @@ HTML = """<div class="scatter"><div class="bar"></div>
 <div class="time" hidden><button type="button"></button>
 <input type="range" min="0" aria-label="Moment of the training"><output></output></div>
 <div class="legend"></div></div>"""
-_component = register("scatter", HTML, "element.js")
+_component = register("scatter", HTML)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _pack(points: Points, name: str, group: str, sheets: str, lasso: bool) -> by
     return b"".join(part if isinstance(part, bytes) else part.tobytes() for part in parts)
 
 
-_marker = register("mark", "<span></span>")
+_marker = register("scatter", "<span></span>", script="mark")
 
 
 def mark(

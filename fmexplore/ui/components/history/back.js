@@ -4,7 +4,8 @@ export default function () {
   if (window.fmexploreWalks !== undefined) return;
   window.fmexploreWalks = false;
   addEventListener("popstate", () => (window.fmexploreWalks = true));
-  for (const press of ["pointerdown", "keydown", "click"]) addEventListener(press, () => (window.fmexploreWalks = false), true);
+  for (const press of ["pointerdown", "keydown", "click"])
+    addEventListener(press, () => (window.fmexploreWalks = false), true);
   const push = history.pushState;
   history.pushState = function (state, title, url) {
     const other = url && new URL(url, location.href).pathname !== location.pathname;
