@@ -1,7 +1,7 @@
 """Whether the layers of a summary can be true: shapes, parameters and sums, and which one change makes them fit."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from fmexplore.findings import Finding, Outcome, Table
 from fmexplore.layer_changes import LayerRow, count_of, explain_by_one_change
@@ -66,34 +66,61 @@ def _assume_padding(summary: Summary) -> tuple[Summary, str]:
 
 
 def _recompute(summary: Summary) -> list[LayerRow]:
-    rows: list[LayerRow] = []
-    shapes: list[Shape | None] = []
-    problems = 0
-    first = next((layer for layer in summary.layers if layer.kind == "input" and layer.output), None)
-    start = (first.output if first else None) or _start(summary)
-    for place, layer in enumerate(summary.layers):
-        sources = (place - 1,) if summary.words else layer.sources
-        known = [start if source < 0 else shapes[source] for source in sources or ()]
-        inputs = [shape for shape in known if shape]
-        if layer.input:
-            inputs = [layer.input]
+    """Each layer of what the layers before it make."""
+    begin = next((layer.output for layer in summary.layers if layer.kind == "input" and layer.output), None)
+    network = _Network(summary, begin or _start(summary))
+    for layer in summary.layers:
+        network.add(layer)
+    return network.rows
+
+
+@dataclass
+class _Network:
+    """The layers of a summary as far as they were recomputed."""
+
+    summary: Summary
+    start: Shape  # what the first layer gets
+    rows: list[LayerRow] = field(default_factory=list)
+    made: list[Shape | None] = field(default_factory=list)  # what each layer passes on; None: not known
+    problems: int = 0
+
+    def add(self, layer: PrintedLayer) -> None:
+        """Recompute the next layer."""
+        sources = [self._output(source) for source in self._sources(layer) or ()]
+        inputs = self._inputs(layer, sources)
+        row = self._read(layer, inputs, complete=0 < len(inputs) >= len(sources))
+        passed = inputs[0] if inputs and not layer.kind and self.summary.words else None
+        self.rows.append(row)
+        self.problems += bool(row.problem)
+        self.made.append(layer.output or (row.reading.output if row.reading else passed))
+
+    def _sources(self, layer: PrintedLayer) -> tuple[int, ...] | None:
+        return (len(self.rows) - 1,) if self.summary.words else layer.sources
+
+    def _output(self, source: int) -> Shape | None:
+        return self.start if source < 0 else self.made[source]
+
+    def _inputs(self, layer: PrintedLayer, sources: list[Shape | None]) -> list[Shape]:
+        """The shapes that a layer gets, as far as they are known: printed beside it, or made by its sources."""
         if layer.kind == "input":
-            inputs = [layer.output or start]
+            return [layer.output or self.start]
+        return [layer.input] if layer.input else [shape for shape in sources if shape]
+
+    def _read(self, layer: PrintedLayer, inputs: list[Shape], complete: bool) -> LayerRow:
+        style = self.summary.style
         if not layer.kind or layer.kind == "container":
-            row = LayerRow(layer, None, unchecked=not layer.kind)
-        elif (layer.output is None and layer.parameters is None and not summary.words) or problems >= MOST_PROBLEMS:
-            row = LayerRow(layer, None, unchecked=True)
-        elif len(inputs) < len(known) or not inputs:
-            before = shapes[place - 1] if place else start
-            reading = next(read_layer(layer, [before], summary.style), None) if before else None
-            row = LayerRow(layer, reading) if reading else _check_alone(layer, summary.style)
-        else:
-            row = _check_layer(layer, inputs, summary.style)
-        rows.append(row)
-        problems += bool(row.problem)
-        passed = inputs[0] if inputs and not layer.kind and summary.words else None
-        shapes.append(layer.output or (row.reading.output if row.reading else passed))
-    return rows
+            return LayerRow(layer, None, unchecked=not layer.kind)
+        if self._says_nothing_of(layer) or self.problems >= MOST_PROBLEMS:
+            return LayerRow(layer, None, unchecked=True)
+        if complete:
+            return _check_layer(layer, inputs, style)
+        # Without its inputs, it may still follow the row above it.
+        above = self._output(len(self.rows) - 1)
+        reading = next(read_layer(layer, [above], style), None) if above else None
+        return LayerRow(layer, reading) if reading else _check_alone(layer, style)
+
+    def _says_nothing_of(self, layer: PrintedLayer) -> bool:
+        return layer.output is None and layer.parameters is None and not self.summary.words
 
 
 def _start(summary: Summary) -> Shape:
