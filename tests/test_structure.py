@@ -23,7 +23,7 @@ LAYERS = (
     *("figures", "curves", "evaluation", "confusion"),
     *("findings", "layer_kinds", "layer_words", "layer_summaries", "layer_changes", "layer_checks"),
     *("score_reports", "matrix_checks", "score_checks", "checker"),
-    *("embedding", "features", "projection", "maps", "suspects", "progress", "comparison"),
+    *("embedding", "features", "umap_loop", "projection", "maps", "suspects", "progress", "comparison"),
     *("photo_scores", "photo_training"),
     *(
         "segmentation",
@@ -81,6 +81,7 @@ WITHOUT_TORCH = (
         "embedding",
         "features",
         "projection",
+        "umap_loop",
         "maps",
         "suspects",
     ),
