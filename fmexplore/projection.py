@@ -184,17 +184,9 @@ def _tsne(points: np.ndarray, config: ProjectionConfig, tell: Report, start: np.
     affinities = openTSNE.affinity.PerplexityBasedNN(
         perplexity=config.perplexity, knn_index=PrecomputedNeighbors(numbers, distances.astype(float))
     )
-    if start is not None:  # at about the size that it will have, so that little moves
-        begin = _spread(points, config, start) * TSNE_RADIUS
-    elif config.initialization == "random":
-        begin = openTSNE.initialization.random(len(points), config.dimensions, random_state=config.seed)
-    elif config.initialization == "spectral" and config.dimensions < len(points) - 1:
-        begin = openTSNE.initialization.spectral(affinities.P, config.dimensions, random_state=config.seed)
-    else:
-        begin = _spread(points, config, None) * 1e-4
     small = config.dimensions == 3 or len(points) <= SMALL
     embedding = openTSNE.TSNEEmbedding(
-        begin,
+        _tsne_start(points, config, affinities.P, start),
         affinities,
         negative_gradient_method="bh" if small else "fft",
         theta=1.0 if config.dimensions == 3 else 0.5,
@@ -212,6 +204,19 @@ def _tsne(points: np.ndarray, config: ProjectionConfig, tell: Report, start: np.
     done = early
     embedding.optimize(config.iterations, momentum=0.8, **often)
     return np.asarray(embedding)
+
+
+def _tsne_start(points: np.ndarray, config: ProjectionConfig, affinities, start: np.ndarray | None) -> np.ndarray:
+    """Where t-SNE begins; `affinities` are the matrix of openTSNE."""
+    from openTSNE import initialization
+
+    if start is not None:  # at about the size that it will have, so that little moves
+        return _spread(points, config, start) * TSNE_RADIUS
+    if config.initialization == "random":
+        return initialization.random(len(points), config.dimensions, random_state=config.seed)
+    if config.initialization == "spectral" and config.dimensions < len(points) - 1:
+        return initialization.spectral(affinities, config.dimensions, random_state=config.seed)
+    return _spread(points, config, None) * 1e-4
 
 
 def _umap(points: np.ndarray, config: ProjectionConfig, tell: Report, start: np.ndarray | None) -> np.ndarray:
