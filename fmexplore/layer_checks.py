@@ -131,23 +131,31 @@ def _start(summary: Summary) -> Shape:
         if layer.kind in ("same", "batch_norm") and layer.output:
             return layer.output
         if layer.kind and layer.kind != "container":
-            break
-    first = next((each for each in summary.layers if each.kind not in ("", "container")), None)
-    if first is None or not first.output:
+            return _input_that_fits(layer, summary.style)
+    return IMAGE
+
+
+def _input_that_fits(first: PrintedLayer, style: Style) -> Shape:
+    """The first usual shape that the first layer can read, with the printed number of parameters or else without."""
+    if not first.output:
         return IMAGE
-    candidates: list[Shape] = [IMAGE, (3, 28, 28), (1, 32, 32), (3, 32, 32), (28, 28)]
-    if len(first.output) == 1:
-        width = max((first.parameters or 0) // first.output[0] - 1, 1)
-        candidates += [first.output, (784,), (width,), (width + 1,)]
-    if len(first.output) == 3:  # not images of 28 x 28: whatever makes it fit
-        side = first.output[1]
-        sizes = [*range(side, side + 12), 2 * side, 2 * side + 1] if side > 28 else []
-        candidates += [(channels, size, size) for channels in (1, 3) for size in sizes]
     for layer in (first, replace(first, parameters=None)):
-        for shape in candidates:
-            if next(read_layer(layer, [shape], summary.style), None):
+        for shape in _usual_inputs(first, first.output):
+            if next(read_layer(layer, [shape], style), None):
                 return shape
     return IMAGE
+
+
+def _usual_inputs(first: PrintedLayer, output: Shape) -> list[Shape]:
+    shapes: list[Shape] = [IMAGE, (3, 28, 28), (1, 32, 32), (3, 32, 32), (28, 28)]
+    if len(output) == 1:
+        width = max((first.parameters or 0) // output[0] - 1, 1)
+        shapes += [output, (784,), (width,), (width + 1,)]
+    if len(output) == 3:  # not images of 28 x 28: whatever makes it fit
+        side = output[1]
+        sizes = [*range(side, side + 12), 2 * side, 2 * side + 1] if side > 28 else []
+        shapes += [(channels, size, size) for channels in (1, 3) for size in sizes]
+    return shapes
 
 
 def _check_layer(layer: PrintedLayer, inputs: list[Shape], style: Style) -> LayerRow:
