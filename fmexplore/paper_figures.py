@@ -1,126 +1,147 @@
-"""Figures of the Papers page from plain values: chart options out. Knows no file and no screen."""
+"""Static figures of the Papers page from plain values: plotly figures out. Knows no file, no theme and no screen."""
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from fmexplore.figures import EARLIER, TRAINING, VALIDATION
+from fmexplore.figures import EARLIER, TRAINING, VALIDATION, make_figure
+from fmexplore.labels import place_labels
 from fmexplore.lessons import Peeking, Remedy
 
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
 OTHERS = "#7048e8"
-GRID = {"left": 24, "right": 24, "top": 40, "bottom": 8}
+# Pixels of the plot on a phone and on a desk: what names have room for.
+PHONE, DESK = 290, 900
+NETWORKS_HEIGHT, REMEDIES_HEIGHT = 330, 360
+LOW, HIGH = 82, 98  # percent: where all networks stand
 
 
-def peeking_chart(rows: Sequence[Peeking]) -> dict:
-    """ECharts options: for each system the points gained, with one standard deviation each way."""
-    names = [row.system for row in rows][::-1]
-    bars = [round(row.gain.mean, 3) for row in rows][::-1]
-    spread = [
-        {
-            "type": "line",
-            "data": [[row.gain.mean - row.gain.deviation, place], [row.gain.mean + row.gain.deviation, place]],
-            "color": EARLIER,
-            "symbol": "rect",
-            "symbolSize": [2, 12],
-            "lineStyle": {"width": 2},
-            "silent": True,
-            "tooltip": {"show": False},
+def peeking_chart(rows: Sequence[Peeking]) -> "go.Figure":
+    """For each system the points gained; where there are several seeds, with one standard deviation each way."""
+    traces = []
+    for some, about in ((True, " ± %{customdata[0]:.2f}, mean of %{customdata[1]} seeds"), (False, ", one seed")):
+        group = [row for row in rows if (row.gain.seeds > 1) is some]
+        bars = {
+            **{"type": "bar", "orientation": "h", "width": 0.5, "marker": {"color": VALIDATION, "line": {"width": 0}}},
+            **{"x": [round(row.gain.mean, 3) for row in group], "y": [row.system for row in group]},
+            "customdata": [[row.gain.deviation, row.gain.seeds] for row in group],
+            "hovertemplate": f"%{{y}}: %{{x:.2f}} points{about}<extra></extra>",
         }
-        for place, row in enumerate(list(rows)[::-1])
-        if row.gain.seeds > 1
-    ]
-    return {
-        "animation": False,
-        "tooltip": {"trigger": "item"},
-        "grid": {"left": 0, "right": 24, "top": 8, "bottom": 8},
-        "yAxis": {"type": "category", "data": names},
-        "xAxis": {"type": "value", "name": "points gained", **_named(28)},
-        "series": [{"type": "bar", "data": bars, "color": VALIDATION, "barWidth": 14}, *spread],
-    }
+        if some:
+            deviations = [round(row.gain.deviation, 3) for row in group]
+            bars["error_x"] = {"type": "data", "array": deviations, "color": EARLIER, "thickness": 2, "width": 6}
+        traces.append(bars)
+    names = [row.system for row in rows]
+    return make_figure(
+        [trace for trace in traces if trace["x"]],
+        barmode="overlay",
+        showlegend=False,
+        xaxis={"title": {"text": "points gained"}, "zeroline": True},
+        yaxis={
+            **{"type": "category", "categoryorder": "array", "categoryarray": names, "autorange": "reversed"},
+            **{"showgrid": False, "fixedrange": True, "ticklabelstandoff": 8},
+        },
+    )
 
 
-def remedies_chart(rows: Sequence[Remedy], pair: Sequence[Remedy] = ()) -> dict:
-    """ECharts options: test accuracy over the gap, each remedy joined to what it began from."""
-    series: list[dict] = []
-    for group, color in ((rows, TRAINING), (pair, OTHERS)):
-        if not group:
-            continue
+def remedies_chart(rows: Sequence[Remedy], pair: Sequence[Remedy] = ()) -> "go.Figure":
+    """Test accuracy over the gap, each remedy joined by a line to what it began from."""
+    groups = [(group, color) for group, color in ((rows, TRAINING), (pair, OTHERS)) if group]
+    everything = [row for group, _ in groups for row in group]
+    spans = [_span([row.gap.mean for row in everything]), _span([row.accuracy.mean for row in everything])]
+    across, up = ((PHONE, spans[0]), (REMEDIES_HEIGHT, spans[1]))
+    places = [(_pixel(row.gap.mean, *across), up[0] - _pixel(row.accuracy.mean, *up)) for row in everything]
+    labels = place_labels(places, [row.name for row in everything], PHONE, REMEDIES_HEIGHT, size=12)
+    traces: list[dict] = []
+    for group, color in groups:
         first = group[0]
         for row in group[1:]:
-            ends = [[first.gap.mean, first.accuracy.mean], [row.gap.mean, row.accuracy.mean]]
-            line = {"width": 1.5, "type": "dashed", "color": color, "opacity": 0.6}
-            series.append(
-                {"type": "line", "data": ends, "symbol": "none", "lineStyle": line, "silent": True, "color": color}
-            )
-        points = [
+            ends = {"x": [first.gap.mean, row.gap.mean], "y": [first.accuracy.mean, row.accuracy.mean]}
+            line = {"width": 1.5, "dash": "dash", "color": color}
+            traces.append({"type": "scatter", "mode": "lines", **ends, "line": line, "hoverinfo": "skip"})
+            traces[-1]["opacity"] = 0.6
+    for group, color in groups:
+        taken, labels = labels[: len(group)], labels[len(group) :]
+        traces.append(
             {
-                "value": [round(row.gap.mean, 2), round(row.accuracy.mean, 2)],
-                "name": row.name,
-                "symbol": "circle" if number else "diamond",
-                "label": {"position": ("bottom" if group is rows else "right") if number else "top"},
-            }
-            for number, row in enumerate(group)
-        ]
-        series.append(
-            {
-                "type": "scatter",
-                "data": points,
-                "color": color,
-                "symbolSize": 13,
-                "label": {"show": True, "formatter": "{b}", "fontSize": 12},
-                "labelLayout": {"moveOverlap": "shiftY"},
+                **{"type": "scatter", "mode": "markers+text", "cliponaxis": False},
+                "x": [round(row.gap.mean, 2) for row in group],
+                "y": [round(row.accuracy.mean, 2) for row in group],
+                "text": [row.name if position else "" for row, position in zip(group, taken)],
+                "textposition": [position or "top center" for position in taken],
+                **{"textfont": {"size": 12}, "customdata": [row.name for row in group]},
+                "marker": {"size": 12, "color": color, "symbol": ["diamond", *["circle"] * (len(group) - 1)]},
+                "hovertemplate": "%{customdata}<br>gap %{x:.2f} points, %{y:.2f} % of test images right<extra></extra>",
             }
         )
-    return {
-        "animation": False,
-        "tooltip": {"trigger": "item"},
-        "grid": {**GRID, "top": 24, "right": 40},
-        "xAxis": {"type": "value", "name": "gap between training and held-out images, points", **_named(28)},
-        "yAxis": {"type": "value", "scale": True, "name": "% of test images right", **_named(40)},
-        "series": series,
-    }
-
-
-def networks_chart(groups: Mapping[str, Sequence[tuple[str, float, float]]], human: float, axis: str) -> dict:
-    """ECharts options: accuracy in percent over something on a log axis, named points in up to four groups."""
-    looks = (
-        (TRAINING, "circle", "right"),
-        (OTHERS, "circle", "right"),
-        (VALIDATION, "diamond", "right"),
-        (EARLIER, "ring", "top"),  # long names, which would cover marks beside them
+    return make_figure(
+        traces,
+        showlegend=False,
+        xaxis={
+            **{"title": {"text": "gap between training and held-out images, points"}, "range": spans[0], "dtick": 1},
+            "showgrid": False,
+        },
+        yaxis={"title": {"text": "% of test images right"}, "range": spans[1], "dtick": 1},
     )
-    # The library's own empty symbols are filled with white, on a dark ground too.
-    ring = {"symbol": "circle", "itemStyle": {"color": "transparent", "borderColor": EARLIER, "borderWidth": 2}}
-    series: list[dict] = []
-    for (name, points), (color, symbol, side) in zip(groups.items(), looks):
-        data = [{"value": [x, round(y, 2)], "name": label} for label, x, y in points]
-        series.append(
+
+
+def networks_chart(groups: Mapping[str, Sequence[tuple[str, float, float]]], human: float, axis: str) -> "go.Figure":
+    """Accuracy in percent over something on a logarithmic axis, named points in up to four groups.
+
+    Names that have room on a desk only come as the last trace.
+    """
+    looks = ((TRAINING, "circle"), (OTHERS, "circle"), (VALIDATION, "diamond"), (EARLIER, "circle-open"))
+    shown = [(name, x, y, color) for points, (color, _) in zip(groups.values(), looks) for name, x, y in points]
+    low, high = _span([math.log10(x) for _, x, _, _ in shown] or [0, 1])
+    names = [name for name, *_ in shown]
+
+    def place(width: float, fixed: Sequence[str | None] = ()) -> list[str | None]:
+        places = [
+            (_pixel(math.log10(x), width, (low, high)), NETWORKS_HEIGHT - _pixel(y, NETWORKS_HEIGHT, (LOW, HIGH)))
+            for _, x, y, _ in shown
+        ]
+        return place_labels(places, names, width, NETWORKS_HEIGHT, fixed=fixed)
+
+    narrow = place(PHONE)
+    wide = place(DESK, narrow)
+    traces: list[dict] = [
+        {
+            **{"type": "scatter", "mode": "markers", "name": name},
+            **{"x": [x for _, x, _ in points], "y": [round(y, 2) for _, _, y in points]},
+            **{"marker": {"size": 11, "color": color, "symbol": symbol, "line": {"width": 2, "color": color}}},
+            "customdata": [[label, f"{x:,.0f}" if x >= 100 else f"{x:.1f}"] for label, x, _ in points],
+            "hovertemplate": f"%{{customdata[0]}}<br>%{{customdata[1]}} {axis}, %{{y:.2f}} % of test images right"
+            "<extra></extra>",
+        }
+        for (name, points), (color, symbol) in zip(groups.items(), looks)
+    ]
+    for chosen in (narrow, [None if early else late for early, late in zip(narrow, wide)]):
+        there = [(point, position) for point, position in zip(shown, chosen) if position]
+        traces.append(
             {
-                "type": "scatter",
-                "name": name,
-                "data": data,
-                "color": color,
-                **(ring if symbol == "ring" else {"symbol": symbol}),
-                "symbolSize": 12,
-                "label": {"show": True, "formatter": "{b}", "position": side, "fontSize": 11},
-                "labelLayout": {"hideOverlap": True},
+                **{"type": "scatter", "mode": "text", "hoverinfo": "skip", "showlegend": False},
+                **{"x": [point[1] for point, _ in there], "y": [point[2] for point, _ in there]},
+                **{"text": [point[0] for point, _ in there], "textposition": [position for _, position in there]},
+                **{"textfont": {"size": 11}, "cliponaxis": False},
             }
         )
-    series[0]["markLine"] = {
-        "symbol": "none",
-        "silent": True,
-        "lineStyle": {"color": EARLIER, "type": "dotted", "width": 1.5},
-        "label": {"formatter": f"people, {human} %", "position": "insideEndTop", "color": EARLIER},
-        "data": [{"yAxis": human}],
-    }
-    return {
-        "animation": False,
-        "legend": {"top": 0, "left": 0, "itemWidth": 14, "type": "scroll"},
-        "tooltip": {"trigger": "item"},
-        "grid": {**GRID, "right": 56},
-        "xAxis": {"type": "log", "name": axis, **_named(28), "splitLine": {"show": False}},
-        "yAxis": {"type": "value", "min": 82, "max": 98, "interval": 4, "name": "% of test images right", **_named(40)},
-        "series": series,
-    }
+    figure = make_figure(
+        traces,
+        xaxis={"title": {"text": axis}, "type": "log", "range": [low, high], "dtick": 1, "showgrid": False},
+        yaxis={"title": {"text": "% of test images right"}, "range": [LOW, HIGH], "dtick": 4},
+    )
+    line = {"color": EARLIER, "dash": "dot", "width": 1.5}
+    text = {"annotation_text": f"people, {human} %", "annotation_position": "top right"}
+    return figure.add_hline(human, line=line, **text)
 
 
-def _named(gap: int) -> dict:
-    return {"nameLocation": "middle", "nameGap": gap}
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    """From where to where an axis goes that has all of them with room for names."""
+    pad = 0.12 * (max(values) - min(values)) or 1
+    return min(values) - pad, max(values) + pad
+
+
+def _pixel(value: float, pixels: float, span: tuple[float, float]) -> float:
+    return pixels * (value - span[0]) / (span[1] - span[0])

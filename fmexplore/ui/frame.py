@@ -8,6 +8,7 @@ from fmexplore.errors import DataError, RunNotFound
 from fmexplore.ui import cache, link, look, state, tour, widgets
 from fmexplore.ui.components.address import name_run
 from fmexplore.ui.components.back import keep_steps
+from fmexplore.ui.components.theme import follow_theme
 
 # Others have none, or choose several themselves. Home only passes a run on.
 WITH_RUN = "Home", "Train", "Confusions", "Embeddings", "Data", "Predict"
@@ -22,6 +23,7 @@ def show(page) -> None:
     scheme = f"<style>:root {{ color-scheme: {st.context.theme.type or 'light dark'} }}</style>"
     st.html(STYLE + scheme + name)
     keep_steps()
+    follow_theme()
     look.forget()
     link.follow()
     with widgets.boundary():

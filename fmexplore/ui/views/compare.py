@@ -13,6 +13,7 @@ from fmexplore.evaluation import Predictions
 from fmexplore.figures import interval_chart
 from fmexplore.run import Run
 from fmexplore.ui import cache, compared, link, state, widgets
+from fmexplore.ui.charts.template import draw
 from fmexplore.ui.compared import MOST, Compared
 from fmexplore.ui.views.compare_tables import costs, differences
 from fmexplore.ui.views.compare_verdicts import show_verdicts, tell_finding
@@ -205,7 +206,7 @@ def _accuracies(runs: list[Compared], tested: dict[str, Predictions]) -> None:
     st.markdown(f"**{widgets.plain(title)}**")
     compact = AXIS_HEIGHT + ROW_HEIGHT * len(rows)  # leaves room for the only verdict below it
     height = compact if len(rows) < 3 else CURVES_HEIGHT
-    st.echarts_chart(interval_chart(rows), height=height, key="compared_accuracies", alt=title)
+    draw(interval_chart(rows), height=height, key="compared_accuracies", alt=title)
     seeds = ", of several seeds one standard deviation each way" if groups else ""
     st.caption(f"Lines are 95 % intervals{seeds}.")
     for group in groups:

@@ -7,6 +7,7 @@ from fmexplore.confusion import most_confused, pair_report
 from fmexplore.data import CLASS_NAMES
 from fmexplore.figures import CLASS_COLORS, overlap_histogram
 from fmexplore.ui import link, widgets
+from fmexplore.ui.charts.template import draw
 from fmexplore.ui.components.confusion_grid import Picked
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.link import Link
@@ -61,7 +62,7 @@ def _overlap(now: Shown, first: int, second: int) -> None:
     series = {CLASS_NAMES[label]: share[labels == label] for label in (first, second)}
     unsure = sum(int(((values > 0.2) & (values < 0.8)).sum()) for values in series.values())
     st.markdown(f"**{unsure:,} images lie where the network wavers between the two**")
-    st.echarts_chart(
+    draw(
         overlap_histogram(
             series,
             [CLASS_COLORS[first], CLASS_COLORS[second]],
