@@ -31,6 +31,7 @@ RUN_COLORS = ("#6439ff", "#e07510", "#ab3774", "#a27feb", "#9f4a37", "#cc7b86")
 RUN_SYMBOLS = ("circle", "square", "triangle-up", "diamond", "circle-open", "square-open")
 TRAINING, VALIDATION, EARLIER = "#1098ad", "#e8590c", "#868e96"
 MOST_POINTS = 400  # of a line; more cannot be seen
+SOLID = {"opacity": 1, "line": {"width": 0}}  # marks of several sizes are else half transparent
 MOST_LETTERS = 20  # of a name beside an axis
 
 
@@ -72,12 +73,17 @@ def interval_chart(rows: Sequence[tuple[str, float, float, float, int | None]]) 
 
 
 def calibration_curve(confidence: np.ndarray, accuracy: np.ndarray, counts: np.ndarray) -> "go.Figure":
-    """Reliability diagram: share right over confidence, both `(bins,)`, beside the diagonal; marks grow with `counts`."""
+    """Reliability diagram: share right over confidence, both `(bins,)`, with the diagonal; marks grow with `counts`."""
     measured = {
         **{"type": "scatter", "mode": "lines+markers", "name": "measured"},
         **{"x": _percents(confidence), "y": _percents(accuracy), "customdata": [int(count) for count in counts]},
         "line": {"width": 2, "color": VALIDATION},
-        "marker": {"size": (6 + 18 * np.sqrt(counts / counts.max())).round(2).tolist(), "color": VALIDATION},
+        "marker": {
+            "size": (6 + 18 * np.sqrt(counts / counts.max())).round(2).tolist(),
+            "color": VALIDATION,
+            **SOLID,
+        },
+        "cliponaxis": False,
         "hovertemplate": "confidence %{x:.1f} %, right %{y:.1f} %<br>%{customdata:,} images<extra></extra>",
     }
     ideal = _dashed("as sure as right", [0, 100], [0, 100])

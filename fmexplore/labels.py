@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 LETTER = 0.54  # mean width of a letter of Source Sans, of its size
-MARK = 14  # pixels: what a point takes
+MARK, DASH = 14, 4  # pixels: what a point takes, and a place on a line
 POSITIONS = {  # plotly's names: where the middle of the text lies, in halves of its own size and the mark's
     "middle right": (1, 0),
     "top center": (0, -1),
@@ -25,11 +25,12 @@ def place_labels(
     *,
     size: float = 11,
     fixed: Sequence[str | None] = (),
+    avoid: Sequence[tuple[float, float]] = (),
 ) -> list[str | None]:
     """The position of each name beside its point, or None where none is free.
 
     >>> place_labels([(10, 50), (30, 50)], ["left", "right"], 100, 100)
-    ['top center', 'middle right']
+    ['top right', 'middle right']
 
     Args:
         places: pixels from the left and from the top of the plot.
@@ -38,22 +39,30 @@ def place_labels(
         height: of the plot in pixels.
         size: of the font in pixels.
         fixed: positions that are settled already, None where not.
+        avoid: further places, as those on a line, that a name covers only where it would else have none.
 
     Returns:
         Keys of `POSITIONS`, or None for a name that would cover another name or a point.
     """
     found: list[str | None] = list(fixed) or [None] * len(names)
-    marks = [(x - MARK / 2, y - MARK / 2, x + MARK / 2, y + MARK / 2) for x, y in places]
+    marks, dashes = (
+        [(x - d, y - d, x + d, y + d) for x, y in some] for some, d in ((places, MARK / 2), (avoid, DASH / 2))
+    )
     boxes = [_box(*place, name, position, size) for place, name, position in zip(places, names, found) if position]
     for number, (place, name) in enumerate(zip(places, names, strict=True)):
-        others = marks[:number] + marks[number + 1 :]
-        for position in POSITIONS if found[number] is None else ():
+        if found[number] is not None:
+            continue
+        taken = [*marks[:number], *marks[number + 1 :], *boxes]
+        free = {}
+        for position in POSITIONS:
             box = _box(*place, name, position, size)
             inside = box[0] >= 0 and box[1] >= 0 and box[2] <= width and box[3] <= height
-            if inside and not any(_overlap(box, other) for other in [*others, *boxes]):
-                found[number] = position
-                boxes.append(box)
-                break
+            if inside and not any(_overlap(box, other) for other in taken):
+                free[position] = box
+        clear = [position for position, box in free.items() if not any(_overlap(box, dash) for dash in dashes)]
+        for position in [*clear, *free][:1]:
+            found[number] = position
+            boxes.append(free[position])
     return found
 
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 OTHERS = "#7048e8"
-# Pixels of the plot on a phone and on a desk: what names have room for.
-PHONE, DESK = 290, 900
-NETWORKS_HEIGHT, REMEDIES_HEIGHT = 330, 360
+# Width and height of the plot in pixels, at least: what names have room for.
+NETWORKS_PHONE, NETWORKS_DESK, REMEDIES_PHONE = (240, 240), (900, 340), (260, 340)
+MANY_DECADES = 2.5
 LOW, HIGH = 82, 98  # percent: where all networks stand
 
 
@@ -23,7 +23,7 @@ def peeking_chart(rows: Sequence[Peeking]) -> "go.Figure":
     traces = []
     for some, about in ((True, " ± %{customdata[0]:.2f}, mean of %{customdata[1]} seeds"), (False, ", one seed")):
         group = [row for row in rows if (row.gain.seeds > 1) is some]
-        bars = {
+        bars: dict = {
             **{"type": "bar", "orientation": "h", "width": 0.5, "marker": {"color": VALIDATION, "line": {"width": 0}}},
             **{"x": [round(row.gain.mean, 3) for row in group], "y": [row.system for row in group]},
             "customdata": [[row.gain.deviation, row.gain.seeds] for row in group],
@@ -31,7 +31,7 @@ def peeking_chart(rows: Sequence[Peeking]) -> "go.Figure":
         }
         if some:
             deviations = [round(row.gain.deviation, 3) for row in group]
-            bars["error_x"] = {"type": "data", "array": deviations, "color": EARLIER, "thickness": 2, "width": 6}
+            bars["error_x"] = {"type": "data", "array": deviations, "thickness": 2, "width": 6}
         traces.append(bars)
     names = [row.system for row in rows]
     return make_figure(
@@ -48,12 +48,13 @@ def peeking_chart(rows: Sequence[Peeking]) -> "go.Figure":
 
 def remedies_chart(rows: Sequence[Remedy], pair: Sequence[Remedy] = ()) -> "go.Figure":
     """Test accuracy over the gap, each remedy joined by a line to what it began from."""
-    groups = [(group, color) for group, color in ((rows, TRAINING), (pair, OTHERS)) if group]
+    groups = [(group, color) for group, color in ((pair, OTHERS), (rows, TRAINING)) if group]  # long names choose first
     everything = [row for group, _ in groups for row in group]
-    spans = [_span([row.gap.mean for row in everything]), _span([row.accuracy.mean for row in everything])]
-    across, up = ((PHONE, spans[0]), (REMEDIES_HEIGHT, spans[1]))
-    places = [(_pixel(row.gap.mean, *across), up[0] - _pixel(row.accuracy.mean, *up)) for row in everything]
-    labels = place_labels(places, [row.name for row in everything], PHONE, REMEDIES_HEIGHT, size=12)
+    points = [(row.gap.mean, row.accuracy.mean) for row in everything]
+    spans = _span([x for x, _ in points]), _span([y for _, y in points])
+    on_lines = [_between(group[0], row, part / 24) for group, _ in groups for row in group[1:] for part in range(24)]
+    places, avoid = (_to_pixels(each, REMEDIES_PHONE, spans) for each in (points, on_lines))
+    labels = place_labels(places, [row.name for row in everything], *REMEDIES_PHONE, size=12, avoid=avoid)
     traces: list[dict] = []
     for group, color in groups:
         first = group[0]
@@ -94,18 +95,11 @@ def networks_chart(groups: Mapping[str, Sequence[tuple[str, float, float]]], hum
     """
     looks = ((TRAINING, "circle"), (OTHERS, "circle"), (VALIDATION, "diamond"), (EARLIER, "circle-open"))
     shown = [(name, x, y, color) for points, (color, _) in zip(groups.values(), looks) for name, x, y in points]
-    low, high = _span([math.log10(x) for _, x, _, _ in shown] or [0, 1])
     names = [name for name, *_ in shown]
-
-    def place(width: float, fixed: Sequence[str | None] = ()) -> list[str | None]:
-        places = [
-            (_pixel(math.log10(x), width, (low, high)), NETWORKS_HEIGHT - _pixel(y, NETWORKS_HEIGHT, (LOW, HIGH)))
-            for _, x, y, _ in shown
-        ]
-        return place_labels(places, names, width, NETWORKS_HEIGHT, fixed=fixed)
-
-    narrow = place(PHONE)
-    wide = place(DESK, narrow)
+    points = [(math.log10(x), y) for _, x, y, _ in shown]
+    spans = _span([x for x, _ in points] or [0, 1]), (LOW, HIGH)
+    narrow = place_labels(_to_pixels(points, NETWORKS_PHONE, spans), names, *NETWORKS_PHONE)
+    wide = place_labels(_to_pixels(points, NETWORKS_DESK, spans), names, *NETWORKS_DESK, fixed=narrow)
     traces: list[dict] = [
         {
             **{"type": "scatter", "mode": "markers", "name": name},
@@ -121,19 +115,20 @@ def networks_chart(groups: Mapping[str, Sequence[tuple[str, float, float]]], hum
         there = [(point, position) for point, position in zip(shown, chosen) if position]
         traces.append(
             {
-                **{"type": "scatter", "mode": "text", "hoverinfo": "skip", "showlegend": False},
+                **{"type": "scatter", "mode": "markers+text", "hoverinfo": "skip", "showlegend": False},
                 **{"x": [point[1] for point, _ in there], "y": [point[2] for point, _ in there]},
                 **{"text": [point[0] for point, _ in there], "textposition": [position for _, position in there]},
+                "marker": {"size": 11, "opacity": 0},  # keeps the text off the mark
                 **{"textfont": {"size": 11}, "cliponaxis": False},
             }
         )
     figure = make_figure(
         traces,
-        xaxis={"title": {"text": axis}, "type": "log", "range": [low, high], "dtick": 1, "showgrid": False},
-        yaxis={"title": {"text": "% of test images right"}, "range": [LOW, HIGH], "dtick": 4},
+        xaxis={"title": {"text": axis}, "type": "log", "range": spans[0], "showgrid": False, **_ticks(*spans[0])},
+        yaxis={"title": {"text": "% of test images right"}, "range": spans[1], "dtick": 4},
     )
     line = {"color": EARLIER, "dash": "dot", "width": 1.5}
-    text = {"annotation_text": f"people, {human} %", "annotation_position": "top right"}
+    text = {"annotation_text": f"people, {human} %", "annotation_position": "bottom right"}
     return figure.add_hline(human, line=line, **text)
 
 
@@ -143,5 +138,25 @@ def _span(values: Sequence[float]) -> tuple[float, float]:
     return min(values) - pad, max(values) + pad
 
 
-def _pixel(value: float, pixels: float, span: tuple[float, float]) -> float:
-    return pixels * (value - span[0]) / (span[1] - span[0])
+def _ticks(low: float, high: float) -> dict:
+    """Of a logarithmic axis: powers of ten, and 2 and 5 between them where there are few."""
+    if high - low > MANY_DECADES:
+        return {"dtick": 1}
+    values = [step * 10**power for power in range(math.floor(low), math.ceil(high)) for step in (1, 2, 5)]
+    return {"tickvals": values, "ticktext": [f"{value:g}" for value in values]}
+
+
+def _between(start: Remedy, end: Remedy, part: float) -> tuple[float, float]:
+    """A place on the line from one to the other."""
+    return (
+        start.gap.mean + part * (end.gap.mean - start.gap.mean),
+        start.accuracy.mean + part * (end.accuracy.mean - start.accuracy.mean),
+    )
+
+
+def _to_pixels(
+    points: Sequence[tuple[float, float]], size: tuple[float, float], spans: tuple[tuple[float, float], ...]
+) -> list[tuple[float, float]]:
+    """From the left and from the top of a plot of that size."""
+    (width, height), (left, right), (low, high) = size, *spans
+    return [(width * (x - left) / (right - left), height * (high - y) / (high - low)) for x, y in points]

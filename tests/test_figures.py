@@ -1,9 +1,9 @@
-"""Chart options from metrics: which lines, how smoothed, how many points, where the mark is."""
+"""Curves over a training, live and compared: which lines, how smoothed, how many points, where the mark is."""
 
 import pytest
 
-from fmexplore.curves import learning_curves, overlaid_curves
-from fmexplore.figures import EARLIER, MOST_POINTS, RUN_COLORS, RUN_SYMBOLS, interval_chart
+from fmexplore.curves import SYMBOLS, learning_curves, overlaid_curves
+from fmexplore.figures import EARLIER, MOST_POINTS, RUN_COLORS, interval_chart
 
 
 def line(kind: str, epoch: float, **figures: float) -> dict:
@@ -119,12 +119,11 @@ SHORT, LONG = [[0.1, 0.5], [0.5, 0.8], [1, 0.9]], [[0.1, 0.3], [10, 0.85], [40, 
 def test_each_compared_run_has_the_colour_and_mark_of_its_place_in_both_figures():
     curves = overlaid_curves([("a", SHORT), ("b", SHORT)], "accuracy", "epochs")
     intervals = interval_chart([("a", 0.8, 0.9, 0.95, 0), ("b", 0.7, 0.8, 0.85, 1), ("2 seeds", 0.8, 0.85, 0.9, None)])
-    for place, (one, other) in enumerate(zip(curves["series"], intervals["series"])):
-        assert one["color"] == other["color"] == RUN_COLORS[place]
-        assert one["data"][-1]["symbol"] == other["data"][1]["symbol"] == RUN_SYMBOLS[place]
+    for place, (one, other) in enumerate(zip(curves["series"], intervals.data)):
+        assert one["color"] == other.marker.color == RUN_COLORS[place]
+        assert one["data"][-1]["symbol"] == SYMBOLS[other.marker.symbol]
         assert {point["symbol"] for point in one["data"][:-1]} == {"none"}
-    assert intervals["series"][2]["color"] == EARLIER
-    assert [point["value"] for point in intervals["series"][0]["data"]] == [[80, "a"], [90, "a"], [95, "a"]]
+    assert intervals.data[2].marker.color == EARLIER
 
 
 def test_runs_of_very_different_length_share_a_logarithmic_axis_that_starts_where_a_curve_is_seen():

@@ -20,7 +20,7 @@ LAYERS = (
     *("errors", "schema", "shapes", "layers", "storage", "settings", "models", "config", "papers", "presets", "data"),
     *("download", "machine", "terms"),
     *("foreground", "photo_files", "photos", "scenes", "photo_folder"),
-    *("figures", "curves", "evaluation", "confusion"),
+    *("figures", "labels", "curves", "evaluation", "confusion"),
     *("findings", "layer_kinds", "layer_words", "layer_summaries", "layer_changes", "layer_checks"),
     *("score_reports", "matrix_checks", "score_checks", "checker"),
     *("embedding", "features", "projection", "maps", "suspects", "progress", "comparison"),
@@ -180,6 +180,11 @@ def test_only_the_torch_modules_import_torch_when_imported():
         "execution",
         "interpret",
     }
+
+
+@pytest.mark.parametrize("path", ALL_MODULES, ids=name)
+def test_plotly_is_imported_only_with_the_first_figure(path):
+    assert "plotly" not in {each.split(".")[0] for each in imports(read(path), at_import_only=True)}
 
 
 @pytest.mark.parametrize("module", WITHOUT_TORCH)

@@ -46,17 +46,25 @@ def template(theme: str) -> dict:
     )
     font = {"family": st.get_option("theme.font") or FONT, "size": 13, "color": text}
     axis = {
-        **{"gridcolor": border, "linecolor": border, "zeroline": False, "ticks": "", "automargin": True},
+        **{
+            "gridcolor": border,
+            "linecolor": border,
+            "zeroline": False,
+            "ticks": "",
+            "automargin": True,
+            "ticklabelstandoff": 4,
+        },
         **{"tickfont": {"size": 12}, "title": {"standoff": 8, "font": {"size": 13}}},
     }
     return {
+        "data": {"bar": [{"error_x": {"color": text}, "error_y": {"color": text}}]},
         "layout": {
             "font": font,
             # Not transparent: a downloaded picture of light text would be lost on white paper.
             "paper_bgcolor": ground,
             "plot_bgcolor": CLEAR,
             "colorway": st.get_option(f"theme.{theme}.chartCategoricalColors"),
-            "margin": {"l": 8, "r": 16, "t": 16, "b": 8},
+            "margin": {"l": 8, "r": 16, "t": 30, "b": 8},
             "xaxis": axis,
             "yaxis": axis,
             "bargap": 0.08,
@@ -69,5 +77,5 @@ def template(theme: str) -> dict:
             },
             "modebar": {"bgcolor": CLEAR, "color": text, "activecolor": text, "orientation": "h"},
             "annotationdefaults": {"font": {"size": 12, "color": text}, "showarrow": False},
-        }
+        },
     }

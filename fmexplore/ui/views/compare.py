@@ -20,7 +20,7 @@ from fmexplore.ui.views.compare_verdicts import show_verdicts, tell_finding
 
 POLL_SECONDS = 2
 CURVES_HEIGHT = 400
-ROW_HEIGHT, AXIS_HEIGHT = 44, 62  # of the figure with intervals
+ROW_HEIGHT, AXIS_HEIGHT = 44, 76  # of the figure with intervals
 FIGURES = {"accuracy": "Accuracy", "loss": "Loss"}
 OVER = {"epochs": "Over epochs", "minutes": "Over minutes"}
 

@@ -15,6 +15,7 @@ from fmexplore.ui.shown import Shown
 from fmexplore.ui.views.images import find_image, images_or_card, last_opened
 
 EACH = 14
+EM_SPACE = "\N{EM SPACE}"  # other spaces are drawn as one
 
 
 def pair(now: Shown, selection: Link) -> None:
@@ -66,7 +67,7 @@ def _overlap(now: Shown, first: int, second: int) -> None:
         overlap_histogram(
             series,
             [CLASS_COLORS[first], CLASS_COLORS[second]],
-            f"← {CLASS_NAMES[first]}      {CLASS_NAMES[second]} →",
+            f"← {CLASS_NAMES[first]}{3 * EM_SPACE}{CLASS_NAMES[second]} →",
         ),
         height=230,
         key="pair_overlap",
