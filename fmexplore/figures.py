@@ -121,7 +121,7 @@ def overlap_histogram(shares: dict[str, np.ndarray], colors: Sequence[str], name
         )
     return make_figure(
         traces,
-        xaxis={"title": {"text": name}, "range": [0, 100], "dtick": 20, "ticksuffix": " %", "showgrid": False},
+        xaxis={"title": {"text": name}, "range": [0, 100], "nticks": 6, "ticksuffix": " %", "showgrid": False},
         yaxis={
             **{"title": {"text": "images"}, "type": "log", "dtick": 1, "tickformat": ",d"},
             "range": [np.log10(0.5), np.log10(1.5 * most)],  # so that a single image is seen
@@ -142,7 +142,7 @@ def pixel_histogram(counts: np.ndarray) -> "go.Figure":
     return make_figure(
         [bars],
         xaxis={
-            **{"title": {"text": "grey level"}, "range": [1, 256], "tickvals": [1, 50, 100, 150, 200, 255]},
+            **{"title": {"text": "grey level"}, "range": [1, 256], "nticks": 7},
             "showgrid": False,
         },
         yaxis={"title": {"text": "% of pixels"}, "nticks": 6},
@@ -161,8 +161,8 @@ def _shares(traces: list[dict], x: str, y: str, low: float | None = None) -> "go
     pad = 0.04 * (100 - bottom)
     return make_figure(
         traces,
-        xaxis={"title": {"text": x}, "range": [0, 101], "dtick": 20, "showgrid": False},
-        yaxis={"title": {"text": y}, "range": [bottom - pad, 100 + pad], **({} if low is None else {"dtick": 20})},
+        xaxis={"title": {"text": x}, "range": [0, 101], "nticks": 7, "showgrid": False},
+        yaxis={"title": {"text": y}, "range": [bottom - pad, 100 + pad], "nticks": 7},
     )
 
 

@@ -81,10 +81,10 @@ def remedies_chart(rows: Sequence[Remedy], pair: Sequence[Remedy] = ()) -> "go.F
         traces,
         showlegend=False,
         xaxis={
-            **{"title": {"text": "gap between training and held-out images, points"}, "range": spans[0], "dtick": 1},
+            **{"title": {"text": "gap between training and held-out images, points"}, "range": spans[0], "nticks": 9},
             "showgrid": False,
         },
-        yaxis={"title": {"text": "% of test images right"}, "range": spans[1], "dtick": 1},
+        yaxis={"title": {"text": "% of test images right"}, "range": spans[1], "nticks": 6},
     )
 
 
@@ -125,7 +125,7 @@ def networks_chart(groups: Mapping[str, Sequence[tuple[str, float, float]]], hum
     figure = make_figure(
         traces,
         xaxis={"title": {"text": axis}, "type": "log", "range": spans[0], "showgrid": False, **_ticks(*spans[0])},
-        yaxis={"title": {"text": "% of test images right"}, "range": spans[1], "dtick": 4},
+        yaxis={"title": {"text": "% of test images right"}, "range": spans[1], "nticks": 6},
     )
     line = {"color": EARLIER, "dash": "dot", "width": 1.5}
     text = {"annotation_text": f"people, {human} %", "annotation_position": "bottom right"}
