@@ -26,6 +26,9 @@ for place in {places}:
     page.switch_page(path).run()
     assert not page.exception, page.exception
     print(place, "plotly" in sys.modules, len(page.get("plotly_chart")))
+import psutil  # what the app has started ends with it
+for child in psutil.Process().children(recursive=True):
+    child.kill()
 """
 
 
