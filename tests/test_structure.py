@@ -204,6 +204,11 @@ def test_a_script_or_style_sheet_has_at_most_300_lines():
     assert not {each: length for each, length in lengths.items() if length > 300}
 
 
+def test_plotly_is_imported_only_with_the_first_figure():
+    importing = {name(path) for path in MODULES if "plotly" in {i.split(".")[0] for i in imports(read(path), True)}}
+    assert not importing
+
+
 def test_every_module_says_what_it_is():
     silent = [name(path) for path in [*MODULES, *SCREEN] if read(path).body and not ast.get_docstring(read(path))]
     assert not silent

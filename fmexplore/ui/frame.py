@@ -7,6 +7,7 @@ import streamlit as st
 from fmexplore.errors import DataError, RunNotFound
 from fmexplore.ui import display_options, session, shared, tour, url, widgets
 from fmexplore.ui.components.history import keep_steps, name_run
+from fmexplore.ui.components.theme import follow_theme
 
 # Others have none, or choose several themselves. Home only passes a run on.
 WITH_RUN = "Home", "Train", "Confusions", "Embeddings", "Data", "Predict"
@@ -21,6 +22,7 @@ def show(page) -> None:
     scheme = f"<style>:root {{ color-scheme: {st.context.theme.type or 'light dark'} }}</style>"
     st.html(STYLE + scheme + name)
     keep_steps()
+    follow_theme()
     display_options.forget()
     url.follow()
     with widgets.boundary():
