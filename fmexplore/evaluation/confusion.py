@@ -50,9 +50,10 @@ def report_text(matrix: np.ndarray, digits: int = 3) -> str:
 
     true, predicted = np.repeat(np.indices(matrix.shape).reshape(2, -1), matrix.ravel(), axis=1)
     names = list(CLASS_NAMES)
-    return classification_report(
+    text = classification_report(
         true, predicted, labels=range(len(names)), target_names=names, digits=digits, zero_division=0
     )
+    return str(text)  # a dictionary only with output_dict
 
 
 def accuracy_interval(right: int, total: int) -> tuple[float, float]:
