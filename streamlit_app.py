@@ -11,6 +11,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 from fmexplore.ui import cache, frame, state
 from fmexplore.ui.components.terms import explain_terms
 
+frame.require(framed=True)
 st.set_page_config(page_title="fmexplore", page_icon="docs/icon.png", layout="wide")
 page = st.navigation(
     {

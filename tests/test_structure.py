@@ -1,6 +1,7 @@
 """Which module may import which, and what pages may be: read from the source, without running it."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ from fmexplore import errors
 ROOT = Path(fmexplore.__file__).resolve().parent.parent
 LIBRARY = sorted(path for path in (ROOT / "fmexplore").glob("*.py") if path.stem != "__init__")
 ALL_MODULES = sorted((ROOT / "fmexplore").rglob("*.py"))
-SCREEN = [path for path in (ROOT / "streamlit_app.py", *sorted((ROOT / "screens").rglob("*.py"))) if path.is_file()]
+PAGES = sorted((ROOT / "pages").glob("*.py"))
+SCREEN = [ROOT / "streamlit_app.py", *PAGES]
 
 # Each module imports only from modules before it, when it is imported; the torch modules stand together.
 LAYERS = (
@@ -193,16 +195,18 @@ def test_pages_import_only_the_screen_from_fmexplore(path):
     assert own(imports(read(path))) <= {"ui", "errors"}
 
 
-def test_there_is_no_folder_named_pages():
-    """Where one stands beside streamlit_app.py, a server's first session that opens a deep link is told "Page not
-    found": Streamlit 1.67 first looks the page up there, before st.navigation has said which pages there are."""
-    assert not (ROOT / "pages").exists()
+@pytest.mark.parametrize("path", SCREEN, ids=name)
+def test_the_first_that_a_page_does_is_to_ask_for_the_frame(path):
+    """`frame.require` says why; whatever came before it would be drawn twice on a server just started."""
+    calls = [ast.unparse(node) for node in read(path).body if isinstance(node, (ast.Expr, ast.With, ast.Assign))]
+    assert calls[1].startswith("frame.require(")  # after the docstring
 
 
-def test_no_two_pages_have_the_same_file_name():
-    """Streamlit makes the address of a page from its file name alone, whatever its folder."""
-    stems = [path.stem for path in (ROOT / "screens").rglob("*.py")]
-    assert len(set(stems)) == len(stems)
+def test_the_pages_lie_flat_and_the_app_lists_each():
+    """Streamlit makes the address of a page from its file name alone, and a cold link is looked up in pages/ itself."""
+    assert sorted((ROOT / "pages").rglob("*.py")) == PAGES
+    listed = re.findall(r"st\.Page\(\w+\.(\w+)_PAGE, ", (ROOT / "streamlit_app.py").read_text(encoding="utf-8"))
+    assert sorted(listed) == [path.stem.upper() for path in PAGES]
 
 
 def test_every_download_goes_through_the_one_that_does_not_run_the_script_again():

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from fmexplore.ui import widgets
+from fmexplore.ui import frame, widgets
 from fmexplore.ui.views.live_run import live_run, run_details
 from fmexplore.ui.views.training_form import training_form
 
+frame.require()
 widgets.show_told()
 if widgets.data_gate():
     with st.container(key="figure_first"):

@@ -16,9 +16,7 @@ from fmexplore.terms import find_terms
 from fmexplore.ui.compared import MOST
 from fmexplore.ui.views import compare_tables
 
-COMPARE, CONFUSIONS, HOME, TRAIN = (
-    f"screens/{name}.py" for name in ("compare/compare", "inspect/confusions", "start/home", "train/train")
-)
+COMPARE, CONFUSIONS, HOME, TRAIN = (f"pages/{name}.py" for name in ("compare", "confusions", "home", "train"))
 
 
 def ids(*runs: Run) -> str:
