@@ -97,7 +97,7 @@ def added(drawn_files, tmp_path_factory, request) -> Path:
     """To be put on PYTHONPATH: gives a process the drawn data set, and what the test file says in ADDED."""
     folder = tmp_path_factory.mktemp("added")
     files = {name: file for name, (file, _) in drawn_files.items()}
-    (folder / "sitecustomize.py").write_text(request.module.ADDED.format(project=str(data.PROJECT), files=files))
+    (folder / "sitecustomize.py").write_text(request.module.ADDED.format(files=files))
     return folder
 
 
@@ -105,7 +105,7 @@ def added(drawn_files, tmp_path_factory, request) -> Path:
 def module_analyst(added, drawn_files, tmp_path_factory) -> Iterator[Analyst]:
     home = tmp_path_factory.mktemp("analyst")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(added))
+        patch.setenv("PYTHONPATH", os.pathsep.join((str(added), str(data.PROJECT))))
         patch.setenv("FMEXPLORE_DATA", str(write_files(home / "data", drawn_files)))
         patch.setenv("FMEXPLORE_HOME", str(home))
         patch.delenv("FMEXPLORE_HOSTED", raising=False)

@@ -27,7 +27,6 @@ PATIENCE = 90  # seconds, for anything the process does
 ADDED = """
 import sys, time
 from pathlib import Path
-sys.path.insert(0, {project!r})
 from fmexplore import analyses, data
 from fmexplore.data import IdxFile
 from fmexplore.errors import ConfigError
@@ -56,7 +55,7 @@ analyses.ANALYSES.update(linger=linger, refuse=refuse, chatter=chatter)
 
 @pytest.fixture
 def settings(home, drawn_folder, added, monkeypatch) -> Settings:
-    monkeypatch.setenv("PYTHONPATH", str(added))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(added), str(PROJECT))))
     return Settings(home=home)
 
 

@@ -277,7 +277,6 @@ def test_what_is_shipped_is_a_map_by_every_method():
 ADDED = """
 import sys, time
 from pathlib import Path
-sys.path.insert(0, {project!r})
 from fmexplore import analyses, data
 from fmexplore.data import IdxFile
 from fmexplore.projection import Stopped

@@ -241,3 +241,12 @@ def test_every_error_is_in_the_tree_that_the_docstring_draws():
 
 def test_the_message_of_an_error_is_all_that_it_shows():
     assert str(errors.RunNotFound("No run is called 'x'.")) == "No run is called 'x'."
+
+
+def test_nothing_changes_where_python_looks_for_modules():
+    """Scripts are run as modules from the project's folder: `python -m benchmarks.pages`."""
+    folders = ("fmexplore", "pages", "tests", "tools", "benchmarks")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    assert [
+        name(path) for path in paths if re.search(r"sys\.path\.(insert|append|extend)", path.read_text("utf-8"))
+    ] == []

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
-from chromium import READY
-from cloud_server import PATIENCE, Server
 from playwright.sync_api import Locator, Page, Response, TimeoutError
+
+from benchmarks.chromium import READY
+from tools.cloud_server import PATIENCE, Server
 
 ERRORS = '[data-testid="stException"], [data-testid="stAlertContentError"]'
 # Streamlit asks for these at a deep link, before it knows where its own root is.

@@ -1,6 +1,6 @@
 """Take the pictures of `docs/pictures/` anew: every page, by the shipped runs, in a server of its own.
 
-    python tools/pictures.py [NAME ...]
+    python -m tools.pictures [NAME ...]
 
 Needs requirements-dev.txt, the data set and Chromium. Without names all are taken. Each is a PNG of 256 colours, under
 150 kB.
@@ -17,9 +17,8 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 PROJECT = Path(__file__).parent.parent
-sys.path.insert(0, str(PROJECT / "benchmarks"))
-from chromium import READY, SIZE, launch  # noqa: E402
-from server import serve  # noqa: E402
+from benchmarks.chromium import READY, SIZE, launch  # noqa: E402
+from benchmarks.server import serve  # noqa: E402
 
 FOLDER, MOST_BYTES = PROJECT / "docs" / "pictures", 150_000
 PHONE = {"width": 390, "height": 844}
