@@ -25,7 +25,7 @@ from fmexplore.config import RunConfig
 from fmexplore.errors import FMExploreError, NotAllowed
 from fmexplore.run import Run
 from fmexplore.runs import RunStore
-from fmexplore.settings import PROJECT, Settings, child_environment
+from fmexplore.settings import PACKAGE, Settings, child_environment
 from fmexplore.speed import read_speed
 from fmexplore.status import (
     BROUGHT_BY,
@@ -239,7 +239,7 @@ class JobQueue:
         with open(folder / "worker.log", "ab") as log:
             self._workers[folder] = subprocess.Popen(
                 [sys.executable, "-m", "fmexplore.worker", str(folder), str(os.getpid())],
-                cwd=PROJECT,
+                cwd=PACKAGE.parent,  # where Python finds this package
                 env=child_environment(self.settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

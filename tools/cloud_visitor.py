@@ -130,7 +130,7 @@ def visit(visitor: Visitor) -> None:
         main.get_by_text("What speaks for").wait_for()
         main.get_by_text("Nearest training images").wait_for()
         visitor.rest()
-    with visitor.step("a picture of the map, without static files"):
+    with visitor.step("a picture of the map"):
         visitor.open("embeddings?run=quick")
         canvas = main.locator("canvas.over").first
         canvas.wait_for()

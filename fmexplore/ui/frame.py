@@ -6,12 +6,14 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from fmexplore.errors import DataError, RunNotFound
+from fmexplore.settings import PROJECT
 from fmexplore.ui import cache, link, look, state, tour, widgets
 from fmexplore.ui.components.address import name_run
 from fmexplore.ui.components.back import keep_steps
 
 # Others have none, or choose several themselves. Home only passes a run on.
 WITH_RUN = "Home", "Train", "Confusions", "Embeddings", "Data", "Predict"
+ICON = str(PROJECT / "docs" / "icon.png")
 STYLE = f"<style>{Path(__file__).with_suffix('.css').read_text(encoding='utf-8')}</style>"
 
 
