@@ -71,7 +71,7 @@ def serve(
     address: Annotated[str, typer.Option(help="0.0.0.0 lets other computers in.")] = "127.0.0.1",
 ) -> None:
     """Serve the app until Ctrl-C. Further options go to `streamlit run`, as in --server.allowedHosts NAME."""
-    command = [sys.executable, "-m", "streamlit", "run", str(PROJECT / "streamlit_app.py")]
+    command = [sys.executable, "-m", "fmexplore.ui.serve", "run", str(PROJECT / "streamlit_app.py")]
     command += ["--server.address", address, *(["--server.port", str(port)] if port else [])]
     command += ["--server.fileWatcherType", "none"] if INSTALLED else []  # nobody edits those files
     command += context.args
