@@ -12,7 +12,7 @@ CHROMIUM := $(shell command -v chromium || command -v chromium-browser || comman
 # Without the data set the app still starts, and says what to do.
 app: .venv/app
 	-$(BIN)/python -m fmexplore data
-	$(BIN)/streamlit run streamlit_app.py --server.address 127.0.0.1
+	$(BIN)/python -m fmexplore app
 
 data: .venv/app
 	$(BIN)/python -m fmexplore data
@@ -37,7 +37,7 @@ format: .venv/dev .venv/biome/installed
 	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and 'fmexplore needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is ' + sys.version.split()[0] + ': try make PYTHON=python3.12 app.')"
 	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
-.venv/app: .venv/bin/python requirements.txt
+.venv/app: .venv/bin/python requirements.txt constraints.txt
 	$(BIN)/python -m pip install -r requirements.txt
 	@touch $@
 

@@ -5,6 +5,8 @@ Accuracies are fractions, labels 0 to 9. Exit codes: 0 done, 1 done with errors,
 
 import io
 import json
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -30,12 +32,11 @@ from fmexplore.runs.derived import SPLITS
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import LOCAL_OWNER
 from fmexplore.runs.store import RunStore
-from fmexplore.settings import read_settings
+from fmexplore.settings import INSTALLED, PROJECT, read_settings
 from fmexplore.storage import write_bytes
 from fmexplore.training.presets import presets
 
 app = typer.Typer(
-    add_completion=False,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     help="Explore how a CNN learns Fashion-MNIST.",
@@ -49,7 +50,8 @@ RunName = Annotated[str, typer.Argument(metavar="RUN", help="An id, a shipped na
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
-        code = app(standalone_mode=False)
+        completes = {"--install-completion", "--show-completion"} & set(sys.argv)  # what shells complete is one word
+        code = app(prog_name="fmexplore" if completes else None, standalone_mode=False)
     except typer.Abort:
         code = 1
     except Exception as error:
@@ -60,6 +62,22 @@ def main() -> None:
         print(" ".join(message.split()), file=sys.stderr)
         code = 2
     sys.exit(code or 0)
+
+
+@app.command("app", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def serve(
+    context: typer.Context,
+    port: Annotated[int | None, typer.Option(help="Default: 8501, or the next one that is free.")] = None,
+    address: Annotated[str, typer.Option(help="0.0.0.0 lets other computers in.")] = "127.0.0.1",
+) -> None:
+    """Serve the app until Ctrl-C. Further options go to `streamlit run`, as in --server.allowedHosts NAME."""
+    command = [sys.executable, "-m", "fmexplore.ui.serve", "run", str(PROJECT / "streamlit_app.py")]
+    command += ["--server.address", address, *(["--server.port", str(port)] if port else [])]
+    command += ["--server.fileWatcherType", "none"] if INSTALLED else []  # nobody edits those files
+    command += context.args
+    if os.name != "posix":
+        raise typer.Exit(subprocess.call(command))
+    os.execv(command[0], command)  # so that Ctrl-C and signals reach the server
 
 
 @app.command()

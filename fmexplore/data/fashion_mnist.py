@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fmexplore.errors import DataError
-from fmexplore.settings import PROJECT, default_home
+from fmexplore.settings import INSTALLED, PROJECT, default_home
 
 CLASS_NAMES = (
     "T-shirt/top",
@@ -149,7 +149,8 @@ def find_folder() -> Path:
 
     Raises DataError saying where it looked and how to get them.
     """
-    places = [*dict.fromkeys((PROJECT / "data", default_home() / "data")), DEBIAN_FOLDER]
+    own = default_home() if INSTALLED else PROJECT  # where somebody may have put them by hand
+    places = [*dict.fromkeys((own / "data", default_home() / "data")), DEBIAN_FOLDER]
     if chosen := os.environ.get("FMEXPLORE_DATA"):
         places = [Path(chosen)]
     for folder in places:

@@ -36,7 +36,7 @@ from fmexplore.runs.status import (
     write_status,
 )
 from fmexplore.runs.store import RunStore
-from fmexplore.settings import PROJECT, Settings, child_environment
+from fmexplore.settings import PACKAGE, Settings, child_environment
 from fmexplore.training.config import RunConfig
 
 # Measuring beside a training would give wrong figures for both.
@@ -239,7 +239,7 @@ class JobQueue:
         with open(folder / "worker.log", "ab") as log:
             self._workers[folder] = subprocess.Popen(
                 [sys.executable, "-m", "fmexplore.jobs.worker", str(folder), str(os.getpid())],
-                cwd=PROJECT,
+                cwd=PACKAGE.parent,  # where Python finds this package
                 env=child_environment(self.settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -278,7 +278,6 @@ def test_what_is_shipped_is_a_map_by_every_method():
 ADDED = """
 import sys, time
 from pathlib import Path
-sys.path.insert(0, {project!r})
 from fmexplore.analysis import images as image_analysis
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import IdxFile

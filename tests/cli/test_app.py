@@ -471,6 +471,14 @@ def test_no_command_shows_the_help(call):
     assert call("--help")[0] == 0
 
 
+def test_completion_is_for_the_command_however_it_is_asked_for():
+    """Shells complete one word, so not `python -m fmexplore`."""
+    command = [sys.executable, "-m", "fmexplore", "--show-completion", "bash"]
+    script = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, check=True, timeout=60).stdout
+    assert "_FMEXPLORE_COMPLETE=complete_bash" in script
+    assert script.strip().endswith(" fmexplore")
+
+
 @pytest.mark.real
 def test_ctrl_c_saves_the_run_and_resume_finishes_it(real, home):
     command = [sys.executable, "-m", "fmexplore", "train", "--json"]

@@ -49,10 +49,10 @@ def test_the_buttons_are_download_and_reset():
 
 @pytest.mark.real
 def test_only_a_page_with_a_static_chart_imports_plotly(real, home):
-    pages = ("start/home", "train/train", "inspect/confusions", "inspect/confusions?run=quick&view=figures")
-    places = [f"screens/{page.replace('?', '.py?') if '?' in page else f'{page}.py'}" for page in pages]
+    pages = ("home.py", "train.py", "confusions.py", "confusions.py?run=quick&view=figures")
+    places = [f"pages/{page}" for page in pages]
     code = PAGES.format(places=places)
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
-    seen = [tuple(line.split()[1:]) for line in done.stdout.splitlines() if line.startswith("screens/")]
+    seen = [tuple(line.split()[1:]) for line in done.stdout.splitlines() if line.startswith("pages/")]
     assert seen == [("False", "0"), ("False", "0"), ("False", "0"), ("True", "2")]

@@ -16,9 +16,7 @@ from fmexplore.ui.compare import tables as ui_compare_tables
 from fmexplore.ui.glossary import find_terms
 from fmexplore.ui.selection.runs import MOST
 
-COMPARE, CONFUSIONS, HOME, TRAIN = (
-    f"screens/{name}.py" for name in ("compare/compare", "inspect/confusions", "start/home", "train/train")
-)
+COMPARE, CONFUSIONS, HOME, TRAIN = (f"pages/{name}.py" for name in ("compare", "confusions", "home", "train"))
 
 
 def ids(*runs: Run) -> str:
