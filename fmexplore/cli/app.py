@@ -208,8 +208,7 @@ def embed(
     path = out or Path(f"{found.id}-{layer}-{split}-{method}-{dimensions}d.npz")
     if path.suffix != ".npz":
         raise ConfigError(f"--out is {str(path)!r}: give it the ending .npz.")
-    training = found.config.training
-    index, labels = locate_images(images, split, training.validation, training.validation_share)
+    index, labels = locate_images(images, split, found.config.training.split_config)
     from fmexplore.machine import prepare_process
 
     prepare_process(trains=False)

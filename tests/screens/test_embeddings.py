@@ -838,7 +838,7 @@ def test_over_the_run_there_is_a_frame_for_each_snapshot(opened, run, monkeypatc
 
 def test_a_point_over_the_run_opens_the_image_of_the_validation_images(opened, run, drawn, tiny):
     page = opened(run=run.id, view="time")
-    numbers = drawn.locate("validation", tiny.training.validation, tiny.training.validation_share)[1]
+    numbers = drawn.locate("validation", tiny.training.split_config)[1]
     numbers = numbers[ProjectionConfig(method="pca", sample=60).choose(len(numbers))]
     page.send("scatter_time", "pick", int(numbers[3]))
     assert page.query["split"] == "validation"
@@ -900,7 +900,7 @@ def test_a_lasso_selects_on_the_map_that_it_was_drawn_on(opened, run, store, pla
 
 def test_two_moments_share_selection_and_open_images(opened, run, drawn, tiny):
     page = opened(run=run.id, view="pair").set("beside", "moment")
-    numbers = drawn.locate("validation", tiny.training.validation, tiny.training.validation_share)[1]
+    numbers = drawn.locate("validation", tiny.training.split_config)[1]
     config = ProjectionConfig(method="pca", sample=60)
     lasso(page, key="scatter_pair_0")
     assert page.query["split"] == "validation"

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fmexplore.data.fashion_mnist import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES, SplitConfig
 from fmexplore.embeddings.features import locate_images
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.confusion import confusion_matrix
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.run import Arrays, Run
-from fmexplore.training.config import TrainConfig
 from fmexplore.ui import shared
 from fmexplore.ui.components.scatter import Frame, Points
 from fmexplore.ui.selection import predictions as selected_predictions
@@ -243,8 +242,8 @@ def rows_of(now: Mapped, count: int) -> np.ndarray:
 
 def outputs_index(now: Mapped) -> np.ndarray:
     """The numbers of all images of the map's split."""
-    training = now.run.config.training if now.run else TrainConfig()
-    return locate_images(shared.dataset(), now.split, training.validation, training.validation_share)[0]
+    config = now.run.config.training.split_config if now.run else SplitConfig()
+    return locate_images(shared.dataset(), now.split, config)[0]
 
 
 def index_of(now: Mapped) -> np.ndarray:

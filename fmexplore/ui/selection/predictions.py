@@ -86,8 +86,7 @@ def words(split: str) -> str:
 
 def locate(run: Run, split: str, data: DataSet) -> tuple[str, np.ndarray] | None:
     """Part and numbers of the images of a run's split, or None where it has none."""
-    training = run.config.training
-    return data.locate(split, training.validation, training.validation_share)
+    return data.locate(split, run.config.training.split_config)
 
 
 def splits(run: Run) -> list[str]:
