@@ -114,7 +114,7 @@ def index_images(task: Task, run: Run) -> None:
     derived = derived_of(run)
     located = images.locate("train", run.config.training.split_config)
     assert located is not None
-    seen = located[1]
+    seen = located.numbers
     derived.write_predictions("train", Predictions(np.concatenate(logits)[seen], images.train.labels[seen]), weights)
     index = NeighbourIndex(axes, places[: len(images.train)], places[len(images.train) :])
     derived.write("index", index.to_arrays(), weights)

@@ -15,9 +15,9 @@ from fmexplore.embeddings.features import (
     Features,
     check_layer,
     gather,
+    ids_of_split,
     image_batches,
     layer_values,
-    locate_images,
 )
 from fmexplore.embeddings.projection import ProjectionConfig, project
 from fmexplore.embeddings.quality import Trust, project_over_time, trust
@@ -35,15 +35,13 @@ def layer_features(task: Task, run: Run | None, layer: str, split: str) -> None:
 def project_images(task: Task, run: Run | None, layer: str, split: str, config: ProjectionConfig) -> Arrays:
     """A map of the images of a split, as a layer sees them, kept for `Kept.read_projection`.
 
-    `coordinates (n, d) float32`, `index (n,) int32` as `features.locate_images` counts, `stopped (1,) bool`, and with
+    `coordinates (n, d) float32`, `index (n,) int32` as `Addresses.names` calls them, `stopped (1,) bool`, and with
     PCA `explained_variance (d,)`. Partial results have the first two. One that was stopped is made again when it is
     asked for again.
     """
     files = kept_files(run, layer, read_settings())
-    known, (index, _) = (
-        files.read_projection(layer, split, config),
-        locate_images(data_set(), split, _split_config(run)),
-    )
+    known, ids = files.read_projection(layer, split, config), ids_of_split(data_set(), split, _split_config(run))
+    index = data_set().addresses.names(split, ids)
     if known and np.isin(known["index"], index).all() and not np.any(known.get("stopped", False)):
         return known
     weights = files.digest
@@ -84,7 +82,8 @@ def project_snapshots(task: Task, run: Run, config: ProjectionConfig) -> Arrays:
             f"The snapshots of {run.title} have no features: train a network of your own, with validation."
         )
     chosen = config.choose(len(points[0]))
-    index = locate_images(data_set(), "validation", _split_config(run))[0][chosen].astype(np.int32)
+    ids = ids_of_split(data_set(), "validation", _split_config(run))[chosen]
+    index = data_set().addresses.names("validation", ids).astype(np.int32)
 
     def tell(share: float, message: str, positions: np.ndarray | None = None) -> None:
         task.report(share, message, None if positions is None else {"coordinates": positions, "index": index})
@@ -107,7 +106,7 @@ def trust_map(
     """How far the map that `project_images` gives can be trusted."""
     coordinates = project_images(task, run, layer, split, config)["coordinates"]
     points = _features(task, run, layer, split, 1.0).points
-    _, labels = locate_images(data_set(), split, _split_config(run))
+    labels = data_set().labels_of(ids_of_split(data_set(), split, _split_config(run)))
     chosen = config.choose(len(labels))
     return trust(points[chosen], coordinates, labels[chosen], neighbours)
 
@@ -124,7 +123,7 @@ def _features(task: Task, run: Run | None, layer: str, split: str, end: float) -
     if known := files.read_features(layer, split):
         return known
     images, config, weights = data_set(), _split_config(run), files.digest
-    total = len(locate_images(images, split, config)[0])
+    total = len(ids_of_split(images, split, config))
     network = network_of(run) if run and layer != PIXELS else None
 
     def values() -> Iterator[np.ndarray]:

@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from fmexplore.data.addresses import Addresses, Members
 from fmexplore.errors import DataError
 from fmexplore.settings import PROJECT, default_home
 
@@ -120,30 +121,43 @@ class DataSet:
     test: Split
     extra: Split | None = None  # in no split that is looked at
 
+    @property
+    def addresses(self) -> Addresses:
+        """How its images are numbered."""
+        return Addresses(len(self.train), len(self.test))
+
     def part(self, name: str) -> Split:
         """`train` or `test`, as the data set comes."""
         return self.train if name == "train" else self.test
 
-    def locate(self, split: str, config: SplitConfig) -> tuple[str, np.ndarray] | None:
-        """Where the images of a run's split lie: the part, and their numbers in it, ascending.
+    def images_of(self, ids: np.ndarray) -> np.ndarray:
+        """The images `(n, 28, 28) uint8` with some ids `(n,)`, as a copy."""
+        return self.addresses.gather(ids, self.train.images, self.test.images)
+
+    def labels_of(self, ids: np.ndarray) -> np.ndarray:
+        """The labels `(n,) uint8` of the images with some ids `(n,)`."""
+        return self.addresses.gather(ids, self.train.labels, self.test.labels)
+
+    def locate(self, split: str, config: SplitConfig) -> Members | None:
+        """Which images a run's split has.
 
         `split` is `train`, `validation` or `test`; `config` is the run's. None where the run has no validation images.
         The shuffle does not depend on its seed, so that runs with the same share are judged by the same images.
         """
         if split == "test" or (split, config.validation) == ("validation", "test"):
-            return "test", np.arange(len(self.test))
+            return Members("test", np.arange(len(self.test)))
         if config.validation != "share":
-            return ("train", np.arange(len(self.train))) if split == "train" else None
+            return Members("train", np.arange(len(self.train))) if split == "train" else None
         order = np.random.default_rng(0).permutation(len(self.train))
         held_out = max(1, round(config.validation_share * len(self.train)))
-        return "train", np.sort(order[held_out:] if split == "train" else order[:held_out])
+        return Members("train", np.sort(order[held_out:] if split == "train" else order[:held_out]))
 
     def select(self, split: str, config: SplitConfig) -> Split | None:
         """The images that `locate` finds: as a copy where they are not a whole part."""
         if (found := self.locate(split, config)) is None:
             return None
-        part, numbers = self.part(found[0]), found[1]
-        return part if len(numbers) == len(part) else part.take(numbers)
+        part = self.part(found.part)
+        return part if len(found.numbers) == len(part) else part.take(found.numbers)
 
     def divide(self, config: SplitConfig) -> tuple[Split, Split | None]:
         """Training images, those beyond the data set included, and validation images."""

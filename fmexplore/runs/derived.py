@@ -123,9 +123,9 @@ class Derived(Kept):
         """The predictions of the finished weights for a split, or None."""
         found = data.locate(split, self.run.config.training.split_config)
         logits = (self.read(_name(split)) or {}).get("logits")
-        if found is None or logits is None or logits.shape != (len(found[1]), 10):
+        if found is None or logits is None or logits.shape != (len(found.numbers), 10):
             return None
-        return Predictions(logits.astype(np.float32), data.part(found[0]).labels[found[1]])
+        return Predictions(logits.astype(np.float32), data.part(found.part).labels[found.numbers])
 
     def write_predictions(self, split: str, predictions: Predictions, weights: str = "") -> None:
         """Keep them for `read_predictions`. Raises StorageError."""

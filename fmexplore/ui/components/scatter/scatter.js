@@ -2,7 +2,6 @@
 // Positions arrive as bytes, so that they are not sent again; what is marked comes through `maps`, shared by all
 // maps of a page that have the same group: they also show each other's hover.
 const maps = (window.fmexploreMaps ??= { groups: {}, pictures: {} });
-const IMAGES = 70000; // ids from there on are photos of one's own
 const DWELL = 125;
 const REACH = 9; // pixels around a point in which it is meant
 const MANY = 20000; // above it marks are squares, below it shapes by group
@@ -30,7 +29,7 @@ function unpack(data) {
     const [said, sure, loss] = Array.from({ length: 3 }, () => take(Uint8Array, head.count));
     return { said, sure, loss };
   });
-  const parts = ids.some((id) => id < 60000) && ids.some((id) => id >= 60000);
+  const parts = ids.some((id) => id < head.firstTest) && ids.some((id) => id >= head.firstTest);
   return { ...head, parts, places, ids, label, outputs, at: new Map(Array.from(ids, (id, index) => [id, index])) };
 }
 
@@ -473,13 +472,13 @@ class ScatterMap {
     };
     tip.dataset.id = id;
     draw();
-    const own = id >= IMAGES;
+    const own = id >= data.firstPhoto;
     const name = data.names[data.said[i]];
     const said = !name ? "" : own ? name : data.said[i] === data.label[i] ? "recognised" : `taken for ${name}`;
     const sure = data.said[i] > 9 ? "" : `, ${Math.round((100 * data.sure[i]) / 255)} % sure`;
     const words = tip.querySelectorAll("span");
-    const part = data.parts ? (id < 60000 ? "training " : "test ") : "";
-    words[0].textContent = own ? "your photo" : `${data.names[data.label[i]]} ${part}${id % 60000}`;
+    const part = data.parts ? (id < data.firstTest ? "training " : "test ") : "";
+    words[0].textContent = own ? "your photo" : `${data.names[data.label[i]]} ${part}${id % data.firstTest}`;
     words[1].textContent = said + sure;
     tip.style.left = `${Math.max(0, Math.min(this.px[i] + 14, this.width - 150))}px`;
     tip.style.top = `${Math.max(0, Math.min(this.py[i] + 14, this.height - 180))}px`;
