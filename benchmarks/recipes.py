@@ -101,7 +101,7 @@ def ask_runs(names: list[str], part: str) -> None:
     store, images = RunStore(read_settings()), fashion_mnist.load()
     runs = [store.find(name) for name in names]
     training = runs[0].config.training
-    split = images.select(part, training.validation, training.validation_share)
+    split = images.select(part, training.split_config)
     once, both = [], []
     for run in runs:
         network = build(run.config.model)

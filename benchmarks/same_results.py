@@ -22,7 +22,7 @@ import torch  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
 from fmexplore.data import fashion_mnist  # noqa: E402
-from fmexplore.data.fashion_mnist import Split  # noqa: E402
+from fmexplore.data.fashion_mnist import Split, SplitConfig  # noqa: E402
 from fmexplore.models.networks import build  # noqa: E402
 from fmexplore.training.config import Execution  # noqa: E402
 from fmexplore.training.loop import train  # noqa: E402
@@ -47,7 +47,7 @@ def train_plainly(epochs: int, seed: int) -> tuple[list[float], float]:
     """The same with a plain loop."""
     config = find_preset(PRESET).config
     images = fashion_mnist.load()
-    learnt, held_out = images.divide("share", config.training.validation_share)
+    learnt, held_out = images.divide(SplitConfig("share", config.training.validation_share))
     model = build_pytorch(config.model_dump(mode="json"))
     ours = list(build(config.model, seed).parameters())
     for mine, other in zip(model.parameters(), ours, strict=True):

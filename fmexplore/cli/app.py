@@ -21,8 +21,9 @@ from fmexplore.cli.photos import commands as photo_commands
 from fmexplore.cli.terminal import AsJson, accuracies, show_bar
 from fmexplore.cli.training import commands as training_commands
 from fmexplore.data import fashion_mnist as dataset
+from fmexplore.data.addresses import find_positions
 from fmexplore.data.download import fetch
-from fmexplore.embeddings.features import LAST, check_layer, locate_images
+from fmexplore.embeddings.features import LAST, check_layer, ids_of_split
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import ConfigError, DataError, FMExploreError
 from fmexplore.evaluation.confusion import accuracy_interval, class_report, confusion_matrix, report_text
@@ -226,8 +227,7 @@ def embed(
     path = out or Path(f"{found.id}-{layer}-{split}-{method}-{dimensions}d.npz")
     if path.suffix != ".npz":
         raise ConfigError(f"--out is {str(path)!r}: give it the ending .npz.")
-    training = found.config.training
-    index, labels = locate_images(images, split, training.validation, training.validation_share)
+    ids = ids_of_split(images, split, found.config.training.split_config)
     from fmexplore.machine import prepare_process
 
     prepare_process(trains=False)
@@ -237,13 +237,14 @@ def embed(
     with show_bar(f"{method} of {layer}", as_json) as task:
         arrays = project_images(task, found, layer, split, config)
     seconds = round(time.monotonic() - started, 2)
-    coordinates, chosen = arrays["coordinates"], arrays["index"].astype(int)
+    index = arrays["index"].astype(int)
+    ids = ids[find_positions(images.addresses.names(split, ids), index)]
     buffer = io.BytesIO()
-    np.savez(buffer, coordinates=coordinates, labels=labels[np.searchsorted(index, chosen)], index=chosen)
+    np.savez(buffer, coordinates=arrays["coordinates"], labels=images.labels_of(ids), index=index)
     write_bytes(path, buffer.getvalue())
     explained = arrays.get("explained_variance")
-    summary = {"file": str(path), "n": len(chosen), "seconds": seconds}
-    text = f"{path}: {len(chosen):,} images in {dimensions} dimensions, {seconds:.1f} s"
+    summary = {"file": str(path), "n": len(index), "seconds": seconds}
+    text = f"{path}: {len(index):,} images in {dimensions} dimensions, {seconds:.1f} s"
     if explained is not None:
         summary["explained_variance"] = explained.tolist()
         text += f", {explained.sum():.1%} of the variance"

@@ -281,7 +281,7 @@ def labels_of(drawn, tiny):
     """The labels of a run's split."""
 
     def labels(split: str = "test", config=tiny) -> np.ndarray:
-        return drawn.select(split, config.training.validation, config.training.validation_share).labels
+        return drawn.select(split, config.training.split_config).labels
 
     return labels
 

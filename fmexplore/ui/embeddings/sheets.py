@@ -1,9 +1,13 @@
-"""Sheets of thumbnails that browsers load by themselves, made once; every sheet holds 50 x 50 images."""
+"""Sheets of thumbnails that browsers load by themselves, made once.
+
+Each holds 50 x 50 images, in the order of their ids.
+"""
 
 import hashlib
 import threading
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 from streamlit.components import v1 as components
 
@@ -11,7 +15,6 @@ from fmexplore.errors import StorageError
 from fmexplore.storage import write_bytes
 from fmexplore.ui import shared
 from fmexplore.ui.components.gallery import encode_sheet
-from fmexplore.ui.selection.maps import TEST_FIRST
 
 SIDE = 50
 
@@ -36,9 +39,9 @@ def sheet_address() -> str:
 
 def _make(folder: Path, name: str) -> None:
     data = shared.dataset()
-    first_test = TEST_FIRST // SIDE**2
-    for first, images in ((first_test, data.test.images), (0, data.train.images)):
-        for number in range(-(-len(images) // SIDE**2)):
-            path = folder / f"{name}{first + number:02d}.png"
-            if not path.exists():
-                write_bytes(path, encode_sheet(images[number * SIDE**2 : (number + 1) * SIDE**2], SIDE))
+    ids, size = np.arange(len(data.addresses)), SIDE**2
+    first_test, count = data.addresses.train // size, -(-len(ids) // size)
+    for number in (*range(first_test, count), *range(first_test)):  # test images are looked at first
+        path = folder / f"{name}{number:02d}.png"
+        if not path.exists():
+            write_bytes(path, encode_sheet(data.images_of(ids[number * size : (number + 1) * size]), SIDE))
