@@ -26,6 +26,7 @@ for place in {places}:
     page.switch_page(path).run()
     assert not page.exception, page.exception
     print(place, "plotly" in sys.modules, len(page.get("plotly_chart")))
+print("loaded", sorted({{"torch", "matplotlib", "captum"}} & set(sys.modules)))
 import psutil  # what the app has started ends with it
 for child in psutil.Process().children(recursive=True):
     child.kill()
@@ -48,7 +49,7 @@ def test_the_buttons_are_download_and_reset():
 
 
 @pytest.mark.real
-def test_only_a_page_with_a_static_chart_imports_plotly(real, home):
+def test_only_a_page_with_a_static_chart_imports_plotly_and_none_what_the_analyst_needs(real, home):
     pages = ("home.py", "train.py", "confusions.py", "confusions.py?run=quick&view=figures")
     places = [f"pages/{page}" for page in pages]
     code = PAGES.format(places=places)
@@ -56,3 +57,4 @@ def test_only_a_page_with_a_static_chart_imports_plotly(real, home):
     assert done.returncode == 0, done.stderr
     seen = [tuple(line.split()[1:]) for line in done.stdout.splitlines() if line.startswith("pages/")]
     assert seen == [("False", "0"), ("False", "0"), ("False", "0"), ("True", "2")]
+    assert "loaded []" in done.stdout
