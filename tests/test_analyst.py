@@ -32,6 +32,8 @@ from fmexplore import analyses, data
 from fmexplore.data import IdxFile
 from fmexplore.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 data.FILES = {files!r}
 
 def linger(task, folder, who=""):

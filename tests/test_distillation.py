@@ -17,6 +17,8 @@ from fmexplore.settings import Settings
 from fmexplore.status import own_process
 from fmexplore.worker import Job, run_job
 
+pytestmark = pytest.mark.slow
+
 PLAIN = Augmentation()
 
 

@@ -10,6 +10,8 @@ from fmexplore.derived import Derived
 from fmexplore.projection import STANDARD, ProjectionConfig
 from fmexplore.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def store(store, drawn_folder, tmp_path, monkeypatch):

@@ -11,6 +11,8 @@ from fmexplore.models import Model, summarize, walk
 from fmexplore.networks import Network, build, to_input
 from fmexplore.presets import presets
 
+pytestmark = pytest.mark.slow
+
 AVERAGED = Model(
     layers=(
         *(Conv(filters=8), Activation(), MaxPool(), Conv(filters=6), Activation()),

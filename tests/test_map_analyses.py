@@ -19,7 +19,7 @@ from fmexplore.projection import STANDARD, ProjectionConfig, Stopped, project
 from fmexplore.run import Run
 from fmexplore.settings import Settings
 
-pytestmark = pytest.mark.usefixtures("drawn_folder")
+pytestmark = [pytest.mark.usefixtures("drawn_folder"), pytest.mark.slow]
 
 PCA = ProjectionConfig(method="pca")
 TSNE = ProjectionConfig(method="tsne", perplexity=5, iterations=30, early_exaggeration_iterations=20)

@@ -12,6 +12,8 @@ from fmexplore.photos import OURS
 from fmexplore.run import Run
 from fmexplore.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def queue(home, drawn_folder, monkeypatch):

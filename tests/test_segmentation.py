@@ -21,6 +21,8 @@ from fmexplore.segmentation import (
     write_segmenter,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def draw_lessons(count: int, seed: int = 0) -> Lessons:
     """Bright rectangles on dark ground."""

@@ -18,7 +18,7 @@ from fmexplore.status import Status, read_status, wish, write_status
 from fmexplore.tasks import SAVE_SECONDS
 from fmexplore.worker import Job, run_job
 
-pytestmark = pytest.mark.usefixtures("drawn_folder")
+pytestmark = [pytest.mark.usefixtures("drawn_folder"), pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import Future
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -24,6 +25,14 @@ from fmexplore.runs import RunStore
 from fmexplore.settings import read_settings
 from fmexplore.status import write_status
 from fmexplore.ui import cache
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each test here runs whole pages; pytest asks each conftest about every test."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("slow")
+
 
 PATHS = {path.stem: str(path.relative_to(PROJECT)) for path in PROJECT.glob("screens/*/*.py")}
 
