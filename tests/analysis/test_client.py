@@ -22,6 +22,8 @@ from fmexplore.settings import PROJECT, Settings
 
 PATIENCE = 90  # seconds, for anything the process does
 
+pytestmark = pytest.mark.slow
+
 # Python imports a module of this name when it starts: so the process has the drawn data set, and what is added here.
 ADDED = """
 import sys, time

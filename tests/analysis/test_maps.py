@@ -20,7 +20,7 @@ from fmexplore.runs.run import Run
 from fmexplore.settings import Settings
 from fmexplore.training.progress import Snapshot
 
-pytestmark = pytest.mark.usefixtures("drawn_folder")
+pytestmark = [pytest.mark.usefixtures("drawn_folder"), pytest.mark.slow]
 
 PCA = ProjectionConfig(method="pca")
 TSNE = ProjectionConfig(method="tsne", perplexity=5, iterations=30, early_exaggeration_iterations=20)

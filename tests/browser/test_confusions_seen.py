@@ -353,5 +353,5 @@ def test_the_server_has_logged_no_trouble(tab, server, predictions):
     opened.keys("Escape")
     expect(opened.images).to_have_count(PAGE)
     opened.focus(re.escape(name.partition(",")[0]))
-    log = server.log.read_text()
+    log = server.logged
     assert not [line for line in log.splitlines() if re.search("Traceback|Stack|page failed|Error", line)], log[-3000:]

@@ -374,5 +374,5 @@ def test_axe_finds_nothing_serious(tab, place):
 
 def test_the_server_has_logged_no_trouble(tab, server):
     tab().open(MAP).sees(PLACES[MAP])
-    log = server.log.read_text()
+    log = server.logged
     assert not [line for line in log.splitlines() if re.search("Traceback|Stack|page failed|Error", line)], log[-3000:]

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from fmexplore.data.fashion_mnist import SplitConfig
+from fmexplore.embeddings import features
 from fmexplore.embeddings.features import (
-    FIT_VALUES,
     Features,
     check_layer,
     gather,
@@ -147,13 +147,14 @@ def test_the_axes_are_those_of_the_first_images_however_many_follow():
     assert len(whole.points) == 13_000
 
 
-def test_very_wide_values_wait_for_fewer_images_before_they_are_reduced():
+def test_very_wide_values_wait_for_fewer_images_before_they_are_reduced(monkeypatch):
+    monkeypatch.setattr(features, "FIT_VALUES", 2**17)
     seen = []
 
     def watched():
         for number in range(4):
             seen.append(number)
-            yield np.random.default_rng(number).normal(size=(600, FIT_VALUES // 1000)).astype(np.float32)
+            yield np.random.default_rng(number).normal(size=(600, features.FIT_VALUES // 1000)).astype(np.float32)
 
     points = gather(watched()).points
     assert (len(seen), points.shape) == (4, (2400, 64))

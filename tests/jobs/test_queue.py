@@ -360,6 +360,7 @@ def wait_for_training(run: Run, lines: int = 4) -> None:
     assert run.status.state == "running", run.status.error
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_one_run_trains_while_the_other_waits_and_then_trains(real, queue):
     first, second = queue.submit_run(config_of(SHORT)), queue.submit_run(config_of(SHORT))
@@ -376,6 +377,7 @@ def test_one_run_trains_while_the_other_waits_and_then_trains(real, queue):
     assert [line["kind"] for line in first.read_metrics()][-1] == "end"
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_a_killed_worker_fails_with_the_reason_and_the_next_one_runs(real, queue):
     killed, waiting = queue.submit_run(config_of(ENDLESS)), queue.submit_run(config_of(SHORT))
@@ -390,6 +392,7 @@ def test_a_killed_worker_fails_with_the_reason_and_the_next_one_runs(real, queue
     assert killed.read_resume()
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_runs_are_paused_resumed_and_stopped_through_the_queue(real, queue):
     run = queue.submit_run(config_of(ENDLESS))
@@ -410,6 +413,7 @@ def test_runs_are_paused_resumed_and_stopped_through_the_queue(real, queue):
     assert run.read_weights()
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_closing_the_queue_saves_the_run(real, queue):
     run = queue.submit_run(config_of(ENDLESS))

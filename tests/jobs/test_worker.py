@@ -20,7 +20,7 @@ from fmexplore.runs.status import Status, read_status, wish, write_status
 from fmexplore.settings import Settings
 from fmexplore.training.config import Execution
 
-pytestmark = pytest.mark.usefixtures("drawn_folder")
+pytestmark = [pytest.mark.usefixtures("drawn_folder"), pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)

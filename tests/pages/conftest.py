@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import Future
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -28,6 +29,13 @@ from fmexplore.training.progress import Snapshot
 from fmexplore.ui import shared
 
 PATHS = {path.stem: str(path.relative_to(PROJECT)) for path in PROJECT.glob("pages/*.py")}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each test here runs whole pages; pytest asks each conftest about every test."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("slow")
 
 
 class Page:
