@@ -39,7 +39,7 @@ def project_images(task: Task, run: Run | None, layer: str, split: str, config: 
     PCA `explained_variance (d,)`. Partial results have the first two. One that was stopped is made again when it is
     asked for again.
     """
-    files = kept_files(run, layer, read_settings())
+    files = kept_files(run, layer, data_set(), read_settings())
     known, (index, _) = files.read_projection(layer, split, config), locate_images(data_set(), split, *_validation(run))
     if known and np.isin(known["index"], index).all() and not np.any(known.get("stopped", False)):
         return known
@@ -117,10 +117,11 @@ ANALYSES: dict[str, Callable[..., Any]] = {
 def _features(task: Task, run: Run | None, layer: str, split: str, end: float) -> Features:
     """Those that are kept, else new ones, which are then kept; done, the share of the work is `end`."""
     model = run.config.model if run else None
-    files = kept_files(run, check_layer(model, layer), read_settings())
+    images, validation = data_set(), _validation(run)
+    files = kept_files(run, check_layer(model, layer), images, read_settings())
     if known := files.read_features(layer, split):
         return known
-    images, validation, weights = data_set(), _validation(run), files.digest
+    weights = files.digest
     total = len(locate_images(images, split, *validation)[0])
     network = network_of(run) if run and layer != PIXELS else None
 

@@ -1,6 +1,7 @@
 """What can be computed again from a run: kept in cache/, shipped runs bring it along. Knows files and arrays.
 
-Every file names the weights that it was computed from, so that it is not used after the run has learnt more.
+Every file names the weights that it was computed from, so that it is not used after the run has learnt more; those of
+pixels are named by the images.
 """
 
 import hashlib
@@ -97,11 +98,20 @@ class Kept:
 
 
 class Pixels(Kept):
-    """The files about the images themselves, which need no run; one's training says which are for validation."""
+    """The files about the images themselves, which need no run; one's training says which are for validation.
 
-    def __init__(self, training: TrainConfig, settings: Settings) -> None:
+    Their names carry the digest of all images, so that those of another data set are not found.
+    """
+
+    def __init__(self, training: TrainConfig, images: DataSet, settings: Settings) -> None:
         super().__init__(settings, settings.cache / PIXELS)
-        self.training = training
+        self.training, self.images = training, images
+
+    def features_name(self, layer: str, split: str) -> str:
+        return f"{super().features_name(layer, split)}-{self.images.digest[:10]}"
+
+    def projection_name(self, layer: str, split: str, config: ProjectionConfig) -> str:
+        return f"map-{layer}-{self.part(split)}-{config.key(images=self.images.digest)}"
 
     def part(self, split: str) -> str:
         if split in ("test", "all"):
@@ -157,10 +167,10 @@ class Derived(Kept):
         return arrays if arrays and {"steps", "movements"} <= arrays.keys() else None
 
 
-def kept_files(run: Run | None, layer: str, settings: Settings) -> Kept:
+def kept_files(run: Run | None, layer: str, images: DataSet, settings: Settings) -> Kept:
     """Where the maps of a layer lie: those of pixels serve all runs, and there need not be one."""
     if run is None or layer == PIXELS:
-        return Pixels(run.config.training if run else TrainConfig(), settings)
+        return Pixels(run.config.training if run else TrainConfig(), images, settings)
     return Derived(run, settings)
 
 

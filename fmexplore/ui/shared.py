@@ -167,7 +167,8 @@ def index(run: Run) -> NeighbourIndex | None:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _projection(path: str, digest: str, layer: str, split: str, _config: ProjectionConfig, key: str) -> Arrays:
     del digest, key
-    arrays, images = _found(kept_files(_run(path), layer, settings()).read_projection(layer, split, _config)), dataset()
+    images = dataset()
+    arrays = _found(kept_files(_run(path), layer, images, settings()).read_projection(layer, split, _config))
     count = {"test": len(images.test), "all": len(images.train) + len(images.test)}.get(split, len(images.train))
     there = arrays["index"].min(initial=0) >= 0 and arrays["index"].max(initial=0) < count
     return _found(arrays if there else None)  # else of another data set
@@ -187,7 +188,7 @@ def projection(run: Run | None, layer: str, split: str, config: ProjectionConfig
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _points(path: str, digest: str, layer: str, split: str) -> np.ndarray:
     del digest
-    features = _found(kept_files(_run(path), layer, settings()).read_features(layer, split))
+    features = _found(kept_files(_run(path), layer, dataset(), settings()).read_features(layer, split))
     return features.points
 
 

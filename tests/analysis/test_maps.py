@@ -1,5 +1,6 @@
 """Features, maps and their keeping as the analyst does them, and how a question is controlled while it runs."""
 
+import dataclasses
 import time
 
 import numpy as np
@@ -9,12 +10,14 @@ from safetensors.numpy import load_file
 from fmexplore.analysis import images as image_analysis
 from fmexplore.analysis.images import Cancelled, Silent
 from fmexplore.analysis.maps import layer_features, project_images, project_snapshots, trust_map
+from fmexplore.data.fashion_mnist import DataSet, Split
+from fmexplore.embeddings import projection
 from fmexplore.embeddings.features import layer_values
 from fmexplore.embeddings.projection import STANDARD, ProjectionConfig, Stopped, project
 from fmexplore.embeddings.quality import project_over_time, trust
 from fmexplore.errors import AnalysisFailed, ConfigError
 from fmexplore.models.table import summarize, tensor_shapes
-from fmexplore.runs.derived import Derived, Pixels, kept_files, trim
+from fmexplore.runs.derived import Derived, Kept, kept_files, trim
 from fmexplore.runs.run import Run
 from fmexplore.settings import Settings
 from fmexplore.training.config import TrainConfig
@@ -75,22 +78,26 @@ def test_features_are_of_the_weights_that_the_run_has(run, derived):
     assert derived.read_features("last", "test") is None
 
 
+def pixel_files(store, images, run: Run | None = None) -> Kept:
+    return kept_files(run, "pixels", images, store.settings)
+
+
 def test_pixels_need_neither_run_nor_weights_and_serve_all(store, tiny, drawn):
     weightless = store.create(tiny)
     layer_features(Silent(), weightless, "pixels", "test")
     follower = Follower()
     layer_features(follower, None, "pixels", "test")
     assert follower.shares == []
-    found = kept_files(None, "pixels", store.settings).read_features("pixels", "test")
-    assert found.points.shape == (160, 64)
-    assert [path.parent for path in Pixels(TrainConfig(), store.settings).paths()] == [store.settings.cache / "pixels"]
+    files = pixel_files(store, drawn)
+    assert files.read_features("pixels", "test").points.shape == (160, 64)
+    assert [path.parent for path in files.paths()] == [store.settings.cache / "pixels"]
 
 
-def test_pixels_of_other_validation_images_are_other_files(store, tiny):
+def test_pixels_of_other_validation_images_are_other_files(store, tiny, drawn):
     other = store.create(tiny.replace(training={"validation_share": 0.2}))
     for run, count in ((None, 64), (other, 128)):
         layer_features(Silent(), run, "pixels", "validation")
-        files = kept_files(run, "pixels", store.settings)
+        files = pixel_files(store, drawn, run)
         assert len(files.read_features("pixels", "validation").points) == count
 
 
@@ -125,6 +132,45 @@ def test_a_map_that_is_kept_is_not_made_again(run):
     follower = Follower()
     project_images(follower, run, "last", "test", TSNE)
     assert follower.shares == []
+
+
+@pytest.mark.parametrize("source", ["last", "pixels"])
+def test_a_map_of_another_version_of_its_algorithm_is_not_found_and_made_again(run, store, drawn, monkeypatch, source):
+    files = kept_files(run, source, drawn, store.settings)
+    project_images(Silent(), run, source, "test", TSNE)
+    monkeypatch.setitem(projection.VERSIONS, "tsne", projection.VERSIONS["tsne"] + 1)
+    assert files.read_projection(source, "test", TSNE) is None
+    follower = Follower()
+    project_images(follower, run, source, "test", TSNE)
+    assert follower.shares[-1] > 0.9
+    assert files.read_projection(source, "test", TSNE) is not None
+    monkeypatch.setitem(projection.VERSIONS, "umap", projection.VERSIONS["umap"] + 1)
+    assert files.read_projection(source, "test", TSNE) is not None, "another algorithm's version does not matter"
+
+
+def test_maps_of_snapshots_of_another_version_are_not_found(run, derived, drawn, monkeypatch):
+    give_snapshots(run, drawn)
+    project_snapshots(Silent(), run, PCA)
+    assert derived.read_course(PCA) is not None
+    monkeypatch.setitem(projection.VERSIONS, "pca", projection.VERSIONS["pca"] + 1)
+    assert derived.read_course(PCA) is None
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_after_one_pixel_has_changed_neither_the_map_of_pixels_nor_what_it_was_made_of_is_found(store, drawn, part):
+    project_images(Silent(), None, "pixels", "test", PCA)
+    images = drawn.part(part).images.copy()
+    images[-1, -1, -1] ^= 1
+    other = DataSet(**{"train": drawn.train, "test": drawn.test, part: Split(images, drawn.part(part).labels)})
+    before, after = (pixel_files(store, each) for each in (drawn, other))
+    assert before.read_projection("pixels", "test", PCA) is not None
+    assert after.read_projection("pixels", "test", PCA) is None
+    assert after.read_features("pixels", "test") is None
+
+
+def test_a_data_set_is_named_by_its_images_and_not_by_what_else_is_learnt_from(drawn):
+    assert dataclasses.replace(drawn, extra=drawn.test).digest == drawn.digest
+    assert DataSet(drawn.test, drawn.train).digest != drawn.digest
 
 
 @pytest.mark.parametrize("split", ["validation", "train", "all"])
@@ -194,8 +240,8 @@ def test_trust_is_that_of_the_features_and_the_map(run, derived, drawn):
     assert found == trust(points, kept["coordinates"], drawn.test.labels[kept["index"]], 5)
 
 
-def test_files_about_pixels_count_towards_the_limit_of_the_cache(store):
-    files = Pixels(TrainConfig(), store.settings)
+def test_files_about_pixels_count_towards_the_limit_of_the_cache(store, drawn):
+    files = pixel_files(store, drawn)
     for name in ("features-pixels-test", "features-pixels-all"):
         files.write(name, {"a": np.zeros(100_000, np.uint8)})
     trim(Settings(home=store.settings.home, max_cache_mb=0.15))
