@@ -191,6 +191,11 @@ def test_every_download_goes_through_the_one_that_does_not_run_the_script_again(
     assert using == {"widgets"}
 
 
+def test_streamlits_caches_are_used_in_one_module_only():
+    using = {name(path) for path in MODULES + SCREEN if "st.cache_" in path.read_text(encoding="utf-8")}
+    assert using == {"fmexplore/ui/shared.py"}
+
+
 def test_a_page_has_at_most_120_lines_and_a_module_400():
     lengths = {name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in [*MODULES, *SCREEN]}
     pages = {name(path) for path in SCREEN}

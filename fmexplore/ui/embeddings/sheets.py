@@ -3,8 +3,6 @@
 import hashlib
 import threading
 
-import streamlit as st
-
 from fmexplore.errors import StorageError
 from fmexplore.settings import PROJECT
 from fmexplore.storage import write_bytes
@@ -16,7 +14,7 @@ SIDE = 50
 FOLDER = PROJECT / "static"
 
 
-@st.cache_resource(max_entries=1)
+@shared.keep(1)
 def sheet_address() -> str:
     """The address of the sheets without their number, while they are being made; empty where they cannot be kept."""
     data = shared.dataset()

@@ -185,19 +185,17 @@ def show_heat(run: Run, key: tuple, image: np.ndarray, classes: tuple[int, int])
     gallery(overlay(image, heat), items, "heat", size=160, stretch=False, label="Grad-CAM")
 
 
-@st.cache_resource(max_entries=512, show_spinner=False)
-def _known_heat() -> dict:
-    return {}
+@shared.keep(1)
+def _heats() -> shared.Recent[tuple, tuple[np.ndarray | None]]:
+    return shared.Recent(512)
 
 
 def _heat_of(run: Run, of: tuple, image: np.ndarray, classes: tuple[int, int]) -> np.ndarray | None:
-    known, key = _known_heat(), (str(run.path), run.weights_digest, of, classes)
-    if key not in known:
+    key = *shared.state_of(run), of, classes
+    if (known := _heats().get(key)) is None:
         question = shared.analyst().ask("explain", run=run, image=image, classes=list(classes))
-        if len(known) >= 512:
-            known.clear()
-        known[key] = widgets.await_answer(question, "Looking where the network looks")
-    return known[key]
+        known = _heats().put(key, (widgets.await_answer(question, "Looking where the network looks"),))
+    return known[0]
 
 
 def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:

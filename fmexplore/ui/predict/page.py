@@ -127,7 +127,7 @@ def _samples(title: str) -> None:
         gallery(pictures, items, "photo_samples", take, size=84, label="Samples")
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@shared.keep(32)
 def sample(number: int) -> np.ndarray:
     """A test image as if photographed: the same every time, `(side, side, 3) uint8`."""
     return draw_scene(shared.dataset().test.images[number], np.random.default_rng(number), SAMPLE_SIDE)[0]
