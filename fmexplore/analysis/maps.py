@@ -1,6 +1,6 @@
 """What the analyst does for maps: what images are to a layer, where a map puts them, how far it can be trusted.
 
-Functions of a Task as in `analyses`.
+Functions of a Task as in `images`.
 """
 
 from collections.abc import Callable, Iterator
@@ -64,7 +64,7 @@ def project_images(task: Task, run: Run | None, layer: str, split: str, config: 
 def project_snapshots(task: Task, run: Run, config: ProjectionConfig) -> Arrays:
     """Maps of validation images as the run's last layer saw them at its snapshots, kept for `Derived.read_course`.
 
-    `coordinates (t, n, d) float32`, `steps (t,)`, `index (n,)`, `movements (t - 1,)` as `maps.project_over_time` gives
+    `coordinates (t, n, d) float32`, `steps (t,)`, `index (n,)`, `movements (t - 1,)` as `project_over_time` gives
     them. Partial results have `coordinates (n, d)` and `index`. Raises ConfigError where there are no features.
     """
     derived = derived_of(run)

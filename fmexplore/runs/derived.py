@@ -86,7 +86,7 @@ class Kept:
         return features if features.points.ndim == 2 else None
 
     def read_projection(self, layer: str, split: str, config: ProjectionConfig) -> Arrays | None:
-        """The map as `map_analyses.project_images` gave it, or None."""
+        """The map as `analysis.maps.project_images` gave it, or None."""
         arrays = self.read(self.projection_name(layer, split, config))
         return _as_map(arrays, 2, config.dimensions)
 
@@ -162,7 +162,7 @@ class Derived(Kept):
         return index if (len(index.train), len(index.test)) == (len(data.train), len(data.test)) else None
 
     def read_course(self, config: ProjectionConfig) -> Arrays | None:
-        """The maps of its snapshots as `map_analyses.project_snapshots` gave them, or None."""
+        """The maps of its snapshots as `analysis.maps.project_snapshots` gave them, or None."""
         arrays = _as_map(self.read(course_name(config)), 3, config.dimensions)
         return arrays if arrays and {"steps", "movements"} <= arrays.keys() else None
 

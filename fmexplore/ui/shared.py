@@ -30,12 +30,12 @@ from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings, read_settings
 
 FREEZE_SECONDS, FREEZE_RERUNS = 10, 50  # at least both between two times: each takes some 0.2 s
-LATER_SECONDS = 2  # what starts another process waits until the page that caused it is there
+DELAY_SECONDS = 2  # what starts another process waits until the page that caused it is there
 
 
-def later(act: Callable[..., object], *arguments: object) -> None:
-    """Do something in a moment, in the background."""
-    timer = Timer(LATER_SECONDS, act, arguments)
+def run_delayed(act: Callable[..., object], *arguments: object) -> None:
+    """Call a function in a moment, in the background."""
+    timer = Timer(DELAY_SECONDS, act, arguments)
     timer.daemon = True
     timer.start()
 
@@ -43,7 +43,7 @@ def later(act: Callable[..., object], *arguments: object) -> None:
 Made = TypeVar("Made")
 
 
-class once(Generic[Made]):
+class singleton(Generic[Made]):
     """Makes a thing once for all sessions. Unlike st.cache_resource, which any browser can have emptied by a message:
     each time there would be one process or thread more."""
 
@@ -62,12 +62,12 @@ class once(Generic[Made]):
         self._made.clear()
 
 
-@once
+@singleton
 def settings() -> Settings:
     return read_settings()
 
 
-@once
+@singleton
 def queue() -> JobQueue:
     """The job queue, its dispatcher running."""
     made = JobQueue(settings())
@@ -79,11 +79,11 @@ def store() -> RunStore:
     return queue().store
 
 
-@once
+@singleton
 def analyst() -> Analyst:
     """The process for what needs torch, warmed up in the background."""
     made = Analyst(settings())
-    later(made.ask, "warm")
+    run_delayed(made.ask, "warm")
     return made
 
 
@@ -245,8 +245,8 @@ def course(run: Run, config: ProjectionConfig) -> Arrays | None:
     return Derived(run, settings()).read_course(config)
 
 
-@once
-def tame_memory() -> None:
+@singleton
+def configure_malloc() -> None:
     """Have freed arrays leave the process: each run of the script is a thread, and would keep some of its own.
 
     With it a server of thirty sessions weighs half as much (benchmarks/classroom.py). Call it before arrays are made.
@@ -254,7 +254,7 @@ def tame_memory() -> None:
     set_malloc(arenas=2, mmap=256 << 10, trim=1 << 20)
 
 
-@once
+@singleton
 def freeze_collector() -> None:
     """Take what is loaded by now out of garbage collection, and from time to time what has come since.
 

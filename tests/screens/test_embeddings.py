@@ -45,7 +45,7 @@ class Asked:
 
     def work(self) -> None:
         try:
-            self.answer.set_result(ANALYSES[self.name](image_analysis.Silent(), **self.arguments))
+            self.answer.set_result(ANALYSES[self.name](image_analysis.NullProgress(), **self.arguments))
         except FMExploreError as error:
             self.answer.set_exception(error)
 
@@ -909,7 +909,7 @@ def test_two_moments_share_selection_and_open_images(opened, run, drawn, tiny):
     assert len(page.find("scatter")) == 2
     selected = marks(page, "marks_pair")["selected"]
     steps = run.snapshot_steps()
-    wanted = map_analysis.project_snapshots(image_analysis.Silent(), run, config)["coordinates"][len(steps) // 2]
+    wanted = map_analysis.project_snapshots(image_analysis.NullProgress(), run, config)["coordinates"][len(steps) // 2]
     assert selected == index[even_odd(wanted, TRIANGLE)].tolist() != []
     page.send("scatter_pair_1", "pick", int(index[3]))
     assert page.query["image"] == str(index[3])

@@ -31,7 +31,7 @@ def image_card(
     """
     split = shared.dataset().part(part)
     image, label = split.images[number], int(split.labels[number])
-    why = selected_predictions.silence(run) if run else ""
+    why = selected_predictions.unavailable_reason(run) if run else ""
     if logits is None and run and not why:
         question = shared.analyst().ask("look_at", run=run, images=image[None])
         logits = widgets.await_answer(question, "Asking the network")[0][0]

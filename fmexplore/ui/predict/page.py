@@ -67,7 +67,7 @@ def _usable_run() -> Run | None:
         st.info("There is no network to ask yet.")
         st.page_link(session.TRAIN_PAGE, label="Train one")
         return None
-    if why := selected_predictions.silence(run):
+    if why := selected_predictions.unavailable_reason(run):
         st.info(f"{widgets.plain(run.title)} {why}: choose another run on the left, or come back when it has ended.")
         return None
     return run
