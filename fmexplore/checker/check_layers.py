@@ -1,8 +1,7 @@
 """Whether the layers of a summary can be true: shapes, parameters and sums, and which one change makes them fit."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from fmexplore.checker.layer_readings import PrintedLayer, Reading, Style, read_layer, suggest
 from fmexplore.checker.parse_summaries import Summary
@@ -21,7 +20,7 @@ def check_summary(summary: Summary) -> Outcome:
         summary, taken = _assume_padding(summary)
     rows = _recompute(summary)
     findings = [Finding(False, row.problem) for row in rows if row.problem]
-    sums = list(_check_sums(summary, rows))
+    sums = _check_sums(summary, rows)
     broken = findings or any(not finding.holds for finding in sums)
     findings += sums
     if broken:
@@ -67,34 +66,61 @@ def _assume_padding(summary: Summary) -> tuple[Summary, str]:
 
 
 def _recompute(summary: Summary) -> list[LayerRow]:
-    rows: list[LayerRow] = []
-    shapes: list[Shape | None] = []
-    problems = 0
-    first = next((layer for layer in summary.layers if layer.kind == "input" and layer.output), None)
-    start = (first.output if first else None) or _start(summary)
-    for place, layer in enumerate(summary.layers):
-        sources = (place - 1,) if summary.words else layer.sources
-        known = [start if source < 0 else shapes[source] for source in sources or ()]
-        inputs = [shape for shape in known if shape]
-        if layer.input:
-            inputs = [layer.input]
+    """Each layer of what the layers before it make."""
+    begin = next((layer.output for layer in summary.layers if layer.kind == "input" and layer.output), None)
+    network = _Network(summary, begin or _start(summary))
+    for layer in summary.layers:
+        network.add(layer)
+    return network.rows
+
+
+@dataclass
+class _Network:
+    """The layers of a summary as far as they were recomputed."""
+
+    summary: Summary
+    start: Shape  # what the first layer gets
+    rows: list[LayerRow] = field(default_factory=list)
+    made: list[Shape | None] = field(default_factory=list)  # what each layer passes on; None: not known
+    problems: int = 0
+
+    def add(self, layer: PrintedLayer) -> None:
+        """Recompute the next layer."""
+        sources = [self._output(source) for source in self._sources(layer) or ()]
+        inputs = self._inputs(layer, sources)
+        row = self._read(layer, inputs, complete=0 < len(inputs) >= len(sources))
+        passed = inputs[0] if inputs and not layer.kind and self.summary.words else None
+        self.rows.append(row)
+        self.problems += bool(row.problem)
+        self.made.append(layer.output or (row.reading.output if row.reading else passed))
+
+    def _sources(self, layer: PrintedLayer) -> tuple[int, ...] | None:
+        return (len(self.rows) - 1,) if self.summary.words else layer.sources
+
+    def _output(self, source: int) -> Shape | None:
+        return self.start if source < 0 else self.made[source]
+
+    def _inputs(self, layer: PrintedLayer, sources: list[Shape | None]) -> list[Shape]:
+        """The shapes that a layer gets, as far as they are known: printed beside it, or made by its sources."""
         if layer.kind == "input":
-            inputs = [layer.output or start]
+            return [layer.output or self.start]
+        return [layer.input] if layer.input else [shape for shape in sources if shape]
+
+    def _read(self, layer: PrintedLayer, inputs: list[Shape], complete: bool) -> LayerRow:
+        style = self.summary.style
         if not layer.kind or layer.kind == "container":
-            row = LayerRow(layer, None, unchecked=not layer.kind)
-        elif (layer.output is None and layer.parameters is None and not summary.words) or problems >= MOST_PROBLEMS:
-            row = LayerRow(layer, None, unchecked=True)
-        elif len(inputs) < len(known) or not inputs:
-            before = shapes[place - 1] if place else start
-            reading = next(read_layer(layer, [before], summary.style), None) if before else None
-            row = LayerRow(layer, reading) if reading else _check_alone(layer, summary.style)
-        else:
-            row = _check_layer(layer, inputs, summary.style)
-        rows.append(row)
-        problems += bool(row.problem)
-        passed = inputs[0] if inputs and not layer.kind and summary.words else None
-        shapes.append(layer.output or (row.reading.output if row.reading else passed))
-    return rows
+            return LayerRow(layer, None, unchecked=not layer.kind)
+        if self._says_nothing_of(layer) or self.problems >= MOST_PROBLEMS:
+            return LayerRow(layer, None, unchecked=True)
+        if complete:
+            return _check_layer(layer, inputs, style)
+        # Without its inputs, it may still follow the row above it.
+        above = self._output(len(self.rows) - 1)
+        reading = next(read_layer(layer, [above], style), None) if above else None
+        return LayerRow(layer, reading) if reading else _check_alone(layer, style)
+
+    def _says_nothing_of(self, layer: PrintedLayer) -> bool:
+        return layer.output is None and layer.parameters is None and not self.summary.words
 
 
 def _start(summary: Summary) -> Shape:
@@ -105,23 +131,31 @@ def _start(summary: Summary) -> Shape:
         if layer.kind in ("same", "batch_norm") and layer.output:
             return layer.output
         if layer.kind and layer.kind != "container":
-            break
-    first = next((each for each in summary.layers if each.kind not in ("", "container")), None)
-    if first is None or not first.output:
+            return _input_that_fits(layer, summary.style)
+    return IMAGE
+
+
+def _input_that_fits(first: PrintedLayer, style: Style) -> Shape:
+    """The first usual shape that the first layer can read, with the printed number of parameters or else without."""
+    if not first.output:
         return IMAGE
-    candidates: list[Shape] = [IMAGE, (3, 28, 28), (1, 32, 32), (3, 32, 32), (28, 28)]
-    if len(first.output) == 1:
-        width = max((first.parameters or 0) // first.output[0] - 1, 1)
-        candidates += [first.output, (784,), (width,), (width + 1,)]
-    if len(first.output) == 3:  # not images of 28 x 28: whatever makes it fit
-        side = first.output[1]
-        sizes = [*range(side, side + 12), 2 * side, 2 * side + 1] if side > 28 else []
-        candidates += [(channels, size, size) for channels in (1, 3) for size in sizes]
     for layer in (first, replace(first, parameters=None)):
-        for shape in candidates:
-            if next(read_layer(layer, [shape], summary.style), None):
+        for shape in _usual_inputs(first, first.output):
+            if next(read_layer(layer, [shape], style), None):
                 return shape
     return IMAGE
+
+
+def _usual_inputs(first: PrintedLayer, output: Shape) -> list[Shape]:
+    shapes: list[Shape] = [IMAGE, (3, 28, 28), (1, 32, 32), (3, 32, 32), (28, 28)]
+    if len(output) == 1:
+        width = max((first.parameters or 0) // output[0] - 1, 1)
+        shapes += [output, (784,), (width,), (width + 1,)]
+    if len(output) == 3:  # not images of 28 x 28: whatever makes it fit
+        side = output[1]
+        sizes = [*range(side, side + 12), 2 * side, 2 * side + 1] if side > 28 else []
+        shapes += [(channels, size, size) for channels in (1, 3) for size in sizes]
+    return shapes
 
 
 def _check_layer(layer: PrintedLayer, inputs: list[Shape], style: Style) -> LayerRow:
@@ -183,35 +217,67 @@ def _check_alone(layer: PrintedLayer, style: Style) -> LayerRow:
     return LayerRow(layer, None)
 
 
-def _check_sums(summary: Summary, rows: list[LayerRow]) -> Iterator[Finding]:
+def _check_sums(summary: Summary, rows: list[LayerRow]) -> list[Finding]:
+    """What each rule finds about the sums; a rule that lacks a printed number finds nothing."""
+    found = (
+        _layers_make_the_total(summary, rows),
+        _parts_make_the_total(summary),
+        _moving_statistics_are_not_trained(summary, rows),
+        _bracketed_rows_are_not_trained(summary, rows),
+    )
+    return [finding for finding in found if finding]
+
+
+def _layers_make_the_total(summary: Summary, rows: list[LayerRow]) -> Finding | None:
     counts = [count_of(row) for row in rows if row.layer.counted]
+    if summary.total is None or not counts or None in counts:
+        return None
+    printed, added = summary.total - summary.optimizer, sum(count or 0 for count in counts)
+    norms = sum(count_of(row) or 0 for row in _batch_norms(rows)) if summary.words else 0
+    if printed == added - norms // 2:  # torch's way to count them, or only those trained
+        added -= norms // 2
+    said = f"The layers add up to {added:,} parameters"
+    if printed == added:
+        return Finding(True, f"{said}, as printed.")
+    extra = f" less {summary.optimizer:,} of the optimiser" if summary.optimizer else ""
+    return Finding(False, f"{said}, but the printed total is {summary.total:,}{extra}.")
+
+
+def _parts_make_the_total(summary: Summary) -> Finding | None:
     total, trainable, frozen = summary.total, summary.trainable, summary.frozen
-    if total is not None and counts and None not in counts:
-        added = sum(count or 0 for count in counts)
-        norms = sum(count_of(row) or 0 for row in rows if row.layer.kind == "batch_norm") if summary.words else 0
-        if total - summary.optimizer == added - norms // 2:  # torch's way to count them, or only those trained
-            added -= norms // 2
-        fits = total - summary.optimizer == added
-        said = f"The layers add up to {added:,} parameters"
-        extra = f" less {summary.optimizer:,} of the optimiser" if summary.optimizer else ""
-        yield Finding(fits, f"{said}, {'as printed' if fits else f'but the printed total is {total:,}{extra}'}.")
-    if total is not None and trainable is not None and frozen is not None:
-        both = trainable + frozen + summary.optimizer
-        if both != total:
-            yield Finding(
-                False, f"{trainable:,} trainable and {frozen:,} other parameters make {both:,}, not {total:,}."
-            )
-    if frozen is not None and summary.style == "keras":
-        moving = sum((row.layer.parameters or 0) // 2 for row in rows if row.layer.kind == "batch_norm")
-        if frozen < moving and all(
-            (row.layer.parameters or 0) % 4 == 0 for row in rows if row.layer.kind == "batch_norm"
-        ):
-            said = f"Batch normalisation keeps {moving:,} values that are not trained"
-            yield Finding(False, f"{said}, but only {frozen:,} non-trainable parameters are printed.")
-    if frozen is not None and summary.style == "torch":
-        marked = sum(row.layer.parameters or 0 for row in rows if row.layer.frozen)
-        if marked > frozen:
-            yield Finding(False, f"The rows in brackets hold {marked:,} frozen parameters, but {frozen:,} are printed.")
+    if total is None or trainable is None or frozen is None:
+        return None
+    both = trainable + frozen + summary.optimizer
+    if both == total:
+        return None
+    return Finding(False, f"{trainable:,} trainable and {frozen:,} other parameters make {both:,}, not {total:,}.")
+
+
+def _moving_statistics_are_not_trained(summary: Summary, rows: list[LayerRow]) -> Finding | None:
+    """Keras counts four values for each channel: scale and offset, and the mean and variance, which are kept."""
+    counts = [row.layer.parameters or 0 for row in _batch_norms(rows)]
+    if summary.frozen is None or summary.style != "keras" or any(count % 4 for count in counts):
+        return None
+    moving = sum(count // 2 for count in counts)
+    if summary.frozen >= moving:
+        return None
+    said = f"Batch normalisation keeps {moving:,} values that are not trained"
+    return Finding(False, f"{said}, but only {summary.frozen:,} non-trainable parameters are printed.")
+
+
+def _bracketed_rows_are_not_trained(summary: Summary, rows: list[LayerRow]) -> Finding | None:
+    """torchinfo puts the parameters of a frozen layer in brackets."""
+    if summary.frozen is None or summary.style != "torch":
+        return None
+    marked = sum(row.layer.parameters or 0 for row in rows if row.layer.frozen)
+    if marked <= summary.frozen:
+        return None
+    said = f"The rows in brackets hold {marked:,} frozen parameters"
+    return Finding(False, f"{said}, but {summary.frozen:,} are printed.")
+
+
+def _batch_norms(rows: list[LayerRow]) -> list[LayerRow]:
+    return [row for row in rows if row.layer.kind == "batch_norm"]
 
 
 def _is_container(row: LayerRow) -> bool:

@@ -54,40 +54,45 @@ def check_matrix(matrix: Matrix, claims: list[Printed]) -> Outcome:
     return Outcome("confusion matrix", tuple(findings), (Table("What the matrix gives", columns_of, rows),))
 
 
-def compare_report(report: Report, matrix: Matrix) -> Iterator[Finding]:
+def compare_report(report: Report, matrix: Matrix) -> list[Finding]:
     """The figures of a report against those that the matrix gives."""
     if {len(row) for row in matrix.rows} != {len(matrix.rows)} or len(matrix.rows) != len(report.rows):
-        yield Finding(False, f"The report has {len(report.rows)} classes and the matrix {len(matrix.rows)} rows.")
-        return
-    wrong = 0
-    scores, sums = _scores(matrix), [sum(row) for row in matrix.rows]
-    total = sum(sums)
-    for row, exact, support in zip(report.rows, scores, sums):
+        return [Finding(False, f"The report has {len(report.rows)} classes and the matrix {len(matrix.rows)} rows.")]
+    compared = (_compare_classes, _compare_averages, _compare_accuracy)
+    wrong = [Finding(False, problem) for compare in compared for problem in compare(report, matrix)]
+    return wrong or [Finding(True, "Every figure of the report is what the matrix gives, within rounding.")]
+
+
+def _compare_classes(report: Report, matrix: Matrix) -> Iterator[str]:
+    for row, exact, counts in zip(report.rows, _scores(matrix), matrix.rows):
         for figure in FIGURES:
             printed = row.figures.get(figure)
             if printed and not printed.allows(exact[figure]):
-                wrong += 1
                 said = f"{row.name}: the report prints a {figure} of {printed.text}, but the matrix gives"
-                yield Finding(False, f"{said} {exact[figure]:.4f}.")
-        if row.support is not None and row.support != support:
-            wrong += 1
-            yield Finding(False, f"{row.name}: the report has {row.support:,} images, but the matrix {support:,}.")
+                yield f"{said} {exact[figure]:.4f}."
+        if row.support is not None and row.support != sum(counts):
+            yield f"{row.name}: the report has {row.support:,} images, but the matrix {sum(counts):,}."
+
+
+def _compare_averages(report: Report, matrix: Matrix) -> Iterator[str]:
+    scores, sums = _scores(matrix), [sum(row) for row in matrix.rows]
+    weights = {
+        "macro avg": [1 / len(sums)] * len(sums),
+        "weighted avg": [each / max(sum(sums), 1) for each in sums],
+    }
     for name, row in report.averages.items():
-        weights = {"macro avg": [1 / len(sums)] * len(sums), "weighted avg": [each / max(total, 1) for each in sums]}
         for figure in FIGURES if name in weights else ():
             value = sum(weight * exact[figure] for weight, exact in zip(weights[name], scores))
             printed = row.figures.get(figure)
             if printed and not printed.allows(value):
-                wrong += 1
-                said = f"The {name} of {figure} is printed as {printed.text}, but the matrix gives {value:.4f}"
-                yield Finding(False, f"{said}.")
-    accuracy = sum(row[place] for place, row in enumerate(matrix.rows)) / max(total, 1)
+                yield f"The {name} of {figure} is printed as {printed.text}, but the matrix gives {value:.4f}."
+
+
+def _compare_accuracy(report: Report, matrix: Matrix) -> Iterator[str]:
+    right, total = sum(row[place] for place, row in enumerate(matrix.rows)), sum(map(sum, matrix.rows))
+    accuracy = right / max(total, 1)
     if report.accuracy and not report.accuracy.allows(accuracy):
-        wrong += 1
-        said = f"The report prints an accuracy of {report.accuracy.text}, but the matrix gives {accuracy:.4f}"
-        yield Finding(False, f"{said}.")
-    if not wrong:
-        yield Finding(True, "Every figure of the report is what the matrix gives, within rounding.")
+        yield f"The report prints an accuracy of {report.accuracy.text}, but the matrix gives {accuracy:.4f}."
 
 
 def _scores(matrix: Matrix) -> list[dict[str, float]]:

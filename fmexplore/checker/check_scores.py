@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fmexplore.checker.check_matrix import EACH, check_thousands, compare_report
 from fmexplore.checker.parse_scores import FIGURES, ClassRow, Matrix, Report
@@ -21,6 +21,9 @@ class Range:
 
     low: float
     high: float
+
+
+ANY_SHARE, ANY_NUMBER = Range(0, 1), Range(0, math.inf)
 
 
 @dataclass(frozen=True)
@@ -72,53 +75,79 @@ def _read_classes(report: Report) -> tuple[list[_Class], list[Finding], list[str
 
 
 def _read_class(row: ClassRow, most: int) -> _Class:
-    support = row.support or 0
-    printed = {name: row.figures.get(name) for name in FIGURES}
-    precision, recall, f1 = (printed[name] for name in FIGURES)
-    free = Range(0, 1)
-    figures = {name: Range(each.low, each.high) if each else free for name, each in printed.items()}
-    low, high = (math.ceil(support * figures["recall"].low - 1e-7), math.floor(support * figures["recall"].high + 1e-7))
-    everything = Range(0, math.inf)
-    if support == 0:
-        problem = ""
-        if row.support is None and precision and recall and f1:
-            problem = _problem_of_f1(row, precision, recall, f1)
-        return _Class(row, support, Range(0, 0), Range(0, 0), everything, figures, problem)
-    if low > high and recall:
-        said = f"{row.name}: no whole number of {support:,} images gives a recall of {recall.text}."
-        return _Class(row, support, Range(0, 0), Range(0, 0), everything, figures, said)
-    by_recall = Range(low, high)
-    if high - low > most or None in (precision, f1):
-        problem = _problem_of_f1(row, precision, recall, f1) if precision and recall and f1 else ""
-        named = Range(0, math.inf)
-        if precision and precision.low > 0:
-            named = Range(low / precision.high, high / precision.low)
-        return _Class(row, support, by_recall, by_recall, named, figures, problem)
-    found = [
-        (right, named) for right in range(low, high + 1) if (named := _named(right, support, precision, f1)) is not None
-    ]
+    """What a row allows, by the first of four cases that it is."""
+    each = _as_printed(row)
+    precision, recall, f1 = (row.figures.get(name) for name in FIGURES)
+    if each.support == 0:
+        return _without_images(each)
+    if recall and each.right.low > each.right.high:
+        return _with_impossible_recall(each, recall)
+    if each.right.high - each.right.low > most or not precision or not f1:
+        return _by_recall_alone(each)
+    return _by_counting(each, precision, f1)
+
+
+def _as_printed(row: ClassRow) -> _Class:
+    """The figures within their rounding, the whole numbers of right images that the recall allows, and no more."""
+    figures = {name: Range(each.low, each.high) if (each := row.figures.get(name)) else ANY_SHARE for name in FIGURES}
+    support, recall = row.support or 0, figures["recall"]
+    right = Range(math.ceil(support * recall.low - 1e-7), math.floor(support * recall.high + 1e-7))
+    return _Class(row, support, right, right, ANY_NUMBER, figures)
+
+
+def _without_images(each: _Class) -> _Class:
+    """No images, or no support printed: then only the three figures can be held against each other."""
+    return replace(each, problem=_problem_of_f1(each.row) if each.row.support is None else "")
+
+
+def _with_impossible_recall(each: _Class, recall: Printed) -> _Class:
+    problem = f"{each.row.name}: no whole number of {each.support:,} images gives a recall of {recall.text}."
+    return replace(each, recall_right=Range(0, 0), right=Range(0, 0), problem=problem)
+
+
+def _by_recall_alone(each: _Class) -> _Class:
+    """A figure is missing, or there are too many numbers to try: bounds from precision and recall."""
+    precision, named = each.row.figures.get("precision"), each.named
+    if precision and precision.low > 0:
+        named = Range(each.right.low / precision.high, each.right.high / precision.low)
+    return replace(each, named=named, problem=_problem_of_f1(each.row))
+
+
+def _by_counting(each: _Class, precision: Printed, f1: Printed) -> _Class:
+    """Try every number of right images that the recall allows, and keep those that the other figures allow."""
+    tried = range(int(each.right.low), int(each.right.high) + 1)
+    found = {right: named for right in tried if (named := _named(right, each.support, precision, f1)) is not None}
     if not found:
-        problem = _problem_of_f1(row, precision, recall, f1)
-        return _Class(row, support, by_recall, by_recall, everything, figures, problem)
-    named = Range(min(each.low for _, each in found), max(each.high for _, each in found))
-    narrow = {
+        complete = all(each.row.figures.get(name) for name in FIGURES)
+        none_fits = f"{each.row.name}: no numbers of images give the printed figures."
+        return replace(each, problem=_problem_of_f1(each.row) if complete else none_fits)
+    named = Range(min(given.low for given in found.values()), max(given.high for given in found.values()))
+    counted = _figures_of_counts(found, each.support)
+    figures = {name: _overlap(counted[name], each.figures[name]) for name in FIGURES}
+    return replace(each, right=Range(min(found), max(found)), named=named, figures=figures)
+
+
+def _figures_of_counts(found: dict[int, Range], support: int) -> dict[str, Range]:
+    """The figures that numbers of right images, each with how many may have been given the name, can give."""
+    counts = found.items()
+    return {
         "precision": Range(
-            min(right / each.high if each.high else 0 for right, each in found),
-            max(right / each.low if each.low else 1 for right, each in found),
+            min(right / named.high if named.high else 0 for right, named in counts),
+            max(right / named.low if named.low else 1 for right, named in counts),
         ),
-        "recall": Range(found[0][0] / support, found[-1][0] / support),
+        "recall": Range(min(found) / support, max(found) / support),
         "f1": Range(
-            min(2 * right / (support + each.high) for right, each in found),
-            max(2 * right / (support + each.low) for right, each in found),
+            min(2 * right / (support + named.high) for right, named in counts),
+            max(2 * right / (support + named.low) for right, named in counts),
         ),
     }
-    kept = {
-        name: Range(max(narrow[name].low, figures[name].low), min(narrow[name].high, figures[name].high))
-        if narrow[name].low <= figures[name].high and narrow[name].high >= figures[name].low
-        else figures[name]
-        for name in FIGURES
-    }
-    return _Class(row, support, by_recall, Range(found[0][0], found[-1][0]), named, kept)
+
+
+def _overlap(counted: Range, printed: Range) -> Range:
+    """What both allow; where they are apart, what is printed."""
+    low, high = max(counted.low, printed.low), min(counted.high, printed.high)
+    apart = counted.low > printed.high or counted.high < printed.low
+    return printed if apart else Range(low, high)
 
 
 def _named(right: int, support: int, precision: Printed | None, f1: Printed | None) -> Range | None:
@@ -136,19 +165,19 @@ def _named(right: int, support: int, precision: Printed | None, f1: Printed | No
     return Range(low, high) if low <= high else None
 
 
-def _problem_of_f1(row: ClassRow, precision: Printed | None, recall: Printed | None, f1: Printed | None) -> str:
+def _problem_of_f1(row: ClassRow) -> str:
+    """Why precision, recall and F1 cannot stand together; empty where they can, and where one is not printed."""
+    precision, recall, f1 = (row.figures.get(name) for name in FIGURES)
     if not (precision and recall and f1):
-        return f"{row.name}: no numbers of images give the printed figures."
+        return ""
     low, high = _harmonic(precision.low, recall.low), _harmonic(precision.high, recall.high)
-    if f1.allows(low, high):
-        if row.support is None or row.support > 20 / max(f1.high - f1.low, TINY):
-            return ""
-        return f"{row.name}: no whole numbers of images out of {row.support:,} give precision {precision.text}, " + (
-            f"recall {recall.text} and F1 {f1.text} together."
-        )
-    digits = f1.digits
-    follows = fraction(low, high, digits)
-    return f"{row.name}: precision {precision.text} and recall {recall.text} give an F1 of {follows}, not {f1.text}."
+    figures = f"{row.name}: precision {precision.text} and recall {recall.text}"
+    if not f1.allows(low, high):
+        return f"{figures} give an F1 of {fraction(low, high, f1.digits)}, not {f1.text}."
+    if row.support is None or row.support > 20 / max(f1.high - f1.low, TINY):
+        return ""
+    figures = f"precision {precision.text}, recall {recall.text} and F1 {f1.text}"
+    return f"{row.name}: no whole numbers of images out of {row.support:,} give {figures} together."
 
 
 def _harmonic(precision: float, recall: float) -> float:

@@ -89,8 +89,7 @@ def find_kind(name: str) -> str:
 def read_layer(layer: PrintedLayer, inputs: list[Shape], style: Style) -> Iterator[Reading]:
     """Every reading under which the layer makes the printed shape of `inputs` with the printed parameters, the
     plainest first. Layers of unknown kinds have none."""
-    shape = layer.input or inputs[0]
-    for reading in _readings(layer, shape, inputs, style):
+    for reading in _readings(layer, inputs, style):
         if layer.output in (None, reading.output) and layer.parameters in (None, reading.parameters):
             yield reading
 
@@ -98,12 +97,11 @@ def read_layer(layer: PrintedLayer, inputs: list[Shape], style: Style) -> Iterat
 def suggest(layer: PrintedLayer, inputs: list[Shape], style: Style) -> list[Reading]:
     """What a layer that fits nothing might have been meant to be: first those that make the printed shape, of these
     those whose parameters are nearest."""
-    shape = layer.input or inputs[0]
     units = layer.units or (layer.output[0] if layer.output else None)
     bare = replace(layer, parameters=None, output=None, units=units)
     printed = layer.parameters or 0
     return sorted(
-        _readings(bare, shape, inputs, style),
+        _readings(bare, inputs, style),
         key=lambda reading: (layer.output not in (None, reading.output), abs(reading.parameters - printed)),
     )
 
@@ -115,52 +113,93 @@ def slide(size: int, kernel: int, stride: int, padding: str | int) -> int:
     return (size + 2 * (0 if padding == "valid" else int(padding)) - kernel) // stride + 1
 
 
-def _readings(layer: PrintedLayer, shape: Shape, inputs: list[Shape], style: Style) -> Iterator[Reading]:
-    channels = shape[0]
-    match layer.kind:
-        case "conv" | "depthwise" | "separable" | "transposed" if len(shape) == 3:
-            yield from _convolutions(layer, shape, style)
-        case "dense" if layer.units or layer.output:
-            units = layer.units or (_last(layer.output, style) if layer.output else 0)
-            width = _last(shape, style)
-            made = (units,) if len(shape) == 1 else (units, *shape[1:]) if style == "keras" else (*shape[:-1], units)
-            for bias in (True, False) if layer.bias is None else (layer.bias,):
-                words = f"{width:,} inputs, {units:,} units, {_bias(bias)}"
-                yield Reading(made, (width + bias) * units, words, bias=bias)
-        case "batch_norm":
-            for each in (4, 3, 2) if style == "keras" else (2, 0):
-                yield Reading(shape, each * channels, f"{each} for each of {channels:,} channels")
-        case "layer_norm" | "group_norm":
-            usual = channels if layer.kind == "group_norm" else _last(shape, style)
-            for width in dict.fromkeys((usual, math.prod(shape))):
-                for each in (2, 1, 0):
-                    yield Reading(shape, each * width, f"{each} for each of {width:,}")
-        case "prelu":
-            for count in dict.fromkeys((math.prod(shape), channels, 1)):
-                yield Reading(shape, count)
-        case "pool" if len(shape) == 3:
-            yield from _pools(layer, shape)
-        case "global_pool" if len(shape) == 3:
-            for made in ((channels,), (channels, 1, 1)):
-                yield Reading(made, 0)
-        case "adaptive_pool" | "resize" if len(shape) == 3:
-            made = layer.output or (channels, 1, 1)
-            if len(made) == 3 and made[0] == channels:
-                yield Reading(made, 0)
-        case "reshape":
-            if layer.output is None or math.prod(layer.output) == math.prod(shape):
-                yield Reading(layer.output or shape, 0)
-        case "flatten":
-            yield Reading((math.prod(shape),), 0)
-        case "same" | "input":
-            yield Reading(shape, 0)
-        case "sum" if all(each == shape for each in inputs):
-            yield Reading(shape, 0)
-        case "concatenate" if len({each[1:] for each in inputs}) == 1:
-            yield Reading((sum(each[0] for each in inputs), *shape[1:]), 0)
+@dataclass(frozen=True)
+class _Use:
+    """A layer and what it gets."""
+
+    layer: PrintedLayer
+    shape: Shape  # the first of the inputs, or the one printed beside the layer
+    inputs: list[Shape]
+    style: Style
 
 
-def _convolutions(layer: PrintedLayer, shape: Shape, style: Style) -> Iterator[Reading]:
+def _readings(layer: PrintedLayer, inputs: list[Shape], style: Style) -> Iterator[Reading]:
+    """What a layer of its kind can make of its inputs, whatever is printed of its parameters."""
+    read = _READERS.get(layer.kind)
+    return read(_Use(layer, layer.input or inputs[0], inputs, style)) if read else iter(())
+
+
+def _dense(use: _Use) -> Iterator[Reading]:
+    layer, shape, style = use.layer, use.shape, use.style
+    if not layer.units and not layer.output:
+        return
+    units = layer.units or (_last(layer.output, style) if layer.output else 0)
+    width = _last(shape, style)
+    made = (units,) if len(shape) == 1 else (units, *shape[1:]) if style == "keras" else (*shape[:-1], units)
+    for bias in (True, False) if layer.bias is None else (layer.bias,):
+        yield Reading(made, (width + bias) * units, f"{width:,} inputs, {units:,} units, {_bias(bias)}", bias=bias)
+
+
+def _batch_norm(use: _Use) -> Iterator[Reading]:
+    channels = use.shape[0]
+    for each in (4, 3, 2) if use.style == "keras" else (2, 0):
+        yield Reading(use.shape, each * channels, f"{each} for each of {channels:,} channels")
+
+
+def _layer_norm(use: _Use) -> Iterator[Reading]:
+    usual = use.shape[0] if use.layer.kind == "group_norm" else _last(use.shape, use.style)
+    for width in dict.fromkeys((usual, math.prod(use.shape))):
+        for each in (2, 1, 0):
+            yield Reading(use.shape, each * width, f"{each} for each of {width:,}")
+
+
+def _prelu(use: _Use) -> Iterator[Reading]:
+    for count in dict.fromkeys((math.prod(use.shape), use.shape[0], 1)):
+        yield Reading(use.shape, count)
+
+
+def _global_pool(use: _Use) -> Iterator[Reading]:
+    if len(use.shape) == 3:
+        channels = use.shape[0]
+        yield Reading((channels,), 0)
+        yield Reading((channels, 1, 1), 0)
+
+
+def _resize(use: _Use) -> Iterator[Reading]:
+    channels = use.shape[0]
+    made = use.layer.output or (channels, 1, 1)
+    if len(use.shape) == 3 and len(made) == 3 and made[0] == channels:
+        yield Reading(made, 0)
+
+
+def _reshape(use: _Use) -> Iterator[Reading]:
+    made = use.layer.output or use.shape
+    if math.prod(made) == math.prod(use.shape):
+        yield Reading(made, 0)
+
+
+def _flatten(use: _Use) -> Iterator[Reading]:
+    yield Reading((math.prod(use.shape),), 0)
+
+
+def _same(use: _Use) -> Iterator[Reading]:
+    yield Reading(use.shape, 0)
+
+
+def _sum(use: _Use) -> Iterator[Reading]:
+    if all(each == use.shape for each in use.inputs):
+        yield Reading(use.shape, 0)
+
+
+def _concatenate(use: _Use) -> Iterator[Reading]:
+    if len({each[1:] for each in use.inputs}) == 1:
+        yield Reading((sum(each[0] for each in use.inputs), *use.shape[1:]), 0)
+
+
+def _convolutions(use: _Use) -> Iterator[Reading]:
+    layer, shape, style = use.layer, use.shape, use.style
+    if len(shape) != 3:
+        return
     filters = layer.units or (layer.output[0] if layer.output else shape[0])
     weights = list(_weights(layer, shape[0], filters))
     for dilation in (1, 2):
@@ -215,7 +254,10 @@ def _paddings(layer: PrintedLayer, kernel: tuple[int, int], stride: int, style: 
     return [*range(max(kernel)), *(["same"] if stride == 1 else [])]
 
 
-def _pools(layer: PrintedLayer, shape: Shape) -> Iterator[Reading]:
+def _pools(use: _Use) -> Iterator[Reading]:
+    layer, shape = use.layer, use.shape
+    if len(shape) != 3:
+        return
     windows = [(side, stride) for side in (2, 3, *range(4, 15)) for stride in (side, 2, 1)]
     if layer.kernel:
         windows = [
@@ -229,6 +271,29 @@ def _pools(layer: PrintedLayer, shape: Shape) -> Iterator[Reading]:
                 padded = "" if padding == "valid" else ", padded"
                 words = f"window {side}x{side}{moved}{padded}"
                 yield Reading((shape[0], *sizes), 0, words, (side, side), stride, padding)
+
+
+_READERS = {
+    "conv": _convolutions,
+    "depthwise": _convolutions,
+    "separable": _convolutions,
+    "transposed": _convolutions,
+    "dense": _dense,
+    "batch_norm": _batch_norm,
+    "layer_norm": _layer_norm,
+    "group_norm": _layer_norm,
+    "prelu": _prelu,
+    "pool": _pools,
+    "global_pool": _global_pool,
+    "adaptive_pool": _resize,
+    "resize": _resize,
+    "reshape": _reshape,
+    "flatten": _flatten,
+    "same": _same,
+    "input": _same,
+    "sum": _sum,
+    "concatenate": _concatenate,
+}
 
 
 def _unslide(size: int, kernel: int, stride: int, padding: str | int) -> int:

@@ -66,37 +66,49 @@ class Matrix:
 
 def read_report(text: str) -> tuple[Report | None, str]:
     """The report in a text, if there is one, and the text without its lines."""
-    rows: list[ClassRow] = []
-    averages: dict[str, ClassRow] = {}
-    lists: dict[str, list[str]] = {}
-    accuracy: Printed | None = None
-    total: int | None = None
-    rest: list[str] = []
-    for line in text.splitlines():
-        plain = re.sub(r"[\s,|&]+", " ", line).strip()
-        if len(line) > LONGEST_LINE:
-            rest.append(line)
-        elif found := _LIST.match(plain):
-            lists[found[1].lower()[:2]] = re.findall(r"nan|\d[\d.]*%?|\.\d+", plain[found.end(1) :].lower())
-        elif found := _ACCURACY.fullmatch(plain) if rows else None:
-            accuracy, total = read_share(found["share"]), int(found["count"]) if found["count"] else None
-        elif found := _ROW.fullmatch(plain):
-            row = _class_row(found)
-            if (name := row.name.lower()).startswith("accuracy"):  # pandas repeats it in every column
-                accuracy = row.figures["f1"]
-            elif name in _AVERAGES:
-                averages[_AVERAGES[name]] = row
-            else:
-                rows.append(row)
-        elif "precision" not in line.lower() or "recall" not in line.lower():
-            rest.append(line)
-    if len(lists) > 1 and not rows:
-        rows = _rows_of_lists(lists)
+    found = _ReportLines()
+    rest = [line for line in text.splitlines() if not found.take(line)]
+    rows = _rows_of_lists(found.lists) if len(found.lists) > 1 and not found.rows else found.rows
     if len(rows) > MAX_CLASSES:
         raise ConfigError(f"The report has {len(rows):,} classes: at most {MAX_CLASSES:,} are checked, give a part.")
     if len(rows) < 2:
         return None, text
-    return Report(tuple(rows), averages, accuracy, total), "\n".join(rest)
+    return Report(tuple(rows), found.averages, found.accuracy, found.total), "\n".join(rest)
+
+
+@dataclass
+class _ReportLines:
+    """What the lines of a report have said so far."""
+
+    rows: list[ClassRow] = field(default_factory=list)
+    averages: dict[str, ClassRow] = field(default_factory=dict)
+    lists: dict[str, list[str]] = field(default_factory=dict)
+    accuracy: Printed | None = None
+    total: int | None = None
+
+    def take(self, line: str) -> bool:
+        """Read a line; whether it belongs to a report."""
+        if len(line) > LONGEST_LINE:
+            return False
+        plain = re.sub(r"[\s,|&]+", " ", line).strip()
+        if found := _LIST.match(plain):
+            self.lists[found[1].lower()[:2]] = re.findall(r"nan|\d[\d.]*%?|\.\d+", plain[found.end(1) :].lower())
+        elif found := _ACCURACY.fullmatch(plain) if self.rows else None:
+            self.accuracy, self.total = read_share(found["share"]), int(found["count"]) if found["count"] else None
+        elif found := _ROW.fullmatch(plain):
+            self._take_row(_class_row(found))
+        else:
+            return "precision" in line.lower() and "recall" in line.lower()
+        return True
+
+    def _take_row(self, row: ClassRow) -> None:
+        name = row.name.lower()
+        if name.startswith("accuracy"):  # pandas repeats it in every column
+            self.accuracy = row.figures["f1"]
+        elif name in _AVERAGES:
+            self.averages[_AVERAGES[name]] = row
+        else:
+            self.rows.append(row)
 
 
 def read_claims(text: str) -> list[str]:

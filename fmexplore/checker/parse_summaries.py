@@ -46,37 +46,44 @@ def read_summary(text: str) -> tuple[Summary | None, str]:
             break
     else:
         return None, text
+    words = read is read_words
+    sums, kept = _read_sums(rest, words)
+    if read is _read_torch:
+        kept = [line for line in kept if not re.search(r"\bmult-adds|\(MB\)|^=+$|^-+$", line)]
+    summary = Summary(
+        style,
+        words,
+        tuple(_without_assumed_order(layers, text)),
+        sums.get("total"),
+        sums.get("trainable"),
+        sums.get("non-trainable"),
+        sums.get("optimizer", 0),
+        tuple(layer.name for layer in layers if words and not layer.kind),
+    )
+    return summary, "\n".join(kept)
+
+
+def _read_sums(lines: list[str], words: bool) -> tuple[dict[str, int], list[str]]:
+    """The first number of each sum, and the lines that hold none of the usual ones."""
     sums: dict[str, int] = {}
-    for line in rest:
+    kept = []
+    for line in lines:
         if found := _TOTALS.search(line[:LONGEST_LINE]):
             sums.setdefault(found[1].lower(), whole(found[2]))
-    words = read is read_words
+        else:
+            kept.append(line)
+    for line in kept if words else ():
+        for found in COUNT_IN_WORDS.finditer(line[:LONGEST_LINE]):
+            sums.setdefault("total", whole(found[1] or found[2]))
+    return sums, kept
+
+
+def _without_assumed_order(layers: list[PrintedLayer], text: str) -> list[PrintedLayer]:
+    """A subclass of Keras' Model prints its layers as they were made, which need not follow each other."""
     named = re.search(r'^Model: "(?!sequential|functional|model)', text, re.M)
     if named and all(layer.sources == (place - 1,) for place, layer in enumerate(layers)):
-        # may be a subclass of Model, whose layers are printed as they were made, not as they follow each other
-        layers = [replace(layer, sources=None) for layer in layers]
-    kept = [line for line in rest if not _TOTALS.search(line[:LONGEST_LINE])]
-    unread: list[str] = []
-    if words:
-        for line in list(kept):
-            for found in COUNT_IN_WORDS.finditer(line[:LONGEST_LINE]):
-                sums.setdefault("total", whole(found[1] or found[2]))
-        unread = [layer.name for layer in layers if not layer.kind]
-    elif read is _read_torch:
-        kept = [line for line in kept if not re.search(r"\bmult-adds|\(MB\)|^=+$|^-+$", line)]
-    return (
-        Summary(
-            style,
-            words,
-            tuple(layers),
-            sums.get("total"),
-            sums.get("trainable"),
-            sums.get("non-trainable"),
-            sums.get("optimizer", 0),
-            tuple(unread),
-        ),
-        "\n".join(kept),
-    )
+        return [replace(layer, sources=None) for layer in layers]
+    return layers
 
 
 def _read_boxed(text: str) -> tuple[list[PrintedLayer], list[str], Style]:

@@ -5,6 +5,8 @@ Knows how papers describe layers; what the words leave open stays None, but for 
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
 from fmexplore.checker.layer_readings import PrintedLayer, Style
 
@@ -20,6 +22,10 @@ _WORDS = re.compile(
     r"|augmentation)\b",
     re.I,
 )
+_COUNT = re.compile(rf"({NUMBER})\s*(?:trainable\s+)?param|[=:]\s*({NUMBER})\s*$")
+_VALUES = re.compile(r"\((\d{1,6})\)")
+_WINDOW = re.compile(r"(\d{1,2})\s*[x×]\s*(\d{1,2})")
+_ALONE = re.compile(r"(?<![\dx×./])\d{1,5}(?![\dx×./])")
 
 
 def read_words(text: str) -> tuple[list[PrintedLayer], list[str], Style]:
@@ -44,47 +50,107 @@ def read_words(text: str) -> tuple[list[PrintedLayer], list[str], Style]:
 
 
 def _layers_in_words(part: str) -> Iterator[PrintedLayer]:
-    said = _WORDS.match(part)
-    if not said or "," in part[: said.end()]:
+    """The layers that one part names: none, one, or a convolution with batch norm."""
+    found = _WORDS.match(part)
+    if not found or "," in part[: found.end()]:
         return
-    kind, more = re.sub(r"[\s-]", "", said["kind"].lower()), part[said.end() :].lower()
-    count = re.search(rf"({NUMBER})\s*(?:trainable\s+)?param|[=:]\s*({NUMBER})\s*$", more)
-    parameters = whole(count[1] or count[2]) if count else None
+    kind = re.sub(r"[\s-]", "", found["kind"].lower())
+    build = next((build for beginning, build in _BUILDERS.items() if kind.startswith(beginning)), _unchanged)
+    yield from build(_read_settings(part, found.end()))
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What a part says after the kind of its layer; None and empty for what it leaves open."""
+
+    name: str
+    words: str
+    parameters: int | None
+    values: int | None  # in brackets
+    numbers: tuple[int, ...]  # neither of a window nor in brackets
+    window: tuple[int, int] | None
+    stride: int | None
+    padding: Literal["same", "valid"] | None
+    bias: bool
+
+
+def _read_settings(part: str, begin: int) -> _Settings:
+    """The settings in `part[begin:]`, where the kind of the layer has ended."""
+    words, count = part[begin:].lower(), _COUNT.search(part[begin:].lower())
     if count:
-        more = more[: count.start()]
-    shape = re.search(r"\((\d{1,6})\)", more)
-    more = re.sub(r"\((\d{1,6})\)", " ", more)
-    window = re.search(r"(\d{1,2})\s*[x×]\s*(\d{1,2})", more)
-    kernel = (int(window[1]), int(window[2])) if window else None
-    numbers = [
-        int(each) for each in re.findall(r"(?<![\dx×./])\d{1,5}(?![\dx×./])", re.sub(r"\d+\s*[x×]\s*\d+", "", more))
-    ]
-    stride = re.search(r"stride[s]?\s*(\d)", more)
-    padding = "same" if "same" in more else "valid" if "valid" in more else None
-    bias = not re.search(r"(no|without) bias", more)
-    name = (part[: said.end() + count.start()] if count else part).strip(" :=,(")[:60]
-    if kind.startswith("conv"):
-        units = numbers[0] if numbers else 1
-        step = int(stride[1]) if stride and int(stride[1]) else 1
-        yield PrintedLayer(name, "conv", None, parameters, None, None, units, kernel or (3, 3), step, padding, bias)
-        if re.search(r"batch[\s-]?norm", more):
-            yield PrintedLayer(f"batch norm of {name}", "batch_norm")
-    elif kind in ("dense", "linear", "fullyconnected", "fc"):
-        yield PrintedLayer(name, "dense", None, parameters, None, None, numbers[0] if numbers else 1, bias=bias)
-    elif kind.startswith(("max", "avg", "average")):
-        side = kernel or ((numbers[0], numbers[0]) if numbers and numbers[0] else (2, 2))
-        step = int(stride[1]) if stride and int(stride[1]) else side[0]
-        yield PrintedLayer(
-            name, "pool", None, None, None, None, None, side, step, "same" if "same" in more else "valid"
-        )
-    elif kind == "flatten":
-        yield PrintedLayer(name, "flatten", (int(shape[1]),) if shape else None)
-    elif kind.startswith("global"):
-        yield PrintedLayer(name, "global_pool")
-    elif kind.startswith("batch"):
-        yield PrintedLayer(name, "batch_norm", None, parameters)
-    else:
-        yield PrintedLayer(name, "same")
+        words = words[: count.start()]
+    values = _VALUES.search(words)
+    words = _VALUES.sub(" ", words)
+    window, stride = _WINDOW.search(words), re.search(r"stride[s]?\s*(\d)", words)
+    return _Settings(
+        name=(part[: begin + count.start()] if count else part).strip(" :=,(")[:60],
+        words=words,
+        parameters=whole(count[1] or count[2]) if count else None,
+        values=int(values[1]) if values else None,
+        numbers=tuple(int(number) for number in _ALONE.findall(re.sub(r"\d+\s*[x×]\s*\d+", "", words))),
+        window=(int(window[1]), int(window[2])) if window else None,
+        stride=int(stride[1]) or None if stride else None,
+        padding="same" if "same" in words else "valid" if "valid" in words else None,
+        bias=not re.search(r"(no|without) bias", words),
+    )
+
+
+def _convolution(settings: _Settings) -> Iterator[PrintedLayer]:
+    yield PrintedLayer(
+        settings.name,
+        "conv",
+        parameters=settings.parameters,
+        units=settings.numbers[0] if settings.numbers else 1,
+        kernel=settings.window or (3, 3),
+        stride=settings.stride or 1,
+        padding=settings.padding,
+        bias=settings.bias,
+    )
+    if re.search(r"batch[\s-]?norm", settings.words):
+        yield PrintedLayer(f"batch norm of {settings.name}", "batch_norm")
+
+
+def _dense(settings: _Settings) -> Iterator[PrintedLayer]:
+    units = settings.numbers[0] if settings.numbers else 1
+    yield PrintedLayer(settings.name, "dense", parameters=settings.parameters, units=units, bias=settings.bias)
+
+
+def _pool(settings: _Settings) -> Iterator[PrintedLayer]:
+    side = settings.numbers[0] if settings.numbers and settings.numbers[0] else 2
+    window = settings.window or (side, side)
+    padding = settings.padding or "valid"
+    yield PrintedLayer(settings.name, "pool", kernel=window, stride=settings.stride or window[0], padding=padding)
+
+
+def _flatten(settings: _Settings) -> Iterator[PrintedLayer]:
+    yield PrintedLayer(settings.name, "flatten", None if settings.values is None else (settings.values,))
+
+
+def _global_pool(settings: _Settings) -> Iterator[PrintedLayer]:
+    yield PrintedLayer(settings.name, "global_pool")
+
+
+def _batch_norm(settings: _Settings) -> Iterator[PrintedLayer]:
+    yield PrintedLayer(settings.name, "batch_norm", parameters=settings.parameters)
+
+
+def _unchanged(settings: _Settings) -> Iterator[PrintedLayer]:
+    yield PrintedLayer(settings.name, "same")
+
+
+_BUILDERS = {  # by what the kind begins with; every other kind keeps shape and parameters
+    "conv": _convolution,
+    "dense": _dense,
+    "linear": _dense,
+    "fullyconnected": _dense,
+    "fc": _dense,
+    "max": _pool,
+    "avg": _pool,
+    "average": _pool,
+    "flatten": _flatten,
+    "global": _global_pool,
+    "batch": _batch_norm,
+}
 
 
 def whole(number: str) -> int:

@@ -77,37 +77,48 @@ def _settled(row: LayerRow) -> PrintedLayer:
 def _edits(layers: list[PrintedLayer]) -> Iterator[tuple[str, list[PrintedLayer]]]:
     """Every network that is one change away, and the change in words."""
     convs = [place for place, layer in enumerate(layers) if layer.kind == "conv"]
-
-    def named(place: int) -> str:
-        number = convs.index(place)
-        return f"the {ORDINALS[number] if number < len(ORDINALS) else f'{number + 1}th'} convolution"
-
-    def changed(places: list[int], **changes: object) -> list[PrintedLayer]:
-        return [replace(layer, **changes) if place in places else layer for place, layer in enumerate(layers)]  # pyrefly: ignore
-
     for place, layer in enumerate(layers):
         if layer.kind == "pool":
             before = [each for each in convs if each < place]
-            where = f"the pool after {named(before[-1])}" if before else f"the pool {layer.name}"
-            yield f"without {where}", layers[:place] + layers[place + 1 :]
-            for side in (2, 3):
-                if layer.kernel != (side, side):
-                    yield f"with {side}x{side} windows in {where}", changed([place], kernel=(side, side), stride=side)
+            where = f"the pool after {_ordinal(len(before) - 1)}" if before else f"the pool {layer.name}"
+            yield from _edits_of_pool(layers, place, where)
     pool = PrintedLayer("pool", "pool", kernel=(2, 2), stride=2, padding="valid")
-    groups = [([place], f"in {named(place)}") for place in convs] + (
-        [(convs, "in all convolutions")] * (len(convs) > 1)
-    )
-    for places, where in groups:
-        if len(places) == 1:
-            yield f"with a pool after {where[3:]}", [*layers[: places[0] + 1], pool, *layers[places[0] + 1 :]]
-        for padding in ("same", "valid") if len(places) == 1 else ():
-            if any(layers[place].padding != padding for place in places):
-                yield f"with '{padding}' padding {where}", changed(places, padding=padding)
-        for side in (1, 2, 3, 4, 5, 7):
-            if any(layers[place].kernel != (side, side) for place in places):
-                yield f"with {side}x{side} kernels {where}", changed(places, kernel=(side, side))
-        if any(layers[place].bias is not False for place in places):
-            yield f"without bias {where}", changed(places, bias=False)
+    for number, place in enumerate(convs):
+        where = _ordinal(number)
+        yield f"with a pool after {where}", [*layers[: place + 1], pool, *layers[place + 1 :]]
+        for padding in ("same", "valid"):
+            if layers[place].padding != padding:
+                yield f"with '{padding}' padding in {where}", _changed(layers, [place], padding=padding)
+        yield from _edits_of_kernels(layers, [place], f"in {where}")
+    if len(convs) > 1:
+        yield from _edits_of_kernels(layers, convs, "in all convolutions")
+
+
+def _edits_of_pool(layers: list[PrintedLayer], place: int, where: str) -> Iterator[tuple[str, list[PrintedLayer]]]:
+    yield f"without {where}", layers[:place] + layers[place + 1 :]
+    for side in (2, 3):
+        if layers[place].kernel != (side, side):
+            windows = _changed(layers, [place], kernel=(side, side), stride=side)
+            yield f"with {side}x{side} windows in {where}", windows
+
+
+def _edits_of_kernels(
+    layers: list[PrintedLayer], places: list[int], where: str
+) -> Iterator[tuple[str, list[PrintedLayer]]]:
+    for side in (1, 2, 3, 4, 5, 7):
+        if any(layers[place].kernel != (side, side) for place in places):
+            yield f"with {side}x{side} kernels {where}", _changed(layers, places, kernel=(side, side))
+    if any(layers[place].bias is not False for place in places):
+        yield f"without bias {where}", _changed(layers, places, bias=False)
+
+
+def _changed(layers: list[PrintedLayer], places: list[int], **changes: object) -> list[PrintedLayer]:
+    return [replace(layer, **changes) if place in places else layer for place, layer in enumerate(layers)]  # pyrefly: ignore
+
+
+def _ordinal(number: int) -> str:
+    """As in "the third convolution", for number 2."""
+    return f"the {ORDINALS[number] if number < len(ORDINALS) else f'{number + 1}th'} convolution"
 
 
 def _fits(layers: list[PrintedLayer], start: Shape, summary: Summary) -> bool:

@@ -4,12 +4,14 @@ Knows which part of a text goes to whom; how they are read and checked is in the
 """
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from fmexplore.checker.check_layers import check_summary
 from fmexplore.checker.check_matrix import check_matrix
 from fmexplore.checker.check_scores import check_report
-from fmexplore.checker.parse_scores import read_claims, read_matrix, read_report
+from fmexplore.checker.parse_scores import Matrix, Report, read_claims, read_matrix, read_report
 from fmexplore.checker.parse_summaries import read_summary
 from fmexplore.checker.results import Finding, Outcome, Printed, Table, read_accuracy
 from fmexplore.errors import ConfigError
@@ -21,6 +23,7 @@ UNDERSTOOD = (
     "a Keras or torchinfo summary, a network in words (conv 32 3x3 valid relu | maxpool 2 | ... | total 590,346), "
     "a scikit-learn classification report, lists of precision, recall and F1, or a confusion matrix of counts"
 )
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,25 @@ def check_text(text: str, accuracy: str | float | None = None) -> Checked:
     that is none.
     """
     claim = None if accuracy is None or accuracy == "" else read_accuracy(accuracy)
+    _refuse_unreadable(text)
+    text = re.sub(r"[\x01-\x08\x0e-\x1f\x7f\ud800-\udfff]", "", text)  # a name with these would reach a terminal
+    summaries, text = _read_each(text, r"Layer \(type", read_summary)
+    reports, text = _read_each(text, r"precision\b.*\brecall\b", read_report)
+    matrix = read_matrix(text)
+    claims = ([claim] if claim else []) + _claims_in(text, claim)
+    outcomes = [check_summary(summary) for summary in summaries] + _check_scores(reports, matrix, claims)
+    if not outcomes:
+        raise ConfigError(f"Nothing to check was found in the text: it should hold {UNDERSTOOD}.")
+    unchecked = [each for outcome in outcomes for each in outcome.unchecked]
+    return Checked(
+        tuple(outcome.kind for outcome in outcomes),
+        tuple(finding for outcome in outcomes for finding in outcome.findings),
+        tuple(table for outcome in outcomes for table in outcome.tables),
+        (*unchecked, *(_unused_claims(reports, matrix) if claims else ())),
+    )
+
+
+def _refuse_unreadable(text: str) -> None:
     if len(text) > MAX_CHARACTERS:
         raise ConfigError(
             f"The text has {len(text):,} characters: at most {MAX_CHARACTERS:,} are checked, give a part."
@@ -54,40 +76,28 @@ def check_text(text: str, accuracy: str | float | None = None) -> Checked:
         raise ConfigError(f"The text is empty: paste {UNDERSTOOD}.")
     if "\0" in text:
         raise ConfigError(f"The text is not text but binary data: paste {UNDERSTOOD}.")
-    text = re.sub(r"[\x01-\x08\x0e-\x1f\x7f\ud800-\udfff]", "", text)  # a name with these would reach a terminal
-    outcomes: list[Outcome] = []
-    kept = []
-    for part in _parts(text, r"Layer \(type"):
-        summary, rest = read_summary(part)
-        kept.append(rest)
-        outcomes += [check_summary(summary)] if summary else []
-    text = "\n".join(kept)
-    reports, kept = [], []
-    for part in _parts(text, r"precision\b.*\brecall\b"):
-        report, rest = read_report(part)
-        kept.append(rest)
-        reports += [report] if report else []
-    rest = "\n".join(kept)
-    matrix = read_matrix(rest)
-    claims = ([claim] if claim else []) + _claims_in(rest, claim)
+
+
+def _read_each(text: str, head: str, read: Callable[[str], tuple[_Read | None, str]]) -> tuple[list[_Read], str]:
+    """What `read` finds below each head of a table, and the text without it."""
+    parts = [read(part) for part in _parts(text, head)]
+    return [found for found, _ in parts if found], "\n".join(rest for _, rest in parts)
+
+
+def _check_scores(reports: list[Report], matrix: Matrix | None, claims: list[Printed]) -> list[Outcome]:
+    """Claims and a matrix belong to a report that stands alone; beside a matrix, claims are held against that."""
     alone = len(reports) == 1
-    for report in reports:
-        outcomes.append(check_report(report, claims if alone and not matrix else [], matrix if alone else None))
-    if matrix:
-        outcomes.append(check_matrix(matrix, claims))
-    if not outcomes:
-        raise ConfigError(f"Nothing to check was found in the text: it should hold {UNDERSTOOD}.")
-    unchecked = [each for outcome in outcomes for each in outcome.unchecked]
-    if claims and not reports and not matrix:
-        unchecked.append("An accuracy cannot be held against a summary: give a report or a confusion matrix with it.")
-    if claims and len(reports) > 1 and not matrix:
-        unchecked.append("An accuracy cannot be held against several reports: give the one that it belongs to.")
-    return Checked(
-        tuple(outcome.kind for outcome in outcomes),
-        tuple(finding for outcome in outcomes for finding in outcome.findings),
-        tuple(table for outcome in outcomes for table in outcome.tables),
-        tuple(unchecked),
-    )
+    own_claims = claims if alone and not matrix else []
+    outcomes = [check_report(report, own_claims, matrix if alone else None) for report in reports]
+    return [*outcomes, check_matrix(matrix, claims)] if matrix else outcomes
+
+
+def _unused_claims(reports: list[Report], matrix: Matrix | None) -> Iterator[str]:
+    """Why a claimed accuracy could not be held against anything."""
+    if not reports and not matrix:
+        yield "An accuracy cannot be held against a summary: give a report or a confusion matrix with it."
+    if len(reports) > 1 and not matrix:
+        yield "An accuracy cannot be held against several reports: give the one that it belongs to."
 
 
 def _parts(text: str, head: str) -> list[str]:

@@ -6,15 +6,13 @@ same map. Every long step tells how far it is, so that it can be paused, stopped
 
 import hashlib
 import json
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Annotated, Literal, Protocol
 
 import numpy as np
 from pydantic import Field
 
+from fmexplore.embeddings import umap_loop
 from fmexplore.embeddings.neighbours import Metric, neighbours, principal_axes
 from fmexplore.errors import ConfigError
 from fmexplore.schema import Schema
@@ -23,13 +21,11 @@ PCA_FIRST = 128  # wider points are put on 50 axes before neighbours are sought
 PCA_WIDTH = 50
 SMALL = 3000  # up to here Barnes-Hut t-SNE is faster than that by FFT
 MOST_IN_SPACE = 10_000  # images that three-dimensional t-SNE is allowed, as it takes minutes
-UMAP_EPOCHS = 200
 WARM_RATE = 0.25  # at which a map goes on that has begun elsewhere; anew: 1
 TSNE_RADIUS = 30  # that t-SNE gives a few thousand images
 # What computes a map. Raise a number whenever the same settings begin to give another map, also where a library is the
 # reason: maps that were stored before are then computed again.
 VERSIONS = {"pca": 1, "tsne": 1, "umap": 1}
-_umap_lock = threading.Lock()  # two at once can end the process, where numba has only its work queue
 
 
 class ProjectionConfig(Schema):
@@ -205,17 +201,9 @@ def _tsne(points: np.ndarray, config: ProjectionConfig, tell: Report, start: np.
     affinities = openTSNE.affinity.PerplexityBasedNN(
         perplexity=config.perplexity, knn_index=PrecomputedNeighbors(numbers, distances.astype(float))
     )
-    if start is not None:  # at about the size that it will have, so that little moves
-        begin = _spread(points, config, start) * TSNE_RADIUS
-    elif config.initialization == "random":
-        begin = openTSNE.initialization.random(len(points), config.dimensions, random_state=config.seed)
-    elif config.initialization == "spectral" and config.dimensions < len(points) - 1:
-        begin = openTSNE.initialization.spectral(affinities.P, config.dimensions, random_state=config.seed)
-    else:
-        begin = _spread(points, config, None) * 1e-4
     small = config.dimensions == 3 or len(points) <= SMALL
     embedding = openTSNE.TSNEEmbedding(
-        begin,
+        _tsne_start(points, config, affinities.P, start),
         affinities,
         negative_gradient_method="bh" if small else "fft",
         theta=1.0 if config.dimensions == 3 else 0.5,
@@ -235,52 +223,36 @@ def _tsne(points: np.ndarray, config: ProjectionConfig, tell: Report, start: np.
     return np.asarray(embedding)
 
 
+def _tsne_start(points: np.ndarray, config: ProjectionConfig, affinities, start: np.ndarray | None) -> np.ndarray:
+    """Where t-SNE begins; `affinities` are the matrix of openTSNE."""
+    from openTSNE import initialization
+
+    if start is not None:  # at about the size that it will have, so that little moves
+        return _spread(points, config, start) * TSNE_RADIUS
+    if config.initialization == "random":
+        return initialization.random(len(points), config.dimensions, random_state=config.seed)
+    if config.initialization == "spectral" and config.dimensions < len(points) - 1:
+        return initialization.spectral(affinities, config.dimensions, random_state=config.seed)
+    return _spread(points, config, None) * 1e-4
+
+
 def _umap(points: np.ndarray, config: ProjectionConfig, tell: Report, start: np.ndarray | None) -> np.ndarray:
-    """By the parts of umap-learn (McInnes et al. 2018), with exact neighbours and without NN-descent.
-
-    Its approximate neighbours take half a minute to compile in every process, and longer for 10,000 images.
-    """
+    """By umap-learn (McInnes et al. 2018), as `umap_loop` has it."""
     tell(0, "Loading UMAP")
-    from scipy.sparse import coo_matrix
-    from umap.umap_ import find_ab_params, fuzzy_simplicial_set, make_epochs_per_sample
-
+    umap_loop.load()
     count = config.neighbours - 1  # UMAP counts the point itself
     numbers, distances = _find_neighbours(points, count, config.metric, tell)
-    numbers = np.concatenate([np.arange(len(points))[:, None], numbers], 1)
-    distances = np.concatenate([np.zeros((len(points), 1)), distances], 1)
     random = np.random.RandomState(config.seed)
-    known = {"knn_indices": numbers, "knn_dists": distances.astype(np.float32)}
-    with _umap_lock:
-        strengths = fuzzy_simplicial_set(points, config.neighbours, random, config.metric, **known)[0]
-    graph = coo_matrix(strengths)
-    graph.data[graph.data < graph.data.max() / UMAP_EPOCHS] = 0  # would never be drawn
-    graph.eliminate_zeros()
-    positions = _spread(points, config, start)
-    positions = (positions - positions.min(0)) * (10 / np.ptp(positions, 0).max())
-    positions = np.ascontiguousarray(positions, np.float32)
+    graph = umap_loop.build_graph(points, numbers, distances, config.metric, random)
 
-    # As `layouts.optimize_layout_euclidean` does it, which cannot say how far it is.
-    states = random.randint(-(2**31) + 1, 2**31 - 1, 3).astype(np.int64)
-    states = states + positions[:, 0].astype(np.float64).view(np.int64)[:, None]
-    every = make_epochs_per_sample(graph.data, UMAP_EPOCHS)
-    edges = positions, positions, graph.row, graph.col, len(points), every
-    curve = find_ab_params(1.0, config.min_distance)
-    negative_every, negative_due, due = every / 5, every / 5, every.copy()
-    none = np.zeros(1, np.float32)
-    no_densities = False, none, none, 0, 0, 0, 0, none, none, 0
-    move, first_rate = _umap_epoch(), 1.0 if start is None else WARM_RATE
-    for epoch in range(UMAP_EPOCHS):
-        tell(0.1 + 0.9 * epoch / UMAP_EPOCHS, "UMAP moves the images", positions)
-        rate = first_rate * (1 - max(epoch - 1, 0) / UMAP_EPOCHS)
-        times = rate, negative_every, negative_due, due, epoch
-        move(*edges, *curve, states, 1.0, config.dimensions, True, *times, *no_densities)
-    return positions
+    def follow(epoch: int, positions: np.ndarray) -> None:
+        tell(0.1 + 0.9 * epoch / umap_loop.EPOCHS, "UMAP moves the images", positions)
 
-
-@cache
-def _umap_epoch() -> Callable[..., None]:
-    """umap-learn's innermost loop, compiled so that other threads go on meanwhile."""
-    import numba
-    from umap import layouts
-
-    return numba.njit(layouts._optimize_layout_euclidean_single_epoch, fastmath=True, nogil=True)
+    return umap_loop.move_points(
+        graph,
+        _spread(points, config, start),
+        min_distance=config.min_distance,
+        first_rate=1.0 if start is None else WARM_RATE,
+        random=random,
+        report=follow,
+    )

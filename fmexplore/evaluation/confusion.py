@@ -4,7 +4,6 @@ A matrix holds counts `(10, 10)`: rows are true classes, columns predicted ones.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES, GROUPS
+from fmexplore.errors import ConfigError
 
 Order = Literal["data set", "confusion", "accuracy", "clustered", "groups"]
 CLASSES = len(CLASS_NAMES)
@@ -35,23 +35,25 @@ def class_report(matrix: np.ndarray) -> list[dict[str, Any]]:
 
 
 def report_text(matrix: np.ndarray, digits: int = 3) -> str:
-    """The classification report in the text form of scikit-learn's `classification_report`."""
-    rows = class_report(matrix)
-    figures = np.array([[row["precision"], row["recall"], row["f1"]] for row in rows])
-    support, total = matrix.sum(1), int(matrix.sum())
-    width = max(len("weighted avg"), *map(len, CLASS_NAMES))
+    """scikit-learn's classification report, as text.
 
-    def line(name: str, values: Sequence[float], count: int) -> str:
-        return f"{name:>{width}}  " + " ".join(f"{value:>9.{digits}f}" for value in values) + f" {count:>9}"
+    Args:
+        matrix: (10, 10) int; rows are true classes, columns predicted ones.
+        digits: after the decimal point.
 
-    lines = [line(name, values, count) for name, values, count in zip(CLASS_NAMES, figures, support, strict=True)]
-    head = f"{'':>{width}}  " + " ".join(f"{name:>9}" for name in ("precision", "recall", "f1-score", "support"))
-    accuracy = f"{'accuracy':>{width}}  {'':>9} {'':>9} {np.trace(matrix) / max(total, 1):>9.{digits}f} {total:>9}"
-    columns = figures.T.copy()  # each added up by itself, as scikit-learn does: halves are then rounded alike
-    macro = [column.mean() for column in columns]
-    weighted = [(column * support).sum() / max(total, 1) for column in columns]
-    averages = [accuracy, line("macro avg", macro, total), line("weighted avg", weighted, total)]
-    return "\n".join([head, "", *lines, "", *averages, ""])
+    Raises:
+        ConfigError: no image was counted.
+    """
+    if not matrix.any():
+        raise ConfigError("The confusion matrix counts no image: a classification report needs at least one.")
+    from sklearn.metrics import classification_report
+
+    true, predicted = np.repeat(np.indices(matrix.shape).reshape(2, -1), matrix.ravel(), axis=1)
+    names = list(CLASS_NAMES)
+    text = classification_report(
+        true, predicted, labels=range(len(names)), target_names=names, digits=digits, zero_division=0
+    )
+    return str(text)  # a dictionary only with output_dict
 
 
 def accuracy_interval(right: int, total: int) -> tuple[float, float]:

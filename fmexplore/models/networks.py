@@ -6,6 +6,7 @@ drawing floats one by one.
 """
 
 import math
+from collections.abc import Callable
 from itertools import count
 
 import numpy as np
@@ -212,44 +213,40 @@ def _block_chains(layer: Layer, shape, row: LayerInfo, numbers) -> list[_Chain]:
 
 def _module(layer: Layer, shape, row: LayerInfo, numbers) -> nn.Module:
     match layer:
-        case kinds.Conv():
-            return nn.Conv2d(shape[0], layer.filters, layer.kernel, layer.stride, layer.pixels, bias=layer.bias)
-        case kinds.BatchNorm():
-            kind = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
-            norm = kind(shape[0], eps=layer.epsilon, momentum=layer.momentum)
-            norm.weight.requires_grad_(layer.learn_weight)
-            return norm
-        case kinds.Activation():
-            return {
-                "relu": nn.ReLU,
-                "gelu": nn.GELU,
-                "tanh": nn.Tanh,
-                "leaky_relu": nn.LeakyReLU,
-                "elu": nn.ELU,
-            }[layer.function]()
-        case kinds.MaxPool():
-            return nn.MaxPool2d(layer.size, layer.stride, layer.padding)
-        case kinds.AvgPool():
-            return nn.AvgPool2d(layer.size, layer.stride, layer.padding)
-        case kinds.GlobalMaxPool() | kinds.GlobalAvgPool():
-            return _GlobalPool(layer.kind == "global_max_pool")
-        case kinds.PixelUnshuffle():
-            return _PixelUnshuffle(layer.factor)
         case kinds.Dropout():
             return ByteDropout(layer.rate, next(numbers))
-        case kinds.Flatten():
-            return nn.Flatten()
-        case kinds.Dense():
-            return nn.Linear(shape[0], layer.units, bias=layer.bias)
-        case kinds.LogitScale():
-            return _LogitScale(layer.factor)
         case kinds.Residual():
             return _Residual(*_block_chains(layer, shape, row, numbers))
         case kinds.Inception():
             return _Inception(_block_chains(layer, shape, row, numbers))
         case kinds.DenseBlock():
             return _DenseBlock(_block_chains(layer, shape, row, numbers))
-    raise AssertionError(layer.kind)
+    return _MODULES[type(layer)](layer, shape)
+
+
+def _batch_norm(layer: kinds.BatchNorm, shape) -> nn.Module:
+    kind = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
+    norm = kind(shape[0], eps=layer.epsilon, momentum=layer.momentum)
+    norm.weight.requires_grad_(layer.learn_weight)
+    return norm
+
+
+_ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU}
+_MODULES: dict[type, Callable[..., nn.Module]] = {  # of a layer and the shape that it gets
+    kinds.Conv: lambda layer, shape: nn.Conv2d(
+        shape[0], layer.filters, layer.kernel, layer.stride, layer.pixels, bias=layer.bias
+    ),
+    kinds.BatchNorm: _batch_norm,
+    kinds.Activation: lambda layer, _: _ACTIVATIONS[layer.function](),
+    kinds.MaxPool: lambda layer, _: nn.MaxPool2d(layer.size, layer.stride, layer.padding),
+    kinds.AvgPool: lambda layer, _: nn.AvgPool2d(layer.size, layer.stride, layer.padding),
+    kinds.GlobalMaxPool: lambda *_: _GlobalPool(True),
+    kinds.GlobalAvgPool: lambda *_: _GlobalPool(False),
+    kinds.PixelUnshuffle: lambda layer, _: _PixelUnshuffle(layer.factor),
+    kinds.Flatten: lambda *_: nn.Flatten(),
+    kinds.Dense: lambda layer, shape: nn.Linear(shape[0], layer.units, bias=layer.bias),
+    kinds.LogitScale: lambda layer, _: _LogitScale(layer.factor),
+}
 
 
 def _initialize(module: nn.Conv2d | nn.Linear, how: str) -> None:

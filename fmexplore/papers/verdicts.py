@@ -7,7 +7,7 @@ itself*. Knows results and facts, and trains nothing.
 """
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -102,65 +102,125 @@ def judge_figure(reproduction: Reproduction, measure: Measure, value: float) -> 
     if ours.covers(value):
         reason = f"It lies within {_difference(ours.tolerance, measure)} of our mean."
         return Judged(name, text, str(ours), "holds", reason, measure, value, ours)
-    verdict, reason = _explain(reproduction, measure, value, ours)
+    verdict, reason = _explain(_Outlier(reproduction, measure, value, ours))
     return Judged(name, text, str(ours), verdict, reason, measure, value, ours)
 
 
-def _explain(reproduction: Reproduction, measure: Measure, value: float, ours: Spread) -> tuple[Verdict, str]:
-    """Why a figure may lie outside, as far as our trainings can tell."""
-    away = (
-        f"It lies {_difference(abs(value - ours.mean), measure)} {'above' if value > ours.mean else 'below'} our mean"
-    )
-    trainings = published(reproduction)
-    system = find_system(reproduction.system)
-    if "epochs" in system.assumed:
-        for number, each in enumerate(zip(*(training.epochs for training in trainings)), start=1):
-            other = spread_of([value_of(epoch, measure) for epoch in each], ours.unit)
-            if other.covers(value):
-                unprinted = f"but the paper does not print how many epochs it took, and after {number} we get {other}."
-                return "cannot be known", f"{away}; {unprinted}"
-    for name, alternative in system.alternatives.items():
-        other = measured(_of(reproduction, name), measure)
-        if other and other.covers(value) and alternative.against:
-            return "fails", f"{away}; with {name}, which is not what the paper says, we get {other}."
-        if other and other.covers(value):
-            return (
-                "cannot be known",
-                f"{away}; but the paper does not print every setting, and with {name} we get {other}.",
-            )
+@dataclass(frozen=True)
+class _Outlier:
+    """A printed figure outside what our trainings as the paper says gave."""
+
+    reproduction: Reproduction
+    measure: Measure
+    value: float
+    ours: Spread
+
+    @property
+    def trainings(self) -> tuple[Training, ...]:
+        return published(self.reproduction)
+
+    @property
+    def epochs(self) -> int:
+        return len(self.trainings[0].epochs)
+
+    @property
+    def away(self) -> str:
+        """How far it lies outside, the beginning of every reason."""
+        side = "above" if self.value > self.ours.mean else "below"
+        return f"It lies {_difference(abs(self.value - self.ours.mean), self.measure)} {side} our mean"
+
+    @property
+    def best(self) -> Spread:
+        """Each training's best epoch, picked afterwards."""
+        pick = min if self.measure.endswith("loss") else max
+        values = [pick(value_of(epoch, self.measure) for epoch in each.epochs) for each in self.trainings]
+        return spread_of(values, self.ours.unit)
+
+
+def _explain(outlier: _Outlier) -> tuple[Verdict, str]:
+    """Why a figure may lie outside, by the first rule that explains it."""
+    return next(found for explain in _EXPLANATIONS if (found := explain(outlier)))
+
+
+def _another_number_of_epochs(outlier: _Outlier) -> tuple[Verdict, str] | None:
+    if "epochs" not in find_system(outlier.reproduction.system).assumed:
+        return None
+    for number, each in enumerate(zip(*(training.epochs for training in outlier.trainings)), start=1):
+        other = spread_of([value_of(epoch, outlier.measure) for epoch in each], outlier.ours.unit)
+        if other.covers(outlier.value):
+            unprinted = f"but the paper does not print how many epochs it took, and after {number} we get {other}."
+            return "cannot be known", f"{outlier.away}; {unprinted}"
+    return None
+
+
+def _another_setting(outlier: _Outlier) -> tuple[Verdict, str] | None:
+    for name, alternative in find_system(outlier.reproduction.system).alternatives.items():
+        other = measured(_of(outlier.reproduction, name), outlier.measure)
+        if not other or not other.covers(outlier.value):
+            continue
+        if alternative.against:
+            return "fails", f"{outlier.away}; with {name}, which is not what the paper says, we get {other}."
+        unprinted = f"but the paper does not print every setting, and with {name} we get {other}."
+        return "cannot be known", f"{outlier.away}; {unprinted}"
+    return None
+
+
+def _rounding(outlier: _Outlier) -> tuple[Verdict, str] | None:
+    value, mean = outlier.value, outlier.ours.mean
     rounding = 0.5 * 10 ** -len(f"{value:g}".partition(".")[2])
-    nearest = value + min(rounding, abs(ours.mean - value)) * (1 if ours.mean > value else -1)
-    if ours.covers(nearest):
-        return "fails", f"{away}; but as rounded as it is printed it may stand for {nearest:g}, which lies within."
-    if measure == "train_accuracy":
-        seen = spread_of([100 * each.result.seen_accuracy for each in trainings])
-        if seen.covers(value):
-            return (
-                "fails",
-                f"{away} as frameworks print it, with dropout on; in evaluation mode we get {seen}, which fits.",
-            )
-    if measure == "train_loss":
-        seen = spread_of([each.result.seen_loss for each in trainings], "nats")
-        if seen.covers(value):
-            return (
-                "fails",
-                f"{away} as frameworks print it, with dropout on; in evaluation mode we get {seen}, which fits.",
-            )
-    pick = min if measure.endswith("loss") else max
-    best = spread_of([pick(value_of(epoch, measure) for epoch in each.epochs) for each in trainings], ours.unit)
-    epochs = len(trainings[0].epochs)
-    if best.covers(value):
-        return (
-            "fails",
-            f"{away} after the last epoch; the best of all {epochs} epochs, picked afterwards, fits: {best}.",
-        )
-    passed = [_first_within(each, measure, value, ours.tolerance) for each in trainings]
+    nearest = value + min(rounding, abs(mean - value)) * (1 if mean > value else -1)
+    if not outlier.ours.covers(nearest):
+        return None
+    meant = f"but as rounded as it is printed it may stand for {nearest:g}, which lies within."
+    return "fails", f"{outlier.away}; {meant}"
+
+
+def _evaluation_mode(outlier: _Outlier) -> tuple[Verdict, str] | None:
+    results = [each.result for each in outlier.trainings]
+    if outlier.measure == "train_accuracy":
+        seen = spread_of([100 * each.seen_accuracy for each in results])
+    elif outlier.measure == "train_loss":
+        seen = spread_of([each.seen_loss for each in results], "nats")
+    else:
+        return None
+    if not seen.covers(outlier.value):
+        return None
+    said = f"as frameworks print it, with dropout on; in evaluation mode we get {seen}, which fits."
+    return "fails", f"{outlier.away} {said}"
+
+
+def _best_epoch(outlier: _Outlier) -> tuple[Verdict, str] | None:
+    best, epochs = outlier.best, outlier.epochs
+    if not best.covers(outlier.value):
+        return None
+    said = f"after the last epoch; the best of all {epochs} epochs, picked afterwards, fits: {best}."
+    return "fails", f"{outlier.away} {said}"
+
+
+def _earlier_epoch(outlier: _Outlier) -> tuple[Verdict, str] | None:
+    tolerance = outlier.ours.tolerance
+    passed = [_first_within(each, outlier.measure, outlier.value, tolerance) for each in outlier.trainings]
     known = [number for number in passed if number is not None]
-    if known:
-        after = " or ".join(str(number) for number in sorted({min(known), max(known)}))
-        return "fails", f"{away}; our trainings come by it after {after} of {epochs} epochs, and go on."
-    reached = "lowest" if pick is min else "highest"
-    return "fails", f"{away}; no epoch of ours comes near it, the {reached} is {best}."
+    if not known:
+        return None
+    after = " or ".join(str(number) for number in sorted({min(known), max(known)}))
+    return "fails", f"{outlier.away}; our trainings come by it after {after} of {outlier.epochs} epochs, and go on."
+
+
+def _no_epoch(outlier: _Outlier) -> tuple[Verdict, str]:
+    reached = "lowest" if outlier.measure.endswith("loss") else "highest"
+    return "fails", f"{outlier.away}; no epoch of ours comes near it, the {reached} is {outlier.best}."
+
+
+_EXPLANATIONS: tuple[Callable[[_Outlier], tuple[Verdict, str] | None], ...] = (
+    _another_number_of_epochs,
+    _another_setting,
+    _rounding,
+    _evaluation_mode,
+    _best_epoch,
+    _earlier_epoch,
+    _no_epoch,
+)
 
 
 def _first_within(training: Training, measure: Measure, value: float, tolerance: float) -> int | None:

@@ -60,7 +60,7 @@ class train(Iterator[Progress]):
             network.load_state_dict(begin)
         averaged = deepcopy(network).requires_grad_(False) if config.weight_average else None
         self.state = TrainState(network, Optimizer(network, config), averaged)
-        self.training, self.validation = data.divide(config.validation, config.validation_share)
+        self.training, self.validation = data.divide(config.split_config)
         self.images, self.wanted = _on(self.device, self.training)
         self.steps_per_epoch = _steps_per_epoch(len(self.training), config.batch_size)
         planned = max(1, round(config.epochs * self.steps_per_epoch))
@@ -100,68 +100,84 @@ class train(Iterator[Progress]):
         self._events.close()
 
     def _run(self) -> Generator[Progress, None, None]:
-        """Steps, with what is due after each; `scalars["due"]` lets a run saved in between resume at that place."""
-        scalars = self.state.scalars
-        self._clock = time.perf_counter() - scalars["seconds"]
+        """Go from phase to phase, until the end."""
+        self._clock = time.perf_counter() - self.state.scalars["seconds"]
         self.state.keep_good()
         self.state.network.train()
-        while True:
-            step = scalars["step"]
-            full = step % self.steps_per_epoch == 0 or self._at_end
-            evaluate = full or step in self.snapshot_steps
-            if scalars["due"] == "report":
-                scalars["due"] = "evaluation" if evaluate else ""
-                if evaluate or step % self.report_every == 0:
-                    yield self._report(probe=not full and step % self.probe_every < self.report_every)
-            if scalars["due"] == "evaluation":
-                yield from self._evaluate("epoch" if full else "snapshot")
-            if self._at_end or scalars["stopped"]:
-                break
-            self.take_step(step)
-            scalars |= {"step": step + 1, "due": "report"}
-            yield self._progress("step")
-        if self.state.best:
-            self.state.judged.load_state_dict(self.state.best)
+        act = {"step": self._learn, "report": self._report, "evaluation": self._evaluate}
+        while (phase := self._phase) != "end":
+            yield from act[phase]()
         yield from self._finish()
+
+    @property
+    def _phase(self) -> Literal["step", "report", "evaluation", "end"]:
+        """What comes next. After a step a report is due, after some reports an evaluation, else a step or the end;
+        `scalars["due"]` lets a run that was saved in between resume at that place."""
+        scalars = self.state.scalars
+        return scalars["due"] or ("end" if self._at_end or scalars["stopped"] else "step")
+
+    @property
+    def _at_end(self) -> bool:
+        return self.state.scalars["step"] >= self.steps
+
+    @property
+    def _epoch_ends(self) -> bool:
+        return self.state.scalars["step"] % self.steps_per_epoch == 0 or self._at_end
+
+    def _learn(self) -> Iterator[Progress]:
+        step = self.state.scalars["step"]
+        self.take_step(step)
+        self.state.scalars |= {"step": step + 1, "due": "report"}
+        yield self._progress("step")
+
+    def _report(self) -> Iterator[Progress]:
+        """Tell the figures of the steps since the last report, if those are enough or an evaluation follows."""
+        scalars, step = self.state.scalars, self.state.scalars["step"]
+        evaluate = self._epoch_ends or step in self.snapshot_steps
+        scalars["due"] = "evaluation" if evaluate else ""
+        if evaluate or step % self.report_every == 0:
+            yield self._close_window(probe=not self._epoch_ends and step % self.probe_every < self.report_every)
 
     def take_step(self, step: int) -> None:
         """Learn from one batch; nothing else that may be due at `step`."""
-        config, window = self.config, self.state.scalars["window"]
-        epoch, position = divmod(step, self.steps_per_epoch)
+        config, state = self.config, self.state
         started = time.perf_counter()
-        if position == 0 or self._order is None:
-            generator = torch.Generator().manual_seed(_mix(config.seed, 1, epoch))
-            self._order = torch.randperm(len(self.images), generator=generator).to(self.device)
-        index = self._order[position * config.batch_size : (position + 1) * config.batch_size]
-        wanted, partners, share = self.wanted[index], index, 1.0
-        if config.augmentation == Augmentation():
-            images = to_input(self.images[index])
-        else:
-            generator = torch.Generator().manual_seed(_mix(config.seed, 2, step))
-            images = augment(self.images[index], index, epoch, config.augmentation, generator)
-            images, partners, share = mix(images, config.augmentation, generator)
-        self.state.network.seed_dropout(config.seed, 3, step)
+        index, images, partners, share = self._draw_batch(step)
+        wanted = self.wanted[index]
+        state.network.seed_dropout(config.seed, 3, step)
         with torch.autocast(self.device.type, torch.bfloat16, self.execution.precision == "bf16"):
-            logits = self.state.network(images).float()
+            logits = state.network(images).float()
             loss = F.cross_entropy(logits, wanted, label_smoothing=config.label_smoothing)
             if share < 1:
                 other = F.cross_entropy(logits, wanted[partners], label_smoothing=config.label_smoothing)
                 loss = share * loss + (1 - share) * other
         loss.backward()
-        self.state.optimizer.step(rate_factor(step, self.steps, config))
+        state.optimizer.step(rate_factor(step, self.steps, config))
         if config.weight_average:
-            self.state.average(config.weight_average)
+            state.average(config.weight_average)
+        window = state.scalars["window"]
         window["loss"] += loss.item() * len(index)
         window["right"] += _count_right(logits, wanted)
         window["seen"] += len(index)
         window["steps"] += 1
         window["seconds"] += time.perf_counter() - started
 
-    @property
-    def _at_end(self) -> bool:
-        return self.state.scalars["step"] >= self.steps
+    def _draw_batch(self, step: int) -> tuple[Tensor, Tensor, Tensor, float]:
+        """Numbers of the images of a step, what the network gets of them, and the partners, with the share of their
+        own labels, that they are mixed with."""
+        config, (epoch, position) = self.config, divmod(step, self.steps_per_epoch)
+        if position == 0 or self._order is None:
+            generator = torch.Generator().manual_seed(_mix(config.seed, 1, epoch))
+            self._order = torch.randperm(len(self.images), generator=generator).to(self.device)
+        index = self._order[position * config.batch_size : (position + 1) * config.batch_size]
+        if config.augmentation == Augmentation():
+            return index, to_input(self.images[index]), index, 1.0
+        generator = torch.Generator().manual_seed(_mix(config.seed, 2, step))
+        images = augment(self.images[index], index, epoch, config.augmentation, generator)
+        return index, *mix(images, config.augmentation, generator)
 
-    def _report(self, probe: bool) -> Progress:
+    def _close_window(self, probe: bool) -> Progress:
+        """The figures of the steps since the last report; `probe`: with those of a few validation images."""
         scalars = self.state.scalars
         window, scalars["window"] = scalars["window"], _empty_window()
         if not (math.isfinite(window["loss"]) and self.state.keep_good()):
@@ -194,34 +210,33 @@ class train(Iterator[Progress]):
         more = left / (pace + held_out * each * self.config.batch_size / images)
         scalars["steps"] = scalars["step"] + max(1, round(more))
 
-    def _evaluate(self, kind: Literal["epoch", "snapshot"]) -> Iterator[Progress]:
+    def _evaluate(self) -> Iterator[Progress]:
         """Validate on all images, then close the epoch and decide whether to stop early."""
-        scalars = self.state.scalars
+        scalars, epoch_ends = self.state.scalars, self._epoch_ends
         seen = max(scalars["seen"], 1)
         figures: dict = {"train_loss": scalars["loss"] / seen, "train_accuracy": scalars["right"] / seen}
         if self.validation is not None:
-            started = time.perf_counter()
-            predictions, features = yield from self._predict(self.validation, self.execution.precision)
-            scalars["evaluation_pace"] = (time.perf_counter() - started) / len(self.validation)
-            figures |= {
-                "validation_loss": predictions.loss,
-                "validation_accuracy": predictions.accuracy,
-                "predictions": predictions,
-            }
-            if scalars["step"] in self.snapshot_steps or (kind == "epoch" and self._at_end and self.snapshot_steps):
-                figures["snapshot"] = Snapshot(
-                    scalars["step"],
-                    scalars["step"] / self.steps_per_epoch,
-                    digest(self.state.judged),
-                    _half(predictions.logits),
-                    predictions.labels,
-                    _half(features),
-                )
+            predictions, features = yield from self._validate(self.validation)
+            figures |= _figures(predictions)
+            last = epoch_ends and self._at_end and self.snapshot_steps
+            if scalars["step"] in self.snapshot_steps or last:
+                figures["snapshot"] = self._snapshot(predictions, features)
         scalars["due"] = ""
-        if kind == "epoch":
+        if epoch_ends:
             scalars |= {"loss": 0.0, "right": 0, "seen": 0}
-            self._judge(figures)
-        yield self._progress(kind, **figures)
+            self._update_early_stopping(figures)
+        yield self._progress("epoch" if epoch_ends else "snapshot", **figures)
+
+    def _validate(self, validation: Split) -> Generator[Progress, None, tuple[Predictions, np.ndarray]]:
+        started = time.perf_counter()
+        found = yield from self._predict(validation, self.execution.precision)
+        self.state.scalars["evaluation_pace"] = (time.perf_counter() - started) / len(validation)
+        return found
+
+    def _snapshot(self, predictions: Predictions, features: np.ndarray) -> Snapshot:
+        step, weights = self.state.scalars["step"], digest(self.state.judged)
+        logits, features = _half(predictions.logits), _half(features)
+        return Snapshot(step, step / self.steps_per_epoch, weights, logits, predictions.labels, features)
 
     def _predict(self, split: Split, precision: str) -> Generator[Progress, None, tuple[Predictions, np.ndarray]]:
         """As `evaluation.predict`, with a Progress for each batch so that the caller can act in between."""
@@ -232,7 +247,8 @@ class train(Iterator[Progress]):
             yield self._progress("step")
         return Predictions(np.concatenate(logits), split.labels), np.concatenate(features)
 
-    def _judge(self, figures: dict) -> None:
+    def _update_early_stopping(self, figures: dict) -> None:
+        """Keep the weights of the best epoch so far, and note how many epochs have passed since."""
         stopping, scalars = self.config.early_stopping, self.state.scalars
         if stopping is None:
             return
@@ -245,11 +261,14 @@ class train(Iterator[Progress]):
             scalars["stopped"] = scalars["waited"] >= stopping.patience
 
     def _finish(self) -> Iterator[Progress]:
+        """Measure the weights that are kept: the best with early stopping, else the last."""
+        if self.state.best:
+            self.state.judged.load_state_dict(self.state.best)
         test, _ = yield from self._predict(self.data.test, "fp32")
         figures: dict = {"test_loss": test.loss, "test_accuracy": test.accuracy, "test_predictions": test}
         if self.validation is not None:
             kept = test if self.config.peeks else (yield from self._predict(self.validation, "fp32"))[0]
-            figures |= {"validation_loss": kept.loss, "validation_accuracy": kept.accuracy, "predictions": kept}
+            figures |= _figures(kept)
         yield self._progress("end", **figures)
 
     def _progress(self, kind, **figures) -> Progress:
@@ -268,6 +287,11 @@ class train(Iterator[Progress]):
             f"last good weights are kept. The learning rate of {self.config.learning_rate:g} is probably too high: "
             "try a tenth of it."
         )
+
+
+def _figures(found: Predictions) -> dict:
+    """Of the validation images."""
+    return {"validation_loss": found.loss, "validation_accuracy": found.accuracy, "predictions": found}
 
 
 def _empty_window() -> dict:

@@ -224,7 +224,7 @@ def projection(run: Run | None, layer: str, split: str, config: ProjectionConfig
     """A map that is kept, as `maps.project_images` gave it."""
     images = dataset()
     found = kept_files(run, layer, images, settings()).read_projection(layer, split, config)
-    count = {"test": len(images.test), "all": len(images.train) + len(images.test)}.get(split, len(images.train))
+    count = images.addresses.name_count(split)
     if found is None or found["index"].min(initial=0) < 0 or found["index"].max(initial=0) >= count:
         return None  # none, or one of another data set
     if np.any(found.get("stopped", False)):

@@ -11,7 +11,7 @@ import streamlit as st
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.runs.derived import SPLITS
 from fmexplore.ui.components.confusion_grid import Picked
-from fmexplore.ui.components.lead import lead as follow_lead
+from fmexplore.ui.components.history import follow_link
 
 SINCE, MARKED = "since", "marked"  # the choice between the marked images and what was learnt or forgotten
 MOST_DIGITS = 8  # no image and no step has a higher number
@@ -105,7 +105,7 @@ def leave_fragment() -> None:
 def follow() -> None:
     """Go where a callback leads."""
     if led := st.session_state.pop("led", None):
-        follow_lead(*led)
+        follow_link(*led)
 
 
 def pick(picked: Picked, **changes: object) -> None:

@@ -26,13 +26,12 @@ PATIENCE = 90  # seconds, for anything the process does
 ADDED = """
 import sys, time
 from pathlib import Path
-sys.path.insert(0, {project!r})
 from fmexplore.analysis import images as image_analysis
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import IdxFile
 from fmexplore.errors import ConfigError
 
-data.FILES = {files!r}
+fashion_mnist.FILES = {files!r}
 
 def linger(task, folder, who=""):
     "Says that it has begun, and then how far it is, until it is let go."
@@ -50,13 +49,13 @@ def chatter(task):
     print("noise on the standard output")
     return "said"
 
-analyses.ANALYSES.update(linger=linger, refuse=refuse, chatter=chatter)
+image_analysis.ANALYSES.update(linger=linger, refuse=refuse, chatter=chatter)
 """
 
 
 @pytest.fixture
 def settings(home, drawn_folder, added, monkeypatch) -> Settings:
-    monkeypatch.setenv("PYTHONPATH", str(added))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(added), str(PROJECT))))
     return Settings(home=home)
 
 

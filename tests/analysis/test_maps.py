@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 from fmexplore.analysis import images as image_analysis
 from fmexplore.analysis.images import Cancelled, NullProgress
 from fmexplore.analysis.maps import layer_features, project_images, project_snapshots, trust_map
-from fmexplore.data.fashion_mnist import DataSet, Split
+from fmexplore.data.fashion_mnist import DataSet, Split, SplitConfig
 from fmexplore.embeddings import projection
 from fmexplore.embeddings.features import layer_values
 from fmexplore.embeddings.projection import STANDARD, ProjectionConfig, Stopped, project
@@ -20,7 +20,6 @@ from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.runs.derived import Derived, Kept, kept_files, trim
 from fmexplore.runs.run import Run
 from fmexplore.settings import Settings
-from fmexplore.training.config import TrainConfig
 from fmexplore.training.progress import Snapshot
 
 pytestmark = pytest.mark.usefixtures("drawn_folder")
@@ -185,7 +184,7 @@ def test_the_index_says_which_images_they_are(run, store, drawn, split):
 
 def test_the_explained_variance_of_pixels_is_of_all_that_varies(store, drawn):
     found = project_images(NullProgress(), None, "pixels", "train", PCA)
-    chosen = drawn.locate("train", "share", TrainConfig().validation_share)[1]
+    chosen = drawn.locate("train", SplitConfig())[1]
     pixels = drawn.train.images[chosen].reshape(len(chosen), -1) / 255
     values = np.linalg.eigvalsh(np.cov(pixels.T))[::-1]
     assert np.allclose(found["explained_variance"], values[:2] / values.sum(), rtol=1e-2)
@@ -253,7 +252,7 @@ def test_files_about_pixels_count_towards_the_limit_of_the_cache(store, drawn):
 
 def give_snapshots(run: Run, drawn, count: int = 3) -> list[np.ndarray]:
     rng = np.random.default_rng(0)
-    validation = drawn.select("validation", "share", 0.1)
+    validation = drawn.select("validation", SplitConfig("share", 0.1))
     points = [rng.normal(size=(64, 6)) + validation.labels[:, None] * step for step in range(count)]
     for step, features in enumerate(points, start=1):
         logits = np.zeros((64, 10), np.float32)
@@ -269,7 +268,7 @@ def test_snapshots_have_maps_of_the_same_images(run, derived, drawn, config):
     assert np.array_equal(found["coordinates"], np.stack(maps))
     assert np.array_equal(found["movements"], movements)
     assert found["steps"].tolist() == [1, 2, 3]
-    assert np.array_equal(found["index"], drawn.locate("validation", "share", 0.1)[1])
+    assert np.array_equal(found["index"], drawn.locate("validation", SplitConfig("share", 0.1))[1])
     kept = derived.read_course(config)
     assert all(np.array_equal(kept[name], found[name]) for name in found)
     follower = Follower()
@@ -324,14 +323,13 @@ def test_what_is_shipped_is_a_map_by_every_method():
 ADDED = """
 import sys, time
 from pathlib import Path
-sys.path.insert(0, {project!r})
 from fmexplore.analysis import images as image_analysis
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import IdxFile
 from fmexplore.embeddings.projection import Stopped
 import numpy as np
 
-data.FILES = {files!r}
+fashion_mnist.FILES = {files!r}
 
 def count(task, folder, who=""):
     "Counts in a file until it is let go, showing the number; stopped, it gives the last one."
@@ -346,7 +344,7 @@ def count(task, folder, who=""):
         time.sleep(0.01)
     return ["went", number]
 
-analyses.ANALYSES.update(count=count)
+image_analysis.ANALYSES.update(count=count)
 """
 
 

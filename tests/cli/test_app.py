@@ -217,7 +217,7 @@ def sklearns_report(run, drawn, split: str) -> str:
     network = networks.build(run.config.model)
     network.load_state_dict({name: torch.from_numpy(value) for name, value in run.read_weights().items()})
     training = run.config.training
-    found = predict(network, drawn.select(split, training.validation, training.validation_share))
+    found = predict(network, drawn.select(split, training.split_config))
     return classification_report(
         found.labels, found.predicted, labels=range(10), target_names=CLASS_NAMES, digits=3, zero_division=0
     )
@@ -469,6 +469,14 @@ def test_no_command_shows_the_help(call):
     assert code == 2
     assert "evaluate" in out
     assert call("--help")[0] == 0
+
+
+def test_completion_is_for_the_command_however_it_is_asked_for():
+    """Shells complete one word, so not `python -m fmexplore`."""
+    command = [sys.executable, "-m", "fmexplore", "--show-completion", "bash"]
+    script = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, check=True, timeout=60).stdout
+    assert "_FMEXPLORE_COMPLETE=complete_bash" in script
+    assert script.strip().endswith(" fmexplore")
 
 
 @pytest.mark.real

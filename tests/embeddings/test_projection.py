@@ -8,7 +8,7 @@ from sklearn.datasets import make_blobs
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
-from fmexplore.embeddings import projection
+from fmexplore.embeddings import projection, umap_loop
 from fmexplore.embeddings.neighbours import nearest, neighbours, place
 from fmexplore.embeddings.projection import STANDARD, ProjectionConfig, Stopped, project, radius, standardize
 from fmexplore.embeddings.quality import project_over_time, trust
@@ -181,7 +181,7 @@ def test_our_umap_loop_is_that_of_umap_learn(blobs, monkeypatch):
     def record(*arguments):
         called.append(arguments)
 
-    monkeypatch.setattr(projection, "_umap_epoch", lambda: record)
+    monkeypatch.setattr(umap_loop, "compile_epoch", lambda: record)
     project(blobs[0], ProjectionConfig())
     ours = list(called)
     called.clear()
@@ -192,7 +192,7 @@ def test_our_umap_loop_is_that_of_umap_learn(blobs, monkeypatch):
     layouts.optimize_layout_euclidean(
         positions, positions, head, tail, len(ours), count, every, a, b, start, move_other=True
     )
-    assert len(called) == len(ours) == projection.UMAP_EPOCHS
+    assert len(called) == len(ours) == umap_loop.EPOCHS
     offset = states - called[0][8]
     assert (offset == offset[0]).all()
     for our, its in zip(ours, called, strict=True):

@@ -303,7 +303,7 @@ def test_bf16_predictions_are_close_and_given_as_float32(tiny, drawn):
 def test_times_are_the_median_and_the_middle_half():
     found = Latency(np.array([1.0, 2, 3, 4, 100]), np.array([10.0, 20, 30]))
     assert found.of_one() == (3, 2, 4)
-    assert found.of_many(2 * predictions.BATCH) == (40, 30, 50)
+    assert found.of_many(2 * evaluation.BATCH) == (40, 30, 50)
 
 
 def test_timing_warms_up_first_and_ends_in_time(monkeypatch):
@@ -316,8 +316,8 @@ def test_timing_warms_up_first_and_ends_in_time(monkeypatch):
     monkeypatch.setattr(evaluation, "_time", ask)
     told = []
     found = time_predictions(None, np.zeros((10_000, 28, 28), np.uint8), told.append)
-    assert asked[: predictions.WARM_UP + 1] == [1] * (predictions.WARM_UP + 1)
-    assert found.one.tolist() == [predictions.WARM_UP + 1.0], "the first ones took too long already"
+    assert asked[: evaluation.WARM_UP + 1] == [1] * (evaluation.WARM_UP + 1)
+    assert found.one.tolist() == [evaluation.WARM_UP + 1.0], "the first ones took too long already"
     assert len(found.batches) < 5
     assert told == sorted(told)
     assert max(told) <= 1

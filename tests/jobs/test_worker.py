@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fmexplore.evaluation.predictions import predict
-from fmexplore.jobs import tasks, worker
+from fmexplore.jobs import tasks
 from fmexplore.jobs.estimates import known_execution, read_speed, update_speed
 from fmexplore.jobs.job import Job
 from fmexplore.jobs.tasks import SAVE_SECONDS
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("drawn_folder")
 
 @pytest.fixture(autouse=True)
 def _always_look(monkeypatch):
-    monkeypatch.setattr(worker, "LOOK_SECONDS", 0)
+    monkeypatch.setattr("fmexplore.jobs.job.LOOK_SECONDS", 0)
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_a_finished_run_keeps_its_predictions_for_test_and_validation_images(sto
     network.load_state_dict({name: torch.from_numpy(value) for name, value in whole.read_weights().items()})
     for split in ("test", "validation"):
         found = derived.read_predictions(split, drawn)
-        wanted = predict(network, drawn.select(split, training.validation, training.validation_share))
+        wanted = predict(network, drawn.select(split, training.split_config))
         assert np.allclose(found.logits, wanted.logits, atol=1e-5)
         assert np.array_equal(found.labels, wanted.labels)
     assert found.accuracy == pytest.approx(whole.status.result.validation_accuracy, abs=1e-5)

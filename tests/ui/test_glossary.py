@@ -19,8 +19,9 @@ from fmexplore.ui.train import fields as ui_train_fields
 LIBRARY = Path(fmexplore.__file__).parent
 # Modules outside the screen whose texts pages show.
 TOLD = (
-    *("claims", "comparison", "findings", "layer_kinds", "layers", "lessons", "papers", "photos", "presets", "printed"),
-    "verdicts",
+    *("papers/claims", "papers/insights", "papers/reported", "papers/verdicts", "training/differences"),
+    *("evaluation/significance", "checker/results", "checker/layer_readings", "models/layers"),
+    *("training/published", "training/presets", "photos/conversion"),
 )
 # What a layer's setting is called where the layer's own name says what it means.
 EVERYDAY = {"size", "rate", "factor", "repeat", "function"}

@@ -15,41 +15,65 @@ FIRST = ProjectionConfig(method="pca")  # what is seen while another map is comp
 
 def find_map(source: Source, config: ProjectionConfig) -> Mapped | None:
     """The map, or the last one of its kind marked as stale, or what there is while it is computed."""
-    kind = f"{source}{config.method}"
-    shown: dict = st.session_state.setdefault("maps_shown", {})
-    asked: dict[str, Question] = st.session_state.setdefault("maps_asked", {})
-    key = _key(source, config)
-    question = asked.get(key)
-    found = read_map(source, config)
-    if found and not (found.stopped and question and not question.answer.done()):
-        shown[kind] = config
-        asked.pop(key, None)
-        if found.stopped:
-            _offer("This map was stopped before its time.", source, config)
+    if found := _finished(source, config):
         return found
     if config.method == "pca":
-        widgets.await_answer(_ask(source, config), "Computing the principal axes")
-        shown[kind] = config
-        return read_map(source, config)
-    if question and question.answer.done():
-        asked.pop(key)
-        if (error := question.answer.exception()) is not None:
-            st.session_state.setdefault("maps_given_up", set()).add(key)
-            st.error(widgets.unlinked(str(error)))
-        question = None
-    before = shown.get(kind) or (FIRST.replace(dimensions=config.dimensions, sample=config.sample, seed=config.seed))
+        return _compute_at_once(source, config)
+    _take_answer(source, config)
+    before = _shown_before(source, config)
     stale = read_map(source, before)
-    given_up = key in st.session_state.get("maps_given_up", ())
-    if question is None and ((kind in shown and stale) or given_up):
-        what = "of the settings before" if kind in shown else "on the principal axes"
+    if _left_stale(source, config, stale):
+        what = "of the settings before" if _kind(source, config) in _shown() else "on the principal axes"
         _offer(f"This is the map {what}; the one of these settings is not computed.", source, config)
         return stale
-    if question is None:
+    if _key(source, config) not in _asked():
         if stale is None:
             _ask(source, before)  # the principal axes come first, and are looked at meanwhile
-        question = asked[key] = _ask(source, config)
-    st.fragment(_watch, run_every=POLL_SECONDS)(question, source, config, before)
+        _asked()[_key(source, config)] = _ask(source, config)
+    st.fragment(_watch, run_every=POLL_SECONDS)(_asked()[_key(source, config)], source, config, before)
     return None
+
+
+def _finished(source: Source, config: ProjectionConfig) -> Mapped | None:
+    """The stored map, unless it was stopped before its time and is being computed anew."""
+    question, found = _asked().get(_key(source, config)), read_map(source, config)
+    if not found or (found.stopped and question and not question.answer.done()):
+        return None
+    _shown()[_kind(source, config)] = config
+    _asked().pop(_key(source, config), None)
+    if found.stopped:
+        _offer("This map was stopped before its time.", source, config)
+    return found
+
+
+def _compute_at_once(source: Source, config: ProjectionConfig) -> Mapped | None:
+    widgets.await_answer(_ask(source, config), "Computing the principal axes")
+    _shown()[_kind(source, config)] = config
+    return read_map(source, config)
+
+
+def _take_answer(source: Source, config: ProjectionConfig) -> None:
+    """Forget a question that was answered; one that failed tells why, and is not asked again by itself."""
+    key = _key(source, config)
+    question = _asked().get(key)
+    if not question or not question.answer.done():
+        return
+    _asked().pop(key)
+    if (error := question.answer.exception()) is not None:
+        _given_up().add(key)
+        st.error(widgets.unlinked(str(error)))
+
+
+def _shown_before(source: Source, config: ProjectionConfig) -> ProjectionConfig:
+    """Settings of the map that was last seen of this kind, or of the one that is seen first."""
+    first = FIRST.replace(dimensions=config.dimensions, sample=config.sample, seed=config.seed)
+    return _shown().get(_kind(source, config)) or first
+
+
+def _left_stale(source: Source, config: ProjectionConfig, stale: Mapped | None) -> bool:
+    """Whether the map is computed only when somebody asks: another of its kind is there, or it was given up."""
+    key, seen = _key(source, config), _kind(source, config) in _shown()
+    return key not in _asked() and bool((seen and stale) or key in _given_up())
 
 
 def _offer(words: str, source: Source, config: ProjectionConfig) -> None:
@@ -57,12 +81,31 @@ def _offer(words: str, source: Source, config: ProjectionConfig) -> None:
 
     def compute() -> None:
         key = _key(source, config)
-        st.session_state.get("maps_given_up", set()).discard(key)
-        st.session_state.maps_asked[key] = _ask(source, config)
+        _given_up().discard(key)
+        _asked()[key] = _ask(source, config)
 
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(words)
         st.button("Compute it", type="primary", on_click=compute)
+
+
+def _shown() -> dict[str, ProjectionConfig]:
+    """The settings last seen in this session, by the kind of map."""
+    return st.session_state.setdefault("maps_shown", {})
+
+
+def _asked() -> dict[str, Question]:
+    """What this session waits for, by the key of the map."""
+    return st.session_state.setdefault("maps_asked", {})
+
+
+def _given_up() -> set[str]:
+    """Keys of the maps that this session has given up, or that failed."""
+    return st.session_state.setdefault("maps_given_up", set())
+
+
+def _kind(source: Source, config: ProjectionConfig) -> str:
+    return f"{source}{config.method}"
 
 
 def _key(source: Source, config: ProjectionConfig) -> str:
@@ -77,14 +120,14 @@ def _ask(source: Source, config: ProjectionConfig) -> Question:
 def _give_up(question: Question, key: str) -> None:
     """At once, also while the question waits for its turn or others go on waiting for the answer."""
     question.cancel()
-    st.session_state.maps_asked.pop(key, None)
-    st.session_state.setdefault("maps_given_up", set()).add(key)
+    _asked().pop(key, None)
+    _given_up().add(key)
 
 
 def _watch(question: Question, source: Source, config: ProjectionConfig, before: ProjectionConfig) -> None:
     """How far the map is, with what there is of it; until then, the one before."""
     key = _key(source, config)
-    if question.answer.done() or st.session_state.maps_asked.get(key) is not question:  # it was given up
+    if question.answer.done() or _asked().get(key) is not question:  # it was given up
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(question.share, 1.0), question.message or f"Waiting for {METHODS[config.method]} to begin")

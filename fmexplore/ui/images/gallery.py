@@ -42,13 +42,21 @@ def images_or_card(
     ordered = order_images(shown.predictions, positions, by)
     here = find_image(shown, image)
     if here is not None:
-        way, near = way_through(shown.numbers[ordered], int(shown.numbers[here]), back)
-        number, logits = int(shown.numbers[here]), shown.predictions.logits[here]
-        image_card(shown.run, shown.part, number, logits, way, near, session.CONFUSIONS_PAGE)
+        _show_card(shown, ordered, here, back)
         return
     title()
-    if not len(ordered):
-        return
+    if len(ordered):
+        _show_gallery(shown, ordered, key, sortable, caption or _default_caption(shown, ordered))
+
+
+def _show_card(shown: Shown, ordered: np.ndarray, position: int, back: str) -> None:
+    number, logits = int(shown.numbers[position]), shown.predictions.logits[position]
+    way, near = way_through(shown.numbers[ordered], number, back)
+    image_card(shown.run, shown.part, number, logits, way, near, session.CONFUSIONS_PAGE)
+
+
+def _show_gallery(shown: Shown, ordered: np.ndarray, key: str, sortable: bool, caption: Callable[[int], str]) -> None:
+    """One page of the images, with the choice of their order and of the page; the one last opened has the focus."""
     closed = last_opened()
     last = closed[1] if closed and closed[0] == shown.part else None
     if last is not None:
@@ -57,30 +65,47 @@ def images_or_card(
         if sortable and len(ordered) > 1:
             choose_order(tuple(ORDERS), "images_order")
         page = choose_page(len(ordered), key, np.flatnonzero(shown.numbers[ordered] == last))
-    chosen = ordered[(page - 1) * PAGE : page * PAGE]
-    labels, predicted, right = (
-        values[positions] for values in (shown.predictions.labels, shown.predictions.predicted, shown.predictions.right)
-    )
-    one_cell = (labels == labels[0]).all() and (predicted == predicted[0]).all()
-    # In a column of the matrix all are taken for the same class, and differ in what they are.
-    telling = shown.predictions.labels if (predicted == predicted[0]).all() else shown.predictions.predicted
-
-    def words(position: int) -> str:
-        sure = widgets.percent(float(shown.predictions.confidence[position]), 0)
-        return sure if one_cell else f"{CLASS_NAMES[telling[position]]} {sure}"
-
-    wrong = ~shown.predictions.right & (right.any() or not one_cell)
-    items = [Item(int(shown.numbers[p]), (caption or words)(int(p)), shown.sentence(p), bool(wrong[p])) for p in chosen]
+    chosen, wrong = ordered[(page - 1) * PAGE : page * PAGE], _marked_wrong(shown, ordered)
+    items = [Item(int(shown.numbers[p]), caption(int(p)), shown.sentence(p), bool(wrong[p])) for p in chosen]
     gallery(
         shown.source.images[shown.numbers[chosen]],
         items,
         f"gallery_{key}",
         lambda number: url.go(image=number),
-        size=56 if one_cell else 72,
+        size=56 if _one_cell(shown, ordered) else 72,
         height=HEIGHT,
         current=last,
         focus=True,
     )
+
+
+def _default_caption(shown: Shown, positions: np.ndarray) -> Callable[[int], str]:
+    """How sure the network is of an image, and the class in which the images at `positions` differ."""
+    predictions, one_cell = shown.predictions, _one_cell(shown, positions)
+    # In a column of the matrix all are taken for the same class, and differ in what they are.
+    telling = predictions.labels if _all_equal(predictions.predicted[positions]) else predictions.predicted
+
+    def caption(position: int) -> str:
+        sure = widgets.percent(float(predictions.confidence[position]), 0)
+        return sure if one_cell else f"{CLASS_NAMES[telling[position]]} {sure}"
+
+    return caption
+
+
+def _marked_wrong(shown: Shown, positions: np.ndarray) -> np.ndarray:
+    """Which predictions are marked as mistakes: none in a cell of nothing but mistakes."""
+    right = shown.predictions.right
+    return ~right & (right[positions].any() or not _one_cell(shown, positions))
+
+
+def _one_cell(shown: Shown, positions: np.ndarray) -> bool:
+    """Whether the images are all of one class, and taken for one class."""
+    predictions = shown.predictions
+    return _all_equal(predictions.labels[positions]) and _all_equal(predictions.predicted[positions])
+
+
+def _all_equal(values: np.ndarray) -> bool:
+    return bool((values == values[0]).all())
 
 
 def choose_order(orders: tuple[str, ...], key: str) -> str:

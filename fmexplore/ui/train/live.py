@@ -1,5 +1,7 @@
 """The right side of the Train page: one run's curves, progress and controls, live while it trains."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import streamlit as st
 
@@ -129,32 +131,37 @@ def _progress(run: Run, status: Status, lines: list[dict]) -> None:
     if status.state == "queued":
         _place_in_queue(run)
         return
-    last = lines[-1] if lines else None
-    if last is None:
+    if not lines:
         if status.active:
             st.progress(0.0, status.message or "Starting")
         return
-    share = last["step"] / last["steps"]
+    share = lines[-1]["step"] / lines[-1]["steps"]
+    words = " · ".join(_progress_in_words(run, status, lines, share))
+    if share < 1 or status.active:
+        st.progress(min(share, 1.0), words)
+    else:
+        st.caption(words)
+
+
+def _progress_in_words(run: Run, status: Status, lines: list[dict], share: float) -> Iterator[str]:
+    """How far it is, how fast, how long it takes or took, and what it was told to do; `share` is that of its steps."""
+    last = lines[-1]
     epoch = f"{last['epoch']:.2f}" if share < 1 else widgets.epochs(last["epoch"])
-    parts = [f"epoch {epoch} of {run.config.training.epochs:g}"]
+    yield f"epoch {epoch} of {run.config.training.epochs:g}"
     if rate := next((line["images_per_second"] for line in reversed(lines) if "images_per_second" in line), None):
-        parts.append(f"{rate:,.0f} images/s")
+        yield f"{rate:,.0f} images/s"
     if status.state == "running" and share > 0:
         left = last["seconds"] * (1 - share) / share
-        parts.append(f"{widgets.duration(left)} left" if share < 1 else "measuring the final accuracy")
+        yield f"{widgets.duration(left)} left" if share < 1 else "measuring the final accuracy"
     else:
-        parts.append(f"{widgets.duration(last['seconds'])} of training")
+        yield f"{widgets.duration(last['seconds'])} of training"
         if status.execution:
             threads = f"{status.execution.threads} thread" + "s" * (status.execution.threads > 1)
-            parts.append(f"{status.execution.precision}, {threads}")
+            yield f"{status.execution.precision}, {threads}"
     if status.active and (asked := read_request(run.path)):
-        parts.append({"STOP": "stopping", "PAUSE": "pausing"}[asked])
+        yield {"STOP": "stopping", "PAUSE": "pausing"}[asked]
     if status.message:
-        parts.append(status.message)
-    if share < 1 or status.active:
-        st.progress(min(share, 1.0), " · ".join(parts))
-    else:
-        st.caption(" · ".join(parts))
+        yield status.message
 
 
 def _place_in_queue(run: Run) -> None:

@@ -11,7 +11,7 @@ from fmexplore.ui.components import register, sent
 from fmexplore.ui.components.gallery import picture_sheet
 
 Step = Literal["previous", "next", "close"]
-_component = register("card", "<div class='card'></div>", "element.js")
+_component = register("card", "<div class='card'></div>")
 
 
 @dataclass(frozen=True)

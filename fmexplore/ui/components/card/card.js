@@ -1,8 +1,17 @@
 // One image: large, with its ten probabilities, its history and what others say. Arrow keys lead to its neighbours.
+
+import { element } from "../element.js";
+
 function way(data, go) {
   const bar = element("div", { className: "way" });
   const button = (text, label, step, usable) => {
-    const made = element("button", { type: "button", textContent: text, ariaLabel: label, title: label, disabled: !usable });
+    const made = element("button", {
+      type: "button",
+      textContent: text,
+      ariaLabel: label,
+      title: label,
+      disabled: !usable,
+    });
     made.onclick = () => go(step);
     return made;
   };

@@ -10,7 +10,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.ui.components import register, sent
 
 Numbers = Literal["counts", "true", "predicted"]
-_component = register("confusion_grid", "<div class='board'></div>", "element.js")
+_component = register("confusion_grid", "<div class='board'></div>")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
 // A table of buttons: rows are true classes, columns predicted ones; one frame for each moment of a run.
+
+import { element } from "../element.js";
+
 const TICK = 650;
 
 function build(board) {
@@ -28,14 +31,26 @@ function build(board) {
 
 // Buttons by row and column, heads included: [0][3] is the head of the third class.
 function gridOf(board) {
-  const line = (row) => [row.querySelector("th[scope=row] button"), ...row.querySelectorAll("th[scope=col] button, td button")];
+  const line = (row) => [
+    row.querySelector("th[scope=row] button"),
+    ...row.querySelectorAll("th[scope=col] button, td button"),
+  ];
   return [...board.querySelectorAll("tr")].map(line);
 }
 
 function numbers(counts, data) {
   if (data.numbers === "counts") return counts;
   if (data.numbers === "true") {
-    return counts.map((row) => row.map((count) => (100 * count) / Math.max(1, row.reduce((a, b) => a + b, 0))));
+    return counts.map((row) =>
+      row.map(
+        (count) =>
+          (100 * count) /
+          Math.max(
+            1,
+            row.reduce((a, b) => a + b, 0),
+          ),
+      ),
+    );
   }
   const sums = counts[0].map((_, column) => counts.reduce((sum, row) => sum + row[column], 0));
   return counts.map((row) => row.map((count, column) => (100 * count) / Math.max(1, sums[column])));
@@ -53,9 +68,11 @@ function paint(board, data, frame) {
   const values = numbers(shown.counts, data);
   const weight = (value) => (data.scale === "log" ? Math.log1p(Math.abs(value)) : Math.abs(value));
   let most = 0;
-  values.forEach((row, true_) => row.forEach((value, said) => {
-    if (!(data.dim && true_ === said)) most = Math.max(most, weight(value));
-  }));
+  values.forEach((row, true_) =>
+    row.forEach((value, said) => {
+      if (!(data.dim && true_ === said)) most = Math.max(most, weight(value));
+    }),
+  );
   const selected = new Set(data.cells.map(String));
   const table = board.querySelector("table");
   table.className = data.dim ? "dim" : "";
@@ -138,7 +155,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
       step();
       return;
     }
-    if (button.pick) setTriggerValue("pick", { ...button.pick, more: event.ctrlKey || event.metaKey || event.shiftKey });
+    if (button.pick)
+      setTriggerValue("pick", { ...button.pick, more: event.ctrlKey || event.metaKey || event.shiftKey });
   };
   const slider = board.querySelector("input");
   slider.oninput = () => {

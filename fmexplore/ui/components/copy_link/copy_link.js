@@ -4,7 +4,11 @@ function mapLook() {
   const there = Object.values(groups).some((group) => [...group.members].some((map) => map.root.isConnected));
   if (!there) return {};
   const { by, pictures, errors } = look;
-  return { ...(by !== "label" && { map_colour: by }), ...(pictures && { map_pictures: "yes" }), ...(errors && { map_errors: "yes" }) };
+  return {
+    ...(by !== "label" && { map_colour: by }),
+    ...(pictures && { map_pictures: "yes" }),
+    ...(errors && { map_errors: "yes" }),
+  };
 }
 
 async function write(text) {
@@ -26,7 +30,11 @@ export default function ({ data, parentElement }) {
     if (look) url.searchParams.set("look", look);
     output.textContent = "Copied";
     if (!(await write(url.href))) {
-      const field = Object.assign(document.createElement("input"), { value: url.href, readOnly: true, ariaLabel: "The link" });
+      const field = Object.assign(document.createElement("input"), {
+        value: url.href,
+        readOnly: true,
+        ariaLabel: "The link",
+      });
       output.replaceChildren(field);
       field.select();
       if (document.execCommand("copy")) output.textContent = "Copied";

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fmexplore.ui.components import register, sent
 
-_component = register("dumbbell", "<div class='dumbbell'></div>", "verdict.css")
+_component = register("dumbbell", "<div class='dumbbell'></div>")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,12 @@ function draw(gallery, data) {
       made.append(picture);
       if (item.caption) {
         // A word breaks after a slash, never after the hyphen of "T-shirt".
-        const words = item.caption.split(/(?<=[\s/])/).flatMap((word) => [Object.assign(document.createElement("span"), { textContent: word }), document.createElement("wbr")]);
+        const words = item.caption
+          .split(/(?<=[\s/])/)
+          .flatMap((word) => [
+            Object.assign(document.createElement("span"), { textContent: word }),
+            document.createElement("wbr"),
+          ]);
         const caption = Object.assign(document.createElement("span"), { className: "caption" });
         caption.append(...words);
         made.append(caption);
@@ -38,7 +43,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const gallery = parentElement.querySelector(".gallery");
   gallery.style.gridTemplateColumns = `repeat(auto-fill, ${data.stretch ? `minmax(${data.size}px, 1fr)` : `${data.size}px`})`;
   gallery.style.maxHeight = data.height ? `${data.height}px` : "";
-  gallery.className = ["gallery", data.height && "bounded", data.transparent && "transparent"].filter(Boolean).join(" ");
+  gallery.className = ["gallery", data.height && "bounded", data.transparent && "transparent"]
+    .filter(Boolean)
+    .join(" ");
   gallery.setAttribute("role", "group");
   gallery.setAttribute("aria-label", data.label);
   const signature = JSON.stringify([data.sheet, data.items, data.columns, data.open]);

@@ -7,7 +7,7 @@ from fmexplore.models.layers import LAYER_KINDS
 from fmexplore.models.table import LayerInfo, Model, walk
 from fmexplore.ui.components import register, sent
 
-_component = register("layer_table", "<div class='layers'></div>", "element.js")
+_component = register("layer_table", "<div class='layers'></div>")
 
 
 def layer_table(

@@ -1,3 +1,5 @@
+import { element } from "../element.js";
+
 const INNER = { residual: ["layers", "shortcut"], dense_block: ["layers"] };
 
 // The inner chains of a block with the names that people see.
@@ -90,16 +92,17 @@ export default function ({ data, parentElement, setTriggerValue }) {
         fields.append(element("label", {}, name, input(field, layer, number, changed)));
       });
       line.append(place, kind, fields);
-      ["output", "parameters", "flops"].forEach((name) =>
-        line.append(cost(name, row[name] ?? "")),
-      );
+      ["output", "parameters", "flops"].forEach((name) => line.append(cost(name, row[name] ?? "")));
       line.append(tools(chain, index, number));
       body.append(line);
       branches(layer).forEach(([name, inner], position) => {
         const head = element("td", { colSpan: 7, textContent: name });
         head.style.paddingLeft = `${24 + 16 * depth}px`;
         if (!inner.length) {
-          head.append(" ", button("+", `Add a layer to ${name} of layer ${number}`, () => inner.push(first("conv"))));
+          head.append(
+            " ",
+            button("+", `Add a layer to ${name} of layer ${number}`, () => inner.push(first("conv"))),
+          );
         }
         body.append(element("tr", { className: "branch" }, head));
         add(inner, `${number}.${position + 1}.`, depth + 1);

@@ -52,7 +52,8 @@ function finish(state, send) {
 export default function ({ data, parentElement, setTriggerValue }) {
   const canvas = parentElement.querySelector("canvas");
   const send = (event) => setTriggerValue("change", event);
-  const state = (canvas.state ??= { canvas, points: [], cursor: null, image: new Image() });
+  canvas.state ??= { canvas, points: [], cursor: null, image: new Image() };
+  const { state } = canvas;
   Object.assign(state, { tool: data.tool, radius: data.radius });
   canvas.setAttribute("aria-label", LABELS[data.tool]);
   const source = `data:image/png;base64,${data.picture}`;
@@ -99,7 +100,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
       state.cursor = from.map((value, axis) => Math.min(1, Math.max(0, value + 0.02 * step[axis])));
       if (state.held) add(state.cursor);
     } else if (event.key === " ") {
-      add((state.cursor ??= [0.5, 0.5]));
+      state.cursor ??= [0.5, 0.5];
+      add(state.cursor);
       state.held = state.tool !== "box" && !state.held;
     } else if (event.key === "Enter" || event.key === "Escape") {
       state.held = false;

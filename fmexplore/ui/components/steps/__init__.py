@@ -10,7 +10,7 @@ from PIL import Image
 
 from fmexplore.ui.components import register, sent
 
-_component = register("steps", "<ol class='steps'></ol>", "element.js")
+_component = register("steps", "<ol class='steps'></ol>")
 
 
 @dataclass(frozen=True)

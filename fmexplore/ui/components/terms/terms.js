@@ -172,8 +172,7 @@ class Terms {
   // The entry whose marked word is under the pointer, and where that word is.
   at(event) {
     for (const entry of this.places.get(event.composedPath()[0]) ?? [])
-      for (const box of this.marks.get(entry).getClientRects())
-        if (inside(box, event)) return { entry, box };
+      for (const box of this.marks.get(entry).getClientRects()) if (inside(box, event)) return { entry, box };
     return {};
   }
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fmexplore.ui.components import register
 
-_component = register("verdicts", "<div class='verdicts'></div>", "verdict.css")
+_component = register("verdicts", "<div class='verdicts'></div>")
 VERDICT = "Verdict"  # the column that is marked
 
 

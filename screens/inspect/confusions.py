@@ -1,9 +1,0 @@
-"""What a network confuses: the matrix, the images in its cells, and each image."""
-
-from fmexplore.ui import widgets
-from fmexplore.ui.confusions.page import confusions
-
-widgets.show_told()
-if widgets.data_gate():
-    with widgets.boundary():
-        confusions()

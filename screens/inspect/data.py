@@ -1,9 +1,0 @@
-"""The data set itself: its classes, and every image in it."""
-
-from fmexplore.ui import widgets
-from fmexplore.ui.data.page import data_set
-
-widgets.show_told()
-if widgets.data_gate():
-    with widgets.boundary():
-        data_set()

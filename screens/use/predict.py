@@ -1,9 +1,0 @@
-"""Photos of one's own clothes: converted step by step, recognised, explained."""
-
-from fmexplore.ui import widgets
-from fmexplore.ui.predict.page import predict
-
-widgets.show_told()
-if widgets.data_gate():
-    with widgets.boundary():
-        predict()
