@@ -29,7 +29,7 @@ page = st.navigation(
         ],
     }
 )
-shared.tame_memory()
+shared.configure_malloc()
 shared.freeze_collector()
 frame.show(page)
 page.run()

@@ -23,7 +23,7 @@ prepare_process(trains=False)
 
 import torch  # noqa: E402
 
-from fmexplore.analysis.images import Silent, look_at  # noqa: E402
+from fmexplore.analysis.images import NullProgress, look_at  # noqa: E402
 from fmexplore.analysis.photos import find, recognize  # noqa: E402
 from fmexplore.data import fashion_mnist  # noqa: E402
 from fmexplore.photos.conversion import OURS, WAYS, Conversion, convert  # noqa: E402
@@ -65,7 +65,7 @@ def time_phone_photo(run: Run, rounds: int = 10) -> float:
     for _ in range(rounds + 1):
         started = time.perf_counter()
         image = convert(open_photo(buffer.getvalue(), "phone.jpg"), OURS, find).image
-        recognize(Silent(), run, image[None])
+        recognize(NullProgress(), run, image[None])
         times.append(1000 * (time.perf_counter() - started))
     return float(np.median(times[1:]))
 
@@ -83,7 +83,7 @@ def main() -> None:
     found: dict[str, tuple[Score, float]] = {}
     for name, (how, seen, mirrored) in STAGES.items():
         images, milliseconds = convert_all(photos, how)
-        logits, _ = (recognize if mirrored else look_at)(Silent(), runs[seen], images)
+        logits, _ = (recognize if mirrored else look_at)(NullProgress(), runs[seen], images)
         found[name] = score(photos, judge(logits, runs[seen].photo_fit)), milliseconds
     groups = list(next(iter(found.values()))[0].groups)
     head = ["stage", "right", "defensible", "groups", "ECE", "AUROC", "ms", *groups]

@@ -190,10 +190,21 @@ def test_the_pages_lie_flat_and_the_app_lists_each():
     assert sorted(listed) == [path.stem.upper() for path in PAGES]
 
 
+def test_every_page_has_a_test_file():
+    assert {path.stem for path in PAGES} <= {
+        path.stem.removeprefix("test_") for path in (ROOT / "tests" / "pages").glob("*.py")
+    }
+
+
 def test_every_download_goes_through_the_one_that_does_not_run_the_script_again():
     """st.download_button runs it by default, which drops a file made on demand before the browser has asked for it."""
     using = {path.stem for path in MODULES + SCREEN if "st.download_button" in path.read_text(encoding="utf-8")}
     assert using == {"widgets"}
+
+
+def test_streamlits_caches_are_used_in_one_module_only():
+    using = {name(path) for path in MODULES + SCREEN if "st.cache_" in path.read_text(encoding="utf-8")}
+    assert using == {"fmexplore/ui/shared.py"}
 
 
 def test_a_page_has_at_most_120_lines_and_a_module_400():

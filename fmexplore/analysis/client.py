@@ -1,6 +1,6 @@
 """Questions to the process beside the server that has torch: it answers what is asked about runs within milliseconds.
 
-The server keeps an Analyst, which starts the process (`analyst_process`), sends it questions and gets answers, both
+The server keeps an Analyst, which starts the process (`server`), sends it questions and gets answers, both
 pickled over its standard input and output.
 """
 
@@ -46,17 +46,17 @@ class Question:
     def pause(self) -> None:
         """Let it wait at its next report, and others take its turn; quick questions do not wait."""
         self.paused = True
-        self._analyst.wish("pause", self._number)
+        self._analyst.send_command("pause", self._number)
 
     def resume(self) -> None:
         """Let it go on."""
         self.paused = False
-        self._analyst.wish("resume", self._number)
+        self._analyst.send_command("resume", self._number)
 
     def stop(self) -> None:
         """Have it finish with what there is, once there is something to show; it is not paused any more."""
         self.paused = False
-        self._analyst.wish("stop", self._number)
+        self._analyst.send_command("stop", self._number)
 
 
 class Analyst:
@@ -71,7 +71,7 @@ class Analyst:
         self._count = 0
 
     def ask(self, name: str, **arguments: Any) -> Question:
-        """Ask for one of `analyst_process.ANALYSES`; while the same is asked, everyone gets that one."""
+        """Ask for one of `server.ANALYSES`; while the same is asked, everyone gets that one."""
         same = repr((name, sorted(arguments.items(), key=lambda item: item[0]))) if _plain(arguments) else ""
         with self._lock:
             if same and (known := self._same.get(same)) and not known.answer.done():
@@ -95,9 +95,9 @@ class Analyst:
                 pickle.dump(message, self._process.stdin)
                 self._process.stdin.flush()
 
-    def wish(self, wish: str, number: int) -> None:
-        """Control a question."""
-        self.send({wish: number})
+    def send_command(self, command: str, number: int) -> None:
+        """Control a question: cancel, pause, resume or stop it."""
+        self.send({command: number})
 
     def leave(self, question: Question, number: int) -> None:
         """One asker less; the last one's question is cancelled, and who asks the same from now on gets a new one."""
@@ -105,7 +105,7 @@ class Analyst:
             question.askers -= 1
             if question.askers < 1:
                 self._forget_same(question)
-                self.wish("cancel", number)
+                self.send_command("cancel", number)
 
     def close(self) -> None:
         """End the process."""

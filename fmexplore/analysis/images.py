@@ -39,7 +39,7 @@ class Task(Protocol):
         """
 
 
-class Silent:
+class NullProgress:
     """A task that nobody follows."""
 
     def report(self, share: float, message: str = "", partial: Arrays | None = None) -> None:

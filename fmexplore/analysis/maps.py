@@ -1,6 +1,6 @@
 """What the analyst does for maps: what images are to a layer, where a map puts them, how far it can be trusted.
 
-Functions of a Task as in `analyses`.
+Functions of a Task as in `images`.
 """
 
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ def project_images(task: Task, run: Run | None, layer: str, split: str, config: 
     PCA `explained_variance (d,)`. Partial results have the first two. One that was stopped is made again when it is
     asked for again.
     """
-    files = kept_files(run, layer, read_settings())
+    files = kept_files(run, layer, data_set(), read_settings())
     known, ids = files.read_projection(layer, split, config), ids_of_split(data_set(), split, _split_config(run))
     index = data_set().addresses.names(split, ids)
     if known and np.isin(known["index"], index).all() and not np.any(known.get("stopped", False)):
@@ -65,7 +65,7 @@ def project_images(task: Task, run: Run | None, layer: str, split: str, config: 
 def project_snapshots(task: Task, run: Run, config: ProjectionConfig) -> Arrays:
     """Maps of validation images as the run's last layer saw them at its snapshots, kept for `Derived.read_course`.
 
-    `coordinates (t, n, d) float32`, `steps (t,)`, `index (n,)`, `movements (t - 1,)` as `maps.project_over_time` gives
+    `coordinates (t, n, d) float32`, `steps (t,)`, `index (n,)`, `movements (t - 1,)` as `project_over_time` gives
     them. Partial results have `coordinates (n, d)` and `index`. Raises ConfigError where there are no features.
     """
     derived = derived_of(run)
@@ -119,11 +119,11 @@ ANALYSES: dict[str, Callable[..., Any]] = {
 def _features(task: Task, run: Run | None, layer: str, split: str, end: float) -> Features:
     """Those that are kept, else new ones, which are then kept; done, the share of the work is `end`."""
     model = run.config.model if run else None
-    files = kept_files(run, check_layer(model, layer), read_settings())
+    images, config = data_set(), _split_config(run)
+    files = kept_files(run, check_layer(model, layer), images, read_settings())
     if known := files.read_features(layer, split):
         return known
-    images, config, weights = data_set(), _split_config(run), files.digest
-    total = len(ids_of_split(images, split, config))
+    weights, total = files.digest, len(ids_of_split(images, split, config))
     network = network_of(run) if run and layer != PIXELS else None
 
     def values() -> Iterator[np.ndarray]:

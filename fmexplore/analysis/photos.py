@@ -1,6 +1,6 @@
 """What is done with photos in the process that has torch: opened, converted, looked at by a run, taught to one.
 
-Functions of a Task as in `analyses`; the photos live in memory only.
+Functions of a Task as in `images`; the photos live in memory only.
 """
 
 import shutil
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fmexplore.analysis.images import Silent, Task, look_at
+from fmexplore.analysis.images import NullProgress, Task, look_at
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.errors import FMExploreError
@@ -107,7 +107,7 @@ QUICK = {"open_picture", "convert_picture", "recognize"}
 
 def judge_photo(run: Run, content: bytes, name: str, how: Conversion = OURS) -> Verdicts:
     """The verdict of a run on one photo's file. Raises PhotoError."""
-    logits, _ = recognize(Silent(), run, convert(open_photo(content, name), how, find).image[None])
+    logits, _ = recognize(NullProgress(), run, convert(open_photo(content, name), how, find).image[None])
     return judge(logits, run.photo_fit)
 
 
@@ -123,5 +123,5 @@ def judge_photos(
         opened = open_photo(read_photo(photo.path), photo.path.name)
         images.append(convert(opened, how, find).image)
         report((number + 1) / len(photos))
-    logits, _ = recognize(Silent(), run, np.stack(images))
+    logits, _ = recognize(NullProgress(), run, np.stack(images))
     return logits, judge(logits, run.photo_fit)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fmexplore.analysis import images as image_analysis
-from fmexplore.analysis.images import Silent, index_images
+from fmexplore.analysis.images import NullProgress, index_images
 from fmexplore.analysis.maps import project_images, project_snapshots
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
@@ -44,7 +44,7 @@ def keep_predictions(run: Run, split: str, images: DataSet) -> Predictions:
     derived = Derived(run, read_settings())
     known = derived.read_predictions(split, images)
     if known is None:
-        image_analysis.predict_split(Silent(), run, split)
+        image_analysis.predict_split(NullProgress(), run, split)
         known = derived.read_predictions(split, images)
     if known is None:
         raise RunBroken(f"{run.title} has learnt more in the meantime: evaluate it again.")
@@ -73,8 +73,8 @@ def _compute_all(run: Run, images: DataSet) -> None:
     for split in ("test", "validation"):
         if run.config.training.validation == "share" or split == "test":
             keep_predictions(run, split, images)
-    index_images(Silent(), run)
+    index_images(NullProgress(), run)
     for standard in STANDARD:
         with suppress(ConfigError):  # too few images for it, or snapshots without features
-            project_images(Silent(), run, LAST, "test", standard)
-            project_snapshots(Silent(), run, standard)
+            project_images(NullProgress(), run, LAST, "test", standard)
+            project_snapshots(NullProgress(), run, standard)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fmexplore.analysis.images import Silent, Task
+from fmexplore.analysis.images import NullProgress, Task
 from fmexplore.errors import ConfigError
 from fmexplore.runs.run import Run
-from fmexplore.runs.status import LOCAL_OWNER, RESUMABLE, forget_wishes, own_process, write_status
+from fmexplore.runs.status import LOCAL_OWNER, RESUMABLE, clear_requests, own_process, write_status
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import read_settings
 from fmexplore.training.config import RunConfig, TrainConfig, change_settings
@@ -38,7 +38,7 @@ def resume_run(store: RunStore, text: str) -> Run:
     status = run.status
     if status.state not in RESUMABLE and (status.state != "running" or status.alive):
         raise ConfigError(f"{run.id} is {status.state}: only a run that was not finished can be resumed.")
-    forget_wishes(run.path)
+    clear_requests(run.path)
     write_status(run.path, status.replace(state="running", **own_process()))
     return run
 
@@ -115,7 +115,7 @@ def accuracies(run: Run) -> str:
 def show_bar(name: str, as_json: bool) -> Iterator[Task]:
     """A task that moves a bar on a terminal."""
     if as_json or not sys.stderr.isatty():
-        yield Silent()
+        yield NullProgress()
         return
     from rich.console import Console
     from rich.progress import Progress as Bar
@@ -123,7 +123,7 @@ def show_bar(name: str, as_json: bool) -> Iterator[Task]:
     with Bar(console=Console(stderr=True)) as bar:
         moving = bar.add_task(name, total=1.0)
 
-        class Shown(Silent):
+        class Shown(NullProgress):
             def report(self, share: float, message: str = "", partial: Any = None) -> None:
                 bar.update(moving, completed=share, description=message or name)
 

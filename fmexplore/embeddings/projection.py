@@ -23,6 +23,9 @@ SMALL = 3000  # up to here Barnes-Hut t-SNE is faster than that by FFT
 MOST_IN_SPACE = 10_000  # images that three-dimensional t-SNE is allowed, as it takes minutes
 WARM_RATE = 0.25  # at which a map goes on that has begun elsewhere; anew: 1
 TSNE_RADIUS = 30  # that t-SNE gives a few thousand images
+# What computes a map. Raise a number whenever the same settings begin to give another map, also where a library is the
+# reason: maps that were stored before are then computed again.
+VERSIONS = {"pca": 1, "tsne": 1, "umap": 1}
 
 
 class ProjectionConfig(Schema):
@@ -41,12 +44,26 @@ class ProjectionConfig(Schema):
     min_distance: float = Field(0.1, ge=0, le=1)
     metric: Metric = "euclidean"
 
-    def key(self) -> str:
-        """Ten letters and digits that are the same for equal maps of the same points."""
+    def stored_key(self, **source: str) -> dict[str, object]:
+        """What a stored map depends on: the algorithm and its version, `source` (what the points are), the settings.
+
+        >>> ProjectionConfig(method="pca").stored_key(images="4c7b")
+        {'algorithm': 'pca', 'version': 1, 'images': '4c7b', 'dimensions': 2, 'sample': 0}
+        """
         seeded = self.method != "pca" or self.sample
-        names = ["method", "dimensions", "sample", *(["seed"] if seeded else []), *_OWN_FIELDS[self.method]]
-        values = {name: getattr(self, name) for name in sorted(names)}
-        return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:10]
+        names = ["dimensions", "sample", *(["seed"] if seeded else []), *_OWN_FIELDS[self.method]]
+        settings = {name: getattr(self, name) for name in sorted(names)}
+        return {"algorithm": self.method, "version": VERSIONS[self.method], **source, **settings}
+
+    def key(self, **source: str) -> str:
+        """Ten letters and digits that are the same for equal stored keys."""
+        key = self.stored_key(**source)
+        if key["version"] == 1 and not source:
+            # Keys once were the settings alone. Version 1 keeps those: files of shipped and own runs, and outlines in
+            # links, go by them.
+            del key["version"]
+            key = dict(sorted({"method": key.pop("algorithm"), **key}.items()))
+        return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:10]
 
     def choose(self, count: int) -> np.ndarray:
         """Positions of the images to project, out of `count`, ascending."""

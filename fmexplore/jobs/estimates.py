@@ -103,7 +103,7 @@ def _lock(settings: Settings) -> FileLock:
 
 
 def execution_key(config: RunConfig) -> str:
-    """Equal for trainings that run at the same speed: same network, batch, optimiser and wishes."""
+    """Equal for trainings that run at the same speed: same network, batch, optimiser, and settings of the execution."""
     training = config.training
     parts = (
         config.model.model_dump_json(),

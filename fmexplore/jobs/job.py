@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from fmexplore.runs.status import Status, forget_wishes, own_process, read_status, read_wish, write_status
+from fmexplore.runs.status import Status, clear_requests, own_process, read_request, read_status, write_status
 from fmexplore.settings import Settings
 
 LOOK_SECONDS = 0.1
@@ -27,10 +27,10 @@ class Job:
 
     def end(self, state: str, **changes: object) -> None:
         """Write the last status. Raises StorageError."""
-        forget_wishes(self.folder)
+        clear_requests(self.folder)
         self.update(state=state, ended=time.time(), pid=None, **changes)
 
-    def wish(self) -> str | None:
+    def read_request(self) -> str | None:
         """`STOP`, `PAUSE`, `GONE` when the server is, or None; looks at most ten times a second."""
         if self.interrupted:
             return "GONE"
@@ -40,7 +40,7 @@ class Job:
         # Not PR_SET_PDEATHSIG: it follows the thread that forked, not the process.
         if self.parent is not None and os.getppid() != self.parent:
             return "GONE"
-        return read_wish(self.folder)
+        return read_request(self.folder)
 
     def _write(self, status: Status, **changes: object) -> Status:
         return write_status(self.folder, status.replace(**changes))

@@ -1,4 +1,4 @@
-"""What a server allows: each check raises NotAllowed where a wish goes beyond a limit of the settings.
+"""What a server allows: each check raises NotAllowed where a request goes beyond a limit of the settings.
 
 A browser without cookies is a new owner at every visit: so what all may do together is limited too.
 """

@@ -33,9 +33,9 @@ from fmexplore.runs.status import (
     LOCAL_OWNER,
     RESUMABLE,
     Status,
-    forget_wishes,
+    clear_requests,
     read_status,
-    wish,
+    request,
     write_status,
 )
 from fmexplore.runs.store import RunStore
@@ -117,11 +117,11 @@ class JobQueue:
 
     def stop(self, run: Run, owner: str) -> None:
         """End a run; what it has learnt stays."""
-        self._ask(run, owner, "STOP", "stopped")
+        self._send_request(run, owner, "STOP", "stopped")
 
     def pause(self, run: Run, owner: str) -> None:
         """Save a run and free its place; `resume` puts it back into the queue."""
-        self._ask(run, owner, "PAUSE", "paused")
+        self._send_request(run, owner, "PAUSE", "paused")
 
     def resume(self, run: Run, owner: str) -> None:
         """Queue a run again, to go on from its last saved state. Raises NotAllowed where it cannot."""
@@ -144,7 +144,7 @@ class JobQueue:
                         f"{run.title} has had its {self.settings.max_minutes:g} minutes on this server: "
                         "use it as a new configuration with fewer epochs."
                     )
-                forget_wishes(run.path)
+                clear_requests(run.path)
                 write_status(
                     run.path, status.replace(state="queued", queued=time.time(), pid=None, error="", message="")
                 )
@@ -166,14 +166,14 @@ class JobQueue:
         """Whether this machine's speed is not yet known."""
         return read_speed(self.settings) is None
 
-    def _ask(self, run: Run, owner: str, what, state) -> None:
+    def _send_request(self, run: Run, owner: str, what, state) -> None:
         self.store.require_owner(run, owner)
         with self._lock:
             status = run.status
             if status.state == "queued":  # no worker to ask
                 write_status(run.path, status.replace(state=state, ended=time.time()))
             elif status.state == "running":
-                wish(run.path, what)
+                request(run.path, what)
 
     def _trainings(self) -> list[Status]:
         return [status for folder, status in self._scan() if folder.parent == self.store.folder]
@@ -236,7 +236,7 @@ class JobQueue:
                     busy[lane] += 1
 
     def _launch(self, folder: Path) -> None:
-        forget_wishes(folder)
+        clear_requests(folder)
         write_status(folder, read_status(folder).replace(state="running", started=time.time(), message="Starting"))
         with open(folder / "worker.log", "ab") as log:
             self._workers[folder] = subprocess.Popen(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fmexplore.training.progress import Progress
 
 SAVE_SECONDS = 60
-WISHES: dict[str, State] = {"STOP": "stopped", "PAUSE": "paused", "GONE": "interrupted"}
+END_STATES: dict[str, State] = {"STOP": "stopped", "PAUSE": "paused", "GONE": "interrupted"}
 FIGURES = (
     *("images_per_second", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"),
     *("test_loss", "test_accuracy"),
@@ -90,19 +90,19 @@ def _follow(job: Job, run: Run, trainer: "train", listen: Callable[["Progress"],
         if progress.kind == "end":
             break
         over = job.settings.max_minutes is not None and progress.seconds > 60 * job.settings.max_minutes
-        wish = "STOP" if over else job.wish()
-        if wish or progress.snapshot or time.monotonic() - saved > SAVE_SECONDS:
+        request = "STOP" if over else job.read_request()
+        if request or progress.snapshot or time.monotonic() - saved > SAVE_SECONDS:
             tensors, scalars = trainer.state.save()
             run.write_resume(to_arrays(tensors), scalars)
             saved = time.monotonic()
             job.update(result=result, progress=progress.step / progress.steps)
-        if wish:
+        if request:
             trainer.close()
-            if wish == "STOP":
+            if request == "STOP":
                 run.write_weights(to_arrays(trainer.state.result()))
             if over:
                 job.update(message=f"Stopped at this server's limit of {job.settings.max_minutes:g} minutes per run.")
-            return WISHES[wish]
+            return END_STATES[request]
     weights = run.write_weights(to_arrays(trainer.state.result()))
     job.update(result=result, progress=1.0)
     with suppress(StorageError):  # they can be computed again

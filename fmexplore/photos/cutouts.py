@@ -51,7 +51,7 @@ def cut_out(photo: Image.Image, find: Finder, how: Conversion = OURS) -> Image.I
 def vary(garment: Image.Image, draw: np.random.Generator) -> np.ndarray:
     """One of the ways in which the garment could have been photographed and found, converted to `(28, 28) uint8`."""
     garment = _move(garment, draw)
-    garment.putalpha(_missed(garment.getchannel("A"), draw))
+    garment.putalpha(_corrupt_mask(garment.getchannel("A"), draw))
     if np.asarray(garment.getchannel("A")).max() < 128:
         return np.zeros((28, 28), np.uint8)
     garment = _light(garment, draw)
@@ -106,7 +106,7 @@ def _move(garment: Image.Image, draw: np.random.Generator) -> Image.Image:
     return moved
 
 
-def _missed(mask: Image.Image, draw: np.random.Generator) -> Image.Image:
+def _corrupt_mask(mask: Image.Image, draw: np.random.Generator) -> Image.Image:
     """A mask as wrong as masks are: too narrow, too wide, or without a part."""
     kind = draw.random()
     if kind < 0.15:

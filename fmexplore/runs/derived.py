@@ -1,6 +1,7 @@
 """What can be computed again from a run: kept in cache/, shipped runs bring it along. Knows files and arrays.
 
-Every file names the weights that it was computed from, so that it is not used after the run has learnt more.
+Every file names the weights that it was computed from, so that it is not used after the run has learnt more; those of
+pixels are named by the images.
 """
 
 import hashlib
@@ -84,7 +85,7 @@ class Kept:
         return features if features.points.ndim == 2 else None
 
     def read_projection(self, layer: str, split: str, config: ProjectionConfig) -> Arrays | None:
-        """The map as `map_analyses.project_images` gave it, or None."""
+        """The map as `analysis.maps.project_images` gave it, or None."""
         arrays = self.read(self.projection_name(layer, split, config))
         return _as_map(arrays, 2, config.dimensions)
 
@@ -96,11 +97,20 @@ class Kept:
 
 
 class Pixels(Kept):
-    """The files about the images themselves, which need no run; one's split says which are for validation."""
+    """The files about the images themselves, which need no run; one's split says which are for validation.
 
-    def __init__(self, split: SplitConfig, settings: Settings) -> None:
+    Their names carry the digest of all images, so that those of another data set are not found.
+    """
+
+    def __init__(self, split: SplitConfig, images: DataSet, settings: Settings) -> None:
         super().__init__(settings, settings.cache / PIXELS)
-        self._split = split
+        self._split, self._images = split, images
+
+    def features_name(self, layer: str, split: str) -> str:
+        return f"{super().features_name(layer, split)}-{self._images.digest[:10]}"
+
+    def projection_name(self, layer: str, split: str, config: ProjectionConfig) -> str:
+        return f"map-{layer}-{self.part(split)}-{config.key(images=self._images.digest)}"
 
     def part(self, split: str) -> str:
         if split in ("test", "all"):
@@ -150,15 +160,15 @@ class Derived(Kept):
         return index if (len(index.train), len(index.test)) == (len(data.train), len(data.test)) else None
 
     def read_course(self, config: ProjectionConfig) -> Arrays | None:
-        """The maps of its snapshots as `map_analyses.project_snapshots` gave them, or None."""
+        """The maps of its snapshots as `analysis.maps.project_snapshots` gave them, or None."""
         arrays = _as_map(self.read(course_name(config)), 3, config.dimensions)
         return arrays if arrays and {"steps", "movements"} <= arrays.keys() else None
 
 
-def kept_files(run: Run | None, layer: str, settings: Settings) -> Kept:
+def kept_files(run: Run | None, layer: str, images: DataSet, settings: Settings) -> Kept:
     """Where the maps of a layer lie: those of pixels serve all runs, and there need not be one."""
     if run is None or layer == PIXELS:
-        return Pixels(run.config.training.split_config if run else SplitConfig(), settings)
+        return Pixels(run.config.training.split_config if run else SplitConfig(), images, settings)
     return Derived(run, settings)
 
 

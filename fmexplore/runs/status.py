@@ -1,4 +1,4 @@
-"""The state of one piece of work, as a file in its folder, and the wishes to stop or pause it.
+"""The state of one piece of work, as a file in its folder, and the requests to stop or pause it.
 
 Written by the queue before a worker starts and after it has ended, and by the worker in between; never by two at once.
 """
@@ -101,20 +101,20 @@ def own_process() -> dict:
     return {"pid": os.getpid(), "process_started": psutil.Process().create_time()}
 
 
-def wish(folder: Path, what: Literal["STOP", "PAUSE"]) -> None:
+def request(folder: Path, what: Literal["STOP", "PAUSE"]) -> None:
     """Ask the worker of `folder` to stop or to pause."""
     write_bytes(folder / what, b"")
 
 
-def read_wish(folder: Path) -> Literal["STOP", "PAUSE"] | None:
-    """What was asked of the worker of `folder`; a stop counts more than a pause."""
+def read_request(folder: Path) -> Literal["STOP", "PAUSE"] | None:
+    """What was requested of the worker of `folder`; a stop counts more than a pause."""
     for what in ("STOP", "PAUSE"):
         if (folder / what).exists():
             return what
     return None
 
 
-def forget_wishes(folder: Path) -> None:
-    """Remove them, once heeded or out of date."""
+def clear_requests(folder: Path) -> None:
+    """Remove the requests, once they are carried out or out of date."""
     for what in ("STOP", "PAUSE"):
         (folder / what).unlink(missing_ok=True)

@@ -66,7 +66,7 @@ def _measure_once() -> None:
         except DataError:
             return
         st.session_state.asked_to_measure = True
-        shared.later(shared.queue().submit, "measure")
+        shared.run_delayed(shared.queue().submit, "measure")
 
 
 def _run_picker(page) -> None:

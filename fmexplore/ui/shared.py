@@ -1,15 +1,19 @@
-"""What all sessions of a server share, each made once; every cache has a bound."""
+"""What all sessions of a server share, each made once. The only module that uses Streamlit's caches, by `keep`.
+
+Every cache has a bound. What it holds of a run goes by the run's folder and, where it depends on them, its weights.
+"""
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
-from pathlib import Path
+from functools import wraps
 from threading import Lock, RLock, Thread, Timer
-from typing import Generic, TypeVar
+from typing import Generic, ParamSpec, TypeVar, cast
 
 import numpy as np
 import streamlit as st
+from streamlit.runtime.caching.hashing import UserHashError
 
 from fmexplore.analysis.client import Analyst
 from fmexplore.data import fashion_mnist
@@ -26,12 +30,12 @@ from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings, read_settings
 
 FREEZE_SECONDS, FREEZE_RERUNS = 10, 50  # at least both between two times: each takes some 0.2 s
-LATER_SECONDS = 2  # what starts another process waits until the page that caused it is there
+DELAY_SECONDS = 2  # what starts another process waits until the page that caused it is there
 
 
-def later(act: Callable[..., object], *arguments: object) -> None:
-    """Do something in a moment, in the background."""
-    timer = Timer(LATER_SECONDS, act, arguments)
+def run_delayed(act: Callable[..., object], *arguments: object) -> None:
+    """Call a function in a moment, in the background."""
+    timer = Timer(DELAY_SECONDS, act, arguments)
     timer.daemon = True
     timer.start()
 
@@ -39,7 +43,7 @@ def later(act: Callable[..., object], *arguments: object) -> None:
 Made = TypeVar("Made")
 
 
-class once(Generic[Made]):
+class singleton(Generic[Made]):
     """Makes a thing once for all sessions. Unlike st.cache_resource, which any browser can have emptied by a message:
     each time there would be one process or thread more."""
 
@@ -58,12 +62,12 @@ class once(Generic[Made]):
         self._made.clear()
 
 
-@once
+@singleton
 def settings() -> Settings:
     return read_settings()
 
 
-@once
+@singleton
 def queue() -> JobQueue:
     """The job queue, its dispatcher running."""
     made = JobQueue(settings())
@@ -75,158 +79,174 @@ def store() -> RunStore:
     return queue().store
 
 
-@once
+@singleton
 def analyst() -> Analyst:
     """The process for what needs torch, warmed up in the background."""
     made = Analyst(settings())
-    later(made.ask, "warm")
+    run_delayed(made.ask, "warm")
     return made
 
 
-@st.cache_resource(max_entries=1, show_spinner="Loading Fashion-MNIST")
+P = ParamSpec("P")
+Value = TypeVar("Value")
+Key = TypeVar("Key", bound=Hashable)
+
+
+class _NotKept(Exception):
+    """Brings a value out of a cached function past the cache, so that it is looked for again."""
+
+    def __init__(self, value: object = None) -> None:
+        self.value = value
+
+
+def place_of(run: Run) -> str:
+    """Names a run for what does not depend on its weights."""
+    return str(run.path)
+
+
+def state_of(run: Run) -> tuple[str, str]:
+    """Names a run with the weights that it has now. Raises RunBroken."""
+    return str(run.path), run.weights_digest
+
+
+def keep(
+    most: int, name_run: Callable[[Run], object] = state_of, spinner: str | bool = False
+) -> Callable[[Callable[P, Value]], Callable[P, Value]]:
+    """Keep what a function gives for its last `most` arguments, for all sessions; nobody may change it.
+
+    Not kept are None and what the function raises, arguments that begin with an underscore do not count, and runs
+    count by `name_run`.
+    """
+
+    def decorate(make: Callable[P, Value]) -> Callable[P, Value]:
+        @wraps(make)  # Streamlit reads names of arguments and the source from it
+        def make_or_raise(*args: P.args, **kwargs: P.kwargs) -> Value:
+            if (value := make(*args, **kwargs)) is None:
+                raise _NotKept
+            return value
+
+        hash_funcs: dict[str | type, Callable] = {Run: name_run, ProjectionConfig: ProjectionConfig.key}
+        cached = st.cache_resource(max_entries=most, show_spinner=spinner, hash_funcs=hash_funcs)(make_or_raise)
+
+        @wraps(make)
+        def get(*args: P.args, **kwargs: P.kwargs) -> Value:
+            try:
+                return cached(*args, **kwargs)
+            except _NotKept as result:
+                return cast(Value, result.value)
+            except UserHashError as error:  # of a run whose weights cannot be read
+                raise (error.__cause__ or error) from None
+
+        return get
+
+    return decorate
+
+
+class Recent(Generic[Key, Value]):
+    """The last values that were put here, for all threads: unlike a cached function it can be asked what it has."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._lock = most, Lock()
+        self._values: dict[Key, Value] = {}
+
+    def get(self, key: Key) -> Value | None:
+        """The value, or None."""
+        with self._lock:
+            return self._values.get(key)
+
+    def put(self, key: Key, value: Value) -> Value:
+        """Keep a value in place of the oldest, and give it back."""
+        with self._lock:
+            self._values[key] = value
+            while len(self._values) > self._most:
+                del self._values[next(iter(self._values))]
+        return value
+
+
+@keep(1, spinner="Loading Fashion-MNIST")
 def dataset() -> DataSet:
     """The data set, checked; read-only arrays. Raises DataError, which is not cached."""
     return fashion_mnist.load()
 
 
-@st.cache_resource(max_entries=64)
-def _metrics_reader(path: str) -> tuple[MetricsReader, Lock]:
-    return MetricsReader(Run(Path(path))), Lock()
+@keep(64, place_of)
+def _metrics_reader(run: Run) -> tuple[MetricsReader, Lock]:
+    return MetricsReader(run), Lock()
 
 
 def metrics(run: Run) -> list[dict]:
     """A run's reports so far; only what is new is read."""
-    reader, lock = _metrics_reader(str(run.path))
+    reader, lock = _metrics_reader(run)
     with lock:  # two tabs that show one run are two threads
         return list(reader.refresh())
 
 
-Value = TypeVar("Value")
+def predictions(run: Run, split: str, step: int | None = None) -> Predictions | None:
+    """A run's predictions that are kept: at the end, or at a snapshot, of its validation images. Raises RunBroken."""
+    return _predictions(run, split) if step is None else _snapshot_predictions(run, step)
 
 
-class _Absent(Exception):
-    """Is not cached, so that it is looked for again."""
+@keep(96)
+def _predictions(run: Run, split: str) -> Predictions | None:
+    if found := Derived(run, settings()).read_predictions(split, dataset()):
+        found.logits.setflags(write=False)
+    return found
 
 
-@st.cache_resource(max_entries=96, show_spinner=False)
-def _predictions(path: str, split: str, step: int | None, digest: str) -> Predictions:
-    del digest  # is in the key, as below
-    run = Run(Path(path))
-    if step is not None:
-        arrays, _ = run.read_snapshot(step)
-        found = Predictions(arrays["logits"].astype("float32"), arrays["labels"])
-    else:
-        found = _found(Derived(run, settings()).read_predictions(split, dataset()))
+@keep(96, place_of)
+def _snapshot_predictions(run: Run, step: int) -> Predictions:
+    arrays, _ = run.read_snapshot(step)
+    found = Predictions(arrays["logits"].astype("float32"), arrays["labels"])
     found.logits.setflags(write=False)
     return found
 
 
-def predictions(run: Run, split: str, step: int | None = None) -> Predictions | None:
-    """A run's predictions that are kept: at the end, or at a snapshot, of its validation images. Raises RunBroken."""
-    with suppress(_Absent):
-        return _predictions(str(run.path), split, step, "" if step else run.weights_digest)
-    return None
-
-
-@st.cache_resource(max_entries=96, show_spinner=False)
-def _latency(path: str, digest: str) -> Latency:
-    del digest
-    return _found(Derived(Run(Path(path)), settings()).read_latency())
-
-
-def latency(run: Run) -> Latency | None:
-    """How long a run's network took on this machine, if that was measured."""
-    with suppress(_Absent):
-        return _latency(*_key(run))
-    return None
-
-
-@st.cache_resource(max_entries=512, show_spinner=False)
-def _snapshot_epoch(path: str, step: int) -> float:
-    return float(Run(Path(path)).read_snapshot(step)[1]["epoch"])
-
-
+@keep(512, place_of)
 def snapshot_epoch(run: Run, step: int) -> float:
     """The epoch of a snapshot. Raises RunBroken."""
-    return _snapshot_epoch(str(run.path), step)
+    return float(run.read_snapshot(step)[1]["epoch"])
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _index(path: str, digest: str) -> NeighbourIndex:
-    del digest
-    return _found(Derived(Run(Path(path)), settings()).read_index(dataset()))
+@keep(96)
+def latency(run: Run) -> Latency | None:
+    """How long a run's network took on this machine, if that was measured."""
+    return Derived(run, settings()).read_latency()
 
 
+@keep(8)
 def index(run: Run) -> NeighbourIndex | None:
     """Where all images lie in a run's feature space, if that is kept."""
-    with suppress(_Absent):
-        return _index(*_key(run))
-    return None
+    return Derived(run, settings()).read_index(dataset())
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _projection(path: str, digest: str, layer: str, split: str, _config: ProjectionConfig, key: str) -> Arrays:
-    del digest, key
-    arrays, images = _found(kept_files(_run(path), layer, settings()).read_projection(layer, split, _config)), dataset()
-    count = images.addresses.name_count(split)
-    there = arrays["index"].min(initial=0) >= 0 and arrays["index"].max(initial=0) < count
-    return _found(arrays if there else None)  # else of another data set
-
-
+@keep(32)
 def projection(run: Run | None, layer: str, split: str, config: ProjectionConfig) -> Arrays | None:
-    """A map that is kept, as `map_analyses.project_images` gave it."""
-    with suppress(_Absent):
-        asked = (*_key(run), layer, split, config, config.key())
-        found = _projection(*asked)
-        if np.any(found.get("stopped", False)):
-            _projection.clear(*asked)  # the whole one will take its place
-        return found
-    return None
+    """A map that is kept, as `maps.project_images` gave it."""
+    images = dataset()
+    found = kept_files(run, layer, images, settings()).read_projection(layer, split, config)
+    count = images.addresses.name_count(split)
+    if found is None or found["index"].min(initial=0) < 0 or found["index"].max(initial=0) >= count:
+        return None  # none, or one of another data set
+    if np.any(found.get("stopped", False)):
+        raise _NotKept(found)  # the whole one will take its place
+    return found
 
 
-@st.cache_resource(max_entries=6, show_spinner=False)
-def _points(path: str, digest: str, layer: str, split: str) -> np.ndarray:
-    del digest
-    features = _found(kept_files(_run(path), layer, settings()).read_features(layer, split))
-    return features.points
-
-
+@keep(6)
 def points(run: Run | None, layer: str, split: str) -> np.ndarray | None:
     """What the images of a split are to a layer, `(n, width) float16`, if that is kept."""
-    with suppress(_Absent):
-        return _points(*_key(run), layer, split)
-    return None
+    features = kept_files(run, layer, dataset(), settings()).read_features(layer, split)
+    return features.points if features else None
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _course(path: str, digest: str, _config: ProjectionConfig, key: str) -> Arrays:
-    del digest, key
-    return _found(Derived(Run(Path(path)), settings()).read_course(_config))
-
-
+@keep(16)
 def course(run: Run, config: ProjectionConfig) -> Arrays | None:
-    """The maps of a run's snapshots that are kept, as `map_analyses.project_snapshots` gave them."""
-    with suppress(_Absent):
-        return _course(*_key(run), config, config.key())
-    return None
+    """The maps of a run's snapshots that are kept, as `maps.project_snapshots` gave them."""
+    return Derived(run, settings()).read_course(config)
 
 
-def _key(run: Run | None) -> tuple[str, str]:
-    return (str(run.path), run.weights_digest) if run else ("", "")
-
-
-def _run(path: str) -> Run | None:
-    return Run(Path(path)) if path else None
-
-
-def _found(value: Value | None) -> Value:
-    if value is None:
-        raise _Absent
-    return value
-
-
-@once
-def tame_memory() -> None:
+@singleton
+def configure_malloc() -> None:
     """Have freed arrays leave the process: each run of the script is a thread, and would keep some of its own.
 
     With it a server of thirty sessions weighs half as much (benchmarks/classroom.py). Call it before arrays are made.
@@ -234,7 +254,7 @@ def tame_memory() -> None:
     set_malloc(arenas=2, mmap=256 << 10, trim=1 << 20)
 
 
-@once
+@singleton
 def freeze_collector() -> None:
     """Take what is loaded by now out of garbage collection, and from time to time what has come since.
 

@@ -13,7 +13,7 @@ from fmexplore.analysis.images import (
     ANALYSES,
     QUICK,
     Cancelled,
-    Silent,
+    NullProgress,
     doubt_labels,
     explain,
     index_images,
@@ -79,7 +79,7 @@ def select(run: Run, drawn: DataSet, split: str):
 
 @pytest.mark.parametrize(("split", "count"), [("test", 160), ("validation", 64), ("train", 576)])
 def test_the_predictions_kept_for_a_split_are_those_of_the_runs_network(run, derived, drawn, split, count):
-    assert predict_split(Silent(), run, split) is None
+    assert predict_split(NullProgress(), run, split) is None
     found, wanted = derived.read_predictions(split, drawn), predict(network_for(run.config), select(run, drawn, split))
     assert found is not None
     assert np.allclose(found.logits, wanted.logits, atol=1e-5)
@@ -115,11 +115,11 @@ def test_times_are_those_of_the_weights_that_were_timed(run, derived):
 
 
 def test_new_weights_are_asked_and_not_the_network_of_before(run, derived, drawn):
-    predict_split(Silent(), run, "test")
+    predict_split(NullProgress(), run, "test")
     before = derived.read_predictions("test", drawn)
     give_weights(run, 4)
     assert derived.read_predictions("test", drawn) is None
-    predict_split(Silent(), run, "test")
+    predict_split(NullProgress(), run, "test")
     after = derived.read_predictions("test", drawn)
     assert np.allclose(after.logits, predict(network_for(run.config, 4), drawn.test).logits, atol=1e-5)
     assert not np.allclose(after.logits, before.logits, atol=1e-2)
@@ -146,20 +146,20 @@ def test_a_run_without_validation_images_has_none_to_predict(store, tiny):
     run = store.create(tiny.replace(training={"validation": "none"}))
     give_weights(run, 3)
     with pytest.raises(ConfigError, match="without validation images: choose the test images"):
-        predict_split(Silent(), run, "validation")
+        predict_split(NullProgress(), run, "validation")
 
 
 def test_a_run_that_peeked_has_its_validation_images_in_the_test_set(store, tiny, drawn):
     run = store.create(tiny.replace(training={"validation": "test"}))
     give_weights(run, 3)
-    predict_split(Silent(), run, "validation")
+    predict_split(NullProgress(), run, "validation")
     found = Derived(run, store.settings).read_predictions("validation", drawn)
     assert np.array_equal(found.labels, drawn.test.labels)
 
 
 def test_a_run_without_weights_says_so(store, tiny):
     with pytest.raises(RunBroken, match="does not exist yet"):
-        predict_split(Silent(), store.create(tiny), "test")
+        predict_split(NullProgress(), store.create(tiny), "test")
 
 
 def test_a_missing_data_set_is_told_each_time_and_found_when_it_is_there(run, drawn_folder, derived, drawn):
@@ -168,9 +168,9 @@ def test_a_missing_data_set_is_told_each_time_and_found_when_it_is_there(run, dr
     path.unlink()
     for _ in range(2):
         with pytest.raises(DataError, match="is missing"):
-            predict_split(Silent(), run, "test")
+            predict_split(NullProgress(), run, "test")
     path.write_bytes(content)
-    predict_split(Silent(), run, "test")
+    predict_split(NullProgress(), run, "test")
     assert derived.read_predictions("test", drawn) is not None
 
 
@@ -179,7 +179,7 @@ def test_a_missing_data_set_is_told_each_time_and_found_when_it_is_there(run, dr
 
 def test_looking_at_images_gives_their_logits_and_features(run, drawn):
     images = drawn.test.images[5:9]
-    logits, features = look_at(Silent(), run, images)
+    logits, features = look_at(NullProgress(), run, images)
     with torch.no_grad():
         wanted = network_for(run.config).logits_and_features(networks.to_input(torch.tensor(images)))
     assert np.allclose(logits, wanted[0].numpy(), atol=1e-5)
@@ -189,34 +189,34 @@ def test_looking_at_images_gives_their_logits_and_features(run, drawn):
 
 def test_many_images_are_looked_at_as_one(run, drawn):
     images = np.concatenate([drawn.train.images[:550], drawn.test.images[:1]])  # two batches
-    logits, features = look_at(Silent(), run, images)
+    logits, features = look_at(NullProgress(), run, images)
     assert (logits.shape, features.shape) == ((551, 10), (551, 16))
-    one = look_at(Silent(), run, images[550:])
+    one = look_at(NullProgress(), run, images[550:])
     assert np.allclose(logits[550:], one[0], atol=1e-5)
     assert np.allclose(features[550:], one[1], atol=1e-5)
 
 
 def test_an_explanation_is_the_grad_cam_of_the_runs_network(run, drawn):
-    heat = explain(Silent(), run, drawn.test.images[3], [1, 3])
+    heat = explain(NullProgress(), run, drawn.test.images[3], [1, 3])
     assert np.allclose(heat, grad_cam(network_for(run.config), drawn.test.images[3], [1, 3]), atol=1e-5)
 
 
 def test_an_explanation_is_not_disturbed_by_the_other_thread(run, drawn, monkeypatch):
     """Both threads use one network: here the other one asks it right after each pass of the explanation."""
     image = drawn.test.images[3]
-    wanted = explain(Silent(), run, image, [1, 3])
+    wanted = explain(NullProgress(), run, image, [1, 3])
     forward, passes = Network.forward, []
 
     def forward_and_be_disturbed(network: Network, images: torch.Tensor) -> torch.Tensor:
         found = forward(network, images)
         passes.append(len(images))
-        other = threading.Thread(target=look_at, args=(Silent(), run, drawn.train.images[:7]))
+        other = threading.Thread(target=look_at, args=(NullProgress(), run, drawn.train.images[:7]))
         other.start()
         other.join()
         return found
 
     monkeypatch.setattr(Network, "forward", forward_and_be_disturbed)
-    assert np.array_equal(explain(Silent(), run, image, [1, 3]), wanted)
+    assert np.array_equal(explain(NullProgress(), run, image, [1, 3]), wanted)
     assert passes == [1, 2]
 
 
@@ -224,7 +224,7 @@ def test_an_explanation_is_not_disturbed_by_the_other_thread(run, drawn, monkeyp
 
 
 def test_the_index_holds_every_image_and_each_is_its_own_nearest_neighbour(run, derived, drawn):
-    assert index_images(Silent(), run) is None
+    assert index_images(NullProgress(), run) is None
     index = derived.read_index(drawn)
     assert index is not None
     assert (index.train.shape, index.test.shape) == ((640, 16), (160, 16))
@@ -232,13 +232,13 @@ def test_the_index_holds_every_image_and_each_is_its_own_nearest_neighbour(run, 
         numbers, distances = index.nearest(index.train[number], np.arange(640), 1)
         assert distances[0] == 0
         assert np.array_equal(index.train[numbers[0]], index.train[number])
-    _, features = look_at(Silent(), run, drawn.test.images[:20])
+    _, features = look_at(NullProgress(), run, drawn.test.images[:20])
     codes = index.axes.encode(features).astype(int)
     assert np.abs(codes - index.test[:20]).max() <= 1
 
 
 def test_indexing_keeps_the_predictions_for_the_images_it_learnt_from(run, derived, drawn):
-    index_images(Silent(), run)
+    index_images(NullProgress(), run)
     found = derived.read_predictions("train", drawn)
     wanted = predict(network_for(run.config), select(run, drawn, "train"))
     assert np.allclose(found.logits, wanted.logits, atol=1e-5)
@@ -258,7 +258,7 @@ def test_indexing_tells_how_far_it_is(run, monkeypatch):
 
 def test_doubted_labels_are_the_suspect_ones(run, drawn):
     predictions = predict(network_for(run.config), drawn.test)
-    assert np.array_equal(doubt_labels(Silent(), run, predictions), suspect_labels(predictions))
+    assert np.array_equal(doubt_labels(NullProgress(), run, predictions), suspect_labels(predictions))
 
 
 def test_twins_are_kept_in_the_cache(store, drawn):
@@ -277,7 +277,7 @@ def test_twins_are_kept_in_the_cache(store, drawn):
 
 
 def test_warming_up_loads_the_data_set(drawn_folder):
-    warm(Silent())
+    warm(NullProgress())
     assert image_analysis.data_set.cache_info().currsize == 1
 
 

@@ -1,5 +1,6 @@
 """Features, maps and their keeping as the analyst does them, and how a question is controlled while it runs."""
 
+import dataclasses
 import time
 
 import numpy as np
@@ -7,15 +8,16 @@ import pytest
 from safetensors.numpy import load_file
 
 from fmexplore.analysis import images as image_analysis
-from fmexplore.analysis.images import Cancelled, Silent
+from fmexplore.analysis.images import Cancelled, NullProgress
 from fmexplore.analysis.maps import layer_features, project_images, project_snapshots, trust_map
-from fmexplore.data.fashion_mnist import SplitConfig
+from fmexplore.data.fashion_mnist import DataSet, Split, SplitConfig
+from fmexplore.embeddings import projection
 from fmexplore.embeddings.features import layer_values
 from fmexplore.embeddings.projection import STANDARD, ProjectionConfig, Stopped, project
 from fmexplore.embeddings.quality import project_over_time, trust
 from fmexplore.errors import AnalysisFailed, ConfigError
 from fmexplore.models.table import summarize, tensor_shapes
-from fmexplore.runs.derived import Derived, Pixels, kept_files, trim
+from fmexplore.runs.derived import Derived, Kept, kept_files, trim
 from fmexplore.runs.run import Run
 from fmexplore.settings import Settings
 from fmexplore.training.progress import Snapshot
@@ -63,40 +65,44 @@ def features_of(run: Run, images: np.ndarray, layer: str) -> np.ndarray:
 
 @pytest.mark.parametrize("layer", ["last", "4"])
 def test_the_features_kept_are_those_of_the_runs_network(run, derived, drawn, layer):
-    assert layer_features(Silent(), run, layer, "test") is None
+    assert layer_features(NullProgress(), run, layer, "test") is None
     found = derived.read_features(layer, "test")
     assert np.allclose(found.points, features_of(run, drawn.test.images, layer), atol=2e-3)
     assert derived.read_features(layer, "all") is None
 
 
 def test_features_are_of_the_weights_that_the_run_has(run, derived):
-    layer_features(Silent(), run, "last", "test")
+    layer_features(NullProgress(), run, "last", "test")
     give_weights(run, 4)
     assert derived.read_features("last", "test") is None
 
 
+def pixel_files(store, images, run: Run | None = None) -> Kept:
+    return kept_files(run, "pixels", images, store.settings)
+
+
 def test_pixels_need_neither_run_nor_weights_and_serve_all(store, tiny, drawn):
     weightless = store.create(tiny)
-    layer_features(Silent(), weightless, "pixels", "test")
+    layer_features(NullProgress(), weightless, "pixels", "test")
     follower = Follower()
     layer_features(follower, None, "pixels", "test")
     assert follower.shares == []
-    found = kept_files(None, "pixels", store.settings).read_features("pixels", "test")
-    assert found.points.shape == (160, 64)
-    assert [path.parent for path in Pixels(SplitConfig(), store.settings).paths()] == [store.settings.cache / "pixels"]
+    files = pixel_files(store, drawn)
+    assert files.read_features("pixels", "test").points.shape == (160, 64)
+    assert [path.parent for path in files.paths()] == [store.settings.cache / "pixels"]
 
 
-def test_pixels_of_other_validation_images_are_other_files(store, tiny):
+def test_pixels_of_other_validation_images_are_other_files(store, tiny, drawn):
     other = store.create(tiny.replace(training={"validation_share": 0.2}))
     for run, count in ((None, 64), (other, 128)):
-        layer_features(Silent(), run, "pixels", "validation")
-        files = kept_files(run, "pixels", store.settings)
+        layer_features(NullProgress(), run, "pixels", "validation")
+        files = pixel_files(store, drawn, run)
         assert len(files.read_features("pixels", "validation").points) == count
 
 
 def test_without_a_run_there_are_only_pixels(store):
     with pytest.raises(ConfigError, match="layer is 'last': choose one of pixels"):
-        layer_features(Silent(), None, "last", "test")
+        layer_features(NullProgress(), None, "last", "test")
 
 
 def test_features_that_nobody_wants_any_more_leave_nothing(run, derived):
@@ -109,7 +115,7 @@ def test_features_that_nobody_wants_any_more_leave_nothing(run, derived):
 
 
 def test_a_map_is_that_of_the_features_and_is_kept(run, derived, drawn):
-    found = project_images(Silent(), run, "last", "test", TSNE)
+    found = project_images(NullProgress(), run, "last", "test", TSNE)
     wanted = project(derived.read_features("last", "test").points, TSNE)
     assert np.array_equal(found["coordinates"], wanted.coordinates)
     assert found["index"].tolist() == list(range(160))
@@ -121,16 +127,55 @@ def test_a_map_is_that_of_the_features_and_is_kept(run, derived, drawn):
 
 
 def test_a_map_that_is_kept_is_not_made_again(run):
-    project_images(Silent(), run, "last", "test", TSNE)
+    project_images(NullProgress(), run, "last", "test", TSNE)
     follower = Follower()
     project_images(follower, run, "last", "test", TSNE)
     assert follower.shares == []
 
 
+@pytest.mark.parametrize("source", ["last", "pixels"])
+def test_a_map_of_another_version_of_its_algorithm_is_not_found_and_made_again(run, store, drawn, monkeypatch, source):
+    files = kept_files(run, source, drawn, store.settings)
+    project_images(NullProgress(), run, source, "test", TSNE)
+    monkeypatch.setitem(projection.VERSIONS, "tsne", projection.VERSIONS["tsne"] + 1)
+    assert files.read_projection(source, "test", TSNE) is None
+    follower = Follower()
+    project_images(follower, run, source, "test", TSNE)
+    assert follower.shares[-1] > 0.9
+    assert files.read_projection(source, "test", TSNE) is not None
+    monkeypatch.setitem(projection.VERSIONS, "umap", projection.VERSIONS["umap"] + 1)
+    assert files.read_projection(source, "test", TSNE) is not None, "another algorithm's version does not matter"
+
+
+def test_maps_of_snapshots_of_another_version_are_not_found(run, derived, drawn, monkeypatch):
+    give_snapshots(run, drawn)
+    project_snapshots(NullProgress(), run, PCA)
+    assert derived.read_course(PCA) is not None
+    monkeypatch.setitem(projection.VERSIONS, "pca", projection.VERSIONS["pca"] + 1)
+    assert derived.read_course(PCA) is None
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_after_one_pixel_has_changed_neither_the_map_of_pixels_nor_what_it_was_made_of_is_found(store, drawn, part):
+    project_images(NullProgress(), None, "pixels", "test", PCA)
+    images = drawn.part(part).images.copy()
+    images[-1, -1, -1] ^= 1
+    other = DataSet(**{"train": drawn.train, "test": drawn.test, part: Split(images, drawn.part(part).labels)})
+    before, after = (pixel_files(store, each) for each in (drawn, other))
+    assert before.read_projection("pixels", "test", PCA) is not None
+    assert after.read_projection("pixels", "test", PCA) is None
+    assert after.read_features("pixels", "test") is None
+
+
+def test_a_data_set_is_named_by_its_images_and_not_by_what_else_is_learnt_from(drawn):
+    assert dataclasses.replace(drawn, extra=drawn.test).digest == drawn.digest
+    assert DataSet(drawn.test, drawn.train).digest != drawn.digest
+
+
 @pytest.mark.parametrize("split", ["validation", "train", "all"])
 def test_the_index_says_which_images_they_are(run, store, drawn, split):
     config = PCA.replace(sample=30)
-    found = project_images(Silent(), run, "last", split, config)
+    found = project_images(NullProgress(), run, "last", split, config)
     everything = np.concatenate([drawn.train.images, drawn.test.images])
     features = features_of(run, everything[found["index"]], "last")
     assert np.allclose(found["coordinates"], project(features, config).coordinates, atol=0.02)
@@ -138,7 +183,7 @@ def test_the_index_says_which_images_they_are(run, store, drawn, split):
 
 
 def test_the_explained_variance_of_pixels_is_of_all_that_varies(store, drawn):
-    found = project_images(Silent(), None, "pixels", "train", PCA)
+    found = project_images(NullProgress(), None, "pixels", "train", PCA)
     chosen = drawn.locate("train", SplitConfig())[1]
     pixels = drawn.train.images[chosen].reshape(len(chosen), -1) / 255
     values = np.linalg.eigvalsh(np.cov(pixels.T))[::-1]
@@ -149,7 +194,7 @@ def test_a_stopped_map_is_kept_and_made_again_when_it_is_asked_for_again(run, de
     found = project_images(Follower(Stopped, 0.8), run, "last", "test", TSNE)
     assert found["stopped"].all()
     assert derived.read_projection("last", "test", TSNE)["stopped"].all()
-    again = project_images(Silent(), run, "last", "test", TSNE)
+    again = project_images(NullProgress(), run, "last", "test", TSNE)
     assert not again["stopped"].any()
     assert not np.array_equal(again["coordinates"], found["coordinates"])
 
@@ -170,11 +215,11 @@ def test_what_is_shown_before_the_end_says_which_images_lie_where(run):
 
 @pytest.mark.parametrize("content", [b"", b"not a map", b"\x08\0\0\0\0\0\0\0{}      "])
 def test_a_damaged_map_is_not_there_and_made_again(run, derived, content):
-    project_images(Silent(), run, "last", "test", PCA)
+    project_images(NullProgress(), run, "last", "test", PCA)
     path = next(path for path in derived.paths() if path.stem.startswith("map-"))
     path.write_bytes(content)
     assert derived.read_projection("last", "test", PCA) is None
-    assert len(project_images(Silent(), run, "last", "test", PCA)["coordinates"]) == 160
+    assert len(project_images(NullProgress(), run, "last", "test", PCA)["coordinates"]) == 160
 
 
 def test_a_map_of_another_shape_is_not_there(derived):
@@ -188,14 +233,14 @@ def test_a_map_of_another_shape_is_not_there(derived):
 
 def test_trust_is_that_of_the_features_and_the_map(run, derived, drawn):
     config = TSNE.replace(sample=100)
-    found = trust_map(Silent(), run, "last", "test", config, 5)
+    found = trust_map(NullProgress(), run, "last", "test", config, 5)
     kept = derived.read_projection("last", "test", config)
     points = derived.read_features("last", "test").points[kept["index"]]
     assert found == trust(points, kept["coordinates"], drawn.test.labels[kept["index"]], 5)
 
 
-def test_files_about_pixels_count_towards_the_limit_of_the_cache(store):
-    files = Pixels(SplitConfig(), store.settings)
+def test_files_about_pixels_count_towards_the_limit_of_the_cache(store, drawn):
+    files = pixel_files(store, drawn)
     for name in ("features-pixels-test", "features-pixels-all"):
         files.write(name, {"a": np.zeros(100_000, np.uint8)})
     trim(Settings(home=store.settings.home, max_cache_mb=0.15))
@@ -218,7 +263,7 @@ def give_snapshots(run: Run, drawn, count: int = 3) -> list[np.ndarray]:
 @pytest.mark.parametrize("config", [PCA, TSNE], ids=["pca", "tsne"])
 def test_snapshots_have_maps_of_the_same_images(run, derived, drawn, config):
     points = give_snapshots(run, drawn)
-    found = project_snapshots(Silent(), run, config)
+    found = project_snapshots(NullProgress(), run, config)
     maps, movements = project_over_time(points, config)
     assert np.array_equal(found["coordinates"], np.stack(maps))
     assert np.array_equal(found["movements"], movements)
@@ -241,7 +286,7 @@ def test_stopped_snapshots_are_given_and_not_kept(run, derived, drawn):
 
 def test_snapshots_without_features_are_refused(run):
     with pytest.raises(ConfigError, match="have no features: train a network of your own"):
-        project_snapshots(Silent(), run, PCA)
+        project_snapshots(NullProgress(), run, PCA)
 
 
 # Shipped runs.
@@ -250,8 +295,8 @@ def test_snapshots_without_features_are_refused(run):
 def test_a_shipped_run_brings_maps_of_its_test_images_and_snapshots_and_no_others(run, store, drawn, tmp_path):
     give_snapshots(run, drawn)
     for layer, split in (("last", "test"), ("last", "all"), ("4", "test")):
-        project_images(Silent(), run, layer, split, PCA)
-    project_snapshots(Silent(), run, PCA)
+        project_images(NullProgress(), run, layer, split, PCA)
+    project_snapshots(NullProgress(), run, PCA)
     path = store.ship(run, "quick")
     shipped = Derived(Run(path, shipped=True), Settings(home=tmp_path / "elsewhere"))
     here = Derived(run, store.settings)
@@ -374,13 +419,13 @@ def test_a_stopped_question_is_answered_with_what_there_is(analyst, tmp_path):
     assert (what, number) == ("stopped", counted(tmp_path))
 
 
-@pytest.mark.parametrize("wish", ["stop", "cancel"])
-def test_a_paused_question_can_be_ended(analyst, tmp_path, wish):
+@pytest.mark.parametrize("command", ["stop", "cancel"])
+def test_a_paused_question_can_be_ended(analyst, tmp_path, command):
     question = begin(analyst, tmp_path)
     question.pause()
     rest(tmp_path)
-    getattr(question, wish)()
-    if wish == "stop":
+    getattr(question, command)()
+    if command == "stop":
         assert question.result(PATIENCE)[0] == "stopped"
     else:
         with pytest.raises(AnalysisFailed, match="cancelled"):
@@ -389,12 +434,12 @@ def test_a_paused_question_can_be_ended(analyst, tmp_path, wish):
     assert analyst.ask("count", folder=str(tmp_path)).result(PATIENCE)[0] == "went"
 
 
-def test_wishes_of_an_answered_question_change_nothing(analyst, tmp_path):
+def test_commands_to_an_answered_question_change_nothing(analyst, tmp_path):
     (tmp_path / "go").touch()
     question = analyst.ask("count", folder=str(tmp_path))
     question.result(PATIENCE)
-    for wish in ("pause", "resume", "stop", "cancel"):
-        getattr(question, wish)()
+    for command in ("pause", "resume", "stop", "cancel"):
+        getattr(question, command)()
     assert analyst.ask("count", folder=str(tmp_path), who="again").result(PATIENCE) == ["went", 0]
 
 

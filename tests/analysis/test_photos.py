@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmexplore.analysis.images import Silent
+from fmexplore.analysis.images import NullProgress
 from fmexplore.analysis.photos import teach
 from fmexplore.errors import StorageError
 from fmexplore.jobs.queue import JobQueue
@@ -34,7 +34,7 @@ def teach_one(run: Run) -> str:
     """One photo, whose transparency shows the garment."""
     photo = np.full((60, 40, 4), 200, np.uint8)
     photo[:10, :, 3] = 0
-    return teach(Silent(), run, [photo], [OURS], np.eye(10)[[6]], "local")
+    return teach(NullProgress(), run, [photo], [OURS], np.eye(10)[[6]], "local")
 
 
 def test_the_queue_does_not_take_a_run_that_is_being_written_for_one_left_behind(queue, run, monkeypatch):

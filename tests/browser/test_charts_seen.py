@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from conftest import GROUNDS
 from playwright.sync_api import expect
+
+from tests.browser.conftest import GROUNDS
 
 TEXT = {"light": "rgb(20, 23, 28)", "dark": "rgb(230, 229, 225)"}
 # Pages with static charts, and how many.

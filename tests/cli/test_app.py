@@ -21,7 +21,7 @@ from fmexplore.models import networks
 from fmexplore.models.layers import Conv, Dense, GlobalAvgPool
 from fmexplore.models.table import Model
 from fmexplore.runs.derived import Derived
-from fmexplore.runs.status import own_process, wish, write_status
+from fmexplore.runs.status import own_process, request, write_status
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import PROJECT, Settings
 from fmexplore.training.presets import presets
@@ -147,7 +147,7 @@ def test_a_stopped_training_ends_with_one_and_goes_on_when_resumed(call, config_
     assert error == f"Go on with: python -m fmexplore train --resume {run.id}\n"
     assert run.status.state == "stopped"
     monkeypatch.delenv("FMEXPLORE_MAX_MINUTES")
-    wish(run.path, "STOP")  # as a killed process may have left it
+    request(run.path, "STOP")  # as a killed process may have left it
     code, out, error = call("train", "--resume", run.id, "--json")
     assert (code, error) == (0, "")
     assert json.loads(out.splitlines()[-1])["test_accuracy"] == run.status.result.test_accuracy

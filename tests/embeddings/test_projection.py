@@ -8,7 +8,7 @@ from sklearn.datasets import make_blobs
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
-from fmexplore.embeddings import umap_loop
+from fmexplore.embeddings import projection, umap_loop
 from fmexplore.embeddings.neighbours import nearest, neighbours, place
 from fmexplore.embeddings.projection import STANDARD, ProjectionConfig, Stopped, project, radius, standardize
 from fmexplore.embeddings.quality import project_over_time, trust
@@ -40,6 +40,29 @@ def test_what_a_shipped_run_brings_is_found_by_the_settings_that_the_page_begins
     values = {"method": config.method, "dimensions": config.dimensions, "perplexity": 30.0, "min_distance": 0.1}
     assert ProjectionConfig.parse(values).key() == config.key()
     assert ProjectionConfig.parse(config.model_dump(mode="json")).key() == config.key()
+
+
+def test_maps_of_version_1_keep_the_keys_that_stand_in_shipped_runs_and_in_links():
+    keys = ["e3dcfec8b1", "dbd12c62d6", "bfe18869ab", "bc77d5455b"]
+    assert all(version == 1 for version in projection.VERSIONS.values()), "ship the runs again, with their new keys"
+    assert [config.key() for config in STANDARD] == keys
+
+
+@pytest.mark.parametrize("method", projection.VERSIONS)
+def test_a_stored_key_begins_with_the_version_of_what_computes_the_map(method, monkeypatch):
+    config = ProjectionConfig(method=method)
+    keys = set()
+    for version in (1, 2, 3):
+        monkeypatch.setitem(projection.VERSIONS, method, version)
+        begin = list(config.stored_key(images="a").items())[:3]
+        assert begin == [("algorithm", method), ("version", version), ("images", "a")]
+        keys |= {config.key(), config.key(images="a")}
+    assert len(keys) == 6
+
+
+def test_other_images_are_another_key():
+    config = ProjectionConfig()
+    assert len({config.key(), config.key(images="a"), config.key(images="b")}) == 3
 
 
 def test_fields_of_another_method_do_not_change_the_key():

@@ -270,9 +270,9 @@ def test_five_owners_who_start_trainings_at_once_each_get_a_turn_before_anybody_
     hosted, tiny, monkeypatch, seed
 ):
     queue = hosted()
-    wishes = [lambda owner=owner: queue.submit_run(tiny, owner) for owner in OWNERS * 2]
-    random.Random(seed).shuffle(wishes)
-    assert at_once(*wishes) == []
+    submissions = [lambda owner=owner: queue.submit_run(tiny, owner) for owner in OWNERS * 2]
+    random.Random(seed).shuffle(submissions)
+    assert at_once(*submissions) == []
     foretold = [Run(path).status.owner for path in queue.waiting()]
     order = starts(queue, monkeypatch, 10)
     assert order == foretold

@@ -21,7 +21,7 @@ from fmexplore.models import table
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.runs.archive import pack_run
 from fmexplore.runs.run import Run
-from fmexplore.runs.status import Status, own_process, read_status, read_wish, write_status
+from fmexplore.runs.status import Status, own_process, read_request, read_status, write_status
 from fmexplore.settings import PROJECT, Settings
 from fmexplore.training.config import RunConfig
 from fmexplore.training.presets import find_preset
@@ -134,7 +134,7 @@ def test_stopping_or_pausing_a_queued_run_needs_no_worker(queue, tiny):
     queue.stop(stopped, "local")
     queue.pause(paused, "local")
     assert (stopped.status.state, paused.status.state) == ("stopped", "paused")
-    assert read_wish(stopped.path) is None
+    assert read_request(stopped.path) is None
     assert queue.waiting() == []
     queue.resume(paused, "local")
     assert queue.waiting() == [paused.path]
@@ -144,9 +144,9 @@ def test_a_running_run_is_asked_and_the_last_word_of_both_is_stop(queue, tiny):
     run = queue.submit_run(tiny)
     change_status(run, state="running", **own_process())
     queue.pause(run, "local")
-    assert read_wish(run.path) == "PAUSE"
+    assert read_request(run.path) == "PAUSE"
     queue.stop(run, "local")
-    assert read_wish(run.path) == "STOP"
+    assert read_request(run.path) == "STOP"
     assert run.status.state == "running"
 
 
@@ -157,7 +157,7 @@ def test_a_resumed_run_forgets_its_error_and_what_was_asked(queue, tiny):
     queue.resume(run, "local")
     status = run.status
     assert (status.state, status.error, status.message, status.pid) == ("queued", "", "", None)
-    assert read_wish(run.path) is None
+    assert read_request(run.path) is None
 
 
 @pytest.mark.parametrize("state", ["finished", "queued", "running"])

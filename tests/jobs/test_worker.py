@@ -16,7 +16,7 @@ from fmexplore.jobs.worker import run_job
 from fmexplore.models import networks
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.run import Run
-from fmexplore.runs.status import Status, read_status, wish, write_status
+from fmexplore.runs.status import Status, read_status, request, write_status
 from fmexplore.settings import Settings
 from fmexplore.training.config import Execution
 
@@ -121,7 +121,7 @@ def test_a_finished_run_keeps_its_predictions_for_test_and_validation_images(sto
 
 def test_a_run_that_is_not_finished_keeps_no_predictions(store, config, drawn):
     run = make(store, config)
-    work(run, store.settings, at(20, lambda: wish(run.path, "STOP")))
+    work(run, store.settings, at(20, lambda: request(run.path, "STOP")))
     assert run.read_weights()
     assert Derived(run, store.settings).paths() == []
     assert work(run, store.settings).state == "finished"
@@ -165,7 +165,7 @@ def test_a_run_chooses_its_execution_once_and_remembers_it_for_its_like(store, c
 
 def test_a_stop_ends_the_run_with_its_weights(store, config):
     run = make(store, config)
-    status = work(run, store.settings, at(8, lambda: wish(run.path, "STOP")))
+    status = work(run, store.settings, at(8, lambda: request(run.path, "STOP")))
     assert status.state == "stopped"
     assert 0 < status.progress < 1
     assert run.read_weights()
@@ -177,7 +177,7 @@ def test_a_stop_ends_the_run_with_its_weights(store, config):
 @pytest.mark.parametrize("place", [1, 2, 3, 9, 20, 35, 47])
 def test_a_paused_run_resumes_to_the_same_end(store, config, whole, place):
     run = make(store, config)
-    status = work(run, store.settings, at(place, lambda: wish(run.path, "PAUSE")))
+    status = work(run, store.settings, at(place, lambda: request(run.path, "PAUSE")))
     assert status.state == "paused"
     assert not (run.path / "PAUSE").exists()
     assert not (run.path / "model.safetensors").exists()
@@ -192,7 +192,7 @@ def test_a_paused_run_resumes_to_the_same_end(store, config, whole, place):
 
 def test_a_run_can_be_paused_again_and_again(store, config, whole):
     run, times = make(store, config), 0
-    while work(run, store.settings, at(9, lambda: wish(run.path, "PAUSE"))).state == "paused":
+    while work(run, store.settings, at(9, lambda: request(run.path, "PAUSE"))).state == "paused":
         times += 1
     assert times >= 4
     assert lines(run) == lines(whole)
@@ -201,7 +201,7 @@ def test_a_run_can_be_paused_again_and_again(store, config, whole):
 
 def test_a_stopped_run_goes_on_when_it_is_resumed(store, config, whole):
     run = make(store, config)
-    work(run, store.settings, at(20, lambda: wish(run.path, "STOP")))
+    work(run, store.settings, at(20, lambda: request(run.path, "STOP")))
     assert work(run, store.settings).state == "finished"
     assert same_weights(run, whole)
     assert lines(run) == lines(whole)
@@ -332,8 +332,8 @@ def test_an_unknown_task_fails(home, tmp_path):
 
 def test_a_worker_notices_that_its_server_is_gone(home, tmp_path):
     write_status(tmp_path, Status())
-    assert Job(tmp_path, Settings(home=home), parent=os.getppid()).wish() is None
-    assert Job(tmp_path, Settings(home=home), parent=os.getppid() + 1).wish() == "GONE"
+    assert Job(tmp_path, Settings(home=home), parent=os.getppid()).read_request() is None
+    assert Job(tmp_path, Settings(home=home), parent=os.getppid() + 1).read_request() == "GONE"
 
 
 def test_while_it_runs_the_status_has_what_was_last_reached(store, config):

@@ -209,7 +209,7 @@ class Desk:
     def ask(self, name: str, **arguments: object) -> Answered:
         self.asked.append(name)
         try:
-            return Answered(ANALYSES[name](image_analysis.Silent(), **arguments))
+            return Answered(ANALYSES[name](image_analysis.NullProgress(), **arguments))
         except FMExploreError as error:
             return Answered(error)
 

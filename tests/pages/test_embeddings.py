@@ -44,7 +44,7 @@ class Asked:
 
     def work(self) -> None:
         try:
-            self.answer.set_result(ANALYSES[self.name](image_analysis.Silent(), **self.arguments))
+            self.answer.set_result(ANALYSES[self.name](image_analysis.NullProgress(), **self.arguments))
         except FMExploreError as error:
             self.answer.set_exception(error)
 
@@ -141,7 +141,7 @@ def with_features(run: Run) -> Run:
 def points_of(page, run: Run | None, store, config: ProjectionConfig | None = None, layer="last", split="test"):
     """The map as it is kept, read past the app: coordinates, and numbers in the part."""
     config = config or ProjectionConfig(method="pca")
-    arrays = kept_files(run, layer, store.settings).read_projection(layer, split, config)
+    arrays = kept_files(run, layer, shared.dataset(), store.settings).read_projection(layer, split, config)
     assert arrays is not None
     return arrays["coordinates"].astype(np.float64), arrays["index"]
 
@@ -689,7 +689,7 @@ def test_a_single_picture_is_given_where_there_are_no_sheets(whole, run, drawn):
 def test_a_broken_projection_file_is_computed_anew(whole, run, store, desk, damage):
     page = whole(run=run.id)
     before, _ = points_of(page, run, store)
-    files = kept_files(run, "last", store.settings)
+    files = Derived(run, store.settings)
     path = files.folder / f"{files.projection_name('last', 'test', ProjectionConfig(method='pca'))}.safetensors"
     content = path.read_bytes()
     if damage == "gone":
@@ -708,7 +708,7 @@ def test_a_broken_projection_file_is_computed_anew(whole, run, store, desk, dama
 @pytest.mark.parametrize("wrong", ["short", "long", "negative"])
 def test_a_map_of_other_images_breaks_nothing(whole, run, store, wrong):
     """A file with the right name and numbers of images that do not exist, as after another data set."""
-    files = kept_files(run, "last", store.settings)
+    files = Derived(run, store.settings)
     count = 20 if wrong == "short" else 160
     index = np.arange(count, dtype=np.int32) + {"short": 0, "long": 5000, "negative": -70_000}[wrong]
     arrays = {"coordinates": np.random.default_rng(0).normal(0, 1, (count, 2)).astype(np.float32), "index": index}
@@ -787,7 +787,7 @@ def test_who_gives_up_is_done_with_it_while_others_go_on_waiting(opened, run, de
 def test_a_stopped_map_is_not_judged_and_gives_way_to_the_whole_one(opened, run, store, desk):
     desk.slow = {"tsne"}
     page = opened(run=run.id, method="tsne")
-    question, files = desk.names()[-1], kept_files(run, "last", store.settings)
+    question, files = desk.names()[-1], Derived(run, store.settings)
     config = question.arguments["config"]
     index = config.choose(160).astype(np.int32)
     arrays = {"coordinates": np.zeros((len(index), 2), np.float32), "index": index, "stopped": np.array([True])}
@@ -907,7 +907,7 @@ def test_two_moments_share_selection_and_open_images(opened, run, drawn, tiny):
     assert len(page.find("scatter")) == 2
     selected = marks(page, "marks_pair")["selected"]
     steps = run.snapshot_steps()
-    wanted = map_analysis.project_snapshots(image_analysis.Silent(), run, config)["coordinates"][len(steps) // 2]
+    wanted = map_analysis.project_snapshots(image_analysis.NullProgress(), run, config)["coordinates"][len(steps) // 2]
     assert selected == index[even_odd(wanted, TRIANGLE)].tolist() != []
     page.send("scatter_pair_1", "pick", int(index[3]))
     assert page.query["image"] == str(index[3])

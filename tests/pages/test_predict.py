@@ -210,7 +210,7 @@ def test_photos_are_not_in_another_session(opened, app, sure):
 
 
 def test_looking_at_photos_writes_nothing_but_what_is_derived_from_the_run(opened, sure, home, monkeypatch):
-    monkeypatch.setattr(shared, "later", lambda *_: None)  # else this machine is measured, which has a folder
+    monkeypatch.setattr(shared, "run_delayed", lambda *_: None)  # else this machine is measured, which has a folder
 
     def files() -> set:
         return {path for path in home.rglob("*") if path.is_file() and not {"derived", "cache"} & set(path.parts)}

@@ -10,7 +10,7 @@ from fmexplore.jobs.budget import plan_training
 from fmexplore.jobs.estimates import update_speed
 from fmexplore.models.table import parameters, summarize
 from fmexplore.runs.run import Run
-from fmexplore.runs.status import read_wish
+from fmexplore.runs.status import read_request
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import SHIPPED, read_settings
 from fmexplore.training.config import RunConfig
@@ -146,9 +146,9 @@ def test_every_state_has_its_buttons(app, make_run):
 def test_pause_and_stop_ask_the_worker(app, make_run):
     run = make_run("running", started=4e9, ended=None)
     page = app().open(TRAIN, run=run.id).click("Pause")
-    assert read_wish(run.path) == "PAUSE"
+    assert read_request(run.path) == "PAUSE"
     page.click("Stop training")
-    assert read_wish(run.path) == "STOP"
+    assert read_request(run.path) == "STOP"
 
 
 def test_a_queued_run_says_what_is_before_it(app, make_run):

@@ -9,7 +9,7 @@ from fmexplore.data.fashion_mnist import Split
 from fmexplore.embeddings.projection import STANDARD
 from fmexplore.evaluation.predictions import predict
 from fmexplore.models.networks import build
-from fmexplore.runs.derived import Derived
+from fmexplore.runs.derived import FOLDER, Derived
 from fmexplore.runs.run import Run
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings
@@ -66,6 +66,13 @@ def test_it_brings_all_that_its_pages_show(run, real, tmp_path):
         assert files.read_predictions("train", real)
         assert files.read_features("last", "test")
         assert all(files.read_course(config) is not None for config in STANDARD)
+
+
+def test_every_map_that_it_brings_is_found_under_the_present_versions(run):
+    stems = {path.stem for path in (run.path / FOLDER).iterdir() if path.stem.startswith(("map-", "course-"))}
+    keys = [config.key() for config in STANDARD]
+    assert stems >= {f"map-last-test-{key}" for key in keys}
+    assert stems <= {f"map-last-test-{key}" for key in keys} | {f"course-{key}" for key in keys}
 
 
 def test_it_is_small(run):

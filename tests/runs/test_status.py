@@ -1,4 +1,4 @@
-"""Statuses, wishes, and whether a process still runs."""
+"""Statuses, requests, and whether a process still runs."""
 
 import os
 import subprocess
@@ -12,11 +12,11 @@ from fmexplore.errors import ConfigError, RunBroken
 from fmexplore.runs.status import (
     STARTING_SECONDS,
     Status,
-    forget_wishes,
+    clear_requests,
     own_process,
+    read_request,
     read_status,
-    read_wish,
-    wish,
+    request,
     write_status,
 )
 
@@ -65,15 +65,15 @@ def test_a_worker_that_has_just_been_started_counts_as_alive_before_it_has_writt
     assert not Status().alive
 
 
-def test_a_stop_counts_more_than_a_pause_and_wishes_can_be_forgotten(tmp_path):
-    assert read_wish(tmp_path) is None
-    wish(tmp_path, "PAUSE")
-    assert read_wish(tmp_path) == "PAUSE"
-    wish(tmp_path, "STOP")
-    assert read_wish(tmp_path) == "STOP"
-    forget_wishes(tmp_path)
-    forget_wishes(tmp_path)
-    assert read_wish(tmp_path) is None
+def test_a_stop_counts_more_than_a_pause_and_requests_can_be_cleared(tmp_path):
+    assert read_request(tmp_path) is None
+    request(tmp_path, "PAUSE")
+    assert read_request(tmp_path) == "PAUSE"
+    request(tmp_path, "STOP")
+    assert read_request(tmp_path) == "STOP"
+    clear_requests(tmp_path)
+    clear_requests(tmp_path)
+    assert read_request(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
 
 

@@ -138,7 +138,7 @@ def _twins(now: Shown, selection: Link) -> None:
             )
 
 
-@st.cache_data(max_entries=1, show_spinner=False)
+@shared.keep(1)
 def _read_twins(path: str, modified: float) -> Arrays:
     del modified  # is in the key
     return unpack(Path(path))[0]

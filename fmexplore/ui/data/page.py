@@ -169,7 +169,7 @@ def _summary(part: str, label: int) -> None:
     draw(pixel_histogram(counts), height=220, key="pixels", alt="How many pixels have which grey level")
 
 
-@st.cache_data(max_entries=20, show_spinner=False)
+@shared.keep(20)
 def class_pictures(part: str, label: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of a class, each `(28, 28) uint8`; the second is stretched to the full range."""
     split = shared.dataset().part(part)
@@ -180,7 +180,7 @@ def class_pictures(part: str, label: int) -> tuple[np.ndarray, np.ndarray]:
     return pixels.mean(0).round().astype(np.uint8), (255 * deviation / max(deviation.max(), 1)).astype(np.uint8)
 
 
-@st.cache_data(max_entries=20, show_spinner=False)
+@shared.keep(20)
 def by_distance(part: str, label: int) -> np.ndarray:
     """Places of a class's images among them, the nearest to their mean first."""
     split = shared.dataset().part(part)
@@ -188,7 +188,7 @@ def by_distance(part: str, label: int) -> np.ndarray:
     return np.argsort(np.square(pixels - pixels.mean(0)).sum(1), kind="stable")
 
 
-@st.cache_data(max_entries=20, show_spinner=False)
+@shared.keep(20)
 def pixel_counts(part: str, label: int) -> tuple[np.ndarray, int]:
     """How many pixels of a class have which grey level, in equal bins from 1 to 255, and how many pixels there are."""
     split = shared.dataset().part(part)

@@ -49,7 +49,7 @@ def _usable_run() -> Run | None:
     except RunNotFound as error:
         st.error(widgets.unlinked(f"{error} Until then, here are the pixels."))
         return None
-    if run and (why := selected_predictions.silence(run)):
+    if run and (why := selected_predictions.unavailable_reason(run)):
         st.info(f"{widgets.plain(run.title)} {why}: this is a map of the pixels.")
         return None
     return run

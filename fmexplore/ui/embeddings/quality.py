@@ -93,22 +93,20 @@ def miniature(coordinates: np.ndarray, labels: np.ndarray, width: int = MINIATUR
 
 
 def _trust(now: Mapped) -> Trust:
-    known, key = _known(), _key(now)
-    if key not in known:
-        question: Question = shared.analyst().ask(
-            "trust_map", run=now.run, layer=now.layer, split=now.split, config=now.config
-        )
-        if len(known) > 256:
-            known.clear()
-        known[key] = widgets.await_answer(question, "Comparing neighbours on the map with those in feature space")
-    return known[key]
+    if (known := _known().get(_key(now))) is not None:
+        return known
+    question: Question = shared.analyst().ask(
+        "trust_map", run=now.run, layer=now.layer, split=now.split, config=now.config
+    )
+    found = widgets.await_answer(question, "Comparing neighbours on the map with those in feature space")
+    return _known().put(_key(now), found)
 
 
-@st.cache_resource(max_entries=1)
-def _known() -> dict[tuple, Trust]:
-    return {}
+@shared.keep(1)
+def _known() -> shared.Recent[tuple, Trust]:
+    return shared.Recent(256)
 
 
 def _key(now: Mapped) -> tuple:
-    run = (str(now.run.path), now.run.weights_digest) if now.run else ()
+    run = shared.state_of(now.run) if now.run else ()
     return (*run, now.layer, now.split, now.config.key())

@@ -8,7 +8,6 @@ import threading
 from pathlib import Path
 
 import numpy as np
-import streamlit as st
 from streamlit.components import v1 as components
 
 from fmexplore.errors import StorageError
@@ -19,7 +18,7 @@ from fmexplore.ui.components.gallery import encode_sheet
 SIDE = 50
 
 
-@st.cache_resource(max_entries=1)
+@shared.keep(1)
 def sheet_address() -> str:
     """The address of the sheets without their number, while they are being made; empty where they cannot be kept."""
     data = shared.dataset()

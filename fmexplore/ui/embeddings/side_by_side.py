@@ -95,7 +95,7 @@ def _usable(now: Source) -> list[Run]:
     return [
         run
         for run in session.runs()
-        if run != now.run and session.is_whole(run) and not selected_predictions.silence(run)
+        if run != now.run and session.is_whole(run) and not selected_predictions.unavailable_reason(run)
     ]
 
 

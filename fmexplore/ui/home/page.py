@@ -1,7 +1,6 @@
 """The Home page: what this is, train one now, how a shipped run came to see its classes, the runs."""
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -52,7 +51,7 @@ def _strip() -> None:
     run = _example()
     if run is None:
         return
-    frames = _matrices(str(run.path))
+    frames = _matrices(run)
     if not frames:
         return
     st.header("At first everything looks alike, then the classes come apart", anchor=False)
@@ -101,9 +100,8 @@ def _example() -> Run | None:
     return next((run for run in shared.store().shipped_runs() if run.status.task == "train"), None)
 
 
-@st.cache_data(max_entries=8)
-def _matrices(path: str) -> list[tuple[str, list[list[int]]]]:
-    run = Run(Path(path))
+@shared.keep(8, shared.place_of)
+def _matrices(run: Run) -> list[tuple[str, list[list[int]]]]:
     steps = run.snapshot_steps()
     chosen = [
         steps[i] for i in np.unique(np.linspace(0, len(steps) - 1, min(MATRICES, len(steps))).round().astype(int))

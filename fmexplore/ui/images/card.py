@@ -31,7 +31,7 @@ def image_card(
     """
     split = shared.dataset().part(part)
     image, label = split.images[number], int(split.labels[number])
-    why = selected_predictions.silence(run) if run else ""
+    why = selected_predictions.unavailable_reason(run) if run else ""
     if logits is None and run and not why:
         question = shared.analyst().ask("look_at", run=run, images=image[None])
         logits = widgets.await_answer(question, "Asking the network")[0][0]
@@ -185,19 +185,17 @@ def show_heat(run: Run, key: tuple, image: np.ndarray, classes: tuple[int, int])
     gallery(overlay(image, heat), items, "heat", size=160, stretch=False, label="Grad-CAM")
 
 
-@st.cache_resource(max_entries=512, show_spinner=False)
-def _known_heat() -> dict:
-    return {}
+@shared.keep(1)
+def _heats() -> shared.Recent[tuple, tuple[np.ndarray | None]]:
+    return shared.Recent(512)
 
 
 def _heat_of(run: Run, of: tuple, image: np.ndarray, classes: tuple[int, int]) -> np.ndarray | None:
-    known, key = _known_heat(), (str(run.path), run.weights_digest, of, classes)
-    if key not in known:
+    key = *shared.state_of(run), of, classes
+    if (known := _heats().get(key)) is None:
         question = shared.analyst().ask("explain", run=run, image=image, classes=list(classes))
-        if len(known) >= 512:
-            known.clear()
-        known[key] = widgets.await_answer(question, "Looking where the network looks")
-    return known[key]
+        known = _heats().put(key, (widgets.await_answer(question, "Looking where the network looks"),))
+    return known[0]
 
 
 def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:

@@ -118,7 +118,7 @@ def _others(photo: Photo, run: Run, label: int | None) -> list[Chip]:
         if other == run or len(chips) == MOST_OTHERS:
             continue
         try:
-            if selected_predictions.silence(other):
+            if selected_predictions.unavailable_reason(other):
                 continue
             known = photos.look(photo, other)
             found = photos.verdict(known, other)

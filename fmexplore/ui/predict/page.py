@@ -67,7 +67,7 @@ def _usable_run() -> Run | None:
         st.info("There is no network to ask yet.")
         st.page_link(session.TRAIN_PAGE, label="Train one")
         return None
-    if why := selected_predictions.silence(run):
+    if why := selected_predictions.unavailable_reason(run):
         st.info(f"{widgets.plain(run.title)} {why}: choose another run on the left, or come back when it has ended.")
         return None
     return run
@@ -127,7 +127,7 @@ def _samples(title: str) -> None:
         gallery(pictures, items, "photo_samples", take, size=84, label="Samples")
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@shared.keep(32)
 def sample(number: int) -> np.ndarray:
     """A test image as if photographed: the same every time, `(side, side, 3) uint8`."""
     return draw_scene(shared.dataset().test.images[number], np.random.default_rng(number), SAMPLE_SIDE)[0]

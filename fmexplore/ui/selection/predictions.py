@@ -100,7 +100,7 @@ def splits(run: Run) -> list[str]:
     return found
 
 
-def silence(run: Run) -> str:
+def unavailable_reason(run: Run) -> str:
     """Why a run's network cannot be asked about images, as in "is still training"; empty where it can."""
     if run.status.active:
         return "is still training"

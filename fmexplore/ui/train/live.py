@@ -9,7 +9,7 @@ from fmexplore.evaluation.confusion import most_confused
 from fmexplore.evaluation.predictions import find_overfitting
 from fmexplore.models.table import examine
 from fmexplore.runs.run import Run
-from fmexplore.runs.status import Status, read_wish
+from fmexplore.runs.status import Status, read_request
 from fmexplore.ui import display_options, session, shared, url, widgets
 from fmexplore.ui.charts.curves import learning_curves
 from fmexplore.ui.components.confusion_grid import Picked, confusion_grid
@@ -37,7 +37,7 @@ def live_run() -> Run | None:
         _header(run, status)
         # A paused one may be resumed from another tab.
         pause = POLL_SECONDS if status.active else 5 * POLL_SECONDS if status.resumable else None
-        if status.active and read_wish(run.path):
+        if status.active and read_request(run.path):
             pause = POLL_SECONDS / 3
         st.fragment(_curves, run_every=pause)(run, status.state)
         _controls(run, status)
@@ -158,7 +158,7 @@ def _progress_in_words(run: Run, status: Status, lines: list[dict], share: float
         if status.execution:
             threads = f"{status.execution.threads} thread" + "s" * (status.execution.threads > 1)
             yield f"{status.execution.precision}, {threads}"
-    if status.active and (asked := read_wish(run.path)):
+    if status.active and (asked := read_request(run.path)):
         yield {"STOP": "stopping", "PAUSE": "pausing"}[asked]
     if status.message:
         yield status.message

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import streamlit as st
 from PIL import Image
 
+from fmexplore.ui import shared
 from fmexplore.ui.components import register, sent
 
 COLUMNS = 20  # of the sheet, not of what is seen
@@ -78,7 +78,7 @@ def picture_sheet(images: np.ndarray, columns: int) -> str:
     return _kept_sheet(digest, images.shape, columns, images)
 
 
-@st.cache_resource(max_entries=MOST_SHEETS, show_spinner=False)
+@shared.keep(MOST_SHEETS)
 def _kept_sheet(digest: str, shape: tuple[int, ...], columns: int, _images: np.ndarray) -> str:
     del digest, shape  # they name the images
     return base64.b64encode(encode_sheet(_images, columns)).decode()
