@@ -1,5 +1,6 @@
 """The documents: their commands run, their links and paths lead somewhere, their tables name all there is."""
 
+import itertools
 import json
 import os
 import re
@@ -69,7 +70,7 @@ RUN_HERE = [command for command in COMMANDS if command not in NOT_RUN]
 # The JSON after a block is what its last command prints.
 EXAMPLES = {
     commands(block)[-1]: json.loads(after.text)
-    for block, after in zip(BLOCKS, BLOCKS[1:], strict=False)
+    for block, after in itertools.pairwise(BLOCKS)
     if (block.language, after.language) == (SHELL, "json")
 }
 
