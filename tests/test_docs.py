@@ -21,9 +21,11 @@ from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import write_status
 from fmexplore.settings import HOSTED_LIMITS, NAMES, PROJECT, Settings
+from fmexplore.training.presets import presets
 
 DOCUMENTS = [*sorted(PROJECT.glob("*.md")), *sorted((PROJECT / "docs").glob("*.md"))]
 WITH_COMMANDS = ("README.md", "CONTRIBUTING.md", "docs/cli.md", "docs/hosting.md")
+INVENTED = re.compile("NAME|sizes")  # in paths: what a reader fills in, and the example of a page to be added
 SHELL, OTHERS = "sh", {"json", "toml", "python", "mermaid", "text"}
 # Why a command is not run here; it stands in the documents as it stands here.
 NOT_RUN = {
@@ -136,6 +138,8 @@ def test_a_block_has_a_language_and_a_command_that_is_not_run_a_reason():
     assert not [block for block in BLOCKS if block.language not in {SHELL, *OTHERS}]
     assert not NOT_RUN.keys() - COMMANDS.keys(), "no document has these any more"
     assert all(NOT_RUN.values())
+    targets = re.findall(r"^([\w-]+):", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {command.split()[1] for command in COMMANDS if command.startswith("make ")} <= {*targets}
 
 
 def sections(document: str) -> dict[str, str]:
@@ -188,7 +192,7 @@ def test_every_package_has_its_row():
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_and_path_of_a_document_leads_somewhere(document):
-    text = document.read_text(encoding="utf-8")
+    text = re.sub(r"^ *```python\n.*?```", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     broken = []
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         path, _, anchor = target.partition("#")
@@ -198,10 +202,11 @@ def test_every_link_and_path_of_a_document_leads_somewhere(document):
         if not found.exists() or (anchor and anchor not in anchors(found)):
             broken.append(target)
     # Paths of the project in backticks or commands; those of a user's own folders have other first parts.
-    for path in re.findall(r"\b(?:fmexplore|pages|tests|benchmarks|tools|docs|checkpoints)/[\w./-]*\w", text):
-        broken += [] if (PROJECT / path).exists() or (document.parent / path).exists() else [path]
-    for module in re.findall(r"-m ((?:benchmarks|tools)\.\w+)", text):
-        broken += [] if (PROJECT / f"{module.replace('.', '/')}.py").exists() else [module]
+    paths = re.findall(r"\b(?:fmexplore|pages|tests|benchmarks|tools|docs|checkpoints)/[\w./-]*\w", text)
+    paths += [f"{module.replace('.', '/')}.py" for module in re.findall(r"\b((?:benchmarks|tools)\.\w+)", text)]
+    for path in paths:
+        there = (PROJECT / path).exists() or (document.parent / path).exists()
+        broken += [] if there or INVENTED.search(path) else [path]
     assert not broken
 
 
@@ -211,5 +216,9 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_the_readme_has_one_page():
-    assert len((PROJECT / "README.md").read_text(encoding="utf-8").splitlines()) <= 100
+def test_the_readme_has_at_most_100_lines_names_every_page_and_counts_the_networks():
+    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 100
+    pages = {path.stem.capitalize() for path in (PROJECT / "pages").glob("*.py")}
+    assert {*re.findall(r"^- \*\*(\w+)\*\*: ", text, re.MULTILINE)} == pages
+    assert re.findall(r"one of (\d+) networks", text) == [str(len(presets()))]
