@@ -4,8 +4,8 @@
 
 Each training has the augmentation that suits its length (`budget.suit_augmentation`), learns from five sixths of the
 training images and is judged on the 10,000 others; the test set is not read. One seed: between two seeds of `quick`
-lie about 0.2 points, between neighbours in the table more. What is in docs/recipes.jsonl is not trained again. Their
-speeds are timed at the end, for which the machine should be quiet.
+lie about 0.2 points, between neighbours in the table more. What docs/data/recipes.jsonl holds is not trained again.
+Their speeds are timed at the end, for which the machine should be quiet.
 """
 
 import argparse
@@ -20,7 +20,7 @@ POINTS = {"quick": (0.5, 1, 1.7, 4), "solid": (1, 3, 6), "best": (2, 5, 10)}
 
 
 def find_stored(preset: str, text: str, epochs: float) -> dict | None:
-    """The same training, if it is in docs/recipes.jsonl."""
+    """The same training, if it is in docs/data/recipes.jsonl."""
     rows = [json.loads(line) for line in OUT.read_text().splitlines()] if OUT.exists() else []
     model, wanted = find_preset(preset).model, variant(text, epochs, 0)
     for row in rows:
@@ -33,7 +33,7 @@ def find_stored(preset: str, text: str, epochs: float) -> dict | None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args()
-    path = ROOT / "fmexplore" / "budget.json"
+    path = ROOT / "fmexplore" / "jobs" / "budget.json"
     rows = []
     for preset, lengths in POINTS.items():
         for epochs in lengths:

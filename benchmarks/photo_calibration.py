@@ -1,8 +1,8 @@
-"""How firmly the biases of `photo_scores.fit_calibration` should be held near zero, by people left out of the fit.
+"""How firmly the biases of `scoring.fit_calibration` should be held near zero, by people left out of the fit.
 
     .venv/bin/python -m benchmarks.photo_calibration FOLDER [--run photo] [--rounds 4]
 
-FOLDER has labels.csv as README describes. Only the people whom `train-photos` holds out are looked at: in turn a sixth
+FOLDER has a labels.csv (docs/cli.md). Only the people whom `train-photos` holds out are looked at: in turn a sixth
 of them is judged by a calibration that was fitted to the others.
 """
 

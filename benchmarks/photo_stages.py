@@ -1,8 +1,8 @@
 """What each stage of the way from a photo to a verdict is worth, on a folder of labelled photos.
 
-    .venv/bin/python -m benchmarks.photo_stages FOLDER [--begin best] [--out docs/photo_stages.json]
+    .venv/bin/python -m benchmarks.photo_stages FOLDER [--begin best] [--out docs/data/photo_stages.json]
 
-`--begin` is the run that has not seen photos, `photo` the one that has. FOLDER has labels.csv as README describes.
+`--begin` is the run that has not seen photos, `photo` the one that has. FOLDER has a labels.csv (docs/cli.md).
 """
 
 import argparse

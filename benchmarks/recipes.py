@@ -37,7 +37,7 @@ from fmexplore.training.presets import find_preset, staged  # noqa: E402
 
 HELD_OUT = 1 / 6
 BASE = find_preset("quick").training.replace(augmentation=Augmentation(flip="alternating"))
-OUT = ROOT / "docs" / "recipes.jsonl"
+OUT = ROOT / "docs" / "data" / "recipes.jsonl"
 NETWORKS = {
     **{name: (lambda name=name: find_preset(name).model) for name in ("quick", "solid", "best")},
     "quick-full": lambda: staged(8, (32, 64, 128)),

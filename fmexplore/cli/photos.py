@@ -24,7 +24,7 @@ from fmexplore.settings import read_settings
 commands = typer.Typer()
 PHOTO_RUN = "photo"
 WHO_IS_HELD_OUT = "Held out are people, by the column sender, who took at most 3 % of the photos each: add more people."
-Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Photos with labels.csv, as README describes.")]
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Photos with labels.csv, as docs/cli.md describes.")]
 
 
 @commands.command()

@@ -1,6 +1,7 @@
 """The layer table: its shapes, parameters and FLOPs are torch's, and impossible tables are refused by number."""
 
 import json
+from typing import get_args
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fmexplore.errors import ConfigError
 from fmexplore.models.layers import (
+    LAYER_KINDS,
     Activation,
     AvgPool,
     BatchNorm,
@@ -62,6 +64,21 @@ def networks() -> dict[str, Network]:
 @pytest.mark.parametrize("name", presets())
 def test_tensors_parameters_and_flops_of_every_preset_are_torchs(name, networks):
     check_against_torch(presets()[name].model, networks[name])
+
+
+@pytest.mark.parametrize("kind", LAYER_KINDS)
+def test_a_layer_of_every_kind_is_built_as_its_row_says(kind):
+    conv = {"kind": "conv", "filters": 8}
+    inside = {"residual": {"layers": [conv]}, "inception": {"paths": [[conv]]}, "dense_block": {"layers": [conv]}}
+    before = {"kind": "flatten"} if kind == "dense" else conv
+    layers = [before, {"kind": kind, **inside.get(kind, {})}, {"kind": "flatten"}, {"kind": "dense", "units": 10}]
+    model = Model.parse({"layers": layers})
+    check_against_torch(model, build(model))
+
+
+def test_every_kind_that_a_table_may_have_can_be_chosen_by_its_name():
+    union, _ = get_args(Layer)
+    assert {*LAYER_KINDS.values()} == {*get_args(union)}
 
 
 @pytest.mark.parametrize("name", presets())
