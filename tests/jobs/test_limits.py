@@ -127,7 +127,7 @@ def test_what_was_taught_counts_as_a_run(hosted, tiny):
 
 def test_runs_that_wait_count_with_the_weights_that_they_will_write(hosted, tiny):
     large = with_layers(tiny, {"kind": "flatten"}, {"kind": "dense", "units": 2000})
-    queue = hosted(max_disk_mb=2.5 * weights_mb(large))
+    queue = hosted(max_disk_mb=2.5 * weights_mb(summarize(large.model)))
     first = queue.submit_run(large, "ann")
     queue.submit_run(large, "bob")
     with pytest.raises(NotAllowed, match=r"will use 1\d MB more"):

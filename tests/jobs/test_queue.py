@@ -14,9 +14,10 @@ import psutil
 import pytest
 
 from fmexplore.errors import ConfigError, NotAllowed, StorageError
-from fmexplore.jobs.estimates import update_speed
+from fmexplore.jobs.estimates import estimate, update_speed
 from fmexplore.jobs.queue import JobQueue
 from fmexplore.jobs.retention import clean_up
+from fmexplore.models import table
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.runs.archive import pack_run
 from fmexplore.runs.run import Run
@@ -70,6 +71,18 @@ def test_who_was_served_last_waits_for_the_others(queue, tiny):
     change_status(ran, state="finished", started=time.time())
     ann, bob = queue.submit_run(tiny, "ann").path, queue.submit_run(tiny, "bob").path
     assert queue.waiting() == [bob, ann]
+
+
+def test_the_layer_table_is_walked_once_for_the_estimate_and_once_for_the_queue(queue, tiny, monkeypatch):
+    walked, walk = [], table._trace_table
+    monkeypatch.setattr(table, "_trace_table", lambda layers: walked.append(layers) or walk(layers))
+    rows, _ = table.examine(tiny.model)
+    speed = update_speed(queue.settings, flops_per_second=1e11, step_seconds=0.001, worker_mb=600)
+    found = estimate(tiny, speed, rows=rows)
+    assert walked == [tiny.model.layers]
+    queue.submit_run(tiny)
+    assert walked == 2 * [tiny.model.layers]
+    assert found == estimate(tiny, speed)
 
 
 def test_a_run_whose_table_cannot_be_built_is_not_queued(queue, tiny):
