@@ -1,16 +1,86 @@
-"""Where the garment is on a photo: soft masks `(h, w) float32`, 0 background to 1 garment. Arrays only; no network."""
+"""Where the garment is on a photo: soft masks `(h, w) float32`, 0 background to 1 garment, and the ways to find one.
 
-from collections.abc import Sequence
+Knows Pillow and arrays. The network that finds the garment is passed in, so that this needs no torch.
+"""
+
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from PIL import Image, ImageCms, ImageDraw
+from pydantic import Field
+
+from fmexplore.schema import Schema
 
 LEAST, MOST = 0.015, 0.97  # share of the photo that a garment can fill
 PART = 0.15  # of the largest piece: what another piece needs to count too, as with a pair of shoes
 FRAME = 0.04  # of the shorter side: how wide the border is that shows the background
 SIDE = 160  # to which pictures are shrunk before colours are compared
+WHITE = (255, 255, 255)
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Foreground = Literal["network", "border", "alpha", "none"]
+Finder = Callable[[Image.Image], np.ndarray]  # a picture -> soft mask of any size
+
+
+class Stroke(Schema):
+    """One brush stroke: what lies under it belongs to the garment, or does not."""
+
+    points: tuple[tuple[Share, Share], ...] = Field(min_length=1, max_length=2000)  # x, y: shares of width and height
+    radius: float = Field(0.03, gt=0, le=0.5)  # of the width
+    keep: bool = True
+
+
+def find_foreground(
+    picture: Image.Image, how: Foreground, find: Finder, strokes: Sequence[Stroke] = ()
+) -> tuple[np.ndarray | None, Foreground, str]:
+    """Where the garment is, found as asked or else in the next best way, and corrected by hand.
+
+    Args:
+        picture: RGB, or RGBA where it has a transparency of its own.
+        how: it is to be found.
+        find: is asked where the network is wanted.
+        strokes: of the brush, in order.
+
+    Returns:
+        A clean mask `(h, w) float32` of the size of the picture, 0 to 1, or None; how it was found; that in a sentence.
+    """
+    found, mask, note = how, None, ""
+    if found == "network" and picture.mode == "RGBA":
+        found = "alpha"
+    if found == "alpha" and picture.mode == "RGBA":
+        mask, note = np.asarray(picture.getchannel("A"), np.float32) / 255, "The picture's own transparency shows it."
+    elif found == "network":
+        mask, note = clean(find(on_white(picture))), "Found by a small network trained for that."
+    if mask is None and found != "none":
+        mask = clean(differs_from_border(on_white(picture)))
+        tried = "The network found none, so it" if found == "network" else "It"
+        note = f"{tried} is what differs in colour from the border of the photo."
+        found = "border"
+    if mask is not None:
+        mask = _stretch(mask, picture.size)
+    elif found != "none":
+        found, note = "none", "None was found: put the garment on a plain background, or paint over it."
+    if strokes:
+        mask = np.zeros(picture.size[::-1], np.float32) if mask is None else mask
+        for stroke in strokes:
+            mask = paint(mask, stroke.points, stroke.radius, float(stroke.keep))
+        note = f"{note} Corrected by hand." if note else "Painted by hand."
+    return mask, found, note or "Switched off: the background stays."
+
+
+def foreground_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
+    """Left, top, right and bottom of what belongs to the garment, in pixels; None where nothing does."""
+    rows, columns = np.flatnonzero((mask > 0.5).any(1)), np.flatnonzero((mask > 0.5).any(0))
+    if not len(rows):
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def as_alpha(mask: np.ndarray) -> Image.Image:
+    """A soft mask as a channel of a picture."""
+    return Image.fromarray((mask * 255).round().astype(np.uint8))
 
 
 def clean(mask: np.ndarray) -> np.ndarray | None:
@@ -78,6 +148,21 @@ def overlap(first: np.ndarray, second: np.ndarray) -> float:
     a, b = first > 0.5, second > 0.5
     union = int((a | b).sum())
     return float((a & b).sum() / union) if union else 1.0
+
+
+def on_white(picture: Image.Image) -> Image.Image:
+    """What is transparent becomes white."""
+    if picture.mode != "RGBA":
+        return picture
+    white = Image.new("RGB", picture.size, WHITE)
+    white.paste(picture, mask=picture.getchannel("A"))
+    return white
+
+
+def _stretch(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if mask.shape == size[::-1]:
+        return mask
+    return np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR))
 
 
 @lru_cache(maxsize=1)
