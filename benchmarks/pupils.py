@@ -16,10 +16,12 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from benchmarks.websocket_tab import Tab
 from fmexplore.data import fashion_mnist
+from fmexplore.data.addresses import Addresses
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.photos.synthetic import draw_scene
 from fmexplore.ui.selection.map_area import inside
 
+ADDRESSES = Addresses(60_000, 10_000)  # of the data set that the server shows
 MOST_PHOTOS, PHOTO_SIDE = 3, 900
 ARRIVAL_SECONDS, THINK_SECONDS = 10, (2, 8)
 PAGES = {"": 1, "train": 1, "confusions": 5, "embeddings": 5, "data": 1, "compare": 1, "papers": 1}  # how often
@@ -158,7 +160,7 @@ class Pupil:
         number = self.random.choice(images)["id"]
         # The gallery of images comes first on both pages.
         taken = await self.tab.send(GALLERY, "pick", number)
-        self.expect("the link says the image", self.tab.link.get("image") == str(number % 60_000))
+        self.expect("the link says the image", self.tab.link.get("image") == str(ADDRESSES.name("test", number)))
         return taken
 
     async def draw_lasso(self) -> float:

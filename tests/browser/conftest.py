@@ -236,12 +236,6 @@ class Tab:
         field.press("Enter")
         return self.settle()
 
-    def choose_preset(self, name: str) -> "Tab":
-        box = self.main.get_by_role("combobox", name=re.compile("Preset"))
-        box.fill(name)
-        box.press("Enter")
-        return self.settle()
-
     def view(self, name: str) -> "Tab":
         """Choose what is shown below the chart."""
         self.main.get_by_role("radio", name=name).click()

@@ -39,12 +39,6 @@ def predictions(quick, real, server) -> Predictions:
     return found
 
 
-def name_of(found: Predictions, number: int) -> str:
-    """How the sentence about an image begins."""
-    true, said = found.labels[number], found.predicted[number]
-    return f"{CLASS_NAMES[true]} {number}, {'recognised as' if true == said else 'taken for'} {CLASS_NAMES[said]}, "
-
-
 def in_cell(found: Predictions, true: int, said: int) -> set[int]:
     return set(np.flatnonzero((found.labels == true) & (found.predicted == said)).tolist())
 
