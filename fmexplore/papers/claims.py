@@ -106,7 +106,7 @@ def _other_machine(trainings: Sequence[Training]) -> Outcome:
     return (
         str(ours),
         "fails" if explained else "cannot be known",
-        f"One run on each tells little: two of ours, on one machine, differ by up to {luck:.2f} points by luck, "
+        f"One run on each tells little: two of ours, on one machine, differ by up to {luck:.2f} points by chance, "
         f"{'more' if explained else 'less'} than the 0.84 between theirs.",
     )
 

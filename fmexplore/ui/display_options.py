@@ -11,6 +11,16 @@ from fmexplore.ui.components.copy_link import copy_link
 
 PARAMETER = "look"
 ON, OFF = (True, False), (False, True)
+# Choices by what links copied from earlier versions call them.
+FORMER = {
+    "% of the true class": "% of true class (recall)",
+    "% of what it says": "% of predicted class (precision)",
+    "hardest first": "lowest recall first",
+    "alike side by side": "confused classes together",
+    "nearest to the boundary first": "nearest to the decision boundary first",
+    "Labels it contradicts": "Likely label errors",
+    "Twins in training and test": "Near-duplicates in training and test",
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,7 @@ def recall(settings: Mapping[str, Collection | Span]) -> None:
                 if read.get(name) != text:
                     st.session_state[name], read[name] = value, text
             except (KeyError, ValueError, OverflowError):
-                told = f"The link sets {name} to {said[name][:40]!r}, which cannot be: it was left out."
+                told = f"The link sets {name} to {said[name][:40]!r}, which is not one of its values: it was ignored."
                 st.warning(widgets.unlinked(told))
         if name not in st.session_state or not _fits(st.session_state[name], known):
             st.session_state[name] = firsts[name]
@@ -59,7 +69,7 @@ def forget() -> None:
 
 
 def _find(choices: Collection, text: str) -> object:
-    return {str(choice): choice for choice in choices}[text]
+    return {str(choice): choice for choice in choices}[FORMER.get(text, text)]
 
 
 def _fits(value: object, known: Collection | Span) -> bool:

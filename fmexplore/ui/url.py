@@ -78,7 +78,7 @@ def read_link(views: tuple[str, ...] = ("",), splits: tuple[str, ...] = SPLITS, 
 
 def left_out(name: str, text: str, wanted: str) -> str:
     """What is told of a parameter that cannot be understood."""
-    return f"The link says {name}={text[:40]!r}, which is not {wanted}: it was left out."
+    return f"The link says {name}={text[:40]!r}, which is not {wanted}: it was ignored."
 
 
 def go(**changes: object) -> None:

@@ -23,8 +23,8 @@ def find_map(source: Source, config: ProjectionConfig) -> Mapped | None:
     before = _shown_before(source, config)
     stale = read_map(source, before)
     if _left_stale(source, config, stale):
-        what = "of the settings before" if _kind(source, config) in _shown() else "on the principal axes"
-        _offer(f"This is the map {what}; the one of these settings is not computed.", source, config)
+        what = "with the previous settings" if _kind(source, config) in _shown() else "on the principal axes (PCA)"
+        _offer(f"This is the map {what}; the map with the current settings is not computed.", source, config)
         return stale
     if _key(source, config) not in _asked():
         if stale is None:
@@ -42,7 +42,7 @@ def _finished(source: Source, config: ProjectionConfig) -> Mapped | None:
     _shown()[_kind(source, config)] = config
     _asked().pop(_key(source, config), None)
     if found.stopped:
-        _offer("This map was stopped before its time.", source, config)
+        _offer("This map was stopped early.", source, config)
     return found
 
 
@@ -86,7 +86,7 @@ def _offer(words: str, source: Source, config: ProjectionConfig) -> None:
 
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(words)
-        st.button("Compute it", type="primary", on_click=compute)
+        st.button("Compute the map", type="primary", on_click=compute)
 
 
 def _shown() -> dict[str, ProjectionConfig]:
@@ -132,12 +132,12 @@ def _watch(question: Question, source: Source, config: ProjectionConfig, before:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(question.share, 1.0), question.message or f"Waiting for {METHODS[config.method]} to begin")
         if question.partial is not None and question.askers == 1:  # nobody else is kept waiting
-            act, words = (question.resume, "Go on") if question.paused else (question.pause, "Pause")
+            act, words = (question.resume, "Resume") if question.paused else (question.pause, "Pause")
             st.button(words, on_click=act)
-            st.button("Stop here", on_click=question.stop, help="Take the map as it is now.")
-        st.button("Give up", on_click=_give_up, args=(question, key))
+            st.button("Stop here", on_click=question.stop, help="Keep the map as it is now.")
+        st.button("Cancel", on_click=_give_up, args=(question, key))
     if question.partial is not None:
         draw_map(as_map(source, question.partial, config), "watch")
     elif first := read_map(source, before):
-        st.caption(f"Meanwhile, {METHODS[before.method]}. {METHODS[config.method]} follows.")
+        st.caption(f"Meanwhile, this is the {METHODS[before.method]} map; {METHODS[config.method]} follows.")
         draw_map(first, "watch")

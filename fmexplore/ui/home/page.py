@@ -29,7 +29,7 @@ def welcome() -> None:
     st.title("Watch a network learn to tell clothes apart", anchor=False)
     st.markdown(
         "fmexplore trains neural networks on Fashion-MNIST, 70,000 small pictures of clothes in ten classes, on this "
-        "very computer. You choose the network and watch it learn, pause it, change one thing and compare. Every "
+        "computer. You choose the network and watch it learn, pause it, change one thing and compare. Every "
         "figure is measured here or cited with its source.",
         width=720,
     )
@@ -58,9 +58,9 @@ def _strip() -> None:
     st.header("At first everything looks alike, then the classes come apart", anchor=False)
     matrix(frames, key="strip")
     st.caption(
-        f"The confusion matrix of the shipped run {run.id} at {len(frames)} moments of its training, and the "
-        "share that it gets right of images it never trained on. Rows are true classes, columns what it says; blue is "
-        "right, orange is confused."
+        f"The confusion matrix of the shipped run {run.id} at {len(frames)} moments of its training, with its "
+        "accuracy on images that it never trained on. Rows are true classes, columns predicted classes; blue is "
+        "correct, orange is confused."
     )
 
 

@@ -19,7 +19,7 @@ HEIGHT = 560
 ORDERS: dict[str, ImageOrder] = {
     "most confident first": "confidence",
     "widest margin first": "margin",
-    "nearest to the boundary first": "boundary",
+    "nearest to the decision boundary first": "boundary",
     "by number": "number",
 }
 

@@ -41,7 +41,7 @@ def claim_checker() -> None:
     """A text on the left, what follows from it on the right."""
     left, right = st.columns([46, 54], gap="large")
     with left:
-        st.subheader("Paste what was printed", anchor=False)
+        st.subheader("Paste the printed text", anchor=False)
         st.file_uploader(
             "A text file",
             ["txt", "log", "csv", "md"],
@@ -59,13 +59,13 @@ def claim_checker() -> None:
         )
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.text_input(
-                "Claimed accuracy, if there is one",
+                "Claimed accuracy (optional)",
                 key=ACCURACY,
                 placeholder="89 %",
                 width=240,
                 persist_state="session",
             )
-            st.button("Check it", type="primary")
+            st.button("Check the text", type="primary")
         with st.container(horizontal=True, gap="small"):
             for name, (text, accuracy) in examples().items():
                 st.button(name, on_click=_fill, args=(text, accuracy), type="tertiary")
@@ -73,10 +73,10 @@ def claim_checker() -> None:
         if st.session_state.get(TEXT, "").strip():
             _results(check_text(st.session_state[TEXT], st.session_state.get(ACCURACY) or None))
         else:
-            st.subheader("What cannot be true is told here", anchor=False)
+            st.subheader("Errors that can be proved appear here", anchor=False)
             st.write(
-                "Shapes and parameters are counted again, layer by layer; sums, accuracy, precision, recall, F1 and "
-                "their averages are computed again within what rounding allows. The examples come from papers."
+                "Shapes and parameters are recomputed layer by layer; sums, accuracy, precision, recall, F1 and "
+                "their averages are recomputed as exactly as rounding allows. The examples come from papers."
             )
 
 

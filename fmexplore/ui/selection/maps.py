@@ -122,14 +122,14 @@ def read_marks(maps: Sequence[Mapped], text: str | None, number: int | None) -> 
     """The link's selection and image on maps of the same images, and what of it is in vain."""
     selection, problems, now = read_selection(text), [], maps[0]
     if text and not selection:
-        problems.append("The link's selection cannot be read: draw it anew.")
+        problems.append("The selection in the link cannot be read: draw it again.")
     if selection.map_key:
         owners = [each for each in maps if each.key == selection.map_key]
         if owners:
             now = owners[0]
         else:
             problems.append(
-                "The outline in the link belongs to a map with other settings: choose those, or draw it anew."
+                "The outline in the link belongs to a map with other settings: choose those, or draw it again."
             )
             selection = Selection()
     image_id = id_in_link(now, number)

@@ -132,7 +132,7 @@ def show(run: Run, split: str, moment: Moment) -> Shown:
     if predictions is None and moment.step is None:
         question = "index_images" if split == "train" else "predict_split"
         arguments = {} if split == "train" else {"split": split}
-        widgets.await_answer(shared.analyst().ask(question, run=run, **arguments), "Asking the network")
+        widgets.await_answer(shared.analyst().ask(question, run=run, **arguments), "Running the network")
         predictions = shared.predictions(run, split)
     if predictions is None or len(predictions) != len(located[1]):
         raise RunBroken(
