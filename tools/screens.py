@@ -51,7 +51,7 @@ SCREENS = {
     "card-dark": Screen(f"/confusions?{SHIRTS}&image=40", "What speaks for", dark=True),
     "card-phone": Screen(f"/confusions?{SHIRTS}&image=40", "What speaks for", phone=True),
     "embeddings-light": Screen("/embeddings?run=quick&split=test&selected=t6p0", "images are selected"),
-    "over-the-run-dark": Screen("/embeddings?run=quick&view=time", "Most moves between", dark=True),
+    "over-the-run-dark": Screen("/embeddings?run=quick&view=time", "The points move most between", dark=True),
     "data-light": Screen("/data?split=train&class=6&run=quick", "The mean image"),
     "predict-light": Screen("/predict", "Leave out", act=press("Sample: Ankle boot")),
     "predict-phone-dark": Screen("/predict", "Leave out", dark=True, phone=True, act=press("Sample: Shirt")),

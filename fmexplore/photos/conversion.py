@@ -114,9 +114,7 @@ def convert(photo: Image.Image, how: Conversion, find: Finder) -> Converted:
 
     if how.sharpen:
         small = small.filter(ImageFilter.UnsharpMask(radius=1, percent=60, threshold=0))
-    add(
-        "sharpen", "Sharpen", small, "Outlines are made a little stronger." if how.sharpen else "Left out.", how.sharpen
-    )
+    add("sharpen", "Sharpen", small, "Edges are made a little sharper." if how.sharpen else "Left out.", how.sharpen)
 
     if how.centre:
         middle = Image.new("RGB", (SIDE, SIDE), page)
@@ -140,18 +138,21 @@ def find_foreground(picture: Image.Image, how: Conversion, find: Finder) -> tupl
     if found == "network" and picture.mode == "RGBA":
         found = "alpha"
     if found == "alpha" and picture.mode == "RGBA":
-        mask, note = np.asarray(picture.getchannel("A"), np.float32) / 255, "The picture's own transparency shows it."
+        mask, note = (
+            np.asarray(picture.getchannel("A"), np.float32) / 255,
+            ("Taken from the transparency of the picture."),
+        )
     elif found == "network":
-        mask, note = clean(find(_on_white(picture))), "Found by a small network trained for that."
+        mask, note = clean(find(_on_white(picture))), "Found by a small segmentation network."
     if mask is None and found != "none":
         mask = clean(differs_from_border(_on_white(picture)))
-        tried = "The network found none, so it" if found == "network" else "It"
-        note = f"{tried} is what differs in colour from the border of the photo."
+        tried = "The network found no garment, so the foreground" if found == "network" else "The foreground"
+        note = f"{tried} is the part that differs in colour from the border of the photo."
         found = "border"
     if mask is not None:
         mask = _stretch(mask, picture.size)
     elif found != "none":
-        found, note = "none", "None was found: put the garment on a plain background, or paint over it."
+        found, note = "none", "No garment was found: put the garment on a plain background, or paint over it."
     if how.strokes:
         mask = np.zeros(picture.size[::-1], np.float32) if mask is None else mask
         for stroke in how.strokes:
@@ -181,8 +182,10 @@ def turn_and_crop(photo: Image.Image, how: Conversion) -> tuple[Image.Image, str
     (x, end_x), (y, end_y) = _span(left, right, width), _span(top, bottom, height)
     box = x, y, end_x, end_y
     cut = turned.crop(box) if box != (0, 0, width, height) else turned
-    notes = [f"Turned by {how.turn} degrees"] * bool(how.turn) + ["Cut to the box that was drawn"] * (cut is not turned)
-    return cut, f"{' and '.join(notes).capitalize()}." if notes else "As the camera says it was held."
+    notes = [f"Rotated by {how.turn} degrees"] * bool(how.turn) + ["Cropped to the box that was drawn"] * (
+        cut is not turned
+    )
+    return cut, f"{' and '.join(notes).capitalize()}." if notes else "Rotated as the camera recorded it."
 
 
 def _span(low: float, high: float, pixels: int) -> tuple[int, int]:
@@ -215,8 +218,8 @@ def _box(picture: Image.Image, mask: np.ndarray | None, how: Conversion) -> tupl
     if how.trim == "none":
         return whole, "Left out: the margins stay."
     if how.trim == "foreground" and mask is not None:
-        return foreground_box(mask) or whole, "Cut to the garment."
-    return _corner_box(np.asarray(picture)) or whole, "Edges of the colour of the corners are cut off."
+        return foreground_box(mask) or whole, "Cropped to the garment."
+    return _corner_box(np.asarray(picture)) or whole, "Edges with the colour of the corners are cropped."
 
 
 def _corner_box(picture: np.ndarray) -> tuple[int, int, int, int] | None:
@@ -238,5 +241,5 @@ def _shrink(picture: Image.Image, how: Conversion) -> tuple[Image.Image, str]:
 
 def _tone_note(how: Conversion) -> str:
     if how.negate:
-        return "Dark becomes bright: Fashion-MNIST shows garments on black, and dark ones bright."
+        return "Dark becomes bright: Fashion-MNIST shows dark garments bright, on black."
     return "Left out: dark stays dark."

@@ -72,9 +72,9 @@ def _map(now: Mapped, number: int | None) -> None:
 def finding(now: Mapped) -> str:
     """The map in a sentence: the two classes that overlap most, by their centres and spreads."""
     classes = [label for label in range(len(CLASS_NAMES)) if (now.labels == label).any()]
-    crowds = [now.coordinates[now.labels == label] for label in classes]
-    centres = np.array([crowd.mean(0) for crowd in crowds])
-    spreads = np.array([np.linalg.norm(crowd - centre, axis=1).mean() for crowd, centre in zip(crowds, centres)])
+    clusters = [now.coordinates[now.labels == label] for label in classes]
+    centres = np.array([cluster.mean(0) for cluster in clusters])
+    spreads = np.array([np.linalg.norm(cluster - centre, axis=1).mean() for cluster, centre in zip(clusters, centres)])
     who = "By pixels" if now.layer == PIXELS else "By features"
     if len(classes) < 2:
         return f"{who}: {len(now.ids):,} images of one class"

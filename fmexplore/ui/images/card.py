@@ -109,7 +109,7 @@ def _history(run: Run, part: str, number: int, label: int) -> tuple[list[Chip], 
         if right != (bool(chips) and chips[-1].right):
             turns.append(f"{'learnt' if right else 'forgotten'} by {moment.text}")
         chips.append(Chip(CLASS_NAMES[said], moment.text.replace("the finished network", "end"), right))
-    return chips, f"Over the run: {', '.join(turns) or 'never learnt'}"
+    return chips, f"Over the training: {', '.join(turns) or 'never learnt'}"
 
 
 def _others(run: Run | None, part: str, number: int, label: int) -> list[Chip]:

@@ -81,16 +81,16 @@ def _remedy_finding(rows: list[Remedy]) -> str:
     best = max(others, key=lambda row: row.accuracy.mean)
     closest = min(others, key=lambda row: row.gap.mean)
     gain, closed = best.accuracy.mean - base.accuracy.mean, base.gap.mean - closest.gap.mean
-    luck = base.accuracy.tolerance
-    words = "No remedy gains more than seeds differ"
-    if gain > luck:
+    tolerance = base.accuracy.tolerance
+    words = "No remedy gains more than the variation between seeds"
+    if gain > tolerance:
         words = f"{best.name.capitalize()} gains most, {gain:.2f} points"
         if closest is best:
             return f"{words}, and closes the gap by {closed:.1f}"
     change = closest.accuracy.mean - base.accuracy.mean
     effect = (
         f"{'gains' if change > 0 else 'costs'} "
-        f"{abs(change):.2f}{'' if abs(change) > luck else ', no more than seeds differ'}"
+        f"{abs(change):.2f}{'' if abs(change) > tolerance else ', within the variation between seeds'}"
     )
     return f"{words}; {closest.name} closes the gap most, by {closed:.1f} points, and {effect}"
 

@@ -173,7 +173,7 @@ def _place_in_queue(run: Run) -> None:
     names = [widgets.plain(other.title) if other.status.owner == owner else "someone else's run" for other in ahead]
     st.progress(0.0, f"Waiting in the queue, {len(ahead)} ahead" if ahead else "Starting in a moment")
     if names:
-        turns = " Owners take turns." if shared.settings().hosted else ""
+        turns = " Users take turns." if shared.settings().hosted else ""
         st.caption(f"Ahead in the queue: {', '.join(names)}.{turns}")
 
 
