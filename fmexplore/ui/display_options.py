@@ -1,4 +1,4 @@
-"""How a page is looked at: order, colour and sliders. The address does not have them; a copied link carries them."""
+"""Display options of a page: order, colour and sliders. Only a copied link carries them, not the address itself."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ FORMER = {
 
 @dataclass(frozen=True)
 class Span:
-    """Numbers from `low` to `high`, of the type of `low`; `first` until people choose."""
+    """Numbers from `low` to `high`, of the type of `low`; `first` is the default."""
 
     low: float
     high: float
@@ -40,10 +40,10 @@ class Span:
 
 
 def recall(settings: Mapping[str, Collection | Span]) -> None:
-    """Take over what a copied link says of `settings`, by the keys of their widgets; call it before these are drawn.
+    """Apply the values of a copied link to `settings`, by the keys of their widgets; call it before these are drawn.
 
-    Where nothing possible is chosen yet, the first choice is. What the link says counts once: people may change it.
-    What it says in vain is told.
+    Without a valid choice the first one is the default. A link's value is applied once, as people may change it.
+    Invalid values are reported.
     """
     firsts: dict[str, object] = st.session_state.setdefault("look_firsts", {})
     read: dict[str, str] = st.session_state.setdefault("look_read", {})
@@ -64,7 +64,7 @@ def recall(settings: Mapping[str, Collection | Span]) -> None:
 
 
 def forget() -> None:
-    """Forget which settings a page has drawn, before another one is."""
+    """Forget which settings the last page has drawn, before the next one is drawn."""
     st.session_state.pop("look_firsts", None)
 
 

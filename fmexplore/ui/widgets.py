@@ -57,7 +57,7 @@ def choice_in_link(name: str, known: tuple[str, ...]) -> str | None:
 
 
 def warn(problems: Iterable[str]) -> None:
-    """Tell what a link says in vain."""
+    """Show warnings about invalid values in a link."""
     for problem in problems:
         st.warning(unlinked(problem))
 
@@ -82,7 +82,7 @@ def choose_view(names: dict[str, str], view: str, key: str, **changes: object) -
 
 
 def act(action: Callable[[], str | None], undo: str | None = None) -> None:
-    """Run an action in a callback and tell how it went: its returned message, or its error."""
+    """Run an action in a callback and report the result: its returned message, or its error."""
     try:
         if message := action():
             session.tell(message, undo)
@@ -219,7 +219,7 @@ def state_badge(run: Run, status: Status) -> None:
 
 
 def peeks_badge() -> None:
-    """For runs that are guided by the test set."""
+    """A badge for runs that use the test set for validation."""
     st.badge(
         "as published: peeks",
         color="orange",

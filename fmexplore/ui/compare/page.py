@@ -108,7 +108,7 @@ def _go(run_ids: Sequence[str]) -> None:
 
 
 def _suggest(choices: dict[str, Run], names: dict[str, str], runs: list[Compared]) -> None:
-    """What to do while there are fewer than two runs."""
+    """What to do while fewer than two runs are chosen."""
     if len(choices) < 2:
         st.info("A comparison needs two runs: train a network, then a second one with one setting changed.")
         st.page_link(session.TRAIN_PAGE, label="Train a network")

@@ -46,12 +46,12 @@ def _differences_finding(found: Sequence[Difference]) -> str:
 
 
 def _within(name: str) -> str:
-    """A name as it stands within a sentence: "learning rate", but "AdamW rate beside Muon"."""
+    """A name as it stands within a sentence: "learning rate", but "AdamW learning rate"."""
     return name[0].lower() + name[1:] if name.partition(" ")[0][1:].islower() else name
 
 
 def costs(runs: Sequence[Compared], tested: dict[str, Predictions]) -> None:
-    """Accuracies, gap, size and time of each run; what is not known is measured when it is asked for."""
+    """Accuracies, gap, size and time of each run; unknown values are measured on request."""
     st.subheader(_costs_finding(runs), anchor=False)
     rows: dict[str, Callable[[Compared], str]] = {
         "Test images right": lambda each: _accuracy(_tested(tested, each)),
@@ -85,7 +85,7 @@ def _costs_finding(runs: Sequence[Compared]) -> str:
 
 
 def _measure(runs: Sequence[Compared]) -> None:
-    """The button that has times and gap measured, and while it works its bar."""
+    """The button that starts the measurement of times and gap, and its progress bar."""
     missing = [each for each in runs if each.answers and each.run.has_weights]
     missing = [each for each in missing if each.latency is None or each.training is None]
     machine = f"{processor()}, {cores()} cores"
@@ -118,7 +118,7 @@ def _measure(runs: Sequence[Compared]) -> None:
 
 
 def _table(name: str, runs: Sequence[Compared], rows: Sequence[tuple[str, list[str]]]) -> None:
-    """Own HTML: with the colours of the runs, and where it is too wide for a phone, to be scrolled by keyboard too."""
+    """Own HTML, for the colours of the runs and for scrolling by keyboard where it is too wide for a phone."""
     heads = (f"<i style='background:{RUN_COLORS[each.place]}'></i>{escape(each.name)}" for each in runs)
     head = "".join(f"<th scope='col'>{text}</th>" for text in heads)
     body = "".join(

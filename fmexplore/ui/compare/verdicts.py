@@ -14,7 +14,7 @@ ABREAST = 3  # verdicts in a row, where there are several
 def tell_finding(
     runs: Sequence[Compared], reference: Compared, others: Sequence[Compared], verdicts: Sequence[Verdict]
 ) -> str:
-    """The page in a sentence; `others` are the tested runs, one for each verdict where the reference is tested too."""
+    """The result in words; `others` are the tested runs, one for each verdict where the reference is tested too."""
     name = widgets.plain(reference.name)
     if not verdicts:
         if len(others) > 1:

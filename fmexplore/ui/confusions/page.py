@@ -140,7 +140,7 @@ def _controls(run: Run, selection: Link, found: list[str]) -> tuple[Look, Order]
 
 
 def _look_at(run: Run, selection: Link, found: list[str]) -> tuple[Shown, list[Moment]]:
-    """What the link means, and all moments that it could mean: asked for once, as a run may end meanwhile."""
+    """The predictions that the link selects, and all moments to choose from: read once, as a run may end meanwhile."""
     name, split = widgets.plain(run.title), selection.split if selection.split in found else found[0]
     words = selected_predictions.words(split)
     if selection.split and selection.split != split:
@@ -207,7 +207,7 @@ def finding(matrix: np.ndarray) -> str:
 
 
 def _selected(now: Shown, selection: Link, before: Shown | None) -> None:
-    """The images of what is marked, or those that the network has learnt or forgotten since the moment before."""
+    """The marked images, or those learnt or forgotten since the previous moment."""
     since = _since(now, before) if before else None
     if before is None or since is None:
         positions = now.find(selection.picked)
@@ -236,7 +236,7 @@ def _selected(now: Shown, selection: Link, before: Shown | None) -> None:
 
 
 def _since(now: Shown, before: Shown) -> tuple[np.ndarray, str, str] | None:
-    """Positions of what was learnt or forgotten since then, with the words for before and now; None for the marked."""
+    """Positions of images learnt or forgotten since then, with the words for before and now; None for the marked."""
     learnt, forgotten = learnt_and_forgotten(before.predictions, now.predictions)
     names = {url.MARKED: "Marked", "learnt": f"Learnt: {len(learnt):,}", "forgotten": f"Forgotten: {len(forgotten):,}"}
     chosen = st.segmented_control(
@@ -255,7 +255,7 @@ def _title(text: str) -> None:
 
 
 def _describe(now: Shown, picked: Picked, positions: np.ndarray) -> None:
-    """The title of the gallery, with count and share, and what else can be done with the selection."""
+    """The title of the gallery, with count and share, and the actions on the selection."""
     count, labels = len(positions), now.predictions.labels
     right = widgets.percent(float(now.predictions.right[positions].mean()) if count else None)
     if len(picked.cells) == 1:

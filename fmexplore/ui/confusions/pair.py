@@ -54,7 +54,7 @@ def _pickers(first: int, second: int) -> None:
 
 
 def _overlap(now: Shown, first: int, second: int) -> None:
-    """How the two share the probability that they have together."""
+    """How the probability of the two classes is divided between them."""
     probabilities, labels = now.predictions.probabilities, now.predictions.labels
     together = probabilities[:, first] + probabilities[:, second]
     share = np.divide(probabilities[:, second], together, out=np.full(len(labels), 0.5), where=together > 0)
@@ -104,7 +104,7 @@ def diverging(values: np.ndarray) -> np.ndarray:
 
 
 def _extremes(now: Shown, selection: Link, first: int, second: int) -> None:
-    """The most typical and the most mistaken images of each; they are one list for the card."""
+    """The most typical and the most confidently misclassified images of each class, as one list for the card."""
     probabilities, labels, said = now.predictions.probabilities, now.predictions.labels, now.predictions.predicted
     groups = []
     for label, other in ((first, second), (second, first)):

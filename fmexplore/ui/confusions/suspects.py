@@ -1,4 +1,4 @@
-"""Images to doubt: labels that the network contradicts, and pictures that are in training and test set alike."""
+"""Data issues: likely label errors, and near-duplicates in training and test set."""
 
 from collections import Counter
 from pathlib import Path
@@ -69,7 +69,7 @@ def _labels(now: Shown, selection: Link) -> None:
 
 
 def _commonest(now: Shown, positions: np.ndarray) -> None:
-    """Which labels are doubted most often."""
+    """The most frequent likely label errors."""
     if not len(positions):
         return
     pairs = Counter(zip(now.predictions.labels[positions], now.predictions.predicted[positions], strict=True))
@@ -91,7 +91,7 @@ def _doubted(now: Shown) -> np.ndarray:
 
 
 def _twins(now: Shown, selection: Link) -> None:
-    """Pairs of a test and a training image, the most alike first."""
+    """Pairs of a test and a training image, the most similar first."""
     arrays, data = _known_twins(), shared.dataset()
     with st.container():
         if arrays is None or len(arrays["numbers"]) != len(data.test):

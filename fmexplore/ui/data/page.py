@@ -1,4 +1,4 @@
-"""The Data page: the ten classes as strips, all images of one, what they have in common, and any image by number."""
+"""The Data page: the ten classes as strips, all images of one class, their mean, and any image by number."""
 
 import numpy as np
 import streamlit as st
@@ -184,7 +184,7 @@ def class_pictures(part: str, label: int) -> tuple[np.ndarray, np.ndarray]:
 
 @st.cache_data(max_entries=20, show_spinner=False)
 def by_distance(part: str, label: int) -> np.ndarray:
-    """Places of a class's images among them, the nearest to their mean first."""
+    """Positions of a class's images, the nearest to their mean first."""
     split = shared.dataset().part(part)
     pixels = split.images[split.labels == label].reshape(-1, 784).astype(np.float32)
     return np.argsort(np.square(pixels - pixels.mean(0)).sum(1), kind="stable")

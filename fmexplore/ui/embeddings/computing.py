@@ -1,4 +1,4 @@
-"""Finding a map, or having it made while it is watched."""
+"""Finding a stored map, or computing it while its progress is shown."""
 
 import streamlit as st
 
@@ -53,7 +53,7 @@ def _compute_at_once(source: Source, config: ProjectionConfig) -> Mapped | None:
 
 
 def _take_answer(source: Source, config: ProjectionConfig) -> None:
-    """Forget a question that was answered; one that failed tells why, and is not asked again by itself."""
+    """Remove a finished request; a failed one reports why, and is not repeated automatically."""
     key = _key(source, config)
     question = _asked().get(key)
     if not question or not question.answer.done():
@@ -71,13 +71,13 @@ def _shown_before(source: Source, config: ProjectionConfig) -> ProjectionConfig:
 
 
 def _left_stale(source: Source, config: ProjectionConfig, stale: Mapped | None) -> bool:
-    """Whether the map is computed only when somebody asks: another of its kind is there, or it was given up."""
+    """Whether the map is computed only on request: another of its kind is there, or it was cancelled."""
     key, seen = _key(source, config), _kind(source, config) in _shown()
     return key not in _asked() and bool((seen and stale) or key in _given_up())
 
 
 def _offer(words: str, source: Source, config: ProjectionConfig) -> None:
-    """Say that the map is not the one that was asked for, and offer to compute that."""
+    """Report that this is not the requested map, and offer to compute that."""
 
     def compute() -> None:
         key = _key(source, config)
@@ -95,12 +95,12 @@ def _shown() -> dict[str, ProjectionConfig]:
 
 
 def _asked() -> dict[str, Question]:
-    """What this session waits for, by the key of the map."""
+    """The running requests of this session, by the key of the map."""
     return st.session_state.setdefault("maps_asked", {})
 
 
 def _given_up() -> set[str]:
-    """Keys of the maps that this session has given up, or that failed."""
+    """Keys of the maps that this session has cancelled, or that failed."""
     return st.session_state.setdefault("maps_given_up", set())
 
 
@@ -125,7 +125,7 @@ def _give_up(question: Question, key: str) -> None:
 
 
 def _watch(question: Question, source: Source, config: ProjectionConfig, before: ProjectionConfig) -> None:
-    """How far the map is, with what there is of it; until then, the one before."""
+    """Progress of the map, with its current state; until there is one, the previous map."""
     key = _key(source, config)
     if question.answer.done() or _asked().get(key) is not question:  # it was given up
         st.rerun()

@@ -1,4 +1,4 @@
-"""How far a map can be trusted: figures, the same map from three seeds, and what its distances do not mean."""
+"""Quality of a map: measures, the same map from three seeds, and what its distances do not mean."""
 
 import numpy as np
 import streamlit as st

@@ -20,7 +20,7 @@ HEIGHT, NEIGHBOURS, CELLS = 420, 10, 3
 
 
 def find_marks(maps: Sequence[Mapped], number: int | None) -> Marks:
-    """What the link selects and opens on these maps; what of it is in vain is told."""
+    """What the link selects and opens on these maps; problems are reported."""
     marks, problems = selected_maps.read_marks(maps, st.query_params.get("selected"), number)
     widgets.warn(problems)
     return marks

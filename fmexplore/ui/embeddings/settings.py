@@ -43,7 +43,7 @@ def layer_names(run: Run | None) -> dict[str, str]:
 
 
 def choose_source(run: Run | None, fixed: bool = False) -> tuple[Source, str]:
-    """The controls for layer, images and method, or for the method alone; what the link says in vain is told."""
+    """The controls for layer, images and method, or for the method alone; invalid link values are reported."""
     layers = layer_names(run)
     splits = dict(SPLITS)
     if run is None or run.config.training.validation != "share":
@@ -79,7 +79,7 @@ def _in_link(name: str, known: dict[str, str], default: str = "") -> str:
 
 
 def choose_config(method: str) -> ProjectionConfig | None:
-    """The settings of the method, in a popover; None where they are no configuration, which is told."""
+    """The settings of the method, in a popover; None where they are not valid, which is reported."""
     display_options.recall(LOOK)
     with st.popover("Settings"):
         values: dict[str, Any] = {"method": method}

@@ -1,4 +1,4 @@
-"""The Home page: what this is, train one now, how a shipped run came to see its classes, the runs."""
+"""The Home page: what the app is, a first training, the training of a shipped run replayed, the runs."""
 
 from functools import partial
 from pathlib import Path
@@ -48,7 +48,7 @@ def welcome() -> None:
 
 
 def _strip() -> None:
-    """The confusion matrix of a shipped run, one that began knowing nothing, from its first snapshot to its last."""
+    """The confusion matrix of a shipped run that was trained from scratch, from its first snapshot to its last."""
     run = _example()
     if run is None:
         return
@@ -97,7 +97,7 @@ def _door(name: str, words: str, pictures: np.ndarray, size: int, page: str, pla
 
 
 def _example() -> Run | None:
-    """A shipped run that began knowing nothing."""
+    """A shipped run that was trained from scratch."""
     return next((run for run in shared.store().shipped_runs() if run.status.task == "train"), None)
 
 

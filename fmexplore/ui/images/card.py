@@ -1,4 +1,4 @@
-"""One image: large, what the network says, what it resembles, where the network looks, how it was learnt."""
+"""One image: large, its prediction, similar training images, Grad-CAM, and how it was learnt."""
 
 import numpy as np
 import streamlit as st
@@ -93,7 +93,7 @@ def _title(number: int, label: int, predictions: Predictions | None) -> str:
 
 
 def _history(run: Run, part: str, number: int, label: int) -> tuple[list[Chip], str]:
-    """What was said at each snapshot, and in words when it was learnt and forgotten; of validation images."""
+    """The prediction at each snapshot, and in words when the image was learnt and forgotten; for validation images."""
     located = selected_predictions.locate(run, "validation", shared.dataset())
     place = -1 if located is None or located[0] != part else int(np.searchsorted(located[1], number))
     if located is None or not 0 <= place < len(located[1]) or located[1][place] != number:
@@ -113,7 +113,7 @@ def _history(run: Run, part: str, number: int, label: int) -> tuple[list[Chip], 
 
 
 def _others(run: Run | None, part: str, number: int, label: int) -> list[Chip]:
-    """The verdicts of other runs, of those that have looked at this image already."""
+    """The predictions of other runs, where they are already stored."""
     chips = []
     for other in session.runs():
         if len(chips) == MOST_OTHERS:

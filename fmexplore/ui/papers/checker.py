@@ -1,4 +1,4 @@
-"""The claim checker: paste a summary, a report or a matrix, and see what cannot be true."""
+"""The claim checker: paste a summary, a report or a matrix, and see which figures cannot be true."""
 
 import streamlit as st
 

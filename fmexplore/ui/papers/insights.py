@@ -1,4 +1,4 @@
-"""What the papers' systems teach when they are trained again: peeking, remedies, and where all networks stand."""
+"""What reproducing the papers' systems shows: the effect of peeking and of remedies, and all networks compared."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""The Papers page: every published system, what was claimed of it and what came out here; the choice of other views."""
+"""The Papers page: every published system, its claims and our reproduction; the choice of other views."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""One photo: what is said of it and how it got there, why, where it lies among the others, and correcting it."""
+"""One photo: its prediction, its conversion, Grad-CAM, its position on the map, and correction by hand."""
 
 from typing import Any
 
@@ -71,7 +71,7 @@ def photo_card(photo: Photo, run: Run) -> None:
 
 
 def _ask_label(photo: Photo) -> None:
-    """What its owner says it is."""
+    """The true class, given by the owner of the photo."""
     photo_id, key = photo.id, f"photo_label_{photo.id}"  # the session keeps the callback, also of a removed photo
     st.session_state[key] = photo.label
     st.selectbox(
@@ -91,7 +91,7 @@ def sentence(verdicts: Verdicts, number: int) -> str:
 
 
 def _verdict(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
-    """The image that the network gets, its ten probabilities, and what other runs say."""
+    """The network's input, its ten probabilities, and the predictions of other runs."""
     ids = list(photos.photos())
     here = ids.index(photo.id)
     near = {"previous": here - 1 if here else None, "next": here + 1 if here + 1 < len(ids) else None}
@@ -112,7 +112,7 @@ def _verdict(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
 
 
 def _others(photo: Photo, run: Run, label: int | None) -> list[Chip]:
-    """What other runs make of the same 28 x 28 pixels."""
+    """The predictions of other runs for the same 28 x 28 pixels."""
     chips = []
     for other in session.runs():
         if other == run or len(chips) == MOST_OTHERS:
@@ -131,7 +131,7 @@ def _others(photo: Photo, run: Run, label: int | None) -> list[Chip]:
 
 
 def _steps(photo: Photo, run: Run) -> None:
-    """Every step with what the network would say there, and a switch."""
+    """Every step with the prediction at that step, and a switch."""
     with st.container():
         stages, turns = _stages(photos.convert(photo), photo.how, run)
     st.markdown(f"**{turns}**")

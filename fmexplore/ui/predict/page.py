@@ -27,7 +27,7 @@ def predict() -> None:
         return
     here = photos.photos()
     if not here:
-        st.subheader("What does a network make of your clothes?", anchor=False)
+        st.subheader("What does a network recognise in your clothes?", anchor=False)
     with st.container():
         _bring_in()
     if not here:
@@ -61,7 +61,7 @@ def _tell_source(run: Run) -> None:
 
 
 def _usable_run() -> Run | None:
-    """The shown run, if it has a network to ask; else says what to do."""
+    """The shown run, if it has weights to predict with; else says what to do."""
     run = session.shown_run(session.FOR_PHOTOS)
     if run is None:
         st.info("There is no trained network yet.")
@@ -136,7 +136,7 @@ def sample(number: int) -> np.ndarray:
 
 
 def _advise(run: Run) -> None:
-    """A run that never saw photos is not the one to ask."""
+    """A run that was not trained on photos is not the best choice."""
     better = session.shipped_run(session.FOR_PHOTOS)
     if better is None:
         return

@@ -1,4 +1,4 @@
-"""A map to look at: where images lie, what they are, what the run says of them, and what the link marks on it."""
+"""A map: positions of images, their labels, the run's predictions, and what the link marks on it."""
 
 import hashlib
 import re
@@ -119,7 +119,7 @@ class Marks:
 
 
 def read_marks(maps: Sequence[Mapped], text: str | None, number: int | None) -> tuple[Marks, list[str]]:
-    """The link's selection and image on maps of the same images, and what of it is in vain."""
+    """The link's selection and image on maps of the same images, and its problems."""
     selection, problems, now = read_selection(text), [], maps[0]
     if text and not selection:
         problems.append("The selection in the link cannot be read: draw it again.")

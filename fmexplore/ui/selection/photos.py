@@ -1,4 +1,4 @@
-"""The photos of a session: kept in its memory only, with how each is converted and what a run says of it."""
+"""The photos of a session: kept in its memory only, with how each is converted and the run's predictions."""
 
 import hashlib
 import weakref

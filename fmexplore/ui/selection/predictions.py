@@ -1,4 +1,4 @@
-"""What is looked at: one run's predictions for one split at one moment, with the images that they are about."""
+"""The selected predictions: one run's, for one split at one moment, with their images."""
 
 from dataclasses import dataclass
 

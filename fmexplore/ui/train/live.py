@@ -145,7 +145,7 @@ def _progress(run: Run, status: Status, lines: list[dict]) -> None:
 
 
 def _progress_in_words(run: Run, status: Status, lines: list[dict], share: float) -> Iterator[str]:
-    """How far it is, how fast, how long it takes or took, and what it was told to do; `share` is that of its steps."""
+    """Progress, speed, duration and pending commands of a run; `share` is that of its steps."""
     last = lines[-1]
     epoch = f"{last['epoch']:.2f}" if share < 1 else widgets.epochs(last["epoch"])
     yield f"epoch {epoch} of {run.config.training.epochs:g}"
