@@ -87,7 +87,7 @@ def main() -> None:
             )
             rest(page)
             count = page.get_by_text("images are selected").inner_text()
-            page.get_by_role("button", name="Forget the selection").click()
+            page.get_by_role("button", name="Clear the selection").click()
             rest(page)
         print(f"the last box: {count}")
         opened(page, address)

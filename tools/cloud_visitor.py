@@ -169,5 +169,5 @@ def visit(visitor: Visitor) -> None:
         visitor.rest()
     with visitor.step("Home says that it will be forgotten"):
         visitor.open("")
-        main.get_by_text("forgets all runs when it restarts").wait_for()
+        main.get_by_text("deletes all runs when it restarts").wait_for()
         visitor.rest()

@@ -50,7 +50,7 @@ PICTURES = {
     "card-dark": Picture(f"/confusions?{SHIRTS}&image=40", "What speaks for", dark=True),
     "card-phone": Picture(f"/confusions?{SHIRTS}&image=40", "What speaks for", phone=True),
     "embeddings-light": Picture("/embeddings?run=quick&split=test&selected=t6p0", "images are selected"),
-    "over-the-run-dark": Picture("/embeddings?run=quick&view=time", "Most moves between", dark=True),
+    "over-the-run-dark": Picture("/embeddings?run=quick&view=time", "The points move most between", dark=True),
     "data-light": Picture("/data?split=train&class=6&run=quick", "The mean image"),
     "predict-light": Picture("/predict", "Leave out", act=press("Sample: Ankle boot")),
     "predict-phone-dark": Picture("/predict", "Leave out", dark=True, phone=True, act=press("Sample: Shirt")),

@@ -64,7 +64,7 @@ def predict_split(task: Task, run: Run, split: str) -> None:
     logits = []
     for batch, _ in predict_batches(network_of(run), images.images):
         logits.append(batch)
-        task.report(sum(map(len, logits)) / len(images), f"Asking the network about {len(images):,} images")
+        task.report(sum(map(len, logits)) / len(images), f"Running the network on {len(images):,} images")
     derived_of(run).write_predictions(split, Predictions(np.concatenate(logits), images.labels), weights)
 
 
@@ -101,7 +101,7 @@ def index_images(task: Task, run: Run) -> None:
         for part in (images.train, images.test):
             for batch, its_features in predict_batches(network, part.images, len(part)):
                 logits.append(batch)
-                task.report(sum(map(len, logits)) / total, f"Placing {total:,} images in its feature space")
+                task.report(sum(map(len, logits)) / total, f"Computing the features of {total:,} images")
                 assert its_features is not None
                 yield its_features
 

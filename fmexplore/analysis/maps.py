@@ -131,7 +131,7 @@ def _features(task: Task, run: Run | None, layer: str, split: str, end: float) -
         for batch in image_batches(images, split, config):
             yield layer_values(network, layer, batch)
             done += len(batch)
-            task.report(end * done / total, f"Looking at {total:,} images")
+            task.report(end * done / total, f"Computing the features of {total:,} images")
 
     features = gather(values())
     files.write(files.features_name(layer, split), features.to_arrays(), weights)

@@ -67,7 +67,7 @@ def teach(
     from fmexplore.training.execution import choose_execution
     from fmexplore.training.loop import train
 
-    task.report(0.0, "Cutting the clothes out")
+    task.report(0.0, "Cutting out the garments")
     garments = [cut_out(Image.fromarray(p), find, how) for p, how in zip(pictures, hows, strict=True)]
     extra = vary_all(
         garments, targets, VARIANTS // len(garments), report=lambda share: task.report(share / 5, "Varying")
@@ -81,7 +81,7 @@ def teach(
     execution = choose_execution(run.config.model, training)
     trainer = train(run.config.model, training, lesson, execution, begin=to_tensors(run.read_weights()))
     for progress in trainer:
-        task.report(0.2 + 0.6 * progress.step / progress.steps, "Learning, then looking at the test images")
+        task.report(0.2 + 0.6 * progress.step / progress.steps, "Training, then testing on the test images")
     queue = JobQueue(read_settings())
     kept = training.replace(**asdict(before.split_config))
     config = RunConfig(preset="taught", model=run.config.model, training=kept)

@@ -166,13 +166,14 @@ def _check_layer(layer: PrintedLayer, inputs: list[Shape], style: Style) -> Laye
     given = " and ".join(map(text, inputs))
     if not nearest:
         made = f" and gives {text(layer.output)}" if layer.output else ""
-        return LayerRow(layer, None, f"{layer.name} gets {given}{made}, which it cannot.")
+        return LayerRow(layer, None, f"{layer.name} gets {given}{made}, which is impossible.")
     best = nearest[0]
     if layer.output not in (None, best.output):
         alike = [each for each in nearest if layer.parameters in (None, each.parameters)] or nearest
         wanted = alike[0]
         said = (
-            f"{layer.name} is printed to make {text(layer.output or ())} of {given}, but it makes {text(wanted.output)}"
+            f"{layer.name} is printed to turn {given} into {text(layer.output or ())}, but it gives "
+            f"{text(wanted.output)}"
         )
         return LayerRow(layer, wanted, f"{said}{_as(wanted)}.", guess=True)
     fits_elsewhere = next(read_layer(replace(layer, output=None, units=best.output[0]), inputs, style), None)
@@ -180,7 +181,7 @@ def _check_layer(layer: PrintedLayer, inputs: list[Shape], style: Style) -> Laye
         side = fits_elsewhere.words.split(" over")[0]
         problem = (
             f"{layer.name} has the {layer.parameters:,} parameters of {side} kernels, "
-            f"which make {text(fits_elsewhere.output)} of {given} and not {text(layer.output)}."
+            f"which turn {given} into {text(fits_elsewhere.output)} and not into {text(layer.output)}."
         )
         return LayerRow(layer, best, problem, guess=True)
     return LayerRow(layer, best, _too_many(layer, best), guess=True)

@@ -57,7 +57,7 @@ def check_report(report: Report, claims: list[Printed], exact: Matrix | None = N
         if whole:
             findings += _check_accuracy(report, classes, total, claims)
     elif claims:
-        notes.append("The claimed accuracy cannot be held against a report without supports.")
+        notes.append("The claimed accuracy cannot be compared with a report without supports.")
     if exact:
         findings += compare_report(report, exact)
     rows = tuple(_cells(each) for each in classes)
@@ -235,11 +235,11 @@ def _check_accuracy(report: Report, classes: list[_Class], total: int, claims: l
     row = report.accuracy
     if row:
         fits = row.allows(by_recall.low, by_recall.high)
-        verdict = "can be" if fits else "cannot be"
+        verdict = "is possible" if fits else "is impossible"
         yield Finding(fits, f"The accuracy row of {row.text} {verdict}: {recalls}.")
         if fits and not row.allows(allowed.low, allowed.high):
             said = f"with precision and F1 the classes allow {percent(allowed.low, allowed.high, digits)}"
-            yield Finding(False, f"The accuracy row of {row.text} cannot be: {said}.")
+            yield Finding(False, f"The accuracy row of {row.text} is impossible: {said}.")
         if fits:
             both = Range(max(by_recall.low, row.low), min(by_recall.high, row.high))
             recalls += f"; with the accuracy row of {row.text}, {percent(both.low, max(both.low, both.high), digits)}"
@@ -247,14 +247,14 @@ def _check_accuracy(report: Report, classes: list[_Class], total: int, claims: l
             by_recall = both
     for claim in claims:
         if not claim.allows(by_recall.low, by_recall.high):
-            yield Finding(False, f"An accuracy of {claim.percent} cannot be: {recalls}.")
+            yield Finding(False, f"An accuracy of {claim.percent} is impossible: {recalls}.")
         elif row and min(claim.high, row.high) - max(claim.low, row.low) < TINY:
-            yield Finding(False, f"An accuracy of {claim.percent} cannot be: the accuracy row has {row.text}.")
+            yield Finding(False, f"An accuracy of {claim.percent} is impossible: the accuracy row has {row.text}.")
         elif allowed.low <= allowed.high and not claim.allows(allowed.low, allowed.high):
             said = f"with precision and F1 the classes allow {percent(allowed.low, allowed.high, digits)}"
-            yield Finding(False, f"An accuracy of {claim.percent} cannot be: {said}.")
+            yield Finding(False, f"An accuracy of {claim.percent} is impossible: {said}.")
         else:
-            yield Finding(True, f"An accuracy of {claim.percent} can be: {recalls}.")
+            yield Finding(True, f"An accuracy of {claim.percent} is possible: {recalls}.")
 
 
 def _share_of(total: int, counts: list[Range]) -> Range:

@@ -41,7 +41,7 @@ def explain_by_one_change(summary: Summary, rows: list[LayerRow], start: Shape) 
         others = sum(count_of(each) or 0 for each in rows if each.layer.counted and each is not row)
         if others + meant == summary.total - summary.optimizer and meant != row.layer.parameters:
             said = f"With {meant:,} for {row.layer.name} the layers add up to the printed total of {summary.total:,}"
-            return [Finding(False, f"{said}, so {row.layer.parameters:,} is the slip.")]
+            return [Finding(False, f"{said}, so {row.layer.parameters:,} is the error.")]
     chain = summary.words or all(row.layer.sources == (place - 1,) for place, row in enumerate(rows))
     if not chain or len(rows) > MOST_EDITED or (summary.total is None and not wrong):
         return []

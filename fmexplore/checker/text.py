@@ -95,9 +95,9 @@ def _check_scores(reports: list[Report], matrix: Matrix | None, claims: list[Pri
 def _unused_claims(reports: list[Report], matrix: Matrix | None) -> Iterator[str]:
     """Why a claimed accuracy could not be held against anything."""
     if not reports and not matrix:
-        yield "An accuracy cannot be held against a summary: give a report or a confusion matrix with it."
+        yield "A layer summary says nothing about accuracy: give a report or a confusion matrix with it."
     if len(reports) > 1 and not matrix:
-        yield "An accuracy cannot be held against several reports: give the one that it belongs to."
+        yield "An accuracy cannot be compared with several reports: give only the one that it belongs to."
 
 
 def _parts(text: str, head: str) -> list[str]:

@@ -152,7 +152,9 @@ def show(run: RunName, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def delete(run: RunName, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+def delete(
+    run: RunName, yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False
+) -> None:
     """Delete a run; for a day it can be moved back from runs/.trash."""
     store = RunStore(read_settings())
     found = store.find(run)
@@ -219,7 +221,7 @@ def embed(
     out: Annotated[Path | None, typer.Option(metavar="FILE.npz", help="Default: named for what is in it.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Lay out images as a network sees them: coordinates (n, d), labels (n,) and index (n,) in a npz file."""
+    """Compute a map of images by a network's features: coordinates (n, d), labels (n,), index (n,) in an npz file."""
     values = {"method": method, "dimensions": dimensions, "sample": sample, "seed": seed}
     config = ProjectionConfig.parse(values)
     found, images = RunStore(read_settings()).find(run), dataset.load()

@@ -32,10 +32,10 @@ def predict(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Photos, and folders of them.")],
     run: Annotated[str, typer.Option(metavar="RUN", help="Default: the shipped one for photos.")] = PHOTO_RUN,
     way: Annotated[str, typer.Option(help="How photos are converted: ours, seven or squash.")] = "ours",
-    top: Annotated[int, typer.Option(min=1, max=10, help="How many classes are told.")] = 1,
+    top: Annotated[int, typer.Option(min=1, max=10, help="How many classes to print for each photo.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Say what photos of clothes show."""
+    """Predict the classes of photos of clothes."""
     from fmexplore.machine import prepare_process
 
     prepare_process(trains=False)
@@ -124,7 +124,9 @@ def train_segmenter(
 @commands.command()
 def train_photos(
     folder: Folder,
-    begin: Annotated[str, typer.Option(metavar="RUN", help="Whose network and weights to begin with.")] = "best",
+    begin: Annotated[
+        str, typer.Option(metavar="RUN", help="The run whose network and weights to start from.")
+    ] = "best",
     epochs: Annotated[float | None, typer.Option()] = None,
     times: Annotated[int, typer.Option(help="Variants of each photo in an epoch.")] = 16,
     seed: Annotated[int, typer.Option()] = 0,
@@ -158,9 +160,9 @@ def train_photos(
     else:
         changes = [f"seed={seed}"] + ([] if epochs is None else [f"epochs={epochs}"]) + (set_ or [])
         run = begin_from(store, store.find(begin), "train-photos", TRAINING, changes, preset="photo")
-    with show_bar("Cutting the clothes out", as_json) as task:
+    with show_bar("Cutting out the garments", as_json) as task:
         garments = cut_out_all(learnt, find, task.report)
-    with show_bar("Varying them", as_json) as task:
+    with show_bar("Augmenting the garments", as_json) as task:
         targets = np.stack([photo.target(LENIENT) for photo in learnt])
         extra = vary_all(garments, targets, times, run.config.training.seed, task.report)
     command = spell("train-photos", folder, times=times, final_of=final_of, source=source or None)
@@ -180,7 +182,9 @@ def photo_bench(
     run: Annotated[str, typer.Option(metavar="RUN", help="Default: the shipped one for photos.")] = PHOTO_RUN,
     way: Annotated[str, typer.Option(help="How photos are converted: ours, seven or squash.")] = "ours",
     held_out: Annotated[bool, typer.Option("--held-out", help="Only the people whom train-photos holds out.")] = False,
-    threshold: Annotated[bool, typer.Option("--set-threshold", help="Let these photos set what is unsure.")] = False,
+    threshold: Annotated[
+        bool, typer.Option("--set-threshold", help="Set the threshold for 'unsure' by these photos.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Score a run on a folder of labelled photos."""

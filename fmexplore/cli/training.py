@@ -37,7 +37,10 @@ def train(
     config: Annotated[Path | None, typer.Option(help="A run's config.json instead of a preset.")] = None,
     epochs: Annotated[float | None, typer.Option(help="Fractions allowed.")] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="End by then; without --preset, also choose what learns most in that time.")
+        float | None,
+        typer.Option(
+            help="End by then; without --preset, also choose the preset with the highest accuracy in that time."
+        ),
     ] = None,
     batch_size: Annotated[int | None, typer.Option()] = None,
     seed: Annotated[int | None, typer.Option()] = None,
@@ -82,7 +85,9 @@ def train(
 
 @commands.command()
 def distill(
-    teachers: Annotated[list[str], typer.Argument(metavar="RUN…", help="The first is also where the pupil begins.")],
+    teachers: Annotated[
+        list[str], typer.Argument(metavar="RUN…", help="The first also gives the student's initial weights.")
+    ],
     epochs: Annotated[float | None, typer.Option()] = None,
     times: Annotated[int, typer.Option(min=1, max=20, help="Variants of each training image.")] = 3,
     seed: Annotated[int, typer.Option()] = 0,
@@ -90,7 +95,7 @@ def distill(
     resume: ResumeOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a copy of a run on varied images and on what several runs together say of them."""
+    """Train a copy of a run on augmented images and on the joint predictions of several runs (distillation)."""
     from fmexplore.machine import prepare_process
 
     prepare_process()
@@ -122,7 +127,7 @@ def distill(
     learnt = images.select("train", config.split_config)
     assert learnt is not None  # there always are some
     bf16 = choose_execution(run.config.model, config).precision == "bf16"
-    with show_bar("Asking the teachers", as_json) as task:
+    with show_bar("Running the teachers", as_json) as task:
         lessons = draw_lessons(networks, learnt.images, times, LESSONS, config.seed, bf16, task.report)
     train_here(run, as_json, spell("distill", *teachers, times=times), extra=lessons, begin=run.read_weights())
 

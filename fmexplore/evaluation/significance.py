@@ -32,7 +32,7 @@ class Verdict:
 
     @property
     def real(self) -> bool:
-        """Whether the difference is more than luck."""
+        """Whether the difference is statistically significant."""
         return self.p_value < LEVEL
 
     @property
@@ -51,11 +51,11 @@ class Verdict:
         """What it means, with the names that the two go by."""
         only_reference, only_other = self.counts
         if only_reference == only_other:
-            return "They are right equally often."
+            return "Both are right equally often."
         better = other if only_other > only_reference else reference
         if self.real:
-            return f"The difference is real: {better} is better ({say_p(self.p_value)})."
-        return f"This difference is what luck gives ({say_p(self.p_value)})."
+            return f"The difference is statistically significant ({say_p(self.p_value)}): {better} is better."
+        return f"The difference is not statistically significant ({say_p(self.p_value)})."
 
 
 def judge(labels: np.ndarray, reference: np.ndarray, others: Sequence[np.ndarray]) -> list[Verdict]:

@@ -31,10 +31,13 @@ def check_queue(settings: Settings, owner: str, trainings: Iterable[Status]) -> 
     waiting = [status.owner for status in trainings if status.state == "queued"]
     own = waiting.count(owner)
     if settings.max_queued and own >= settings.max_queued:
-        raise NotAllowed(f"You have {own} runs waiting, and this server allows {settings.max_queued:g}: wait.")
+        raise NotAllowed(
+            f"You have {own} runs waiting, and this server allows {settings.max_queued:g}: wait "
+            f"until one of them has started."
+        )
     if settings.max_queued_all and len(waiting) >= settings.max_queued_all:
         raise NotAllowed(
-            f"{len(waiting)} runs of all are waiting, and this server allows {settings.max_queued_all:g}: "
+            f"All users together have {len(waiting)} runs waiting, and this server allows {settings.max_queued_all:g}: "
             "try again in a few minutes."
         )
 
@@ -53,8 +56,8 @@ def check_room(store: RunStore, owner: str) -> None:
         store.empty_trash(older_than=0)
         if (count := store.count()) >= settings.max_runs_all:
             raise NotAllowed(
-                f"All of you keep {count} runs, and this server keeps {settings.max_runs_all:g}: "
-                "delete runs of yours first."
+                f"All users together keep {count} runs, and this server allows {settings.max_runs_all:g}: "
+                "delete some of your runs first."
             )
 
 
@@ -69,8 +72,8 @@ def check_disk(store: RunStore, planned_mb: float = 0) -> None:
     if (used := store.disk_mb()) + planned_mb >= limit:
         planned = f" and will use {planned_mb:.0f} MB more" if planned_mb >= 1 else ""
         raise NotAllowed(
-            f"All runs here use {used:.0f} MB{planned}, and this server has room for {limit:g} MB: "
-            "delete runs of yours first."
+            f"All runs on this server use {used:.0f} MB{planned}, and this server has room for {limit:g} MB: "
+            "delete some of your runs first."
         )
 
 

@@ -141,7 +141,7 @@ class JobQueue:
                 limits.check_disk(self.store)
                 if self.settings.max_minutes and status.result.seconds > 60 * self.settings.max_minutes:
                     raise NotAllowed(
-                        f"{run.title} has had its {self.settings.max_minutes:g} minutes on this server: "
+                        f"{run.title} has used its {self.settings.max_minutes:g} minutes on this server: "
                         "use it as a new configuration with fewer epochs."
                     )
                 clear_requests(run.path)
@@ -264,7 +264,7 @@ class JobQueue:
         state, error = "interrupted", "The server or the machine stopped during this run"
         if worker is not None:
             state, error = "failed", f"The worker ended unexpectedly ({_reason(worker.returncode)})"
-        error += ": press Resume to go on from its last saved state."
+        error += ": click Resume to go on from its last saved state."
         write_status(folder, status.replace(state=state, ended=time.time(), pid=None, error=error))
 
     def _is_overdue(self, status: Status) -> bool:

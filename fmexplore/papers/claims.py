@@ -95,18 +95,18 @@ def _most_confused(trainings: Sequence[Training]) -> Outcome:
     return (
         " and ".join(sorted(pairs[0])),
         "holds" if same == len(pairs) else "fails",
-        f"The largest cell off the diagonal is theirs in {same} of {len(pairs)} matrices of ours.",
+        f"The largest cell off the diagonal is the same as theirs in {same} of our {len(pairs)} matrices.",
     )
 
 
 def _other_machine(trainings: Sequence[Training]) -> Outcome:
     ours = spread_of([100 * each.result.test_accuracy for each in trainings])
-    luck = 2 * 2**0.5 * ours.deviation  # two standard deviations of a difference
-    explained = luck >= 91.68 - 90.84
+    spread = 2 * 2**0.5 * ours.deviation  # two standard deviations of a difference
+    explained = spread >= 91.68 - 90.84
     return (
         str(ours),
         "fails" if explained else "cannot be known",
-        f"One run on each tells little: two of ours, on one machine, differ by up to {luck:.2f} points by luck, "
+        f"One run on each tells little: two of ours, on one machine, differ by up to {spread:.2f} points by chance, "
         f"{'more' if explained else 'less'} than the 0.84 between theirs.",
     )
 
@@ -115,7 +115,7 @@ def _epoch_seconds(trainings: Sequence[Training]) -> Outcome:
     quiet = least_disturbed(trainings)
     seconds = quiet.seconds / len(quiet.epochs)
     where = f"{trainings[0].cores} cores of {trainings[0].processor}"
-    return f"{seconds:.1f} s", "cannot be known", f"Ours are those of {where}: another machine, other code."
+    return f"{seconds:.1f} s", "cannot be known", f"Our times are from {where}: another machine, other code."
 
 
 def _abstract(system: str, value: int) -> Claim:
@@ -127,7 +127,7 @@ def _abstract(system: str, value: int) -> Claim:
         return (
             f"{low:g} to {high:g} %",
             "holds" if value - 0.5 < high and low < value + 0.5 else "contradicts itself",
-            f"The printed recalls, and the {beside:g} % beside them, allow {low:g} to {high:g} %.",
+            f"The printed recalls, and the printed accuracy of {beside:g} %, allow {low:g} to {high:g} %.",
         )
 
     return Claim("Test accuracy in the abstract", f"{value} %", judge_abstract, by_reading=True)
@@ -135,7 +135,7 @@ def _abstract(system: str, value: int) -> Claim:
 
 def _first_parameters() -> Outcome:
     count = next(row.parameters for row in summarize(find_system("venkatesh-initial").model) if row.parameters)
-    reason = "16 filters of 3 x 3 weights and a bias each; the paper's other table has it right."
+    reason = "16 filters of 3 x 3 weights and a bias each; the paper's other table gives the right number."
     return f"{count}", "contradicts itself", reason
 
 
@@ -219,10 +219,10 @@ _CLAIMS: dict[str, Sequence[Claim]] = {
         Claim("Overfits from epoch", "10", _overfits_from),
         Claim("Parameters of the first convolution", "169", _first_parameters, by_reading=True),
         _reading(
-            "Images to learn from",
+            "Training images",
             "roughly 22,000",
             "contradicts itself",
-            "No split of 60,000 images gives that; 48,000 and 12,000 fit the 20 % that it names.",
+            "No split of 60,000 images gives that; 48,000 and 12,000 fit the stated 20 %.",
         ),
         _reading(
             "Filters of the first convolution",
@@ -238,9 +238,11 @@ _CLAIMS: dict[str, Sequence[Claim]] = {
             "Its two summaries",
             "printed as tables",
             "contradicts itself",
-            "They stand under each other's name, and the dropout layer is in neither.",
+            "They are printed under each other's names, and neither has the dropout layer.",
         ),
-        _reading("Confidence on a new photo", "71 %", "cannot be known", "It is one photo, and it is not printed."),
+        _reading(
+            "Confidence on a new photo", "71 %", "cannot be known", "It is a single photo, and it is not printed."
+        ),
     ),
     "patel-final": (
         Claim("No overfitting", "no training figure", _no_overfitting),
@@ -255,7 +257,7 @@ _CLAIMS: dict[str, Sequence[Claim]] = {
             "The projector shows what the network learnt",
             "a picture",
             "fails",
-            "It was given raw pixels, which no network has touched. Embeddings shows both.",
+            "It was given raw pixels, not the features of a network. Embeddings shows both.",
         ),
     ),
 }

@@ -80,7 +80,7 @@ def remedies(find: Find) -> list[Remedy]:
     """The base network first, then with each remedy, as far as they were trained."""
     known = find(REMEDIES).variants
     tried = remedy_variants(plan(REMEDIES)[HONEST].config)
-    wanted = [(HONEST, "none", "as it is"), *((name, name, variant.about) for name, variant in tried.items())]
+    wanted = [(HONEST, "none", "no remedy"), *((name, name, variant.about) for name, variant in tried.items())]
     return [
         _remedy(name, about, known[key].trainings)
         for key, name, about in wanted

@@ -100,7 +100,7 @@ def judge_figure(reproduction: Reproduction, measure: Measure, value: float) -> 
     if ours is None:
         return untrained(name, text, reproduction.system, measure, value)
     if ours.covers(value):
-        reason = f"It lies within {_difference(ours.tolerance, measure)} of our mean."
+        reason = f"The printed value lies within {_difference(ours.tolerance, measure)} of our mean."
         return Judged(name, text, str(ours), "holds", reason, measure, value, ours)
     verdict, reason = _explain(_Outlier(reproduction, measure, value, ours))
     return Judged(name, text, str(ours), verdict, reason, measure, value, ours)
@@ -127,7 +127,7 @@ class _Outlier:
     def away(self) -> str:
         """How far it lies outside, the beginning of every reason."""
         side = "above" if self.value > self.ours.mean else "below"
-        return f"It lies {_difference(abs(self.value - self.ours.mean), self.measure)} {side} our mean"
+        return f"The printed value lies {_difference(abs(self.value - self.ours.mean), self.measure)} {side} our mean"
 
     @property
     def best(self) -> Spread:
@@ -171,7 +171,7 @@ def _rounding(outlier: _Outlier) -> tuple[Verdict, str] | None:
     nearest = value + min(rounding, abs(mean - value)) * (1 if mean > value else -1)
     if not outlier.ours.covers(nearest):
         return None
-    meant = f"but as rounded as it is printed it may stand for {nearest:g}, which lies within."
+    meant = f"but rounded as printed it may stand for {nearest:g}, which lies within the tolerance."
     return "fails", f"{outlier.away}; {meant}"
 
 
@@ -204,12 +204,12 @@ def _earlier_epoch(outlier: _Outlier) -> tuple[Verdict, str] | None:
     if not known:
         return None
     after = " or ".join(str(number) for number in sorted({min(known), max(known)}))
-    return "fails", f"{outlier.away}; our trainings come by it after {after} of {outlier.epochs} epochs, and go on."
+    return "fails", f"{outlier.away}; our trainings pass it after {after} of {outlier.epochs} epochs, and go on."
 
 
 def _no_epoch(outlier: _Outlier) -> tuple[Verdict, str]:
     reached = "lowest" if outlier.measure.endswith("loss") else "highest"
-    return "fails", f"{outlier.away}; no epoch of ours comes near it, the {reached} is {outlier.best}."
+    return "fails", f"{outlier.away}; none of our epochs comes near it; the {reached} is {outlier.best}."
 
 
 _EXPLANATIONS: tuple[Callable[[_Outlier], tuple[Verdict, str] | None], ...] = (

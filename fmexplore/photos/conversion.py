@@ -111,9 +111,7 @@ def convert(photo: Image.Image, how: Conversion, find: Finder) -> Converted:
 
     if how.sharpen:
         small = small.filter(ImageFilter.UnsharpMask(radius=1, percent=60, threshold=0))
-    add(
-        "sharpen", "Sharpen", small, "Outlines are made a little stronger." if how.sharpen else "Left out.", how.sharpen
-    )
+    add("sharpen", "Sharpen", small, "Edges are made a little sharper." if how.sharpen else "Left out.", how.sharpen)
 
     if how.centre:
         middle = Image.new("RGB", (SIDE, SIDE), page)
@@ -139,8 +137,10 @@ def turn_and_crop(photo: Image.Image, how: Conversion) -> tuple[Image.Image, str
     (x, end_x), (y, end_y) = _span(left, right, width), _span(top, bottom, height)
     box = x, y, end_x, end_y
     cut = turned.crop(box) if box != (0, 0, width, height) else turned
-    notes = [f"Turned by {how.turn} degrees"] * bool(how.turn) + ["Cut to the box that was drawn"] * (cut is not turned)
-    return cut, f"{' and '.join(notes).capitalize()}." if notes else "As the camera says it was held."
+    notes = [f"Rotated by {how.turn} degrees"] * bool(how.turn) + ["Cropped to the box that was drawn"] * (
+        cut is not turned
+    )
+    return cut, f"{' and '.join(notes).capitalize()}." if notes else "Rotated as the camera recorded it."
 
 
 def _span(low: float, high: float, pixels: int) -> tuple[int, int]:
@@ -159,8 +159,8 @@ def _box(picture: Image.Image, mask: np.ndarray | None, how: Conversion) -> tupl
     if how.trim == "none":
         return whole, "Left out: the margins stay."
     if how.trim == "foreground" and mask is not None:
-        return foreground_box(mask) or whole, "Cut to the garment."
-    return _corner_box(np.asarray(picture)) or whole, "Edges of the colour of the corners are cut off."
+        return foreground_box(mask) or whole, "Cropped to the garment."
+    return _corner_box(np.asarray(picture)) or whole, "Edges with the colour of the corners are cropped."
 
 
 def _corner_box(picture: np.ndarray) -> tuple[int, int, int, int] | None:
@@ -182,5 +182,5 @@ def _shrink(picture: Image.Image, how: Conversion) -> tuple[Image.Image, str]:
 
 def _tone_note(how: Conversion) -> str:
     if how.negate:
-        return "Dark becomes bright: Fashion-MNIST shows garments on black, and dark ones bright."
+        return "Dark becomes bright: Fashion-MNIST shows dark garments bright, on black."
     return "Left out: dark stays dark."

@@ -47,7 +47,7 @@ def open_photo(content: bytes, name: str) -> Image.Image:
             picture = Image.open(io.BytesIO(content), formats=readers)
         except Image.DecompressionBombError:
             raise PhotoError(
-                f"{name} claims far more than {MAX_MEGAPIXELS} megapixels: make it smaller first."
+                f"{name} claims to have more than {MAX_MEGAPIXELS} megapixels: make it smaller first."
             ) from None
         except UnidentifiedImageError:
             raise PhotoError(f"{name} is not a picture: choose a JPEG, PNG, WebP or HEIC file.") from None

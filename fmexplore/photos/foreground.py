@@ -50,18 +50,19 @@ def find_foreground(
     if found == "network" and picture.mode == "RGBA":
         found = "alpha"
     if found == "alpha" and picture.mode == "RGBA":
-        mask, note = np.asarray(picture.getchannel("A"), np.float32) / 255, "The picture's own transparency shows it."
+        mask = np.asarray(picture.getchannel("A"), np.float32) / 255
+        note = "Taken from the transparency of the picture."
     elif found == "network":
-        mask, note = clean(find(on_white(picture))), "Found by a small network trained for that."
+        mask, note = clean(find(on_white(picture))), "Found by a small segmentation network."
     if mask is None and found != "none":
         mask = clean(differs_from_border(on_white(picture)))
-        tried = "The network found none, so it" if found == "network" else "It"
-        note = f"{tried} is what differs in colour from the border of the photo."
+        tried = "The network found no garment, so the foreground" if found == "network" else "The foreground"
+        note = f"{tried} is the part that differs in colour from the border of the photo."
         found = "border"
     if mask is not None:
         mask = _stretch(mask, picture.size)
     elif found != "none":
-        found, note = "none", "None was found: put the garment on a plain background, or paint over it."
+        found, note = "none", "No garment was found: put the garment on a plain background, or paint over it."
     if strokes:
         mask = np.zeros(picture.size[::-1], np.float32) if mask is None else mask
         for stroke in strokes:

@@ -1,4 +1,4 @@
-"""How a page is looked at: order, colour and sliders. The address does not have them; a copied link carries them."""
+"""Display options of a page: order, colour and sliders. Only a copied link carries them, not the address itself."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -11,11 +11,21 @@ from fmexplore.ui.components.copy_link import copy_link
 
 PARAMETER = "look"
 ON, OFF = (True, False), (False, True)
+# Choices by what links copied from earlier versions call them.
+FORMER = {
+    "% of the true class": "% of true class (recall)",
+    "% of what it says": "% of predicted class (precision)",
+    "hardest first": "lowest recall first",
+    "alike side by side": "confused classes together",
+    "nearest to the boundary first": "nearest to the decision boundary first",
+    "Labels it contradicts": "Likely label errors",
+    "Twins in training and test": "Near-duplicates in training and test",
+}
 
 
 @dataclass(frozen=True)
 class Span:
-    """Numbers from `low` to `high`, of the type of `low`; `first` until people choose."""
+    """Numbers from `low` to `high`, of the type of `low`; `first` is the default."""
 
     low: float
     high: float
@@ -30,10 +40,10 @@ class Span:
 
 
 def recall(settings: Mapping[str, Collection | Span]) -> None:
-    """Take over what a copied link says of `settings`, by the keys of their widgets; call it before these are drawn.
+    """Apply the values of a copied link to `settings`, by the keys of their widgets; call it before these are drawn.
 
-    Where nothing possible is chosen yet, the first choice is. What the link says counts once: people may change it.
-    What it says in vain is told.
+    Without a valid choice the first one is the default. A link's value is applied once, as people may change it.
+    Invalid values are reported.
     """
     firsts: dict[str, object] = st.session_state.setdefault("look_firsts", {})
     read: dict[str, str] = st.session_state.setdefault("look_read", {})
@@ -47,19 +57,19 @@ def recall(settings: Mapping[str, Collection | Span]) -> None:
                 if read.get(name) != text:
                     st.session_state[name], read[name] = value, text
             except (KeyError, ValueError, OverflowError):
-                told = f"The link sets {name} to {said[name][:40]!r}, which cannot be: it was left out."
+                told = f"The link sets {name} to {said[name][:40]!r}, which is not one of its values: it was ignored."
                 st.warning(widgets.unlinked(told))
         if name not in st.session_state or not _fits(st.session_state[name], known):
             st.session_state[name] = firsts[name]
 
 
 def forget() -> None:
-    """Forget which settings a page has drawn, before another one is."""
+    """Forget which settings the last page has drawn, before the next one is drawn."""
     st.session_state.pop("look_firsts", None)
 
 
 def _find(choices: Collection, text: str) -> object:
-    return {str(choice): choice for choice in choices}[text]
+    return {str(choice): choice for choice in choices}[FORMER.get(text, text)]
 
 
 def _fits(value: object, known: Collection | Span) -> bool:

@@ -1,4 +1,4 @@
-"""What stands around every page: the run picker in the sidebar, and what the server does once."""
+"""The frame around every page: the run picker in the sidebar, and what the server does once."""
 
 from pathlib import Path
 

@@ -35,7 +35,7 @@ def _train_text(_: list[Run]) -> str:
     seconds = estimate(config, speed, known_execution(shared.settings(), config)).seconds if speed else None
     time = f", for about {widgets.duration(seconds)}" if seconds else ""
     return (
-        f"Press *Start training* and watch the loss fall{time}. Go on when it has ended, or at once with the run "
+        f"Click *Start training* and watch the loss fall{time}. Go on when it has ended, or at once with the run "
         f"*{session.FIRST}* that comes with the app."
     )
 
@@ -47,7 +47,7 @@ def _paper_text(_: list[Run]) -> str:
 
 def _change_text(runs: list[Run]) -> str:
     if _changed(runs):
-        return "Both runs side by side: what did the change cost, and is the difference more than luck?"
+        return "Both runs side by side: what did the change cost, and is the difference significant?"
     return "Halve the epochs, or turn off an augmentation under *More settings*, and start again: what does it cost?"
 
 
@@ -64,19 +64,21 @@ STEPS = (
     Step(
         "Open shirt against T-shirt",
         lambda _: session.CONFUSIONS_PAGE,
-        lambda _: "In the marked cell are the shirts that it takes for T-shirts. Open one: would you have known?",
+        lambda _: (
+            "The marked cell holds the shirts that the network takes for T-shirts. Open one: would you have known?"
+        ),
         lambda runs: {**_first(runs), "split": "test", "true": str(SHIRT), "pred": str(TOP)},
     ),
     Step(
         "See them on the map",
         lambda _: session.EMBEDDINGS_PAGE,
-        lambda _: "The same shirts are marked here. What lies close together, the network sees as alike.",
+        lambda _: "The same shirts are marked here. Images that lie close together are similar to the network.",
         lambda runs: {**_first(runs), "split": "test", "selected": f"t{SHIRT}p{TOP}"},
     ),
     Step(
         "Try a photo",
         lambda _: session.PREDICT_PAGE,
-        lambda _: "Press a sample, or take a photo of your own clothes, and see what becomes of it step by step.",
+        lambda _: "Click a sample, or take a photo of your own clothes, and see how it is converted step by step.",
         lambda _: {"run": session.FOR_PHOTOS},
     ),
     Step("Compare with a paper", lambda _: session.PAPERS_PAGE, _paper_text, lambda _: {"system": PAPER}),

@@ -1,4 +1,4 @@
-"""The selection in the link: which run, split, cells, image and moment are looked at, read with distrust.
+"""The selection in the link: which run, split, cells, image and moment are shown, read as untrusted input.
 
 It is the only place where the selection is kept, so that a link opens the same anywhere and Back walks through it.
 """
@@ -21,7 +21,7 @@ SIDES = ("first", "second", "neither")  # who of two runs is right about an imag
 
 @dataclass(frozen=True)
 class Link:
-    """What the link asks for; None or empty where it says nothing. `problems` names what it says in vain."""
+    """What the link asks for; None or empty where it says nothing. `problems` names its invalid values."""
 
     view: str = ""
     split: str | None = None
@@ -77,8 +77,8 @@ def read_link(views: tuple[str, ...] = ("",), splits: tuple[str, ...] = SPLITS, 
 
 
 def left_out(name: str, text: str, wanted: str) -> str:
-    """What is told of a parameter that cannot be understood."""
-    return f"The link says {name}={text[:40]!r}, which is not {wanted}: it was left out."
+    """The warning about a parameter that cannot be understood."""
+    return f"The link says {name}={text[:40]!r}, which is not {wanted}: it was ignored."
 
 
 def go(**changes: object) -> None:

@@ -22,7 +22,7 @@ from fmexplore.runs.status import Status, read_status
 from fmexplore.training.config import RunConfig
 from fmexplore.ui import session, shared, url
 
-FORGETS = "This server forgets all runs when it restarts: download those that you want to keep."
+FORGETS = "This server deletes all runs when it restarts: download those that you want to keep."
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def choice_in_link(name: str, known: tuple[str, ...]) -> str | None:
 
 
 def warn(problems: Iterable[str]) -> None:
-    """Tell what a link says in vain."""
+    """Show warnings about invalid values in a link."""
     for problem in problems:
         st.warning(unlinked(problem))
 
@@ -82,7 +82,7 @@ def choose_view(names: dict[str, str], view: str, key: str, **changes: object) -
 
 
 def act(action: Callable[[], str | None], undo: str | None = None) -> None:
-    """Run an action in a callback and tell how it went: its returned message, or its error."""
+    """Run an action in a callback and report the result: its returned message, or its error."""
     try:
         if message := action():
             session.tell(message, undo)
@@ -106,7 +106,7 @@ def show_told() -> None:
 
 def _restore(run_id: str) -> str:
     run = shared.queue().restore(run_id, session.owner())
-    return f"{run.title} is back."
+    return f"{run.title} was restored."
 
 
 def data_gate() -> bool:
@@ -118,7 +118,7 @@ def data_gate() -> bool:
         problem = str(error)
     missing = _is_missing()
     with st.container(border=True):
-        st.subheader("First, the data set" if missing else "The data set is damaged")
+        st.subheader("First, download the data set" if missing else "The data set is damaged")
         if missing:
             st.write("fmexplore needs Fashion-MNIST: 70,000 small pictures of clothes, a download of 31 MB.")
         else:
@@ -141,7 +141,7 @@ def _fetch_panel(missing: bool) -> None:
     if status is None or not status.active:
         if status and status.error:
             st.error(unlinked(status.error))
-        st.button("Get the data" if missing else "Get the data again", type="primary", on_click=_start_fetch)
+        st.button("Download the data" if missing else "Download the data again", type="primary", on_click=_start_fetch)
         return
     st.fragment(_follow_fetch, run_every=0.5)(folder)
 
@@ -219,11 +219,11 @@ def state_badge(run: Run, status: Status) -> None:
 
 
 def peeks_badge() -> None:
-    """For runs that are guided by the test set."""
+    """A badge for runs that use the test set for validation."""
     st.badge(
         "as published: peeks",
         color="orange",
-        help="It validates on the test set, as the paper did. Its figures are therefore a little too good.",
+        help="It uses the test set for validation, as the paper did. Its accuracy is therefore a little too good.",
     )
 
 

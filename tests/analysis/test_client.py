@@ -391,6 +391,6 @@ def test_without_anything_added_a_split_of_the_real_data_set_is_predicted_with_p
     finally:
         analyst.close()
     assert 0 < question.share <= 1
-    assert question.message == "Asking the network about 54,000 images"
+    assert question.message == "Running the network on 54,000 images"
     assert len(Derived(run, settings).read_predictions("train", real)) == 54_000
     assert os.listdir(home / "cache" / "runs") == [run.id]

@@ -92,7 +92,7 @@ def test_predicting_tells_how_far_it_is(run, monkeypatch):
     follower = Follower()
     predict_split(follower, run, "train")
     assert follower.shares == [500 / 576, 1]
-    assert set(follower.messages) == {"Asking the network about 576 images"}
+    assert set(follower.messages) == {"Running the network on 576 images"}
 
 
 def test_how_long_a_network_takes_is_kept_for_this_machine(run, derived, monkeypatch):

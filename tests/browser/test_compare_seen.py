@@ -15,8 +15,8 @@ from fmexplore.settings import SHIPPED
 BOTH = "/compare?runs=quick,best"
 # Links, and a text that is there once the page is.
 PLACES = {
-    BOTH: re.compile("^In brackets the 95"),
-    "/compare?runs=quick,solid,best,photo": re.compile("^In brackets the 95"),
+    BOTH: re.compile("^In brackets: the 95"),
+    "/compare?runs=quick,solid,best,photo": re.compile("^In brackets: the 95"),
     "/compare?runs=quick,gone": "What should quick be compared to",
 }
 
@@ -31,8 +31,10 @@ def shipped(real, server) -> dict[str, Predictions]:
 def test_two_runs_are_compared_by_link(tab, shipped):
     opened = tab().open(BOTH)
     (verdict,) = judge(shipped["quick"].labels, shipped["quick"].predicted, [shipped["best"].predicted])
-    opened.sees(f"best is better than quick, by {100 * verdict.gain:.1f} points: more than luck gives")
-    opened.sees("The difference is real: best is better (p < 0.0001).")
+    opened.sees(
+        f"best is better than quick, by {100 * verdict.gain:.1f} points: statistically significant (p < 0.0001)"
+    )
+    opened.sees("The difference is statistically significant (p < 0.0001): best is better.")
     expect(opened.main.locator("canvas")).to_have_count(2)
     settings, figures = opened.main.locator(".runs-table").all()
     expect(settings.get_by_role("row", name="Epochs 1.7 3")).to_be_visible()
@@ -68,18 +70,18 @@ def test_runs_are_chosen_by_keyboard(tab):
 
 def test_times_are_measured_here_and_kept_for_the_next_visit(tab):
     opened = tab().open("/compare?runs=quick,solid").press("Measure times and gap here")
-    opened.sees(re.compile("^Times are of this machine"))
+    opened.sees(re.compile("^Times were measured on this machine"))
     row = opened.main.locator(".runs-table").nth(1).get_by_role("row", name="Time for one image")
     expect(row).to_have_text(re.compile(r"one image[\d.]+ m?s \([\d.]+ to [\d.]+\)[\d.]+ m?s"))
-    other = tab().open("/compare?runs=solid,quick").sees(re.compile("^Times are of this machine"))
+    other = tab().open("/compare?runs=solid,quick").sees(re.compile("^Times were measured on this machine"))
     expect(other.button("Measure times and gap here")).to_have_count(0)
 
 
 def test_a_run_is_compared_while_it_trains_and_tested_when_it_has_ended(tab):
     opened = tab().open("/train?preset=quick")
     run = opened.start(0.3)
-    other = tab().open(f"/compare?runs={run.id},quick").sees("The test comes when two of the runs have ended")
-    other.sees(re.compile("quick is better than quick, .* more than luck gives"))
+    other = tab().open(f"/compare?runs={run.id},quick").sees("The runs are tested when two of them have ended")
+    other.sees(re.compile("quick is better than quick, .* statistically significant"))
     other.sees(re.compile("Only one thing differs: epochs|They differ in"))
 
 

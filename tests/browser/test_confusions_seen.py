@@ -19,7 +19,7 @@ PLACES = {
     "/confusions?run=quick&true=6&pred=0&image=18": "What speaks for",
     "/confusions?run=quick&view=pair": "Most typical shirts",
     "/confusions?run=quick&view=figures": "It can answer",
-    "/confusions?run=quick&view=suspects": "labels look wrong",
+    "/confusions?run=quick&view=suspects": "labels are likely errors",
     "/data": "6,000 of each",
     "/data?split=test&class=6": "All 1,000 shirts",
     "/data?split=test&class=6&image=18": "What speaks for",
@@ -187,7 +187,7 @@ def test_the_card_has_probabilities_neighbours_and_where_it_looks(tab, predictio
 
 
 def test_a_list_beside_the_card_stays_where_it_was(tab):
-    opened = tab().open("/confusions?run=quick&view=suspects").sees("labels look wrong")
+    opened = tab().open("/confusions?run=quick&view=suspects").sees("labels are likely errors")
     expect(opened.images).not_to_have_count(0)
     label = opened.labels[60]
     opened.images.nth(60).click()

@@ -17,7 +17,7 @@ from fmexplore.settings import PROJECT, SHIPPED
 PAGE, FIRST = 200, 60_000
 MAP = "/embeddings?run=quick&method=pca"
 PLACES = {
-    MAP: "images are mistaken: where do they lie",
+    MAP: "images are misclassified: where do they lie",
     f"{MAP}&selected=t6p0": "are selected",
     f"{MAP}&image=18": "Neighbours on the map",
     f"{MAP}&view=trust": "nearest neighbours",
@@ -328,7 +328,7 @@ def test_play_goes_over_the_run(tab, short, motion):
     assert last > 0
     expect(root).to_have_attribute("data-moment", str(last))
     expect(root).to_have_attribute("data-drawn", "2000")
-    opened.sees("Most moves between")
+    opened.sees("The points move most between")
     root.evaluate(
         """root => new MutationObserver(() => (window.moments ??= []).push(Number(root.dataset.moment)))
         .observe(root, {attributes: true, attributeFilter: ["data-moment"]})"""

@@ -50,7 +50,7 @@ def test_the_printed_matrix_stands_beside_ours_cell_by_cell(tab):
     opened = tab().open("/papers?system=codered-final")
     opened.main.get_by_role("radio", name="Matrix").click()
     found = []
-    for matrix in ("as printed", "here", "here less printed, mean of 3"):
+    for matrix in ("as printed", "here", "here minus printed, mean of 3"):
         opened.main.get_by_role("radio", name=matrix, exact=True).click()
         # The matrix before may still stand there for a moment.
         shown = opened.main.get_by_role("table", name=f"Confusion matrix, {matrix}", exact=True)
@@ -62,7 +62,7 @@ def test_the_printed_matrix_stands_beside_ours_cell_by_cell(tab):
 
 def test_a_short_run_starts_from_the_card(tab):
     opened = tab().open("/papers?system=patel-basic")
-    opened.main.get_by_role("button", name=re.compile("^Train this now")).click()
+    opened.main.get_by_role("button", name=re.compile("^Train this network now")).click()
     expect(opened.page).to_have_url(re.compile(r"/train\?run="))
     (run,) = opened.server.runs()
     assert run.config.preset == "patel-basic"
@@ -74,10 +74,10 @@ def test_a_pasted_text_is_checked_and_another_one_refused(tab):
     opened = tab().open("/papers?view=check")
     field = opened.main.get_by_role("textbox", name=re.compile("^A Keras or torchinfo summary"))
     field.fill("conv 16 3x3 same relu: 169 parameters | maxpool 2 | flatten | dense 10 softmax | total 31,539")
-    opened.press("Check it")
+    opened.press("Check the text")
     opened.sees("conv 16 3x3 same relu has 169 parameters, but 16 filters of 3x3 over 1 channel with bias have 160.")
     field.fill("Nothing of the kind.")
-    opened.press("Check it").sees(re.compile("^Nothing to check was found"))
+    opened.press("Check the text").sees(re.compile("^Nothing to check was found"))
     expect(field).to_have_value("Nothing of the kind.")
 
 

@@ -14,11 +14,11 @@ from fmexplore.photos.synthetic import draw_scene
 
 PREDICT = "/predict?run=quick"
 VIEWS = {
-    "How it got there": "Convert it",
+    "Conversion steps": "Conversion",
     "Where it looks": "What speaks for",
     "On the map": "test images nearest to it",
-    "Correct by hand": "Bright is what counts",
-    "All together": "Say what your photos really are",
+    "Correct by hand": "The bright part counts",
+    "All together": "what your photos really show",
     "Teach it": "Label at least 2 photos first.",
 }  # and a text of each
 VERDICT = re.compile(r", \d+ %( sure)?$")
@@ -97,7 +97,7 @@ def test_all_photos_stand_in_a_table_and_a_csv(opened, files):
     opened.sees("2 photos").settle()
     expect(opened.main.get_by_test_id("stDataFrame")).to_be_visible()
     with opened.page.expect_download() as started:
-        opened.press("All verdicts, CSV")
+        opened.press("Predictions, CSV")
     rows = list(csv.DictReader(io.StringIO(started.value.path().read_text("utf-8"))))
     assert started.value.suggested_filename == "photos.csv"
     assert [row["file"] for row in rows] == ["Trouser.jpg", "Bag.png"]
@@ -169,7 +169,7 @@ def test_other_views_of_the_photo_open(opened, files):
 
 
 def label(opened, name: str):
-    box = opened.main.get_by_role("combobox", name="It really is")
+    box = opened.main.get_by_role("combobox", name="True class")
     box.fill(name)
     box.press("Enter")
     return opened.settle()

@@ -35,7 +35,7 @@ class Terms:
     def __init__(self, opened) -> None:
         self.opened = opened
         self.tip: Locator = opened.main.locator(".meaning")
-        self.words: Locator = opened.main.locator("details", has_text="Words on this page")
+        self.words: Locator = opened.main.locator("details", has_text="Terms on this page")
 
     def marked(self, eventually, *words: str) -> "Terms":
         eventually(lambda: set(words) <= set(self.opened.page.evaluate(MARKED)))
@@ -81,14 +81,14 @@ def test_marks_survive_a_rerun_and_are_also_found_inside_a_component(tab, eventu
 def test_the_words_of_a_page_are_read_by_keyboard_and_axe_finds_nothing_serious(tab, eventually, scheme):
     opened = tab(color_scheme=scheme).open("/compare?runs=quick,best")
     words = Terms(opened).words
-    expect(words.locator("summary")).to_have_text(re.compile(r"^Words on this page \(\d\d\)$"))
+    expect(words.locator("summary")).to_have_text(re.compile(r"^Terms on this page \(\d\d\)$"))
     words.locator("summary").focus()
     opened.keys("Enter")
     expect(words.get_by_text(MEANING["gap"])).to_be_visible()
-    opened.sees(re.compile("^In brackets the 95")).settle().page.evaluate(WATCH)
+    opened.sees(re.compile("^In brackets: the 95")).settle().page.evaluate(WATCH)
     eventually(lambda: opened.page.evaluate(QUIET))
     names = words.locator("dt").all_inner_texts()
-    expect(words.locator("summary")).to_have_text(f"Words on this page ({len(names)})")
+    expect(words.locator("summary")).to_have_text(f"Terms on this page ({len(names)})")
     assert names == sorted(set(names), key=str.lower)
     opened.main.get_by_role("rowheader", name="Label smoothing").hover(position={"x": 20, "y": 14})
     Terms(opened).explains("label smoothing")
@@ -97,10 +97,10 @@ def test_the_words_of_a_page_are_read_by_keyboard_and_axe_finds_nothing_serious(
 
 def test_on_a_phone_a_tap_explains_within_the_screen_and_one_elsewhere_closes(tab, eventually):
     opened = tab(phone=True, has_touch=True).open("/confusions?run=quick&view=figures")
-    seen = Terms(opened).marked(eventually, "Among its first two")
+    seen = Terms(opened).marked(eventually, "Top-2 accuracy")
     opened.page.evaluate(WATCH)
     eventually(lambda: opened.page.evaluate(QUIET))
-    opened.main.get_by_text("Among its first two", exact=True).tap()
+    opened.main.get_by_text("Top-2 accuracy", exact=True).tap()
     box = seen.explains("top-2 accuracy").tip.bounding_box()
     assert box
     assert box["x"] >= 0

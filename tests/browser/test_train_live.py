@@ -106,7 +106,7 @@ def test_a_run_finishes_is_deleted_and_brought_back(tab, server):
     dialog.get_by_role("button", name="Delete").click()
     opened.sees("tiny one was deleted.")
     assert run.id not in {other.id for other in server.runs()}
-    opened.press("Undo").sees("tiny one is back.")
+    opened.press("Undo").sees("tiny one was restored.")
     assert run.id in {other.id for other in server.runs()}
 
 
@@ -115,7 +115,7 @@ def test_a_second_run_waits_for_the_first(tab, server):
     first = one.start(LONG)
     one.state("running")
     second = two.start(LONG)
-    two.state("queued").sees("Waiting, with 1 before it").sees(f"Before it: {first.title}")
+    two.state("queued").sees("Waiting in the queue, 1 ahead").sees(f"Ahead in the queue: {first.title}")
     one.press("Stop training").state("stopped")
     two.state("running")
     assert second.status.state == "running"

@@ -28,7 +28,7 @@ def test_from_an_image_to_its_place_and_a_neighbour_each_a_step_that_back_takes_
     opened.main.get_by_role("button", name=re.compile("^Training image")).first.click()
     opened.on("Data").sees(re.compile("^Nearest training images"))
     assert opened.query["split"] == "train"
-    opened.main.get_by_role("link", name="In its cell").click()
+    opened.main.get_by_role("link", name="In the confusion matrix").click()
     opened.on("Confusions")
     assert opened.query["split"] == "train"
     opened.page.go_back()

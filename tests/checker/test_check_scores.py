@@ -224,7 +224,7 @@ def test_a_claim_that_the_recalls_do_not_allow_is_found(seed):
     for away in (-0.02, 0.02):
         found = wrong(check_text(print_report(matrix), f"{accuracy_of(matrix) + away:.2f}"))
         assert len(found) == 1
-        assert "cannot be: the recalls allow" in found[0]
+        assert "is impossible: the recalls allow" in found[0]
 
 
 @every_form

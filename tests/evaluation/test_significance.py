@@ -48,10 +48,10 @@ def test_a_verdict_says_how_much_better_the_other_is_and_whether_that_is_luck():
     reference = answers(LABELS, range(100))
     (better, alike) = judge(LABELS, reference, [answers(LABELS, range(50)), answers(LABELS, range(3, 105))])
     assert (better.counts, better.gain, better.real) == ((0, 50), 0.05, True)
-    assert better.sentence("old", "new") == "The difference is real: new is better (p < 0.0001)."
+    assert better.sentence("old", "new") == "The difference is statistically significant (p < 0.0001): new is better."
     assert (alike.counts, alike.real) == ((5, 3), False)
     assert alike.gain == pytest.approx(-0.002)
-    assert alike.sentence("old", "new") == "This difference is what luck gives (p = 0.73)."
+    assert alike.sentence("old", "new") == "The difference is not statistically significant (p = 0.73)."
 
 
 def test_the_reference_can_be_the_better_one_and_equals_are_equal():
@@ -59,7 +59,7 @@ def test_the_reference_can_be_the_better_one_and_equals_are_equal():
     worse, same = judge(LABELS, reference, [answers(LABELS, range(100)), answers(LABELS, range(50, 100))])
     assert "old is better" in worse.sentence("old", "new")
     assert same.counts == (50, 50)
-    assert same.sentence("old", "new") == "They are right equally often."
+    assert same.sentence("old", "new") == "Both are right equally often."
 
 
 def test_the_margin_of_a_gain_is_that_of_paired_differences():

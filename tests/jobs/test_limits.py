@@ -78,10 +78,10 @@ def test_a_new_owner_for_every_run_does_not_fill_the_queue_without_end(hosted, t
     queue = hosted(max_queued_all=5)
     for number in range(5):
         queue.submit_run(tiny, f"nobody{number}")
-    with pytest.raises(NotAllowed, match="5 runs of all are waiting"):
+    with pytest.raises(NotAllowed, match="All users together have 5 runs waiting"):
         queue.submit_run(tiny, "nobody5")
     paused = queue.store.create(tiny, "ann", state="paused")
-    with pytest.raises(NotAllowed, match="5 runs of all are waiting"):
+    with pytest.raises(NotAllowed, match="All users together have 5 runs waiting"):
         queue.resume(paused, "ann")
     assert len(queue.waiting()) == 5
 
@@ -90,9 +90,9 @@ def test_a_new_owner_for_every_run_does_not_keep_runs_without_end(hosted, tiny):
     queue = hosted(max_runs_all=3)
     for number in range(3):
         queue.store.create(tiny, f"nobody{number}", state="finished")
-    with pytest.raises(NotAllowed, match="All of you keep 3 runs"):
+    with pytest.raises(NotAllowed, match="All users together keep 3 runs"):
         queue.submit_run(tiny, "ann")
-    with pytest.raises(NotAllowed, match="All of you keep 3 runs"):
+    with pytest.raises(NotAllowed, match="All users together keep 3 runs"):
         queue.require_room("ann")
 
 
@@ -236,7 +236,7 @@ def test_a_zip_that_claims_a_thousand_minutes_is_trained_within_the_limit(hosted
     assert run.status.state == "finished"  # it cannot go on, only be used as a new configuration
     again = queue.submit_run(run.config, "ann")
     change_status(again, state="stopped", result={"seconds": 61})
-    with pytest.raises(NotAllowed, match="has had its 1 minutes"):
+    with pytest.raises(NotAllowed, match="has used its 1 minutes"):
         queue.resume(again, "ann")
 
 

@@ -263,7 +263,7 @@ def test_the_disk_has_a_limit_for_all(hosted, tiny):
     queue = hosted(max_disk_mb=0.01)
     run = queue.submit_run(tiny, "ann")
     (run.path / "worker.log").write_bytes(b"x" * 12_000)
-    with pytest.raises(NotAllowed, match=r"room for 0\.01 MB: delete runs"):
+    with pytest.raises(NotAllowed, match=r"room for 0\.01 MB: delete some of your runs"):
         queue.submit_run(tiny, "bob")
 
 
@@ -499,7 +499,7 @@ def test_a_zip_is_loaded_within_the_limits_of_the_server(home, tiny):
 def test_a_run_that_has_used_its_minutes_is_not_resumed(home, tiny):
     queue = JobQueue(Settings(home=home, hosted=True, max_minutes=1))
     run = queue.store.create(tiny, "a", state="stopped", result={"seconds": 61})
-    with pytest.raises(NotAllowed, match="has had its 1 minutes"):
+    with pytest.raises(NotAllowed, match="has used its 1 minutes"):
         queue.resume(run, "a")
     assert run.status.state == "stopped"
 

@@ -128,7 +128,7 @@ def test_runs_that_differ_in_their_seed_show_their_spread(app, trained, tiny, dr
     page = app().open(COMPARE, runs=ids(*runs))
     accuracies = [predictions(run, drawn).accuracy for run in runs]
     assert f"{100 * np.mean(accuracies):.2f} % ± {100 * np.std(accuracies, ddof=1):.2f} points" in page.text
-    assert "differ in nothing but their seed" in page.text
+    assert "differ only in their seed" in page.text
     assert intervals(page)[-1] == "3 seeds"
 
 
@@ -206,7 +206,7 @@ def test_broken_weights_leave_the_test_out_and_the_rest_is_shown(app, two, train
     assert "broken is not tested" in page.warnings[0]
     assert "Cannot be tested: broken" in page.text
     assert tables(page)[-1]["Test images right"][2] == "–"
-    assert "No test: it takes two" in page.open(COMPARE, runs=ids(two[0], broken)).text
+    assert "No test: it needs two" in page.open(COMPARE, runs=ids(two[0], broken)).text
 
 
 def test_missing_predictions_are_asked_for(app, two, trained, desk):
@@ -219,7 +219,7 @@ def test_missing_predictions_are_asked_for(app, two, trained, desk):
 def test_a_run_that_trains_shows_its_curves_and_no_test(app, two, trained):
     running = trained("running", seed=9, state="running", started=4e9, ended=None)
     page = app().open(COMPARE, runs=ids(running, two[0]))
-    assert "The test comes when two of the runs have ended" in page.text
+    assert "The runs are tested when two of them have ended" in page.text
     assert list(curves(page)) == ["running", "mine"]
     assert "against" not in "".join(links(page))
     page.open(COMPARE, runs=ids(running, *two))
@@ -235,8 +235,8 @@ def test_a_run_that_was_guided_by_the_test_set_has_the_badge(app, two, trained, 
     config = tiny.replace(training={**tiny.training.model_dump(mode="json"), "validation": "test"})
     page = app().open(COMPARE, runs=ids(two[0], trained("peeking", seed=9, config=config)))
     assert "as published: peeks" in page.text
-    assert "peeking was guided by these very images" in page.text
-    assert "Their validation images are not the same ones" in page.text
+    assert "peeking used the test set for validation" in page.text
+    assert "Their validation images are not the same" in page.text
     assert "as published: peeks" not in app().open(COMPARE, runs=ids(*two)).text
 
 
@@ -281,7 +281,7 @@ def test_the_picker_tells_an_own_run_from_a_shipped_one_of_its_name(app, two, tr
 
 @pytest.mark.parametrize(
     ("name", "within"),
-    [("L1", "L1"), ("Learning rate", "learning rate"), ("AdamW rate beside Muon", "AdamW rate beside Muon")],
+    [("L1", "L1"), ("Learning rate", "learning rate"), ("AdamW learning rate", "AdamW learning rate")],
 )
 def test_a_name_within_a_sentence_begins_small_unless_it_is_written_so(name, within):
     assert ui_compare_tables._within(name) == within
@@ -300,7 +300,7 @@ def test_lines_of_seeds_are_not_called_intervals(app, two, trained, tiny):
     assert "Lines are 95 % intervals." in app().open(COMPARE, runs=ids(*two)).text
     again = trained("again", seed=9, config=tiny.replace(training={**tiny.training.model_dump(mode="json"), "seed": 7}))
     text = app().open(COMPARE, runs=ids(two[0], again)).text
-    assert "Lines are 95 % intervals, of several seeds one standard deviation each way." in text
+    assert "Lines are 95 % intervals; for several seeds, ± one standard deviation." in text
 
 
 def test_it_is_reached_from_the_list_of_runs(app, two):

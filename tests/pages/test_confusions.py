@@ -29,12 +29,12 @@ from fmexplore.ui.session import TRAIN_PAGE as TRAIN
 # Each view, and a text that only it has.
 VIEWS = {
     "matrix": "Ctrl-click marks several cells",
-    "pair": "images lie where the network wavers between the two",
+    "pair": "images lie where the network is undecided between the two",
     "runs": "They disagree on",
-    "figures": "On the whole it is",
-    "suspects": "labels look wrong to the network",
+    "figures": "confident on average, by",
+    "suspects": "labels are likely errors",
 }
-TWINS = "Twins in training and test"
+TWINS = "Near-duplicates in training and test"
 SPLITS = {"test": "test images", "validation": "validation images", "train": "training images"}
 
 
@@ -153,7 +153,7 @@ def test_a_run_that_trains_shows_its_last_snapshot_and_says_so(app, trained):
     for view, text in VIEWS.items():
         page.open(CONFUSIONS, run=run.id, view=view)
         assert text in page.text
-        assert "busy is still training: this is its last snapshot" in page.text
+        assert "busy is still training: this is its latest snapshot" in page.text
         assert page.at.get_by_key("confusions_split").options == ["Validation"]
         assert not page.errors
     grid = page.open(CONFUSIONS, run=run.id).given("confusion_grid")
@@ -572,7 +572,7 @@ def test_every_cell_shows_exactly_its_images(app, known, drawn, tiny, split, row
             seen += len(wanted)
             if not len(wanted):
                 assert page.find("gallery") == []
-                assert "No image is in here" in page.text
+                assert "No image here" in page.text
                 continue
             given = page.given(page.gallery)
             verdict = "recognised as" if true == said else "taken for"
@@ -647,7 +647,7 @@ def test_a_cell_of_the_diagonal_has_no_other_direction(app, known):
 
 
 def test_the_pair_of_a_cell_is_a_click_away(app, known):
-    page = app().open(CONFUSIONS, run=known[0].id, true="4", pred="8").click("Look at this pair")
+    page = app().open(CONFUSIONS, run=known[0].id, true="4", pred="8").click("Compare these two classes")
     assert page.query == {"run": known[0].id, "true": "4", "pred": "8", "view": "pair"}
     assert (page.at.get_by_key("pair_first").value, page.at.get_by_key("pair_second").value) == (4, 8)
 
@@ -662,7 +662,7 @@ def test_a_pick_closes_the_image(app, known):
     [
         ("most confident first", lambda p: -np.sort(p.probabilities, 1)[:, -1]),
         ("widest margin first", lambda p: np.sort(p.probabilities, 1)[:, -2] - np.sort(p.probabilities, 1)[:, -1]),
-        ("nearest to the boundary first", lambda p: p.logits.max(1) - p.logits[np.arange(len(p)), p.labels]),
+        ("nearest to the decision boundary first", lambda p: p.logits.max(1) - p.logits[np.arange(len(p)), p.labels]),
         ("by number", lambda p: np.arange(len(p))),
     ],
 )
@@ -807,7 +807,7 @@ def test_the_card_of_a_validation_image_tells_its_history(app, trained, labels_o
         (CLASS_NAMES[said[60][3]], "epoch 3.00", False),
     ]
     assert card["history"][3]["note"] == "end"
-    assert card["history_title"].startswith("Over the run: learnt by epoch 2.00, forgotten by epoch 3.00")
+    assert card["history_title"].startswith("Over the training: learnt by epoch 2.00, forgotten by epoch 3.00")
 
 
 def overwrite(run: Run, step: int, logits: np.ndarray, labels: np.ndarray) -> None:
@@ -895,7 +895,7 @@ def test_the_snapshot_that_is_the_end_is_not_shown_twice(app, trained):
 
 
 def test_from_the_test_images_a_button_leads_to_the_first_snapshot(app, known):
-    page = app().open(CONFUSIONS, run=known[0].id).click("Watch it come about, on the validation images")
+    page = app().open(CONFUSIONS, run=known[0].id).click("Replay the training on the validation images")
     assert page.query == {"run": known[0].id, "split": "validation", "snapshot": "20"}
     assert page.given("confusion_grid")["frame"] == 0
 
@@ -960,7 +960,7 @@ def test_numbers_order_and_colour_are_the_ones_chosen_and_stay(app, known):
     page = app().open(CONFUSIONS, run=known[0].id)
     grid = page.given("confusion_grid")
     assert (grid["numbers"], grid["scale"], grid["dim"], grid["order"]) == ("counts", "log", False, list(range(10)))
-    page.set("matrix_numbers", "% of the true class").set("matrix_order", "tops, dresses, shoes, bag")
+    page.set("matrix_numbers", "% of true class (recall)").set("matrix_order", "tops, dresses, shoes, bag")
     page.set("matrix_log", False).set("matrix_dim", True)
     page.open(TRAIN, run=known[0].id).open(CONFUSIONS, run=known[0].id)
     grid = page.given("confusion_grid")
@@ -1003,8 +1003,8 @@ def test_a_network_at_an_extreme_breaks_no_view(app, trained, labels_of, answer)
 def test_nothing_to_mark_is_said_of_a_network_that_is_always_right(app, trained, labels_of):
     run = trained(kept={"test": 5 * np.eye(10, dtype=np.float32)[labels_of()]})
     page = app().open(CONFUSIONS, run=run.id)
-    assert "Nothing is confused" in page.text
-    assert "No image is wrong" in page.text
+    assert "No image is misclassified" in page.text
+    assert "No image is misclassified" in page.text
     assert page.images == []
 
 
@@ -1070,7 +1070,7 @@ def test_a_closed_image_of_a_pair_gets_the_focus_back(app, known):
 def test_names_of_two_runs_are_shown_as_they_were_typed(app, trained):
     first, second = trained("*a*"), trained("[b](c)", seed=5)
     page = app().open(CONFUSIONS, run=first.id, view="runs", other=second.id)
-    assert r"below each what \*a\* and what \[b\]\(c\) says" in page.text
+    assert r"below each the predictions of \*a\* and \[b\]\(c\)" in page.text
     assert [option.split(":")[0] for option in page.at.get_by_key("who_is_right").options] == [
         *(r"only \*a\*", r"only \[b\]\(c\)", "neither")
     ]
@@ -1170,8 +1170,8 @@ def test_a_run_against_itself_trained_again_does_not_differ(app, trained):
     run, _ = trained("mine"), trained("same")
     page = app().open(CONFUSIONS, run=run.id, view="runs")
     assert "They disagree on 0 of 160 test images" in page.text
-    assert "They are right equally often" in page.text
-    assert "No image is in here" in page.text
+    assert "Both are right equally often" in page.text
+    assert "No image here" in page.text
 
 
 def test_a_run_without_weights_is_compared_by_its_last_snapshot_or_not_offered(app, trained):
@@ -1206,7 +1206,7 @@ def test_the_downloaded_figures_are_those_of_the_command_line(app, known, downlo
     app().open(CONFUSIONS, run=run.id, view="figures", split=split)
     capsys.readouterr()
     cli.evaluate(run.id, split, as_json=True)
-    content, name = downloads["Figures, JSON"]
+    content, name = downloads["Metrics, JSON"]
     assert json.loads(content) == json.loads(capsys.readouterr().out)
     assert name == f"{run.id}-{split}.json"
 
@@ -1240,10 +1240,10 @@ def test_the_downloaded_matrix_and_report_are_those_shown(app, known, downloads)
 def test_a_snapshots_figures_are_named_after_it(app, known, downloads):
     run, _ = known
     app().open(CONFUSIONS, run=run.id, view="figures", split="validation", snapshot="20")
-    assert downloads["Figures, JSON"][1] == f"{run.id}-validation-step-20.json"
+    assert downloads["Metrics, JSON"][1] == f"{run.id}-validation-step-20.json"
     logits = run.read_snapshot(20)[0]["logits"]
     accuracy = (logits.argmax(1) == run.read_snapshot(20)[0]["labels"]).mean()
-    assert json.loads(downloads["Figures, JSON"][0])["accuracy"] == accuracy
+    assert json.loads(downloads["Metrics, JSON"][0])["accuracy"] == accuracy
 
 
 def test_the_table_of_classes_has_their_recall(app, known):
@@ -1264,7 +1264,7 @@ def test_labels_that_the_network_doubts_are_listed_the_most_doubtful_first(app, 
     wanted = suspect_labels(predictions["test"]).tolist()
     page = app().open(CONFUSIONS, run=run.id, view="suspects")
     assert page.images == wanted != []
-    assert f"{len(wanted)} of 160 labels look wrong to the network" in page.text
+    assert f"{len(wanted)} of 160 labels are likely errors" in page.text
     page.open_image(wanted[2])
     assert page.query == {"run": run.id, "view": "suspects", "image": str(wanted[2])}
     assert page.given("image_card")["place"] == f"3 of {len(wanted)}"
@@ -1285,7 +1285,7 @@ def test_suspects_are_looked_for_once(app, known, desk):
 def test_an_image_in_the_link_is_shown_also_where_nothing_is_doubted(app, trained, labels_of):
     run = trained(kept={"test": 5 * np.eye(10, dtype=np.float32)[labels_of()]})
     page = app().open(CONFUSIONS, run=run.id, view="suspects", image="5")
-    assert "0 of 160 labels look wrong" in page.text
+    assert "0 of 160 labels are likely errors" in page.text
     assert page.has("image_card")
 
 
@@ -1356,7 +1356,7 @@ def test_two_sessions_do_not_see_each_others_selection(app, trained, labels_of):
     first, second = trained("first"), trained("second", seed=5)
     one, two = app().open(CONFUSIONS, run=first.id), app().open(CONFUSIONS, run=second.id, view="matrix")
     one.pick(cell=(6, 6)).set("images_order", "by number")
-    two.pick(row=2).set("matrix_numbers", "% of the true class")
+    two.pick(row=2).set("matrix_numbers", "% of true class (recall)")
     wanted = cells_of(read_kept(first, "test", labels_of()), (6, 6))
     assert one.run().images == wanted
     assert one.given("confusion_grid")["numbers"] == "counts"

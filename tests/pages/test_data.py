@@ -201,7 +201,7 @@ def test_an_image_found_by_its_number_is_among_those_beside_its_card(app, small_
 def test_a_number_outside_is_said(app, split, number, last):
     page = app().open(DATA, split=split, image=number)
     assert len(page.warnings) == 1
-    assert f"this part has the numbers 0 to {last}" in page.warnings[0]
+    assert f"choose a number from 0 to {last}" in page.warnings[0]
     assert not page.has("image_card")
     assert page.has("class_0")
 
@@ -218,7 +218,7 @@ def test_an_image_of_another_class_than_the_link_says_stands_alone(app):
 def test_without_any_run_the_card_has_no_probabilities_and_says_why(app):
     page = app().open(DATA, image="7")
     assert page.given("image_card")["bars"] == []
-    assert "Choose a run to see what its network makes of it" in page.text
+    assert "Choose a run to see its predictions" in page.text
     assert page.at.subheader[-1].value == "Sneaker 7"
     assert list(page.at.page_link) == []
 
@@ -243,10 +243,10 @@ def test_kept_predictions_are_used(app, trained, desk, drawn, tiny):
     assert len(page.given("image_card")["history"]) == 4
     ways = {link.label: dict(parse_qsl(link.proto.query_string)) for link in page.at.page_link}
     place = {"run": run.id, "split": "validation", "image": str(number)}
-    assert ways.keys() == {"In its cell", "On the map"}
+    assert ways.keys() == {"In the confusion matrix", "On the map"}
     assert ways["On the map"] == place
-    assert ways["In its cell"].items() >= place.items()
-    assert ways["In its cell"]["true"] == str(drawn.train.labels[number])
+    assert ways["In the confusion matrix"].items() >= place.items()
+    assert ways["In the confusion matrix"]["true"] == str(drawn.train.labels[number])
 
 
 @pytest.mark.parametrize(("split", "number", "among"), [("test", 7, "test"), ("train", 0, None)])

@@ -245,7 +245,7 @@ def test_without_any_run_there_are_pixels(opened, view):
     assert layer_of(page) == (None if view == "time" else "pixels")
     if view == "map":
         assert page.at.get_by_key("map_layer").options == ["Pixels"]
-        assert "As pixels, " in page.text
+        assert "By pixels, " in page.text
         assert len(page.find("scatter")) == 1
     if view == "time":
         assert "needs a run" in page.text
@@ -331,8 +331,8 @@ def test_a_perplexity_that_is_too_large_is_told_with_the_largest(opened, run):
     assert any("perplexity is 20, and 60 images allow at most 19" in error for error in page.errors)
     assert len(page.find("scatter")) == 1, "the principal axes are there"
     page.set("map_perplexity", 19.0)
-    if "Compute it" in page.buttons:
-        page.click("Compute it")
+    if "Compute the map" in page.buttons:
+        page.click("Compute the map")
     assert not page.errors
 
 
@@ -363,15 +363,15 @@ def test_a_sample_of_ten_has_a_map_by_every_method(opened, run, method):
 def test_a_changed_setting_marks_the_map_as_stale_and_offers_to_compute_it(opened, run, desk):
     page = opened(run=run.id, method="tsne")
     count = len(desk.names())
-    assert "Compute it" not in page.buttons
+    assert "Compute the map" not in page.buttons
     page.set("map_perplexity", 8.0)
-    assert "This is the map of the settings before" in page.text
+    assert "This is the map with the previous settings" in page.text
     assert len(desk.names()) == count, "nothing is computed unasked"
     assert len(page.find("scatter")) == 1
-    page.click("Compute it")
+    page.click("Compute the map")
     assert desk.names()[-1].arguments["config"].perplexity == 8.0
     assert "settings before" not in page.text
-    assert "Compute it" not in page.buttons
+    assert "Compute the map" not in page.buttons
     page.set("map_perplexity", 5.0)
     assert "settings before" not in page.text, "it is kept"
 
@@ -402,7 +402,7 @@ def test_what_is_written_below_a_stale_map_is_about_that_map(opened, run):
 def test_a_learning_rate_of_ones_own(opened, run, desk):
     page = opened(run=run.id, method="tsne").set("map_auto_rate", False)
     assert page.at.get_by_key("map_rate").value == 200
-    page.click("Compute it")
+    page.click("Compute the map")
     assert desk.names()[-1].arguments["config"].learning_rate == 200
     assert not page.errors
 
@@ -448,7 +448,7 @@ def test_a_lasso_selects_the_same_as_the_link_that_it_makes(whole, run, store):
     other = whole(**page.query)
     assert marks(other)["selected"] == marks(page)["selected"]
     assert other.images == page.images
-    page.click("Forget the selection")
+    page.click("Clear the selection")
     assert "selected" not in page.query
     assert marks(page)["selected"] == []
 
@@ -762,7 +762,7 @@ def test_after_giving_up_the_page_is_usable(opened, run, desk):
     desk.slow = {"tsne"}
     page = opened(run=run.id, method="tsne").click("Give up")
     page.run()
-    assert "Compute it" in page.buttons
+    assert "Compute the map" in page.buttons
     assert len(page.find("scatter")) == 1
     count = len(desk.names())
     page.run()
@@ -770,9 +770,9 @@ def test_after_giving_up_the_page_is_usable(opened, run, desk):
     page.set("map_search", "t6")
     assert marks(page)["selected"]
     desk.slow = set()
-    page.click("Compute it")
+    page.click("Compute the map")
     assert not page.errors
-    assert "Compute it" not in page.buttons
+    assert "Compute the map" not in page.buttons
 
 
 def test_who_gives_up_is_done_with_it_while_others_go_on_waiting(opened, run, desk, monkeypatch):
@@ -780,7 +780,7 @@ def test_who_gives_up_is_done_with_it_while_others_go_on_waiting(opened, run, de
     page = opened(run=run.id, method="tsne")
     monkeypatch.setattr(desk.names()[-1], "cancel", lambda: None)
     page.click("Give up").run()
-    assert "Compute it" in page.buttons
+    assert "Compute the map" in page.buttons
     assert "Give up" not in page.buttons
 
 
@@ -796,10 +796,10 @@ def test_a_stopped_map_is_not_judged_and_gives_way_to_the_whole_one(opened, run,
     page.run()
     assert "This map was stopped before its time." in page.warnings
     page.open(EMBEDDINGS, run=run.id, method="tsne", view="trust")
-    assert "A map that was stopped is not judged" in page.text
+    assert "This map was stopped early and is not evaluated" in page.text
     assert not desk.names("trust_map")
     desk.slow = set()
-    page.click("Compute it")
+    page.click("Compute the map")
     assert not page.warnings
     assert "of an image's" in page.text.lower()
 
@@ -810,7 +810,7 @@ def test_an_analyst_that_dies_is_told(opened, run, desk):
     desk.names()[-1].answer.set_exception(AnalysisFailed("The process for analyses ended."))
     page.run()
     assert any("The process for analyses ended" in error for error in page.errors)
-    assert "Compute it" in page.buttons
+    assert "Compute the map" in page.buttons
 
 
 # --- over the run ---
@@ -831,7 +831,7 @@ def test_over_the_run_there_is_a_frame_for_each_snapshot(opened, run, monkeypatc
         "epoch 1.00", "epoch 2.00", "epoch 3.00"
     ]  # fmt: skip
     assert len(points.ids) == 60
-    assert "Most moves between epoch " in page.text
+    assert "The points move most between epoch " in page.text
 
 
 def test_a_point_over_the_run_opens_the_image_of_the_validation_images(opened, run, drawn, tiny):
@@ -931,5 +931,5 @@ def test_on_a_map_of_both_parts_a_number_is_searched_with_its_part(whole, run):
 @pytest.mark.parametrize("view", ["map", "pair"])
 def test_a_selection_that_cannot_be_read_is_told_in_every_view_that_shows_it(opened, run, view, value):
     page = opened(run=run.id, view=view, selected=value)
-    assert any("selection cannot be read" in warning for warning in page.warnings)
+    assert any("selection in the link cannot be read" in warning for warning in page.warnings)
     assert len(page.find("scatter")) == {"map": 1, "pair": 2}[view]

@@ -28,7 +28,7 @@ def test_it_says_what_it_is_and_what_to_do_first(app):
 
 @pytest.mark.parametrize("page", [HOME, TRAIN])
 def test_a_server_that_forgets_its_runs_says_so(app, monkeypatch, page):
-    warning = "forgets all runs when it restarts"
+    warning = "deletes all runs when it restarts"
     assert warning not in app().open(page).text
     forgetful = dataclasses.replace(read_settings(), forgets=True)
     with monkeypatch.context() as patched:
@@ -84,18 +84,18 @@ def no_data(tmp_path, monkeypatch):
 @pytest.mark.parametrize("screen", [HOME, TRAIN])
 def test_without_the_data_set_it_is_offered(app, no_data, screen):
     page = app().open(screen)
-    assert page.at.subheader[0].value == "First, the data set"
+    assert page.at.subheader[0].value == "First, download the data set"
     assert "31 MB" in page.text
-    page.click("Get the data")
+    page.click("Download the data")
     (folder,) = (folder for folder in shared.queue().jobs.iterdir() if "fetch" in folder.name)
     assert "Starting" in page.text
-    assert "Get the data" not in page.buttons
+    assert "Download the data" not in page.buttons
     page.open(screen)
     assert "Starting" in page.text, "a second visit shows the same fetch"
     write_status(folder, queue.read_status(folder).replace(state="failed", error="The network is down: try again."))
     page.run()
     assert page.errors == [r"The network is down\: try again."]
-    assert "Get the data" in page.buttons
+    assert "Download the data" in page.buttons
 
 
 @pytest.mark.parametrize("screen", [HOME, TRAIN])
@@ -160,9 +160,9 @@ def test_deleting_asks_first_and_can_be_undone(app, make_run, store):
     page = app().open(HOME).choose_row(0).click("Delete")
     assert r"precious \[run\]\(x\) and its curves" in page.text
     assert store.own_runs()
-    page.click("Keep it")
+    page.click("Keep the run")
     assert store.own_runs()
-    assert "Keep it" not in page.buttons
+    assert "Keep the run" not in page.buttons
     page.click("Delete")
     page.at.get_by_key("confirm_delete").click().run()
     page.whole()
@@ -253,7 +253,7 @@ def zip_of(files: dict[str, str]) -> bytes:
 
 def load(page, content: bytes) -> None:
     page.at.get_by_key("zip_home").set_value(("run.zip", content, "application/zip")).run()
-    page.click("Load it")
+    page.click("Load the run")
 
 
 def test_a_run_is_loaded_from_its_zip(app, make_run, store):
@@ -326,6 +326,6 @@ def test_another_owners_run_is_not_deleted_by_its_id(hosted, store):
     bob = hosted("b").open(HOME)
     bob.at.session_state["deleting"] = run.id
     bob.run()
-    assert "Keep it" not in bob.buttons
+    assert "Keep the run" not in bob.buttons
     with pytest.raises(NotAllowed):
         shared.store().delete(run, "b" * 16)

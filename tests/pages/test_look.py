@@ -20,9 +20,9 @@ def test_a_page_as_it_comes_adds_nothing_to_its_link(app, trained):
 def test_order_and_colour_are_copied_and_open_the_same_in_a_fresh_browser(app, trained):
     run = trained()
     page = app().open(CONFUSIONS, run=run.id)
-    page.set("matrix_order", "hardest first").set("matrix_log", False).set("images_order", "by number")
+    page.set("matrix_order", "lowest recall first").set("matrix_log", False).set("images_order", "by number")
     look = copied(page)
-    assert look == {"matrix_order": "hardest first", "matrix_log": "False", "images_order": "by number"}
+    assert look == {"matrix_order": "lowest recall first", "matrix_log": "False", "images_order": "by number"}
     text = "&".join(f"{name}={value}" for name, value in look.items())
     fresh = app().open(CONFUSIONS, run=run.id, look=text)
     assert fresh.given("confusion_grid") == page.given("confusion_grid")
@@ -31,7 +31,7 @@ def test_order_and_colour_are_copied_and_open_the_same_in_a_fresh_browser(app, t
 
 
 def test_what_a_link_sets_can_be_changed_afterwards(app, trained):
-    page = app().open(CONFUSIONS, run=trained().id, look="matrix_order=hardest first")
+    page = app().open(CONFUSIONS, run=trained().id, look="matrix_order=lowest recall first")
     page.set("matrix_order", "as in the data set")
     assert page.at.get_by_key("matrix_order").value == "as in the data set"
     assert copied(page) == {}
@@ -62,7 +62,7 @@ def test_a_setting_that_cannot_be_is_told_and_left_out(app, trained, look, value
 
 
 def test_settings_of_another_page_are_no_concern_of_this_one(app, trained):
-    page = app().open(DATA, run=trained().id, look="matrix_order=hardest first&owner_key=x&kept_run=y")
+    page = app().open(DATA, run=trained().id, look="matrix_order=lowest recall first&owner_key=x&kept_run=y")
     assert not page.warnings
     assert "owner_key" not in page.at.session_state or page.at.session_state["owner_key"] != "x"
     assert copied(page) == {}

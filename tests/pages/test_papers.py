@@ -50,7 +50,7 @@ def test_all_eleven_systems_are_rows_with_what_was_printed(open_papers):
     assert found["codered-final"]["printed"] == 91.68
     assert found["venkatesh-initial"]["printed"] == 91
     assert {row["verdict"] for row in found.values()} == {"not trained yet"}
-    assert "No system has been trained again yet" in page.text
+    assert "No system has been reproduced yet" in page.text
 
 
 def test_a_trained_system_stands_beside_what_was_printed(open_papers, stored):
@@ -60,7 +60,7 @@ def test_a_trained_system_stands_beside_what_was_printed(open_papers, stored):
     final, basic = (rows(page)[name] for name in ("codered-final", "patel-basic"))
     assert (final["mean"], final["tolerance"], final["verdict"]) == (pytest.approx(91.6), 0.7, "holds")
     assert basic["verdict"] == "fails"
-    assert "1 of 2 printed accuracies came out again" in page.text
+    assert "1 of 2 printed accuracies were reproduced" in page.text
     printed, here, verdict, why = claims(page)["Test accuracy"]
     assert (printed, here, verdict) == ("91.68 %", "91.60 ± 0.14 % (2 seeds)", "holds")
     assert "0.70 points" in why
@@ -104,7 +104,7 @@ def test_a_printed_report_stands_class_by_class_beside_ours(open_papers, stored)
     table = page.at.dataframe[0].value
     assert list(table["recall, printed"]) == list(PRINTED["team4-ann"].report.recall)
     assert list(table["recall, here"]) == pytest.approx([0.9] * 10)
-    assert "Farthest apart is the recall of shirts, by 21 points" in page.text
+    assert "The largest difference is in the recall of shirts: 21 points" in page.text
 
 
 def test_the_printed_matrix_stands_cell_by_cell_beside_ours(open_papers, stored):
@@ -132,7 +132,7 @@ def test_a_system_without_a_matrix_does_not_offer_one(open_papers):
 
 
 def test_its_training_starts_from_the_card(open_papers, store):
-    open_papers(system="patel-cnn-32").click("Train this now")
+    open_papers(system="patel-cnn-32").click("Train this network now")
     (run,) = store.own_runs()
     assert run.config.preset == "patel-cnn-32"
     assert run.config.training == find_preset("patel-cnn-32").training
@@ -158,7 +158,7 @@ def test_a_damaged_file_is_told_and_the_other_views_still_open(open_papers, stor
 @pytest.mark.parametrize(("view", "system"), [("peeking", "codered-final"), ("remedies", "codered-base")])
 def test_a_lesson_without_trainings_says_how_to_get_them(open_papers, view, system):
     page = open_papers(view=view)
-    assert "Nothing has been trained for this yet" in page.text
+    assert "Not reproduced yet" in page.text
     assert page.at.code[0].value == f"python -m fmexplore reproduce {system}"
 
 
@@ -188,7 +188,10 @@ def test_that_no_remedy_gains_is_said(open_papers, stored):
     stored("codered-base", training(epoch(0.91, seen=0.99, validation_accuracy=0.91)), variant=HONEST)
     stored("codered-base", training(epoch(0.90, seen=0.91, validation_accuracy=0.90)), variant="dropout")
     page = open_papers(view="remedies")
-    assert "No remedy gains more than luck; dropout closes the gap most, by 7.0 points, and costs 1.00" in page.text
+    assert (
+        "No remedy gains more than the variation between seeds; dropout closes the gap most, by 7.0 points, and costs 1.00"
+        in page.text
+    )
 
 
 def test_what_another_seed_would_give_is_no_gain(open_papers, stored):
@@ -196,10 +199,11 @@ def test_what_another_seed_would_give_is_no_gain(open_papers, stored):
     stored("codered-base", training(epoch(0.916, seen=0.95, validation_accuracy=0.92)), variant="dropout")
     page = open_papers(view="remedies")
     finding = (
-        "No remedy gains more than luck; dropout closes the gap most, by 5.0 points, and gains 0.60, no more than luck"
+        "No remedy gains more than the variation between seeds; dropout closes the gap most, by 5.0 points, "
+        "and gains 0.60, within the variation between seeds"
     )
     assert finding in page.text
-    assert "Luck is what other seeds of it give, up to 0.7 points." in page.text
+    assert "Between its seeds alone the accuracy varies by up to 0.7 points." in page.text
 
 
 def networks(page) -> dict[str, tuple[float, float]]:
@@ -217,7 +221,7 @@ def test_all_networks_are_drawn_with_the_marks_of_others(open_papers, stored, ma
 
     monkeypatch.setattr(RunStore, "shipped_runs", lambda self: [shipped])
     page = open_papers(view="networks")
-    assert "past 0 of 10 marks" in page.text
+    assert "beats 0 of 10 results" in page.text
     assert networks(page)["patel-basic"] == (101770, 88.0)
     assert networks(page)["DenseNet-BC"] == (768000, 95.4)
     page.set("networks_axis", "minutes")
@@ -243,14 +247,14 @@ def findings(page):
         ("A network in words (CodeRed)", "fits only without the pool after the third convolution"),
         (
             "A report and the abstract's 89 % (Team 4)",
-            "An accuracy of 89 % cannot be: the recalls allow 87.0 to 88.0 %",
+            "An accuracy of 89 % is impossible: the recalls allow 87.0 to 88.0 %",
         ),
     ],
 )
 def test_an_example_shows_what_cannot_be_true(checker, example, told):
     checker.click(example)
-    assert any(told in text and verdict == "cannot be" for verdict, text in findings(checker))
-    assert "cannot be true in this" in checker.text
+    assert any(told in text and verdict == "impossible" for verdict, text in findings(checker))
+    assert "the printed figures cannot be true" in checker.text
 
 
 def test_a_consistent_example_is_told_to_be_so(checker):
@@ -260,7 +264,7 @@ def test_a_consistent_example_is_told_to_be_so(checker):
 
 
 def test_before_a_text_is_there_the_page_says_what_it_does(checker):
-    assert "What cannot be true is told here" in checker.text
+    assert "Errors that can be proved appear here" in checker.text
     assert not checker.errors
 
 

@@ -187,7 +187,7 @@ def test_a_sample_that_would_be_one_too_many_is_left_out_too(opened, sure, monke
     page = opened(sure, 2)
     page.send("photo_samples", "pick", page.given("photo_samples")["items"][0]["id"])
     assert len(here(page)) == 2
-    assert "was left out: 2 photos are here already" in page.text.replace("\\", "")
+    assert "was left out: 2 photos are loaded already" in page.text.replace("\\", "")
 
 
 def test_the_same_photo_again_is_still_one(opened, sure):
@@ -219,7 +219,7 @@ def test_looking_at_photos_writes_nothing_but_what_is_derived_from_the_run(opene
     page = opened(sure, 2)
     for part in ("why", "map", "correct", "steps"):
         page.set("photo_part", part)
-    page.set("photo_view", "all").edit_cell("it is", 0, "Shirt")
+    page.set("photo_view", "all").edit_cell("true class", 0, "Shirt")
     assert files() == before
 
 
@@ -238,7 +238,7 @@ def test_one_photo_is_removed_or_all(opened, sure):
 
 def test_without_any_run_it_leads_to_training(app):
     page = app().open(PREDICT)
-    assert "There is no network to ask yet." in page.text
+    assert "There is no trained network yet." in page.text
     assert not page.at.file_uploader
 
 
@@ -258,7 +258,7 @@ def test_a_run_in_the_link_that_does_not_exist_is_told(app, sure):
 
 
 def test_advice_is_given_where_the_shipped_run_for_photos_is_there(opened, sure, monkeypatch, tmp_path, make_run):
-    assert "has never seen a photo" not in opened(sure).text, "there is no better one"
+    assert "was not trained on photos" not in opened(sure).text, "there is no better one"
     shipped = tmp_path / "shipped"
     made = make_run(name="other")
     shipped.mkdir()
@@ -269,8 +269,8 @@ def test_advice_is_given_where_the_shipped_run_for_photos_is_there(opened, sure,
     get = RunStore.get
     monkeypatch.setattr(RunStore, "get", lambda self, name: better if name == "photo" else get(self, name))
     page = opened(sure)
-    assert "sure has never seen a photo" in page.text
-    assert "has never seen a photo" not in opened(better).text
+    assert "sure was not trained on photos" in page.text
+    assert "was not trained on photos" not in opened(better).text
 
 
 # --- the verdict ---
@@ -287,12 +287,12 @@ def test_the_verdict_is_the_title_and_the_network_s_image_is_shown(opened, sure)
 
 def test_an_unsure_verdict_says_so(opened, make_run):
     page = opened(make_run(name="zero"))
-    assert title(page) == "Unsure, perhaps none of the ten; nearest is T-shirt/top, 10 %"
+    assert title(page) == "Unsure, perhaps none of the ten classes; most probable is T-shirt/top, 10 %"
 
 
 def test_what_a_run_knows_of_photos_decides_what_is_unsure(opened, sure):
     sure.write_photo_fit(PhotoFit(temperature=5.0, unsure_above=-100.0, photos=9))
-    assert title(opened(sure)).startswith("Unsure, perhaps none of the ten; nearest is Shirt, 23 %")
+    assert title(opened(sure)).startswith("Unsure, perhaps none of the ten classes; most probable is Shirt, 23 %")
 
 
 def test_previous_and_next_lead_to_the_other_photos(opened, sure):
@@ -385,7 +385,7 @@ def test_a_way_keeps_the_turn(opened, sure):
 
 def test_it_is_shown_where_the_network_looks(opened, bright):
     page = opened(bright).set("photo_part", "why")
-    assert "What speaks for Shirt, and what for" in page.text
+    assert "Evidence for Shirt and for" in page.text
     assert page.given("heat")["items"][0]["id"] == 6
     assert "Nearest training images: " in page.text
     assert len(page.given("neighbours")["items"]) > 3
@@ -474,7 +474,7 @@ def test_a_box_that_becomes_too_small_is_told_and_not_taken(by_hand):
 
 
 def test_a_turn_by_hand_lets_go_of_what_was_drawn(by_hand):
-    stroke(by_hand, [0.5, 0.5]).click("Turn by 90°")
+    stroke(by_hand, [0.5, 0.5]).click("Rotate by 90°")
     how = here(by_hand)[0].how
     assert (how.turn, how.strokes) == (90, ())
 
@@ -492,7 +492,7 @@ def test_all_photos_stand_in_a_table(together):
     assert list(table["verdict"]) == ["Shirt"] * 3
     assert list(table["file"]) == ["0.png", "1.png", "2.png"]
     assert title(together) == "3 photos"
-    assert "Say what your photos really are" in together.text
+    assert "Choose in the column *true class*" in together.text
 
 
 def test_unsure_ones_are_counted_and_named(opened, make_run):
@@ -502,17 +502,17 @@ def test_unsure_ones_are_counted_and_named(opened, make_run):
 
 
 def test_labels_make_a_score_and_a_matrix(together):
-    together.edit_cell("it is", 0, "Shirt")
+    together.edit_cell("true class", 0, "Shirt")
     assert [photo.label for photo in here(together)] == [6, None, None]
     assert title(together) == "1 of your 1 labelled photos are recognised"
-    together.edit_cell("it is", 1, "Coat")
+    together.edit_cell("true class", 1, "Coat")
     assert title(together) == "1 of your 2 labelled photos are recognised"
     assert "50 % right; with so few photos" in together.text
     assert together.has("photo_matrix")
-    together.edit_cell("it is", 2, "none of the ten")
+    together.edit_cell("true class", 2, "none of the ten")
     assert here(together)[2].label == photos.OTHER
     assert title(together) == "1 of your 3 labelled photos are recognised", "a sure verdict on what is none is wrong"
-    together.edit_cell("it is", 1, None)
+    together.edit_cell("true class", 1, None)
     assert [photo.label for photo in here(together)] == [6, None, photos.OTHER]
 
 
@@ -523,13 +523,13 @@ def test_a_label_can_be_given_on_the_card(opened, sure):
     assert [photo.label for photo in here(page)] == [4, None]
     assert [bar["name"] for bar in page.given("photo_verdict")["bars"] if bar["true"]] == ["Coat"]
     page.set("photo_view", "all")
-    assert list(page.at.data_editor[0].value["it is"].fillna("")) == ["Coat", ""]
+    assert list(page.at.data_editor[0].value["true class"].fillna("")) == ["Coat", ""]
     page.set("photo_view", "one").set(key, None)
     assert here(page)[0].label is None
 
 
 def test_a_label_is_marked_on_the_card(together):
-    together.edit_cell("it is", 0, "Coat").set("photo_view", "one")
+    together.edit_cell("true class", 0, "Coat").set("photo_view", "one")
     bars = together.given("photo_verdict")["bars"]
     assert [bar["name"] for bar in bars if bar["true"]] == ["Coat"]
 
@@ -570,17 +570,17 @@ def teach_button(page):
 
 def test_it_is_taught_from_two_labels_on(lessons):
     assert teach_button(lessons).disabled
-    lessons.edit_cell("it is", 0, "Shirt")
+    lessons.edit_cell("true class", 0, "Shirt")
     assert teach_button(lessons).disabled
     assert "Label at least 2 photos first." in lessons.text
-    lessons.edit_cell("it is", 1, "Bag")
+    lessons.edit_cell("true class", 1, "Bag")
     assert not teach_button(lessons).disabled
     assert teach_button(lessons).label == "Teach it these 2 photos"
 
 
 def test_a_taught_run_has_a_name_and_is_compared_and_keeps_no_photo(lessons, store):
     (parent,) = store.own_runs()
-    lessons.edit_cell("it is", 0, "Shirt").edit_cell("it is", 1, "none of the ten")
+    lessons.edit_cell("true class", 0, "Shirt").edit_cell("true class", 1, "none of the ten")
     teach_button(lessons).click().run()
     lessons.whole()
     (pupil,) = (run for run in store.own_runs() if run != parent)
@@ -590,7 +590,7 @@ def test_a_taught_run_has_a_name_and_is_compared_and_keeps_no_photo(lessons, sto
     assert "| photos that it was taught | " in lessons.text
     assert " of 2 | " in lessons.text
     assert f"| the 10,000 test images | 79.00 % | {100 * pupil.status.result.test_accuracy:.2f} % |" in lessons.text
-    assert "It has seen these photos" in lessons.text
+    assert "It was trained on these photos" in lessons.text
     names = {path.name for path in pupil.path.rglob("*") if path.is_file()}
     assert names <= {"config.json", "status.json", "model.safetensors", "label.json"}
 
@@ -601,7 +601,7 @@ def room_for_one(monkeypatch):
 
 
 def test_nothing_is_taught_where_no_more_runs_may_be_kept(room_for_one, lessons, store, desk):
-    lessons.edit_cell("it is", 0, "Shirt").edit_cell("it is", 1, "Bag")
+    lessons.edit_cell("true class", 0, "Shirt").edit_cell("true class", 1, "Bag")
     teach_button(lessons).click().run()
     assert any("this server keeps 1 for each" in error for error in lessons.errors)
     assert len(list(store.own_runs())) == 1
@@ -610,7 +610,7 @@ def test_nothing_is_taught_where_no_more_runs_may_be_kept(room_for_one, lessons,
 
 def test_what_was_compared_stays_when_the_taught_run_is_asked(lessons, store):
     (parent,) = store.own_runs()
-    lessons.edit_cell("it is", 0, "Shirt").edit_cell("it is", 1, "Bag")
+    lessons.edit_cell("true class", 0, "Shirt").edit_cell("true class", 1, "Bag")
     teach_button(lessons).click().run()
     (pupil,) = (run for run in store.own_runs() if run != parent)
     table = next(text for text in lessons.text.split("\n") if text.startswith("| the 10,000"))
@@ -621,7 +621,7 @@ def test_what_was_compared_stays_when_the_taught_run_is_asked(lessons, store):
 def test_every_third_of_six_labelled_photos_is_held_back(opened, sure):
     page = opened(sure, 6).set("photo_view", "teach")
     for number in range(6):
-        page.edit_cell("it is", number, "Shirt")
+        page.edit_cell("true class", number, "Shirt")
     assert teach_button(page).label == "Teach it these 4 photos"
     assert "2 of your photos are held back" in page.text
 

@@ -154,8 +154,8 @@ def test_pause_and_stop_ask_the_worker(app, make_run):
 def test_a_queued_run_says_what_is_before_it(app, make_run):
     make_run("running", started=4e9, ended=None, name="first")
     page = app().open(TRAIN, preset="lenet-5").click("Start training")
-    assert "Waiting, with 1 before it" in page.text
-    assert "Before it: first" in page.text
+    assert "Waiting in the queue, 1 ahead" in page.text
+    assert "Ahead in the queue: first" in page.text
     assert page.at.get_by_key("details").options[0] == "Confusion so far"
 
 
@@ -314,13 +314,13 @@ def test_start_queues_exactly_what_is_shown_and_links_to_it(app, store):
 def test_the_minutes_that_there_are_choose_a_training(app, store):
     page = app().open(TRAIN, preset="lenet-5")
     assert page.at.get_by_key("field:minutes").value is None
-    assert page.buttons["Choose for me"].disabled
+    assert page.buttons["Choose the best preset for this time"].disabled
     page.set("field:minutes", 5.0)
     assert (draft(page).preset, draft(page).training.minutes) == ("lenet-5", 5)
-    page.click("Choose for me")
+    page.click("Choose the best preset for this time")
     assert any("speed is not known yet" in error for error in page.errors)
     update_speed(read_settings(), flops_per_second=5e11, step_seconds=2e-3, worker_mb=500)
-    page.run().click("Choose for me")
+    page.run().click("Choose the best preset for this time")
     plan = plan_training(5, read_settings())
     assert draft(page) == plan.config
     assert f"{plan.config.preset} for about {plan.config.training.epochs:g} epochs" in page.text
@@ -351,9 +351,9 @@ def test_limits_are_said_before_and_when_they_are_reached(hosted, store, monkeyp
     monkeypatch.setenv("FMEXPLORE_MAX_QUEUED", "1")
     page = hosted("a").open(TRAIN, preset="lenet-5")
     update_speed(read_settings(), flops_per_second=1e11, step_seconds=1e-4, worker_mb=500)
-    assert "a run may take 10 minutes, 1 runs of yours may wait, 12 are kept" in page.run().text
+    assert "a run may take 10 minutes, 1 of your runs may wait, 12 are kept" in page.run().text
     page.set("field:epochs", 1000.0)
-    assert "stopped after 10 minutes, with what it has learnt by then" in page.text
+    assert "stopped after 10 minutes and keep the weights of that moment" in page.text
     page.click("Start training").click("Start training")
     assert "this server allows 1" in page.errors[0]
     assert len(store.own_runs()) == 1
@@ -380,5 +380,5 @@ def test_in_the_queue_others_stay_nameless(hosted, store):
     (run,) = store.own_runs()
     store.relabel(run, run.status.owner, name="secret name")
     bob = hosted("b").open(TRAIN, preset="lenet-5").click("Start training")
-    assert "Before it: someone else's run" in bob.text
+    assert "Ahead in the queue: someone else's run" in bob.text
     assert "secret name" not in bob.text

@@ -65,7 +65,7 @@ def test_a_printed_value_that_no_epoch_reaches_fails():
     found = judge_figure(reproduction("patel-basic", training(epoch(0.85), epoch(0.86))), "test_accuracy", 88)
     assert found.verdict == "fails"
     assert "2.00 points above our mean" in found.reason
-    assert "no epoch of ours comes near it" in found.reason
+    assert "none of our epochs comes near it" in found.reason
 
 
 def test_a_value_that_only_the_best_epoch_reaches_fails_and_says_so():

@@ -60,7 +60,7 @@ def test_a_picture_of_one_colour_is_converted_and_its_step_says_that_nothing_was
     assert converted.found == "none"
     assert converted.mask is None
     step = converted.steps[1]
-    assert step.note == "None was found: put the garment on a plain background, or paint over it."
+    assert step.note == "No garment was found: put the garment on a plain background, or paint over it."
     assert not step.done
 
 
@@ -212,14 +212,16 @@ def test_without_negation_the_background_is_black_all_the_same_and_the_garment_s
 def test_where_the_network_finds_none_the_border_is_asked_and_the_note_says_so():
     converted = convert(on_page((50, 40, 150, 160), (200, 200)), OURS, nothing)
     assert converted.found == "border"
-    assert converted.steps[1].note.startswith("The network found none, so it is what differs in colour")
+    assert converted.steps[1].note.startswith(
+        "The network found no garment, so the foreground is the part that differs in colour"
+    )
     assert foreground_box(converted.mask) == pytest.approx((50, 40, 150, 160), abs=2)
 
 
 def test_where_the_border_is_wanted_the_network_is_not_asked():
     converted = convert(on_page((50, 40, 150, 160), (200, 200)), OURS.replace(foreground="border"), never)
     assert converted.found == "border"
-    assert converted.steps[1].note == "It is what differs in colour from the border of the photo."
+    assert converted.steps[1].note == "The foreground is the part that differs in colour from the border of the photo."
 
 
 def test_where_transparency_is_wanted_and_there_is_none_the_border_is_asked():
@@ -240,7 +242,7 @@ def test_a_stroke_adds_to_the_garment_and_another_takes_away():
     assert converted.mask[100, 25] == 1
     assert converted.mask[100, 100] == 0
     assert converted.mask[60, 60] == 1
-    assert converted.steps[1].note == "Found by a small network trained for that. Corrected by hand."
+    assert converted.steps[1].note == "Found by a small segmentation network. Corrected by hand."
     assert foreground_box(converted.mask)[0] < 25
 
 
@@ -276,14 +278,14 @@ def test_a_photo_is_turned_clockwise(turn, size, red):
     assert turned.size == size
     assert colour_at(turned, *red) == "red"
     assert colour_at(turned, 1 - red[0], 1 - red[1]) == "blue"
-    assert note == (f"Turned by {turn} degrees." if turn else "As the camera says it was held.")
+    assert note == (f"Rotated by {turn} degrees." if turn else "Rotated as the camera recorded it.")
 
 
 def test_what_is_cut_is_counted_on_the_turned_photo():
     cut, note = turn_and_crop(two_halves(), Conversion(turn=270, crop=(0, 0, 1, 0.25)))
     assert cut.size == (40, 20)
     assert {colour_at(cut, x, 0.5) for x in (0.1, 0.9)} == {"blue"}
-    assert note == "Turned by 270 degrees and cut to the box that was drawn."
+    assert note == "Rotated by 270 degrees and cropped to the box that was drawn."
 
 
 def test_the_network_sees_the_photo_as_it_was_turned_and_cut():

@@ -109,9 +109,9 @@ def _go(run_ids: Sequence[str]) -> None:
 
 
 def _suggest(choices: dict[str, Run], names: dict[str, str], runs: list[Compared]) -> None:
-    """What to do while there are fewer than two runs."""
+    """What to do while fewer than two runs are chosen."""
     if len(choices) < 2:
-        st.info("To compare needs two runs: train a network, then a second one with one thing changed.")
+        st.info("A comparison needs two runs: train a network, then a second one with one setting changed.")
         st.page_link(session.TRAIN_PAGE, label="Train a network")
         return
     if runs:
@@ -120,7 +120,7 @@ def _suggest(choices: dict[str, Run], names: dict[str, str], runs: list[Compared
     else:
         st.info(
             "Choose two to six runs above, or start with one of these. You will see their curves, which settings "
-            "differ, whether the difference is more than luck, and what each costs."
+            "differ, whether the difference is statistically significant, and what each costs."
         )
     with st.container(horizontal=True):
         for text, ids in selected_runs.suggest(choices, names, runs):
@@ -168,7 +168,7 @@ def _curves(runs: list[Compared]) -> None:
         if taught:
             st.caption(f"Began with the weights of an earlier run: {', '.join(taught)}.")
         if missing:
-            st.caption(f"No validation images yet, or none at all: {', '.join(missing)}.")
+            st.caption(f"Without validation results (not yet measured, or no validation images): {', '.join(missing)}.")
 
 
 def _curves_finding(curves: list[tuple[str, list[list[float]]]], figure: str, over: str) -> str:
@@ -209,12 +209,12 @@ def _accuracies(runs: list[Compared], tested: dict[str, Predictions]) -> None:
     compact = AXIS_HEIGHT + ROW_HEIGHT * len(rows)  # leaves room for the only verdict below it
     height = compact if len(rows) < 3 else CURVES_HEIGHT
     draw(interval_chart(rows), height=height, key="compared_accuracies", alt=title)
-    seeds = ", of several seeds one standard deviation each way" if groups else ""
+    seeds = "; for several seeds, ± one standard deviation" if groups else ""
     st.caption(f"Lines are 95 % intervals{seeds}.")
     for group in groups:
         names = ", ".join(widgets.plain(runs[place].name) for place in group.members)
         st.markdown(
-            f"{names} differ in nothing but their seed: {widgets.percent(group.mean, 2)} ± "
+            f"{names} differ only in their seed: {widgets.percent(group.mean, 2)} ± "
             f"{100 * group.deviation:.2f} points (mean and standard deviation of {group.count}). A difference of that "
             "size says nothing about settings."
         )

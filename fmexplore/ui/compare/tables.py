@@ -28,7 +28,7 @@ def differences(runs: Sequence[Compared]) -> None:
     if found:
         rows = [(name_setting(each.name), [name_value(each.name, value) for value in each.values]) for each in found]
         _table("Settings that differ", runs, rows)
-    alike = "Everything else is alike." if found else "The same network, the same settings, the same seed."
+    alike = "Everything else is the same." if found else "The same network, the same settings, the same seed."
     st.caption(alike)
 
 
@@ -39,19 +39,19 @@ def _differences_finding(found: Sequence[Difference]) -> str:
     if layers:
         parts.insert(0, f"{len(layers)} layers" if len(layers) > 1 else _within(layers[0]))
     if not parts:
-        return "They do not differ in any setting"
+        return "All settings are the same"
     if len(parts) == 1:
         return f"Only one thing differs: {parts[0]}"
     return f"They differ in {len(parts)} things: {', '.join(parts[:4])}" + (" and more" if len(parts) > 4 else "")
 
 
 def _within(name: str) -> str:
-    """A name as it stands within a sentence: "learning rate", but "AdamW rate beside Muon"."""
+    """A name as it stands within a sentence: "learning rate", but "AdamW learning rate"."""
     return name[0].lower() + name[1:] if name.partition(" ")[0][1:].islower() else name
 
 
 def costs(runs: Sequence[Compared], tested: dict[str, Predictions]) -> None:
-    """Accuracies, gap, size and time of each run; what is not known is measured when it is asked for."""
+    """Accuracies, gap, size and time of each run; unknown values are measured on request."""
     st.subheader(_costs_finding(runs), anchor=False)
     rows: dict[str, Callable[[Compared], str]] = {
         "Test images right": lambda each: _accuracy(_tested(tested, each)),
@@ -65,10 +65,11 @@ def costs(runs: Sequence[Compared], tested: dict[str, Predictions]) -> None:
         "Time for one image": lambda each: _time(each.latency and each.latency.of_one()),
         f"Time for {MANY:,} images": lambda each: _time(each.latency and each.latency.of_many(MANY)),
     }
-    _table("Figures of the runs", runs, [(name, [value(each) for each in runs]) for name, value in rows.items()])
+    _table("Results of the runs", runs, [(name, [value(each) for each in runs]) for name, value in rows.items()])
     st.caption(
-        "In brackets the 95 % interval of an accuracy, and of a time the middle half of many turns. Minutes are those "
-        "of the machine that trained. A large gap means that a network knows its training images by heart."
+        "In brackets: the 95 % interval of an accuracy; the middle half (interquartile range) of a time. "
+        "Minutes are those "
+        "of the machine that trained. A large gap means overfitting."
     )
     with st.container(), widgets.boundary():
         _measure(runs)
@@ -80,26 +81,26 @@ def _costs_finding(runs: Sequence[Compared]) -> str:
     if ratio < 1.1:
         return "Their networks cost about the same"
     times = f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"
-    return f"{widgets.plain(dear.name)} computes {times} times as much for each image as {widgets.plain(cheap.name)}"
+    return f"{widgets.plain(dear.name)} needs {times} times the FLOPs per image of {widgets.plain(cheap.name)}"
 
 
 def _measure(runs: Sequence[Compared]) -> None:
-    """The button that has times and gap measured, and while it works its bar."""
+    """The button that starts the measurement of times and gap, and its progress bar."""
     missing = [each for each in runs if each.answers and each.run.has_weights]
     missing = [each for each in missing if each.latency is None or each.training is None]
     machine = f"{processor()}, {cores()} cores"
     if not missing:
-        st.caption(f"Times are of this machine ({machine}), in batches of 125 images or one by one, with 32 bits.")
+        st.caption(f"Times were measured on this machine ({machine}), in batches of 125 images or one by one, in fp32.")
         return
     ids = [each.run.id for each in missing]
     st.button(
         "Measure times and gap here",
         on_click=lambda: st.session_state.update(measured_runs=ids),
         disabled=st.session_state.get("measured_runs") == ids,
-        help=f"Asks each network about up to 80,000 images, on this machine ({machine}).",
+        help=f"Runs each network on up to 80,000 images on this machine ({machine}).",
     )
     if shared.queue().running():
-        st.caption("A network is training now: times would come out too long.")
+        st.caption("A network is training now, which would make the times too long: wait until it ends.")
     if st.session_state.get("measured_runs") != ids:
         return
     try:
@@ -117,7 +118,7 @@ def _measure(runs: Sequence[Compared]) -> None:
 
 
 def _table(name: str, runs: Sequence[Compared], rows: Sequence[tuple[str, list[str]]]) -> None:
-    """Own HTML: with the colours of the runs, and where it is too wide for a phone, to be scrolled by keyboard too."""
+    """Own HTML, for the colours of the runs and for scrolling by keyboard where it is too wide for a phone."""
     heads = (f"<i style='background:{RUN_COLORS[each.place]}'></i>{escape(each.name)}" for each in runs)
     head = "".join(f"<th scope='col'>{text}</th>" for text in heads)
     body = "".join(

@@ -1,10 +1,10 @@
-"""Whether runs differ by more than luck: the sentence above the Compare page, a card for each test, what was tested."""
+"""Whether runs differ significantly: the sentence above the Compare page, a card for each test, what was tested."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
-from fmexplore.evaluation.significance import Verdict
+from fmexplore.evaluation.significance import Verdict, say_p
 from fmexplore.ui import session, url, widgets
 from fmexplore.ui.selection.runs import Compared
 
@@ -14,27 +14,27 @@ ABREAST = 3  # verdicts in a row, where there are several
 def tell_finding(
     runs: Sequence[Compared], reference: Compared, others: Sequence[Compared], verdicts: Sequence[Verdict]
 ) -> str:
-    """The page in a sentence; `others` are the tested runs, one for each verdict where the reference is tested too."""
+    """The result in words; `others` are the tested runs, one for each verdict where the reference is tested too."""
     name = widgets.plain(reference.name)
     if not verdicts:
         if len(others) > 1:
             return f"{name} is not tested: choose another run to test against"
         if any(each.status.active for each in runs):
-            return "The test comes when two of the runs have ended"
-        return "No test: it takes two runs whose networks can be asked"
+            return "The runs are tested when two of them have ended"
+        return "No test: it needs two finished runs with weights or predictions"
     if len(verdicts) == 1:
         (verdict,), other = verdicts, widgets.plain(others[0].name)
         better, worse = (other, name) if verdict.gain > 0 else (name, other)
         points = f"{100 * abs(verdict.gain):.1f} points"
         if verdict.real:
-            return f"{better} is better than {worse}, by {points}: more than luck gives"
-        return f"{name} and {other} differ by {points}: that is what luck gives"
+            return f"{better} is better than {worse}, by {points}: statistically significant ({say_p(verdict.p_value)})"
+        return f"{name} and {other} differ by {points}: not statistically significant ({say_p(verdict.p_value)})"
     better = sum(verdict.real and verdict.gain > 0 for verdict in verdicts)
     worse = sum(verdict.real and verdict.gain < 0 for verdict in verdicts)
     counts = {
         "better": better,
         "worse": worse,
-        "no different as far as these images tell": len(verdicts) - better - worse,
+        "not significantly different": len(verdicts) - better - worse,
     }
     told = [f"{count} {'is' if count == 1 else 'are'} {what}" for what, count in counts.items() if count]
     if len(told) == 1:
@@ -75,7 +75,7 @@ def _card(reference: Compared, other: Compared, verdict: Verdict) -> None:
         labels = (
             f"that only {names[0]} gets right",
             f"that only {names[1]} gets right",
-            "that both get wrong, in two ways",
+            "that both get wrong, in different ways",
         )
         for side, count, label in zip(url.SIDES, counts, labels, strict=True):
             if count:
@@ -89,18 +89,23 @@ def _card(reference: Compared, other: Compared, verdict: Verdict) -> None:
 def _method(runs: Sequence[Compared], verdicts: Sequence[Verdict]) -> str:
     """What was tested, and what that does not tell."""
     text = (
-        f"McNemar's exact test on the same {verdicts[0].images:,} test images: only those count that one of the two "
-        "gets right. p is how often luck would part two equally good networks at least as far. "
+        f"McNemar's exact test on the same {verdicts[0].images:,} test images: only those count that exactly "
+        "one of the two gets right. p is the probability that two equally good networks differ at least as much by "
+        "chance. "
     )
     if len(verdicts) > 1:
-        text += f"Of {len(verdicts)} tests one could fail by luck: Holm's correction has raised their p for that. "
+        text += (
+            f"With {len(verdicts)} tests one may look significant by chance: Holm's correction has raised their p to "
+            "allow for that. "
+        )
     if len({each.config.training.split_config for each in runs}) > 1:
-        text += "Their validation images are not the same ones, so those are not tested. "
+        text += "Their validation images are not the same, so those are not tested. "
     for each in runs:
         if each.config.training.peeks:
-            text += f"{widgets.plain(each.name)} was guided by these very images: its figure is a little too good. "
+            text += f"{widgets.plain(each.name)} used the test set for validation: its accuracy is a little too good. "
     if not all(verdict.real for verdict in verdicts):
-        text += "That no difference is seen does not prove that there is none. "
+        text += "A difference that is not significant is not proved to be zero. "
     return (
-        text + "The next seed of the same training may change more than this: train several before you trust a setting."
+        text + "Another seed of the same training may change the accuracy by more: train several seeds "
+        "before you trust a setting."
     )

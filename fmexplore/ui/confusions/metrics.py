@@ -1,4 +1,4 @@
-"""Figures of a run on one split: per class, calibration, coverage; and all of it to download."""
+"""Metrics of a run on one split: per class, calibration, coverage; and all of it to download."""
 
 import json
 
@@ -17,10 +17,11 @@ from fmexplore.ui.url import Link
 TARGET = 0.99
 HELP = {
     "Accuracy": None,
-    "95 % interval": "Wilson score interval: the chance in which images were drawn, not that in the training.",
-    "Among its first two": None,
+    "95 % interval": "Wilson score interval: it covers the random choice of images, not the randomness of "
+    "the training.",
+    "Top-2 accuracy": None,
     "Calibration error": "The expected calibration error, in 15 bins (Guo et al. 2017).",
-    "Can answer": f"Coverage: the share of images, the most confident first, with {100 * TARGET:.0f} % right answers.",
+    "Coverage": f"The share of images, the most confident first, with {100 * TARGET:.0f} % right answers.",
 }
 
 
@@ -47,8 +48,9 @@ def figures(now: Shown, _: Link) -> None:
         _downloads(now, matrix, report, (low, high))
     with right:
         signed = (calibrated.confidence - calibrated.accuracy) @ calibrated.counts
-        sure = "more sure than right" if signed > 0 else "more often right than it is sure"
-        st.markdown(f"**On the whole it is {sure}, by {widgets.percent(abs(signed) / calibrated.counts.sum())}**")
+        calibration_is = "The network is overconfident" if signed > 0 else "The network is underconfident"
+        gap = widgets.percent(abs(signed) / calibrated.counts.sum())
+        st.markdown(f"**{calibration_is} on average, by {gap}**")
         chart = calibration_curve(calibrated.confidence, calibrated.accuracy, calibrated.counts)
         draw(chart, height=270, key="calibration", alt="Share right over confidence")
         st.markdown(f"**It can answer {answered} of the images and be {widgets.percent(TARGET, 0)} right**")
@@ -81,7 +83,7 @@ def _downloads(now: Shown, matrix: np.ndarray, report: list[dict], interval: tup
     with st.container(horizontal=True):
         widgets.download("Predictions, CSV", lambda: predictions_csv(now), f"{name}-predictions.csv", "text/csv")
         widgets.download("Matrix, CSV", table, f"{name}-matrix.csv", "text/csv")
-        widgets.download("Figures, JSON", json.dumps(values, indent=1), f"{name}.json", "application/json")
+        widgets.download("Metrics, JSON", json.dumps(values, indent=1), f"{name}.json", "application/json")
         widgets.download("Report, text", lambda: report_text(matrix), f"{name}.txt", "text/plain")
         shown = st.popover("Show the report", on_change="rerun", key="report_text")
         if shown.open:  # scikit-learn takes a second to load

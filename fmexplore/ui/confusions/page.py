@@ -25,17 +25,21 @@ from fmexplore.ui.url import Link
 
 MATRIX = "matrix"
 VIEWS: dict[str, tuple[str, Callable[[Shown, Link], None]]] = {
-    "pair": ("A pair", pair),
+    "pair": ("Two classes", pair),
     "runs": ("Two runs", two_runs),
-    "figures": ("Figures", figures),
-    "suspects": ("Suspects", suspects),
+    "figures": ("Metrics", figures),
+    "suspects": ("Data issues", suspects),
 }
-NUMBERS: dict[str, Numbers] = {"counts": "counts", "% of the true class": "true", "% of what it says": "predicted"}
+NUMBERS: dict[str, Numbers] = {
+    "counts": "counts",
+    "% of true class (recall)": "true",
+    "% of predicted class (precision)": "predicted",
+}
 ORDERS: dict[str, Order] = {
     "as in the data set": "data set",
     "most confused first": "confusion",
-    "hardest first": "accuracy",
-    "alike side by side": "clustered",
+    "lowest recall first": "accuracy",
+    "confused classes together": "clustered",
     "tops, dresses, shoes, bag": "groups",
 }
 LOOK = {
@@ -123,15 +127,20 @@ def _controls(run: Run, selection: Link, found: list[str]) -> tuple[Look, Order]
             numbers = st.selectbox("Numbers", list(NUMBERS), key="matrix_numbers", width=165, **keep)
             order = st.selectbox("Order of classes", list(ORDERS), key="matrix_order", width=185, **keep)
             with st.popover("Colour"):
-                log = st.toggle("Logarithmic", key="matrix_log", help="Without it, rare errors vanish.", **keep)
-                dim = st.toggle("Dim what is right", key="matrix_dim", **keep)
+                log = st.toggle(
+                    "Logarithmic", key="matrix_log", help="Without it, rare errors are hardly visible.", **keep
+                )
+                dim = st.toggle("Dim the diagonal", key="matrix_dim", **keep)
     if run.status.active:
-        st.caption(f"{widgets.plain(run.title)} is still training: this is its last snapshot, and it will follow.")
+        st.caption(
+            f"{widgets.plain(run.title)} is still training: this is its latest snapshot, and the next "
+            f"ones will replace it."
+        )
     return Look(NUMBERS[numbers], log, dim), ORDERS[order]
 
 
 def _look_at(run: Run, selection: Link, found: list[str]) -> tuple[Shown, list[Moment]]:
-    """What the link means, and all moments that it could mean: asked for once, as a run may end meanwhile."""
+    """The predictions that the link selects, and all moments to choose from: read once, as a run may end meanwhile."""
     name, split = widgets.plain(run.title), selection.split if selection.split in found else found[0]
     words = selected_predictions.words(split)
     if selection.split and selection.split != split:
@@ -178,7 +187,7 @@ def _matrix(now: Shown, moments: list[Moment], selection: Link, colours: Look, o
         first = selected_predictions.moments(now.run, "validation")[:1] if now.split != "validation" else []
         if first and first[0].step is not None:
             st.button(
-                "Watch it come about, on the validation images",
+                "Replay the training on the validation images",
                 on_click=url.go,
                 kwargs={"split": "validation", "snapshot": first[0].step, "image": None},
             )
@@ -192,13 +201,13 @@ def finding(matrix: np.ndarray) -> str:
     true, said = most_confused(matrix)
     count, back = matrix[true, said], matrix[said, true]
     if not count:
-        return "Nothing is confused"
+        return "No image is misclassified"
     times = "once" if count == 1 else f"{count} times"
     return f"{widgets.plural(true, start=True)} are taken for {widgets.plural(said)} {times}, the other way {back}"
 
 
 def _selected(now: Shown, selection: Link, before: Shown | None) -> None:
-    """The images of what is marked, or those that the network has learnt or forgotten since the moment before."""
+    """The marked images, or those learnt or forgotten since the previous moment."""
     since = _since(now, before) if before else None
     if before is None or since is None:
         positions = now.find(selection.picked)
@@ -227,7 +236,7 @@ def _selected(now: Shown, selection: Link, before: Shown | None) -> None:
 
 
 def _since(now: Shown, before: Shown) -> tuple[np.ndarray, str, str] | None:
-    """Positions of what was learnt or forgotten since then, with the words for before and now; None for the marked."""
+    """Positions of images learnt or forgotten since then, with the words for before and now; None for the marked."""
     learnt, forgotten = learnt_and_forgotten(before.predictions, now.predictions)
     names = {url.MARKED: "Marked", "learnt": f"Learnt: {len(learnt):,}", "forgotten": f"Forgotten: {len(forgotten):,}"}
     chosen = st.segmented_control(
@@ -246,7 +255,7 @@ def _title(text: str) -> None:
 
 
 def _describe(now: Shown, picked: Picked, positions: np.ndarray) -> None:
-    """The title of the gallery, with count and share, and what else can be done with the selection."""
+    """The title of the gallery, with count and share, and the actions on the selection."""
     count, labels = len(positions), now.predictions.labels
     right = widgets.percent(float(now.predictions.right[positions].mean()) if count else None)
     if len(picked.cells) == 1:
@@ -260,16 +269,20 @@ def _describe(now: Shown, picked: Picked, positions: np.ndarray) -> None:
     elif picked.row is not None:
         _title(f"All {count:,} {widgets.plural(picked.row)}: {right} are recognised")
     elif picked.column is not None:
-        _title(f"{count:,} images are taken for {widgets.plural(picked.column)}, {right} of them rightly")
+        _title(f"{count:,} images are taken for {widgets.plural(picked.column)}, {right} of them correctly")
     else:
-        _title(f"{count:,} images are wrong: mark a cell to see its own" if count else "No image is wrong")
+        _title(
+            f"{count:,} images are misclassified: click a cell to see only its images"
+            if count
+            else "No image is misclassified"
+        )
     if not count:
-        st.caption("No image is in here. Choose another cell, or another moment of the run.")
+        st.caption("No image here. Choose another cell, or another moment of the run.")
     if picked == Picked():
         return
     with st.container(horizontal=True):
         if len(picked.cells) == 1 and picked.cells[0][0] != picked.cells[0][1]:
             true, said = picked.cells[0]
             st.button("Both directions", on_click=url.pick, args=(Picked((*picked.cells, (said, true))),))
-            st.button("Look at this pair", on_click=url.go, kwargs={"view": "pair"})
+            st.button("Compare these two classes", on_click=url.go, kwargs={"view": "pair"})
         st.button("All mistakes", on_click=url.pick, args=(Picked(),))

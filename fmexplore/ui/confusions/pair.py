@@ -34,9 +34,9 @@ def pair(now: Shown, selection: Link) -> None:
             for n, label in enumerate((first, second))
         ]
         st.markdown(
-            "\n".join(["| | precision | recall | images | taken for a third |", "|---|--:|--:|--:|--:|", *rows])
+            "\n".join(["| | precision | recall | images | other predictions |", "|---|--:|--:|--:|--:|", *rows])
         )
-        st.caption("Among the images of both classes that were given one of the two names.")
+        st.caption("Precision and recall count only images of the two classes that were predicted as one of them.")
         _overlap(now, first, second)
         _means(now, first, second)
     with right, widgets.boundary():
@@ -56,13 +56,13 @@ def _pickers(first: int, second: int) -> None:
 
 
 def _overlap(now: Shown, first: int, second: int) -> None:
-    """How the two share the probability that they have together."""
+    """How the probability of the two classes is divided between them."""
     probabilities, labels = now.predictions.probabilities, now.predictions.labels
     together = probabilities[:, first] + probabilities[:, second]
     share = np.divide(probabilities[:, second], together, out=np.full(len(labels), 0.5), where=together > 0)
     series = {CLASS_NAMES[label]: share[labels == label] for label in (first, second)}
     unsure = sum(int(((values > 0.2) & (values < 0.8)).sum()) for values in series.values())
-    st.markdown(f"**{unsure:,} images lie where the network wavers between the two**")
+    st.markdown(f"**{unsure:,} images lie where the network is undecided between the two**")
     draw(
         overlap_histogram(
             series,
@@ -83,7 +83,7 @@ def _means(now: Shown, first: int, second: int) -> None:
     ]
     difference = means[1] - means[0]
     grey = [np.repeat(mean[..., None], 3, 2) for mean in means]
-    st.markdown("**The average image of each, and where they differ**")
+    st.markdown("**The mean image of each class, and where they differ**")
     items = [
         Item(0, CLASS_NAMES[first], f"Mean of {widgets.plural(first)}"),
         Item(1, CLASS_NAMES[second], f"Mean of {widgets.plural(second)}"),
@@ -106,7 +106,7 @@ def diverging(values: np.ndarray) -> np.ndarray:
 
 
 def _extremes(now: Shown, selection: Link, first: int, second: int) -> None:
-    """The most typical and the most mistaken images of each; they are one list for the card."""
+    """The most typical and the most confidently misclassified images of each class, as one list for the card."""
     probabilities, labels, said = now.predictions.probabilities, now.predictions.labels, now.predictions.predicted
     groups = []
     for label, other in ((first, second), (second, first)):
@@ -115,7 +115,7 @@ def _extremes(now: Shown, selection: Link, first: int, second: int) -> None:
         groups += [
             (f"Most typical {widgets.plural(label)}", typical[np.argsort(-probabilities[typical, label])][:EACH]),
             (
-                f"{widgets.plural(label, start=True)} most surely taken for {widgets.plural(other)}",
+                f"{widgets.plural(label, start=True)} most confidently taken for {widgets.plural(other)}",
                 mistaken[np.argsort(-probabilities[mistaken, other])][:EACH],
             ),
         ]
@@ -123,12 +123,14 @@ def _extremes(now: Shown, selection: Link, first: int, second: int) -> None:
     closed = last_opened()
     last = closed[1] if closed and closed[0] == now.part else None
     if find_image(now, selection.image) is not None:
-        images_or_card(now, everything, selection.image, lambda: None, "pair", "Back to the pair", sortable=False)
+        images_or_card(
+            now, everything, selection.image, lambda: None, "pair", "Back to the two classes", sortable=False
+        )
         return
     for place, (title, positions) in enumerate(groups):
         st.markdown(f"**{title}**")
         if not len(positions):
-            st.caption("There is none.")
+            st.caption("No such image.")
             continue
         items = [
             Item(int(now.numbers[p]), widgets.percent(float(probabilities[p].max()), 0), now.sentence(int(p)))

@@ -1,4 +1,4 @@
-"""Images to doubt: labels that the network contradicts, and pictures that are in training and test set alike."""
+"""Data issues: likely label errors, and near-duplicates in training and test set."""
 
 from collections import Counter
 from pathlib import Path
@@ -16,7 +16,7 @@ from fmexplore.ui.images.gallery import HEIGHT, find_image, images_or_card
 from fmexplore.ui.selection.predictions import Shown
 from fmexplore.ui.url import Link
 
-KINDS = LABELS, PAIRS = "Labels it contradicts", "Twins in training and test"
+KINDS = LABELS, PAIRS = "Likely label errors", "Near-duplicates in training and test"
 MOST_PAIRS, MOST_KINDS = 60, 10
 
 
@@ -41,18 +41,22 @@ def _labels(now: Shown, selection: Link) -> None:
         positions = _doubted(now)
     left, right = st.columns([52, 48], gap="large")
     with left:
-        st.subheader(f"{len(positions):,} of {len(now.predictions):,} labels look wrong to the network", anchor=False)
+        st.subheader(
+            f"{len(positions):,} of {len(now.predictions):,} labels are likely errors, by confident learning",
+            anchor=False,
+        )
         seen = now.split == "train"
         st.caption(
-            "Each is labelled as one class and looks, with high probability, like another: the most doubtful first. "
-            "Found by confident learning (Northcutt, Jiang, Chuang 2021). Some are wrong labels, others are rare kinds "
-            "that the network does not know: look at them."
-            + (" It has learnt these labels, so it doubts few." if seen else "")
+            "Each is labelled as one class and predicted, with high probability, as another; the most doubtful first. "
+            "Found by confident learning (Northcutt, Jiang, Chuang 2021). Some labels are wrong, others "
+            "belong to rare kinds "
+            "that the network has not learnt: look at the images."
+            + (" The network was trained on these labels, so it contradicts few of them." if seen else "")
         )
 
         def caption(position: int) -> str:
             label, said = now.predictions.labels[position], now.predictions.predicted[position]
-            return f"label {CLASS_NAMES[label]}\nlike {CLASS_NAMES[said]}"
+            return f"label {CLASS_NAMES[label]}\npredicted {CLASS_NAMES[said]}"
 
         images_or_card(
             now, positions, None, lambda: None, f"doubt_{now.run.id}_{now.split}", sortable=False, caption=caption
@@ -65,15 +69,15 @@ def _labels(now: Shown, selection: Link) -> None:
 
 
 def _commonest(now: Shown, positions: np.ndarray) -> None:
-    """Which labels are doubted most often."""
+    """The most frequent likely label errors."""
     if not len(positions):
         return
     pairs = Counter(zip(now.predictions.labels[positions], now.predictions.predicted[positions], strict=True))
     rows = [
-        {"Label": CLASS_NAMES[label], "Looks like": CLASS_NAMES[said], "Images": count}
+        {"Label": CLASS_NAMES[label], "Predicted": CLASS_NAMES[said], "Images": count}
         for (label, said), count in pairs.most_common(MOST_KINDS)
     ]
-    st.markdown("**Choose an image to see why it is doubted.** Most often:")
+    st.markdown("**Choose an image to see why its label is doubted.** Most often:")
     st.dataframe(rows, hide_index=True, height="content")
 
 
@@ -81,13 +85,13 @@ def _doubted(now: Shown) -> np.ndarray:
     key = ("doubted", str(now.run.path), now.run.weights_digest, now.split, now.moment.step)
     if st.session_state.get("doubted_key") != key:
         question = shared.analyst().ask("doubt_labels", run=now.run, predictions=now.predictions)
-        st.session_state.doubted = widgets.await_answer(question, "Looking for contradictions")
+        st.session_state.doubted = widgets.await_answer(question, "Looking for label errors")
         st.session_state.doubted_key = key
     return st.session_state.doubted
 
 
 def _twins(now: Shown, selection: Link) -> None:
-    """Pairs of a test and a training image, the most alike first."""
+    """Pairs of a test and a training image, the most similar first."""
     arrays, data = _known_twins(), shared.dataset()
     with st.container():
         if arrays is None or len(arrays["numbers"]) != len(data.test):
@@ -100,12 +104,14 @@ def _twins(now: Shown, selection: Link) -> None:
     left, right = st.columns([52, 48], gap="large")
     with left:
         st.subheader(
-            f"{exact or 'No'} test image{' is' if exact < 2 else 's are'} in the training set exactly; "
-            f"{len(closest)} pairs differ by {distances[closest[0]]:.1f} to {distances[closest[-1]]:.1f} of 255",
+            f"{exact or 'No'} test image{' is' if exact < 2 else 's are'} also in the training set, pixel for pixel; "
+            f"{len(closest)} pairs differ by {distances[closest[0]]:.1f} to {distances[closest[-1]]:.1f} of "
+            f"255 grey levels",
             anchor=False,
         )
         st.caption(
-            "Left the test image, right the training image most like it, and the root mean square difference of their "
+            "Left: the test image. Right: the most similar training image, with the root mean square "
+            "difference of their "
             f"pixels. {int((labels[0] != labels[1]).sum())} of these pairs have different labels."
         )
         items = [
@@ -133,8 +139,9 @@ def _twins(now: Shown, selection: Link) -> None:
         else:
             st.markdown("**Why it matters**")
             st.write(
-                "A test image that the network has almost seen in training is no test. Choose a pair to see what the "
-                "network makes of it."
+                "A test image that is also in the training set (data leakage) tests nothing. Choose a pair "
+                "to see what the "
+                "network predicts."
             )
 
 

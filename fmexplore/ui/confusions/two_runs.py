@@ -99,7 +99,7 @@ def _verdict(now: Shown, second: Shown, found: Disagreement) -> None:
     st.markdown(
         Verdict(found, len(now.predictions), found.p_value).sentence(*names),
         help="McNemar's exact test on the images that only one of the two gets right. Another seed of the same "
-        "training may differ by more: train several to know.",
+        "training may differ by more: train several seeds to find out.",
     )
     runs = ",".join(each.run.id for each in (now, second))
     st.page_link(session.COMPARE_PAGE, label="Compare their curves, settings and costs", query_params={"runs": runs})
@@ -112,7 +112,7 @@ def _images(now: Shown, second: Shown, found: Disagreement, selection: Link) -> 
     names = {side: f"{text}: {len(groups[side]):,}" for side, text in zip(url.SIDES, texts, strict=True)}
     group = st.session_state.who_is_right = selection.right or url.SIDES[0]
     st.segmented_control(
-        "Who is right",
+        "Correct",
         url.SIDES,
         format_func=names.__getitem__,
         key="who_is_right",
@@ -129,9 +129,9 @@ def _images(now: Shown, second: Shown, found: Disagreement, selection: Link) -> 
 
     def title() -> None:
         if not len(positions):
-            st.info("No image is in here. Choose another group, or another cell.")
+            st.info("No image here. Choose another group, or another cell.")
         else:
-            st.caption(f"{len(positions):,} images; below each what {one} and what {other} says.")
+            st.caption(f"{len(positions):,} images; below each the predictions of {one} and {other}.")
         if selection.picked != Picked():
             st.button("All cells", on_click=url.pick, args=(Picked(),))
 

@@ -1,4 +1,4 @@
-"""The Data page: the ten classes as strips, all images of one, what they have in common, and any image by number."""
+"""The Data page: the ten classes as strips, all images of one class, their mean, and any image by number."""
 
 import numpy as np
 import streamlit as st
@@ -29,7 +29,7 @@ def data_set() -> None:
     split, image = shared.dataset().part(part), selection.image
     widgets.warn(selection.problems)
     if image is not None and image >= len(split):
-        st.warning(f"Image {image:,} is not there: this part has the numbers 0 to {len(split) - 1:,}.")
+        st.warning(f"Image {image:,} does not exist: choose a number from 0 to {len(split) - 1:,}.")
         image = None
     _controls(part, label, split)
     if image is not None:
@@ -104,7 +104,10 @@ def _all_classes(part: str) -> None:
     low, high = int(counts.min()), int(counts.max())
     each = f"{low:,}" if low == high else f"{low:,} to {high:,}"
     st.subheader(f"{len(split):,} images, {each} of each of the ten classes", anchor=False)
-    st.caption("In each row the mean of all, where they vary, then the first of them. Choose a class to see all of it.")
+    st.caption(
+        "Each row: the mean image, the standard deviation, then the first images. Choose a class to "
+        "see all of its images."
+    )
     for label, name in enumerate(CLASS_NAMES):
         numbers = np.flatnonzero(split.labels == label)[:STRIP]
         mean, deviation = class_pictures(part, label)
@@ -165,7 +168,7 @@ def _summary(part: str, label: int) -> None:
     gallery(np.stack([mean, deviation]), items, "class_pictures", size=150, label="Mean and standard deviation")
     counts, pixels = pixel_counts(part, label)
     black = widgets.percent(1 - counts.sum() / pixels, 0)
-    st.markdown(f"**{black} of the pixels are black; the others are so bright**")
+    st.markdown(f"**{black} of the pixels are black; the grey levels of the others**")
     draw(pixel_histogram(counts), height=220, key="pixels", alt="How many pixels have which grey level")
 
 
@@ -182,7 +185,7 @@ def class_pictures(part: str, label: int) -> tuple[np.ndarray, np.ndarray]:
 
 @shared.keep(20)
 def by_distance(part: str, label: int) -> np.ndarray:
-    """Places of a class's images among them, the nearest to their mean first."""
+    """Positions of a class's images, the nearest to their mean first."""
     split = shared.dataset().part(part)
     pixels = split.images[split.labels == label].reshape(-1, 784).astype(np.float32)
     return np.argsort(np.square(pixels - pixels.mean(0)).sum(1), kind="stable")

@@ -1,4 +1,4 @@
-"""Maps on the page: what a click, a lasso and a missing picture lead to, and what is marked on them."""
+"""Maps on the page: what a click, a lasso and a missing picture do, and what is marked on them."""
 
 from collections.abc import Sequence
 
@@ -69,7 +69,7 @@ def wanted_pictures() -> dict[int, str]:
 
 
 def want_picture(image_id: int) -> None:
-    """Have a picture given with the next marks."""
+    """Send a picture with the next marks."""
     wanted = wanted_pictures()
     while len(wanted) >= MOST_PICTURES:
         wanted.pop(next(iter(wanted)))

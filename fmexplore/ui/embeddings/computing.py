@@ -1,4 +1,4 @@
-"""Finding a map, or having it made while it is watched."""
+"""Finding a stored map, or computing it while its progress is shown."""
 
 import streamlit as st
 
@@ -23,8 +23,8 @@ def find_map(source: Source, config: ProjectionConfig) -> Mapped | None:
     before = _shown_before(source, config)
     stale = read_map(source, before)
     if _left_stale(source, config, stale):
-        what = "of the settings before" if _kind(source, config) in _shown() else "on the principal axes"
-        _offer(f"This is the map {what}; the one of these settings is not computed.", source, config)
+        what = "with the previous settings" if _kind(source, config) in _shown() else "on the principal axes (PCA)"
+        _offer(f"This is the map {what}; the map with the current settings is not computed.", source, config)
         return stale
     if _key(source, config) not in _asked():
         if stale is None:
@@ -42,7 +42,7 @@ def _finished(source: Source, config: ProjectionConfig) -> Mapped | None:
     _shown()[_kind(source, config)] = config
     _asked().pop(_key(source, config), None)
     if found.stopped:
-        _offer("This map was stopped before its time.", source, config)
+        _offer("This map was stopped early.", source, config)
     return found
 
 
@@ -53,7 +53,7 @@ def _compute_at_once(source: Source, config: ProjectionConfig) -> Mapped | None:
 
 
 def _take_answer(source: Source, config: ProjectionConfig) -> None:
-    """Forget a question that was answered; one that failed tells why, and is not asked again by itself."""
+    """Remove a finished request; a failed one reports why, and is not repeated automatically."""
     key = _key(source, config)
     question = _asked().get(key)
     if not question or not question.answer.done():
@@ -71,13 +71,13 @@ def _shown_before(source: Source, config: ProjectionConfig) -> ProjectionConfig:
 
 
 def _left_stale(source: Source, config: ProjectionConfig, stale: Mapped | None) -> bool:
-    """Whether the map is computed only when somebody asks: another of its kind is there, or it was given up."""
+    """Whether the map is computed only on request: another of its kind is there, or it was cancelled."""
     key, seen = _key(source, config), _kind(source, config) in _shown()
     return key not in _asked() and bool((seen and stale) or key in _given_up())
 
 
 def _offer(words: str, source: Source, config: ProjectionConfig) -> None:
-    """Say that the map is not the one that was asked for, and offer to compute that."""
+    """Report that this is not the requested map, and offer to compute that."""
 
     def compute() -> None:
         key = _key(source, config)
@@ -86,7 +86,7 @@ def _offer(words: str, source: Source, config: ProjectionConfig) -> None:
 
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(words)
-        st.button("Compute it", type="primary", on_click=compute)
+        st.button("Compute the map", type="primary", on_click=compute)
 
 
 def _shown() -> dict[str, ProjectionConfig]:
@@ -95,12 +95,12 @@ def _shown() -> dict[str, ProjectionConfig]:
 
 
 def _asked() -> dict[str, Question]:
-    """What this session waits for, by the key of the map."""
+    """The running requests of this session, by the key of the map."""
     return st.session_state.setdefault("maps_asked", {})
 
 
 def _given_up() -> set[str]:
-    """Keys of the maps that this session has given up, or that failed."""
+    """Keys of the maps that this session has cancelled, or that failed."""
     return st.session_state.setdefault("maps_given_up", set())
 
 
@@ -125,19 +125,19 @@ def _give_up(question: Question, key: str) -> None:
 
 
 def _watch(question: Question, source: Source, config: ProjectionConfig, before: ProjectionConfig) -> None:
-    """How far the map is, with what there is of it; until then, the one before."""
+    """Progress of the map, with its current state; until there is one, the previous map."""
     key = _key(source, config)
     if question.answer.done() or _asked().get(key) is not question:  # it was given up
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(question.share, 1.0), question.message or f"Waiting for {METHODS[config.method]} to begin")
         if question.partial is not None and question.askers == 1:  # nobody else is kept waiting
-            act, words = (question.resume, "Go on") if question.paused else (question.pause, "Pause")
+            act, words = (question.resume, "Resume") if question.paused else (question.pause, "Pause")
             st.button(words, on_click=act)
-            st.button("Stop here", on_click=question.stop, help="Take the map as it is now.")
-        st.button("Give up", on_click=_give_up, args=(question, key))
+            st.button("Stop here", on_click=question.stop, help="Keep the map as it is now.")
+        st.button("Cancel", on_click=_give_up, args=(question, key))
     if question.partial is not None:
         draw_map(as_map(source, question.partial, config), "watch")
     elif first := read_map(source, before):
-        st.caption(f"Meanwhile, {METHODS[before.method]}. {METHODS[config.method]} follows.")
+        st.caption(f"Meanwhile, this is the {METHODS[before.method]} map; {METHODS[config.method]} follows.")
         draw_map(first, "watch")

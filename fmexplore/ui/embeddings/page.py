@@ -18,7 +18,7 @@ from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.selection.maps import Mapped
 
 MAP = "map"
-VIEWS = {MAP: "Map", "pair": "Side by side", "time": "Over the run", "trust": "How far to trust it"}
+VIEWS = {MAP: "Map", "pair": "Side by side", "time": "Over the training", "trust": "Map quality"}
 
 
 def embeddings() -> None:
@@ -47,7 +47,7 @@ def _usable_run() -> Run | None:
     try:
         run = session.shown_run()
     except RunNotFound as error:
-        st.error(widgets.unlinked(f"{error} Until then, here are the pixels."))
+        st.error(widgets.unlinked(f"{error} Until then, this is a map of the pixels."))
         return None
     if run and (why := selected_predictions.unavailable_reason(run)):
         st.info(f"{widgets.plain(run.title)} {why}: this is a map of the pixels.")
@@ -72,10 +72,10 @@ def _map(now: Mapped, number: int | None) -> None:
 def finding(now: Mapped) -> str:
     """The map in a sentence: the two classes that overlap most, by their centres and spreads."""
     classes = [label for label in range(len(CLASS_NAMES)) if (now.labels == label).any()]
-    crowds = [now.coordinates[now.labels == label] for label in classes]
-    centres = np.array([crowd.mean(0) for crowd in crowds])
-    spreads = np.array([np.linalg.norm(crowd - centre, axis=1).mean() for crowd, centre in zip(crowds, centres)])
-    who = "As pixels" if now.layer == PIXELS else "To the network"
+    clusters = [now.coordinates[now.labels == label] for label in classes]
+    centres = np.array([cluster.mean(0) for cluster in clusters])
+    spreads = np.array([np.linalg.norm(cluster - centre, axis=1).mean() for cluster, centre in zip(clusters, centres)])
+    who = "By pixels" if now.layer == PIXELS else "By features"
     if len(classes) < 2:
         return f"{who}: {len(now.ids):,} images of one class"
     apart = np.linalg.norm(centres[:, None] - centres, axis=2) / (spreads[:, None] + spreads + 1e-9)

@@ -1,4 +1,4 @@
-"""How far a map can be trusted: figures, the same map from three seeds, and what its distances do not mean."""
+"""Quality of a map: measures, the same map from three seeds, and what its distances do not mean."""
 
 import numpy as np
 import streamlit as st
@@ -12,11 +12,11 @@ from fmexplore.ui.selection.maps import Mapped, Source, as_map, read_map
 
 SEEDS, MINIATURE = 3, 300
 MEANING = {
-    "pca": "Distances along an axis are true, but all other axes are left out: what lies upon each other here may be "
+    "pca": "Distances along an axis are true, but all other axes are left out: points that overlap here may be "
     "far apart in another direction.",
-    "tsne": "Only who is next to whom means something: neither the distance between two crowds nor the size of a crowd "
+    "tsne": "Only near neighbours mean something: neither the distance between two clusters nor the size of a cluster "
     "does.",
-    "umap": "Who is next to whom means most: the distance between two crowds means little, and the density of a crowd "
+    "umap": "Near neighbours mean most: the distance between two clusters means little, and the density of a cluster "
     "nothing.",
 }
 
@@ -27,13 +27,13 @@ def trust_line(now: Mapped) -> None:
     figures = f"{widgets.percent(known.kept, 0)} of the nearest neighbours are kept. " if known else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(figures + MEANING[now.config.method])
-        st.button("How far to trust it", on_click=url.go, kwargs={"view": "trust"}, type="tertiary")
+        st.button("Map quality", on_click=url.go, kwargs={"view": "trust"}, type="tertiary")
 
 
 def trust_view(now: Mapped) -> None:
     """The figures, and maps from other seeds; each is computed when it is first looked at."""
     if now.stopped:
-        st.caption("A map that was stopped is not judged: compute it to know how far it can be trusted.")
+        st.caption("This map was stopped early and is not evaluated: compute it to the end to see its quality.")
         return
     config, found = now.config, _trust(now)
     st.subheader(
@@ -44,28 +44,29 @@ def trust_view(now: Mapped) -> None:
     values = {
         "Trustworthiness": (
             f"{found.trustworthiness:.3f}",
-            "1 where no image has a false neighbour on the map (Venna, Kaski 2001); 0.5 is what a random map has.",
+            "1: no image has a false neighbour on the map (Venna, Kaski 2001). 0.5: no better than a random map.",
         ),
         "Neighbours kept": (widgets.percent(found.kept), None),
         "Same label, in feature space": (
             widgets.percent(found.label_agreement),
-            "How many of an image's nearest neighbours have its label.",
+            "The share of an image's nearest neighbours with the same label.",
         ),
         "Same label, on the map": (
             widgets.percent(found.map_agreement),
-            "The same for neighbours on the map: if it is much lower, the map has lost what the network knows.",
+            "The same for neighbours on the map: if it is much lower, the map has lost information that the "
+            "features hold.",
         ),
     }
     with st.container(horizontal=True):
         for name, (value, help_) in values.items():
             st.metric(name, value, border=True, help=help_)
-    st.caption(f"Judged on {found.images:,} images. {MEANING[config.method]}")
+    st.caption(f"Measured on {found.images:,} images. {MEANING[config.method]}")
     if config.method == "pca" and not config.sample:
-        st.caption("PCA has no chance in it: every seed gives the same map.")
+        st.caption("PCA is deterministic: every seed gives the same map.")
         return
-    st.markdown("**The same map from other seeds: what changes between them is no fact about the images**")
+    st.markdown("**The same map from other seeds: what changes between them says nothing about the images**")
     if now.coordinates.shape[1] != 2:
-        st.caption("They are shown for flat maps: choose two dimensions.")
+        st.caption("They are shown for maps in two dimensions: choose two dimensions.")
         return
     pictures, items = [], []
     for seed in range(config.seed, config.seed + SEEDS):

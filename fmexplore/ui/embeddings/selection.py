@@ -20,7 +20,7 @@ HEIGHT, NEIGHBOURS, CELLS = 420, 10, 3
 
 
 def find_marks(maps: Sequence[Mapped], number: int | None) -> Marks:
-    """What the link selects and opens on these maps; what of it is in vain is told."""
+    """What the link selects and opens on these maps; problems are reported."""
     marks, problems = selected_maps.read_marks(maps, st.query_params.get("selected"), number)
     widgets.warn(problems)
     return marks
@@ -35,18 +35,20 @@ def selection_panel(marks: Marks) -> np.ndarray:
     if marks.image_id is not None:
         return _one(now, now.ids[positions if selection else wrong], marks.image_id)
     if not selection:
-        _gallery(now, wrong, f"{len(wrong):,} of {len(now.ids):,} images are mistaken: where do they lie?", "wrong")
-        st.caption("Draw a lasso or a box around a crowd, press a point, or search above.")
+        _gallery(
+            now, wrong, f"{len(wrong):,} of {len(now.ids):,} images are misclassified: where do they lie?", "wrong"
+        )
+        st.caption("Draw a lasso or a box around a cluster, click a point, or search above.")
         return nobody
     if selection.outline and now.coordinates.shape[1] != 2:
-        st.info("A selection was drawn on a flat map: choose two dimensions to see it.")
+        st.info("The selection was drawn on a map in two dimensions: choose two dimensions to see it.")
         return nobody
     shown_count = len(now.ids) if not selection.hidden else int((~np.isin(now.labels, selection.hidden)).sum())
     _gallery(now, positions, f"{len(positions):,} of {shown_count:,} images are selected", selection.text())
     if len(positions):
         _mix(now, positions)
         _downloads(now, positions)
-    st.button("Forget the selection", on_click=url.go, kwargs={"selected": None, "image": None})
+    st.button("Clear the selection", on_click=url.go, kwargs={"selected": None, "image": None})
     return nobody
 
 
@@ -70,7 +72,7 @@ def search(now: Mapped) -> None:
         if number is not None:
             url.go(image=number)
         elif text:
-            session.tell(f"{text[:40]!r} is neither a class nor an image of this map: choose one of the list.")
+            session.tell(f"{text[:40]!r} is neither a class nor an image of this map: choose one from the list.")
 
     current = st.query_params.get("selected")
     st.session_state.map_search = current if current in options else None
@@ -119,7 +121,7 @@ def _mix(now: Mapped, positions: np.ndarray) -> None:
         + (f" ({widgets.percent(shares[label], 0)})" if shares[label] >= 0.005 else "")
         for label in order
     ]
-    st.markdown("**In it:** " + ", ".join(parts))
+    st.markdown("**Selected:** " + ", ".join(parts))
     if not now.run or now.split == "all":
         return
     matrix = now.matrix(positions)
@@ -183,7 +185,7 @@ def _neighbours(now: Mapped, position: int) -> np.ndarray:
     points = shared.points(now.run, now.layer, now.split)
     if points is None:
         question = shared.analyst().ask("layer_features", run=now.run, layer=now.layer, split=now.split)
-        widgets.await_answer(question, "Asking the layer about all images")
+        widgets.await_answer(question, "Computing the features of all images")
         points = shared.points(now.run, now.layer, now.split)
     if points is None:
         return np.zeros(0, int)

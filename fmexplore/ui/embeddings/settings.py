@@ -43,7 +43,7 @@ def layer_names(run: Run | None) -> dict[str, str]:
 
 
 def choose_source(run: Run | None, fixed: bool = False) -> tuple[Source, str]:
-    """The controls for layer, images and method, or for the method alone; what the link says in vain is told."""
+    """The controls for layer, images and method, or for the method alone; invalid link values are reported."""
     layers = layer_names(run)
     splits = dict(SPLITS)
     if run is None or run.config.training.validation != "share":
@@ -59,9 +59,9 @@ def choose_source(run: Run | None, fixed: bool = False) -> tuple[Source, str]:
 
     if not fixed:
         st.selectbox(
-            "What the map is made of", list(layers), format_func=layers.__getitem__, key="map_layer", width=250,
+            "Map of", list(layers), format_func=layers.__getitem__, key="map_layer", width=250,
             on_change=change, args=("layer", "map_layer"),
-            help="Pixels: images near each other look alike. A layer: the network has come to see them as alike.",
+            help="Pixels: neighbouring images look alike. A layer: the network has learnt similar features for them.",
         )  # fmt: skip
         st.selectbox(
             "Images", list(splits), format_func=splits.__getitem__, key="map_split", width=130,
@@ -79,7 +79,7 @@ def _in_link(name: str, known: dict[str, str], default: str = "") -> str:
 
 
 def choose_config(method: str) -> ProjectionConfig | None:
-    """The settings of the method, in a popover; None where they are no configuration, which is told."""
+    """The settings of the method, in a popover; None where they are not valid, which is reported."""
     display_options.recall(LOOK)
     with st.popover("Settings"):
         values: dict[str, Any] = {"method": method}
@@ -87,12 +87,12 @@ def choose_config(method: str) -> ProjectionConfig | None:
         if method == "tsne":
             values["perplexity"] = _number("perplexity", "Perplexity", 5.0)
             values["iterations"] = _number("iterations", "Iterations", 50)
-            if not st.checkbox("Learning rate chosen by itself", key="map_auto_rate", persist_state="session"):
-                rate = "Too low packs the map into a ball, too high scatters it."
+            if not st.checkbox("Automatic learning rate", key="map_auto_rate", persist_state="session"):
+                rate = "Too low: the map stays a dense ball. Too high: the points scatter."
                 values["learning_rate"] = _number("rate", "Learning rate", 50.0, rate)
             values["initialization"] = _ask("initialization", st.selectbox, "Start from")
         if method == "umap":
-            few = "Few: fine detail. Many: the large shape."
+            few = "Few: fine detail. Many: the overall shape."
             values["neighbours"] = _number("neighbours", "Neighbours", 5, few)
             values["min_distance"] = _number("min_distance", "Minimum distance", 0.05)
             values["metric"] = _ask("metric", st.selectbox, "Distance")

@@ -30,7 +30,7 @@ def side_by_side(source: Source, config: ProjectionConfig, number: int | None) -
     display_options.recall({"beside": kinds})
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.segmented_control(
-            "Beside it", list(kinds), format_func=kinds.__getitem__, key="beside",
+            "Compare with", list(kinds), format_func=kinds.__getitem__, key="beside",
             required=True, persist_state="session",
         )  # fmt: skip
         moments = _two_moments(source.run, config) if kind == "moment" and source.run else ()
@@ -105,25 +105,25 @@ def _usable(now: Source) -> list[Run]:
 def over_time(source: Source, config: ProjectionConfig) -> None:
     """The same 2,000 validation images at every snapshot of the run, with a slider and *Play*."""
     if source.run is None:
-        st.info("A map over the run needs a run: choose or train one.")
+        st.info("A map over the training needs a run: choose or train one.")
         return
     maps, moved = _course(source.run, config)
     if len(moved):
         place = int(moved.argmax())
         st.subheader(
-            f"Most moves between {maps[place].caption} and {maps[place + 1].caption}: by "
+            f"The points move most between {maps[place].caption} and {maps[place + 1].caption}: by "
             f"{widgets.percent(float(moved[place]), 0)} of the map's radius on average",
             anchor=False,
         )
     draw_course(maps, TIME)
     st.caption(
-        f"{len(maps[0].ids):,} {selected_predictions.words(maps[0].split)}, as the last hidden layer has them. "
+        f"{len(maps[0].ids):,} {selected_predictions.words(maps[0].split)} by the features of the last hidden layer. "
         + (
-            "The axes are laid through all snapshots together."
+            "The axes are computed from all snapshots together."
             if config.method == "pca"
-            else "Each map starts from the one before and is turned onto it."
+            else "Each map starts from the one before and is rotated to match it."
         )
-        + " Press a point to open the image."
+        + " Click a point to open the image."
     )
 
 

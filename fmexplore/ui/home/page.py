@@ -1,4 +1,4 @@
-"""The Home page: what this is, train one now, how a shipped run came to see its classes, the runs."""
+"""The Home page: what the app is, a first training, the training of a shipped run replayed, the runs."""
 
 from functools import partial
 
@@ -28,7 +28,7 @@ def welcome() -> None:
     st.title("Watch a network learn to tell clothes apart", anchor=False)
     st.markdown(
         "fmexplore trains neural networks on Fashion-MNIST, 70,000 small pictures of clothes in ten classes, on this "
-        "very computer. You choose the network and watch it learn, pause it, change one thing and compare. Every "
+        "computer. You choose the network and watch it learn, pause it, change one thing and compare. Every "
         "figure is measured here or cited with its source.",
         width=720,
     )
@@ -47,7 +47,7 @@ def welcome() -> None:
 
 
 def _strip() -> None:
-    """The confusion matrix of a shipped run, one that began knowing nothing, from its first snapshot to its last."""
+    """The confusion matrix of a shipped run that was trained from scratch, from its first snapshot to its last."""
     run = _example()
     if run is None:
         return
@@ -57,9 +57,9 @@ def _strip() -> None:
     st.header("At first everything looks alike, then the classes come apart", anchor=False)
     matrix(frames, key="strip")
     st.caption(
-        f"The confusion matrix of the shipped run {run.id} at {len(frames)} moments of its training, and the "
-        "share that it gets right of images it never trained on. Rows are true classes, columns what it says; blue is "
-        "right, orange is confused."
+        f"The confusion matrix of the shipped run {run.id} at {len(frames)} moments of its training, with its "
+        "accuracy on images that it never trained on. Rows are true classes, columns predicted classes; blue is "
+        "correct, orange is confused."
     )
 
 
@@ -96,7 +96,7 @@ def _door(name: str, words: str, pictures: np.ndarray, size: int, page: str, pla
 
 
 def _example() -> Run | None:
-    """A shipped run that began knowing nothing."""
+    """A shipped run that was trained from scratch."""
     return next((run for run in shared.store().shipped_runs() if run.status.task == "train"), None)
 
 

@@ -1,4 +1,4 @@
-"""One image: large, what the network says, what it resembles, where the network looks, how it was learnt."""
+"""One image: large, its prediction, similar training images, Grad-CAM, and how it was learnt."""
 
 import numpy as np
 import streamlit as st
@@ -34,7 +34,7 @@ def image_card(
     why = selected_predictions.unavailable_reason(run) if run else ""
     if logits is None and run and not why:
         question = shared.analyst().ask("look_at", run=run, images=image[None])
-        logits = widgets.await_answer(question, "Asking the network")[0][0]
+        logits = widgets.await_answer(question, "Running the network")[0][0]
 
     def go(step: Step) -> None:
         if step == "close":
@@ -50,12 +50,12 @@ def image_card(
     card(image, label, "image_card", go, probabilities, way, history, history_title, others)
     _ways(run, part, number, label, None if predictions is None else int(predictions.predicted[0]), here)
     if run is None:
-        st.caption("Choose a run to see what its network makes of it.")
+        st.caption("Choose a run to see its predictions.")
         return
     if why or probabilities is None:
-        what = "What the network says," if probabilities is None else "Its"
+        what = "Prediction," if probabilities is None else "Its"
         st.caption(
-            f"{widgets.plain(run.title)} {why}. {what} nearest images and where the network looks are shown once the "
+            f"{widgets.plain(run.title)} {why}. {what} nearest images and Grad-CAM are shown once the "
             "run has ended, with its weights."
         )
         return
@@ -74,7 +74,7 @@ def _ways(run: Run | None, part: str, number: int, label: int, said: int | None,
         place = {"split": found[0], "image": str(number)}
         cell = {"true": str(label)} | ({} if said is None else {"pred": str(said)})
         ways = {
-            "In its cell": (session.CONFUSIONS_PAGE, place | cell),
+            "In the confusion matrix": (session.CONFUSIONS_PAGE, place | cell),
             "On the map": (session.EMBEDDINGS_PAGE, place),
             **ways,
         }
@@ -93,12 +93,12 @@ def _title(number: int, label: int, predictions: Predictions | None) -> str:
 
 
 def _history(run: Run, part: str, number: int, label: int) -> tuple[list[Chip], str]:
-    """What was said at each snapshot, and in words when it was learnt and forgotten; of validation images."""
+    """The prediction at each snapshot, and in words when the image was learnt and forgotten; for validation images."""
     located = selected_predictions.locate(run, "validation", shared.dataset())
     place = located.position(part, number) if located else None
     if located is None or place is None:
         untold = part == "test" and "validation" in selected_predictions.splits(run)
-        return [], "Test images have no history: a run looks at them once, at its end." if untold else ""
+        return [], "Test images have no history: a run is tested on them once, at its end." if untold else ""
     chips, turns = [], []
     for moment in selected_predictions.moments(run, "validation"):
         predictions = shared.predictions(run, "validation", moment.step)
@@ -109,11 +109,11 @@ def _history(run: Run, part: str, number: int, label: int) -> tuple[list[Chip], 
         if right != (bool(chips) and chips[-1].right):
             turns.append(f"{'learnt' if right else 'forgotten'} by {moment.text}")
         chips.append(Chip(CLASS_NAMES[said], moment.text.replace("the finished network", "end"), right))
-    return chips, f"Over the run: {', '.join(turns) or 'never learnt'}"
+    return chips, f"Over the training: {', '.join(turns) or 'never learnt'}"
 
 
 def _others(run: Run | None, part: str, number: int, label: int) -> list[Chip]:
-    """The verdicts of other runs, of those that have looked at this image already."""
+    """The predictions of other runs, where they are already stored."""
     chips = []
     for other in session.runs():
         if len(chips) == MOST_OTHERS:
@@ -139,7 +139,7 @@ def _neighbours(run: Run, part: str, number: int, label: int) -> None:
 def find_index(run: Run) -> NeighbourIndex | None:
     """Where all images lie in a run's feature space, computed first where it is not kept. Raises FMExploreError."""
     if (index := shared.index(run)) is None:
-        message = "Placing all images in its feature space, once for this run"
+        message = "Computing the features of all images, once for this run"
         widgets.await_answer(shared.analyst().ask("index_images", run=run), message)
         index = shared.index(run)
     return index
@@ -153,7 +153,8 @@ def neighbours_of(run: Run, code: np.ndarray, index: NeighbourIndex, among: np.n
     same = int((labels == label).sum())
     st.markdown(
         f"**Nearest training images: {same} of {len(numbers)} are labelled {CLASS_NAMES[label]}**",
-        help="The images that it learnt from whose features, the numbers before its last layer, are most like these.",
+        help="The training images whose features, the outputs of the last hidden layer, are closest to those "
+        "of this image.",
     )
     items = [
         Item(int(n), CLASS_NAMES[of], f"Training image {n}, {CLASS_NAMES[of]}, distance {d:.2f}", bool(of != label))
@@ -171,15 +172,15 @@ def show_heat(run: Run, key: tuple, image: np.ndarray, classes: tuple[int, int])
     """Grad-CAM of an image for two classes, side by side; `key` names the image."""
     heat = _heat_of(run, key, image, classes)
     if heat is None:
-        st.caption("Grad-CAM needs a feature map of at least 5 x 5 behind a convolution, and this network has none.")
+        st.caption("Grad-CAM needs a feature map of at least 5 x 5 after a convolution, and this network has none.")
         return
     st.markdown(
-        f"**What speaks for {CLASS_NAMES[classes[0]]}, and what for {CLASS_NAMES[classes[1]]}**",
-        help="Grad-CAM (Selvaraju et al. 2017): the bright places of the last feature map raise the score of the "
+        f"**Evidence for {CLASS_NAMES[classes[0]]} and for {CLASS_NAMES[classes[1]]}**",
+        help="Grad-CAM (Selvaraju et al. 2017): bright regions of the last feature map raise the score of the "
         "class. Each picture has its own scale.",
     )
     items = [
-        Item(n, CLASS_NAMES[n] if h.any() else f"{CLASS_NAMES[n]}: nothing", f"Grad-CAM for {CLASS_NAMES[n]}")
+        Item(n, CLASS_NAMES[n] if h.any() else f"{CLASS_NAMES[n]}: none", f"Grad-CAM for {CLASS_NAMES[n]}")
         for n, h in zip(classes, heat, strict=True)
     ]
     gallery(overlay(image, heat), items, "heat", size=160, stretch=False, label="Grad-CAM")
@@ -194,7 +195,7 @@ def _heat_of(run: Run, of: tuple, image: np.ndarray, classes: tuple[int, int]) -
     key = *shared.state_of(run), of, classes
     if (known := _heats().get(key)) is None:
         question = shared.analyst().ask("explain", run=run, image=image, classes=list(classes))
-        known = _heats().put(key, (widgets.await_answer(question, "Looking where the network looks"),))
+        known = _heats().put(key, (widgets.await_answer(question, "Computing Grad-CAM"),))
     return known[0]
 
 

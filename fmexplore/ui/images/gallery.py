@@ -19,7 +19,7 @@ HEIGHT = 560
 ORDERS: dict[str, ImageOrder] = {
     "most confident first": "confidence",
     "widest margin first": "margin",
-    "nearest to the boundary first": "boundary",
+    "nearest to the decision boundary first": "boundary",
     "by number": "number",
 }
 
@@ -80,7 +80,7 @@ def _show_gallery(shown: Shown, ordered: np.ndarray, key: str, sortable: bool, c
 
 
 def _default_caption(shown: Shown, positions: np.ndarray) -> Callable[[int], str]:
-    """How sure the network is of an image, and the class in which the images at `positions` differ."""
+    """The confidence for an image, and the class in which the images at `positions` differ."""
     predictions, one_cell = shown.predictions, _one_cell(shown, positions)
     # In a column of the matrix all are taken for the same class, and differ in what they are.
     telling = predictions.labels if _all_equal(predictions.predicted[positions]) else predictions.predicted
@@ -109,14 +109,14 @@ def _all_equal(values: np.ndarray) -> bool:
 
 
 def choose_order(orders: tuple[str, ...], key: str) -> str:
-    """In which order images are shown."""
+    """The chosen order of the images."""
     return st.selectbox(
         "Order of images", orders, key=key, persist_state="session", label_visibility="collapsed", width=230
     )
 
 
 def find_image(shown: Shown, number: int | None) -> int | None:
-    """The position of the image that the link names; that it is not there is told."""
+    """The position of the image that the link names; a missing one is reported."""
     here = shown.position(number)
     if number is not None and here is None:
         st.warning(f"Image {number:,} is not among the {len(shown.numbers):,} {shown.words}: choose another one.")

@@ -25,7 +25,7 @@ WORDS = {
     "fails": ("fails", "fail"),
     "contradicts itself": ("contradicts itself", "contradict the paper itself"),
     "cannot be known": ("cannot be known", "cannot be known"),
-    "not trained yet": ("waits for a training", "wait for a training"),
+    "not trained yet": ("not trained yet", "not trained yet"),
 }
 
 
@@ -36,7 +36,7 @@ def paper_card(system: System, judged: list[Judged]) -> None:
     known = read_reproduction(system.id).variants.get(PUBLISHED)
     trainings = known.trainings if known else ()
     with st.container(horizontal=True, vertical_alignment="center"):
-        widgets.train_button("Train this now", find_preset(system.id).config)
+        widgets.train_button("Train this network now", find_preset(system.id).config)
         if trainings:
             st.caption(_origin(trainings))
     views = {"claims": "Claims", "layers": "Layers", "settings": "Settings"}
@@ -77,9 +77,7 @@ def _origin(trainings: tuple[Training, ...]) -> str:
     first, times = trainings[0], "once" if len(trainings) == 1 else f"{len(trainings)} times"
     seconds = widgets.duration(least_disturbed(trainings).seconds)
     machine = f"{first.cores} cores of {first.processor}, {first.precision}, torch {first.versions['torch']}"
-    return (
-        f"Trained here {times}, in {seconds} with least work beside it, on {machine}, {first.date}. `{first.command}`"
-    )
+    return f"Trained here {times}, in {seconds} when least else ran, on {machine}, {first.date}. `{first.command}`"
 
 
 def _layers(system: System) -> None:
@@ -109,9 +107,9 @@ def _settings(system: System) -> None:
     known = _known_settings(training)
     rows = {name: f"{value}{MARK if name in assumed else ''}" for name, value in known.items()}
     rows |= {name: f"{value}{MARK}" for name, value in assumed.items() if name not in known}
-    rows |= {"start of the weights": weights, "constants of Adam": f"{adam}, its framework's"}
+    rows |= {"initial weights": weights, "Adam constants": f"{adam}, the framework's defaults"}
     left_out = f"{len(assumed)} settings" if len(assumed) > 1 else "one setting"
-    st.markdown(f"**The paper leaves out {left_out}; what we put there is marked**")
+    st.markdown(f"**The paper leaves out {left_out}; the values that we assumed are marked**")
     table = [{"Setting": name, "Value": value} for name, value in rows.items()]
     st.dataframe(table, hide_index=True, height="content")
 
@@ -135,7 +133,7 @@ def _report(system: System, trainings: tuple[Training, ...]) -> None:
     printed = PRINTED[system.id].report
     assert printed is not None
     if not trainings:
-        st.info("Nothing stands beside it yet: this system has not been trained here.")
+        st.info("Not reproduced yet: this system has not been trained here.")
     reports = [class_report(np.array(each.confusion)) for each in trainings]
     table, widest, where = [], 0.0, ""
     for label, name in enumerate(CLASS_NAMES):
@@ -150,7 +148,7 @@ def _report(system: System, trainings: tuple[Training, ...]) -> None:
                     widest, where = away, f"{figure} of {widgets.plural(label)}"
         table.append(row)
     if reports:
-        st.markdown(f"**Farthest apart is the {where}, by {100 * widest:.0f} points**")
+        st.markdown(f"**The largest difference is in the {where}: {100 * widest:.0f} points**")
     columns = {name: st.column_config.NumberColumn(format="%.2f") for name in table[0] if name != "Class"}
     st.dataframe(table, hide_index=True, height="content", column_config=columns)
 
@@ -161,7 +159,7 @@ def _matrix(system: System, trainings: tuple[Training, ...]) -> None:
     if trainings:
         ours = np.mean([each.confusion for each in trainings], axis=0).round().astype(int)
         frames = [
-            (f"here less printed, mean of {len(trainings)}", ours - printed),
+            (f"here minus printed, mean of {len(trainings)}", ours - printed),
             ("as printed", printed),
             ("here", ours),
         ]
@@ -173,7 +171,7 @@ def _matrix(system: System, trainings: tuple[Training, ...]) -> None:
     if len(frames) > 1 and position == 0:
         true, said = np.unravel_index(np.abs(difference).argmax(), difference.shape)
         st.markdown(
-            f"**Farthest apart: {widgets.plural(int(true))} called {CLASS_NAMES[int(said)]}, "
+            f"**Largest difference: {widgets.plural(int(true))} called {CLASS_NAMES[int(said)]}, "
             f"{printed[true, said]} printed, {printed[true, said] + difference[true, said]} here**"
         )
     confusion_grid(

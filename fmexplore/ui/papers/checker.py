@@ -1,4 +1,4 @@
-"""The claim checker: paste a summary, a report or a matrix, and see what cannot be true."""
+"""The claim checker: paste a summary, a report or a matrix, and see which figures cannot be true."""
 
 import streamlit as st
 
@@ -41,7 +41,7 @@ def claim_checker() -> None:
     """A text on the left, what follows from it on the right."""
     left, right = st.columns([46, 54], gap="large")
     with left:
-        st.subheader("Paste what was printed", anchor=False)
+        st.subheader("Paste the printed text", anchor=False)
         st.file_uploader(
             "A text file",
             ["txt", "log", "csv", "md"],
@@ -59,13 +59,13 @@ def claim_checker() -> None:
         )
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.text_input(
-                "Claimed accuracy, if there is one",
+                "Claimed accuracy (optional)",
                 key=ACCURACY,
                 placeholder="89 %",
                 width=240,
                 persist_state="session",
             )
-            st.button("Check it", type="primary")
+            st.button("Check the text", type="primary")
         with st.container(horizontal=True, gap="small"):
             for name, (text, accuracy) in examples().items():
                 st.button(name, on_click=_fill, args=(text, accuracy), type="tertiary")
@@ -73,10 +73,10 @@ def claim_checker() -> None:
         if st.session_state.get(TEXT, "").strip():
             _results(check_text(st.session_state[TEXT], st.session_state.get(ACCURACY) or None))
         else:
-            st.subheader("What cannot be true is told here", anchor=False)
+            st.subheader("Errors that can be proved appear here", anchor=False)
             st.write(
-                "Shapes and parameters are counted again, layer by layer; sums, accuracy, precision, recall, F1 and "
-                "their averages are computed again within what rounding allows. The examples come from papers."
+                "Shapes and parameters are recomputed layer by layer; sums, accuracy, precision, recall, F1 and "
+                "their averages are recomputed as exactly as rounding allows. The examples come from papers."
             )
 
 
@@ -94,12 +94,12 @@ def _results(checked: Checked) -> None:
     wrong = sum(not finding.holds for finding in checked.findings)
     what = " and ".join(checked.kinds)
     if wrong:
-        title = f"{wrong} {'thing' if wrong == 1 else 'things'} cannot be true in this {what}"
+        title = f"{wrong} {'error' if wrong == 1 else 'errors'} in this {what}: the printed figures cannot be true"
     else:
         title = f"Nothing in this {what} contradicts itself"
     st.subheader(title, anchor=False)
     ordered = sorted(checked.findings, key=lambda finding: finding.holds)
-    rows = [("holds" if finding.holds else "cannot be", finding.text) for finding in ordered]
+    rows = [("holds" if finding.holds else "impossible", finding.text) for finding in ordered]
     tones = ["good" if finding.holds else "bad" for finding in ordered]
     verdict_table((VERDICT, "What was printed, and what follows"), rows, tones, key="claim_findings")
     for text in checked.unchecked:

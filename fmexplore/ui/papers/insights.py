@@ -1,4 +1,4 @@
-"""What the papers' systems teach when they are trained again: peeking, remedies, and where all networks stand."""
+"""What reproducing the papers' systems shows: the effect of peeking and of remedies, and all networks compared."""
 
 import streamlit as st
 
@@ -28,9 +28,9 @@ def peeking_meter() -> None:
         draw(peeking_chart(rows), height=60 + 44 * len(rows), key="peeking", alt="Points gained by peeking")
     with right:
         st.write(
-            "Each bar: the best test accuracy over all epochs, less the test accuracy of the epoch that validation "
-            "images choose. The line is one standard deviation over seeds each way. Several papers watched the test "
-            "set while they chose; here each of them is trained again with validation images of its own."
+            "Each bar: the best test accuracy over all epochs, minus the test accuracy of the epoch that validation "
+            "images choose. The line is ± one standard deviation over seeds. Several papers chose the epoch by the "
+            "test set; here each of them is trained again with validation images of its own."
         )
         table = [
             {
@@ -57,9 +57,10 @@ def remedies_drawn() -> None:
         draw(chart, height=430, key="remedies", alt="Test accuracy over the gap, for each remedy")
     with right:
         st.write(
-            "Left is a small gap between training images and held-out ones, up is a better network. A remedy that only "
-            "goes left has closed the gap and taught nothing. Teal: the base network of CodeRed, each remedy alone. "
-            f"Luck is what other seeds of it give, up to {rows[0].accuracy.tolerance:.1f} points."
+            "Farther left: a smaller gap between training and held-out accuracy. Higher: a better network. A remedy "
+            "that only moves left closes the gap but does not improve the network. Teal: the base network of CodeRed, "
+            "each remedy alone. Between its seeds alone the accuracy varies by up to "
+            f"{rows[0].accuracy.tolerance:.1f} points."
         )
         if len(pair) > 1:
             (first, last), figures = pair, ("gap", "accuracy")
@@ -80,15 +81,16 @@ def _remedy_finding(rows: list[Remedy]) -> str:
     best = max(others, key=lambda row: row.accuracy.mean)
     closest = min(others, key=lambda row: row.gap.mean)
     gain, closed = best.accuracy.mean - base.accuracy.mean, base.gap.mean - closest.gap.mean
-    luck = base.accuracy.tolerance
-    words = "No remedy gains more than luck"
-    if gain > luck:
+    tolerance = base.accuracy.tolerance
+    words = "No remedy gains more than the variation between seeds"
+    if gain > tolerance:
         words = f"{best.name.capitalize()} gains most, {gain:.2f} points"
         if closest is best:
             return f"{words}, and closes the gap by {closed:.1f}"
     change = closest.accuracy.mean - base.accuracy.mean
     effect = (
-        f"{'gains' if change > 0 else 'costs'} {abs(change):.2f}{'' if abs(change) > luck else ', no more than luck'}"
+        f"{'gains' if change > 0 else 'costs'} "
+        f"{abs(change):.2f}{'' if abs(change) > tolerance else ', within the variation between seeds'}"
     )
     return f"{words}; {closest.name} closes the gap most, by {closed:.1f} points, and {effect}"
 
@@ -99,7 +101,7 @@ def networks_drawn() -> None:
     ours = _shipped()
     best = max(ours, key=lambda each: each.accuracy.mean, default=None)
     passed = sum(mark.accuracy < best.accuracy.mean for mark in MARKS) if best else 0
-    st.subheader(f"Our best network is past {passed} of {len(MARKS)} marks that others set", anchor=False)
+    st.subheader(f"Our best network beats {passed} of {len(MARKS)} results that others report", anchor=False)
     axis = st.segmented_control(
         "Against", list(AXES), format_func=AXES.__getitem__, key="networks_axis", default="parameters", required=True
     )
@@ -115,23 +117,23 @@ def networks_drawn() -> None:
     }
     if axis == "parameters":
         told = [(each.name, float(each.parameters), each.accuracy) for each in MARKS if each.parameters]
-        groups["others, as they say"] = told
+        groups["others, as reported"] = told
     chart = networks_chart(groups, HUMAN.accuracy, AXES[axis].lower())
     draw(chart, height=460, key=f"networks_{axis}", alt=f"Accuracy over {AXES[axis].lower()}")
     if axis == "minutes":
         st.caption(
             "Minutes on the machine that each result names, some of them while it did other work; without runs that "
-            "began with what others had learnt."
+            "started from trained weights."
         )
     marks = [
-        {"Mark": each.name, "Accuracy": each.accuracy, "Parameters": each.parameters, "Source": each.source}
+        {"Result": each.name, "Accuracy": each.accuracy, "Parameters": each.parameters, "Source": each.source}
         for each in (HUMAN, *MARKS)
     ]
     columns = {
         "Accuracy": st.column_config.NumberColumn(format="%.2f %%"),
         "Parameters": st.column_config.NumberColumn(format="localized"),
     }
-    with st.expander("The marks of others and their sources"):
+    with st.expander("The results of others and their sources"):
         st.dataframe(marks, hide_index=True, height="content", column_config=columns)
 
 
@@ -147,5 +149,5 @@ def _shipped(anew: bool = False) -> list[Network]:
 
 
 def _nothing(system: str) -> None:
-    st.info("Nothing has been trained for this yet.")
+    st.info("Not reproduced yet. To train these networks, run:")
     st.code(f"python -m fmexplore reproduce {system}", language=None)

@@ -1,4 +1,4 @@
-"""The Papers page: every published system, what was claimed of it and what came out here; the choice of other views."""
+"""The Papers page: every published system, its claims and our reproduction; the choice of other views."""
 
 from collections.abc import Callable
 
@@ -45,7 +45,9 @@ def _claims(system: str) -> None:
     left, right = st.columns([46, 54], gap="large")
     with left:
         st.subheader(_finding(rows), anchor=False)
-        st.caption("Accuracy on test images, of Venkatesh on validation images; the band is what we let pass.")
+        st.caption(
+            "Accuracy on test images (Venkatesh: on validation images); the band is the tolerance of the verdict."
+        )
         scale = min(row.printed for row in rows), max(row.printed for row in rows)
         measured = [row.mean for row in rows if row.mean is not None]
         low, high = min([*scale, *measured]) - 0.8, max([*scale, *measured]) + 0.8
@@ -76,6 +78,6 @@ def _row(system: System, judged: list[Judged]) -> Row:
 def _finding(rows: list[Row]) -> str:
     tried = [row for row in rows if row.mean is not None]
     if not tried:
-        return "No system has been trained again yet"
+        return "No system has been reproduced yet"
     holds = sum(row.verdict == "holds" for row in tried)
-    return f"{holds} of {len(tried)} printed accuracies came out again"
+    return f"{holds} of {len(tried)} printed accuracies were reproduced"

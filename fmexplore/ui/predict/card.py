@@ -1,4 +1,4 @@
-"""One photo: what is said of it and how it got there, why, where it lies among the others, and correcting it."""
+"""One photo: its prediction, its conversion, Grad-CAM, its position on the map, and correction by hand."""
 
 from typing import Any
 
@@ -22,19 +22,19 @@ from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.selection.photos import LABELS, OTHER, Known, Photo
 
 VIEWS = {
-    "steps": "How it got there",
+    "steps": "Conversion steps",
     "why": "Where it looks",
     "map": "On the map",
     "correct": "Correct by hand",
 }
 WAY_NAMES = {
-    "ours": "as Fashion-MNIST was made, the garment found first",
-    "seven": "the data set's seven steps to the letter",
-    "squash": "squashed, as the papers did",
+    "ours": "garment found first, then as Fashion-MNIST was made",
+    "seven": "exactly the seven steps that made the data set",
+    "squash": "squashed to a square, as in the papers",
 }
 # What the button of a step changes: a field, its two values, and the words for both.
 SWITCHES: dict[str, tuple[str, Any, Any, str, str]] = {
-    "foreground": ("foreground", "network", "none", "Leave out", "Find it"),
+    "foreground": ("foreground", "network", "none", "Leave out", "Find the garment"),
     "trim": ("trim", "foreground", "none", "Leave out", "Trim"),
     "resize": ("resize", "smooth", "skip", "Skip pixels instead", "Blend pixels instead"),
     "sharpen": ("sharpen", True, False, "Leave out", "Sharpen"),
@@ -71,12 +71,12 @@ def photo_card(photo: Photo, run: Run) -> None:
 
 
 def _ask_label(photo: Photo) -> None:
-    """What its owner says it is."""
+    """The true class, given by the owner of the photo."""
     photo_id, key = photo.id, f"photo_label_{photo.id}"  # the session keeps the callback, also of a removed photo
     st.session_state[key] = photo.label
     st.selectbox(
-        "It really is", range(len(LABELS)), format_func=LABELS.__getitem__, key=key, index=None,
-        placeholder="say it, for a score", width=240, on_change=lambda: photos.say(photo_id, st.session_state[key]),
+        "True class", range(len(LABELS)), format_func=LABELS.__getitem__, key=key, index=None,
+        placeholder="choose it for a score", width=240, on_change=lambda: photos.say(photo_id, st.session_state[key]),
     )  # fmt: skip
 
 
@@ -86,12 +86,12 @@ def sentence(verdicts: Verdicts, number: int) -> str:
     name = CLASS_NAMES[probabilities.argmax()]
     sure = widgets.percent(float(probabilities.max()), 0)
     if verdicts.unsure[number]:
-        return f"Unsure, perhaps none of the ten; nearest is {name}, {sure}"
+        return f"Unsure, perhaps none of the ten classes; most probable is {name}, {sure}"
     return f"{name}, {sure} sure"
 
 
 def _verdict(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
-    """The image that the network gets, its ten probabilities, and what other runs say."""
+    """The network's input, its ten probabilities, and the predictions of other runs."""
     ids = list(photos.photos())
     here = ids.index(photo.id)
     near = {"previous": here - 1 if here else None, "next": here + 1 if here + 1 < len(ids) else None}
@@ -112,7 +112,7 @@ def _verdict(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
 
 
 def _others(photo: Photo, run: Run, label: int | None) -> list[Chip]:
-    """What other runs make of the same 28 x 28 pixels."""
+    """The predictions of other runs for the same 28 x 28 pixels."""
     chips = []
     for other in session.runs():
         if other == run or len(chips) == MOST_OTHERS:
@@ -131,7 +131,7 @@ def _others(photo: Photo, run: Run, label: int | None) -> list[Chip]:
 
 
 def _steps(photo: Photo, run: Run) -> None:
-    """Every step with what the network would say there, and a switch."""
+    """Every step with the prediction at that step, and a switch."""
     with st.container():
         stages, turns = _stages(photos.convert(photo), photo.how, run)
     st.markdown(f"**{turns}**")
@@ -157,7 +157,7 @@ def _stages(converted: Converted, how: Conversion, run: Run) -> tuple[list[Stage
 
 def _action(name: str, how: Conversion) -> str:
     if name == "upright":
-        return "Turn by 90°"
+        return "Rotate by 90°"
     if name not in SWITCHES:
         return ""
     field, on, _, leave, take = SWITCHES[name]
@@ -183,7 +183,7 @@ def _choose_way(photo: Photo) -> None:
     st.session_state.photo_way = next((name for name in WAYS if way(name, photo.how) == photo.how), None)
 
     st.selectbox(
-        "Convert it", list(WAYS), format_func=WAY_NAMES.__getitem__, key="photo_way", index=None,
+        "Conversion", list(WAYS), format_func=WAY_NAMES.__getitem__, key="photo_way", index=None,
         placeholder="as switched above", on_change=choose, width=420,
     )  # fmt: skip
 

@@ -21,13 +21,17 @@ def correct(photo: Photo) -> None:
     with st.container():
         converted = photos.convert(photo)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        tools: dict[Tool, str] = {"add": "This belongs to it", "remove": "This does not", "box": "Cut to a box"}
+        tools: dict[Tool, str] = {
+            "add": "Add to the garment",
+            "remove": "Remove from the garment",
+            "box": "Crop to a box",
+        }
         tool: Tool = st.segmented_control(
             "Tool", list(tools), format_func=tools.__getitem__, key="photo_tool", default="add", required=True,
         )  # fmt: skip
-        radius = st.slider("Brush", 1, 15, 4, key="photo_brush", width=160, help="Its radius, in % of the width.") / 100
+        radius = st.slider("Brush", 1, 15, 4, key="photo_brush", width=160, help="Radius, in % of the width.") / 100
         st.button("Undo", on_click=undo, disabled=not photo.how.strokes)
-        st.button("Turn by 90°", on_click=photos.turn, args=(photo,))
+        st.button("Rotate by 90°", on_click=photos.turn, args=(photo,))
         touched = photo.how.crop != WHOLE or bool(photo.how.strokes)
         start = {"crop": WHOLE, "strokes": ()}
         st.button("Start over", on_click=photos.change, args=(photo,), kwargs=start, disabled=not touched)
@@ -47,13 +51,13 @@ def correct(photo: Photo) -> None:
     with left:
         upright = converted.steps[0].picture
         photo_editor(upright, converted.mask, tool, radius, "photo_editor", changed)
-        st.caption("Bright is what counts as the garment. Draw with the mouse or a finger.")
+        st.caption("The bright part counts as the garment. Draw with the mouse or a finger.")
     with right:
         cut_out, image = converted.steps[1].picture, converted.image
         with st.container(horizontal=True, gap="medium"):
-            st.image(cut_out, caption="Foreground", width=220, alt="What is left of the photo without its background")
+            st.image(cut_out, caption="Foreground", width=220, alt="The photo without its background")
             large = np.kron(image, np.ones((8, 8), np.uint8))
-            st.image(large, caption="28 x 28", width=224, alt="What the network gets")
+            st.image(large, caption="28 x 28", width=224, alt="The input of the network")
         st.caption(converted.steps[1].note)
 
 

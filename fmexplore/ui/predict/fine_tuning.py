@@ -20,7 +20,7 @@ def photo_teaching(run: Run) -> None:
     labelled = [photo for photo in photos.photos().values() if photo.label is not None]
     held_back = labelled[2::3] if len(labelled) >= HOLD_BACK else []
     taught = [photo for photo in labelled if photo not in held_back]
-    st.subheader(f"Teach a copy of {widgets.plain(run.title)} what your clothes look like", anchor=False)
+    st.subheader(f"Teach a copy of {widgets.plain(run.title)} your clothes", anchor=False)
     left, right = st.columns([60, 40], gap="large")
     with left:
         looked = look_at_all(run)
@@ -28,9 +28,10 @@ def photo_teaching(run: Run) -> None:
         label_table(here, looked, judge(np.stack([known.logits for known in looked]), run.photo_fit))
     with right:
         st.markdown(
-            "Say in the column *it is* what your photos show. A copy of the network then learns from them, among "
+            "Choose in the column *true class* what your photos show. A copy of the network then learns from "
+            "them, among "
             "images of the data set so that it forgets nothing: transfer learning, in seconds. "
-            + (f"{len(held_back)} of your photos are held back, to see whether it only learnt the others by heart."
+            + (f"{len(held_back)} of your photos are held back, to see whether it only memorised the others."
                if held_back else f"From {HOLD_BACK} labelled photos on, every third is held back as a check.")
         )  # fmt: skip
         question: Question | None = st.session_state.get("teaching")
@@ -99,7 +100,7 @@ def _pupil() -> Run | None:
 
 def _compare(run: Run, pupil: Run, parent: Run, taught: list[str], held_back: list[str]) -> None:
     """Before and after: on the photos that it saw, on those held back, on the test images; `run` is the shown one."""
-    rows = {"photos that it was taught": taught, "photos held back": held_back}
+    rows = {"photos it was trained on": taught, "photos held back": held_back}
     lines = ["| right | before | after |", "|---|---|---|"]
     for name, ids in rows.items():
         chosen = [photo for photo in photos.photos().values() if photo.id in ids and photo.label is not None]
@@ -110,12 +111,10 @@ def _compare(run: Run, pupil: Run, parent: Run, taught: list[str], held_back: li
     lines.append(f"| the 10,000 test images | {' | '.join(tests)} |")
     st.markdown("\n".join(lines))
     if not held_back:
-        st.caption(
-            "It has seen these photos: only photos that it has not seen tell whether it learnt what clothes are."
-        )
+        st.caption("It was trained on these photos: only new photos tell whether it recognises clothes better.")
     if run != pupil:
         name = widgets.plain(pupil.title)
-        st.button(f"Ask {name} from now on", on_click=session.select_run, args=(pupil.id,))
+        st.button(f"Use {name} from now on", on_click=session.select_run, args=(pupil.id,))
 
 
 def _right(run: Run, chosen: list[Photo]) -> int:

@@ -65,7 +65,7 @@ def place_on_map(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> No
     pictures = {**wanted_pictures(), photo_id: picture_sheet(known.image[None], 1)}
     mark("photo_map", focus=photo_id, neighbours=[int(each) for each in now.ids[rows[:10]]], pictures=pictures)
     st.caption(
-        "Your photo is put between the ten test images whose features are most like its own; lines lead to them. "
+        "Your photo lies between the ten test images with the nearest features; lines lead to them. "
         f"The map itself: {config.method.upper()} of the last layer."
     )
     st.page_link(session.EMBEDDINGS_PAGE, label="The whole map", query_params={"run": run.id})
@@ -77,7 +77,8 @@ def _record(labels: np.ndarray, predicted: np.ndarray, said: int) -> str:
     wrong = int((called & (labels != said)).sum()) or "none"
     name = CLASS_NAMES[said]
     if not called.any():
-        return f"Of the {len(labels)} test images nearest to it none is called {name}: do not trust this verdict"
+        return f"Of the {len(labels)} test images nearest to it none is predicted as {name}: do not trust this verdict"
     return (
-        f"Of the {len(labels)} test images nearest to it {int(called.sum())} are called {name}, {wrong} of them wrongly"
+        f"Of the {len(labels)} test images nearest to it {int(called.sum())} are predicted as {name}, "
+        f"{wrong} of them wrongly"
     )

@@ -27,11 +27,11 @@ def predict() -> None:
         return
     here = photos.photos()
     if not here:
-        st.subheader("What does a network make of your clothes?", anchor=False)
+        st.subheader("What does a network recognise in your clothes?", anchor=False)
     with st.container():
         _bring_in()
     if not here:
-        _samples("Or try one of these: test images as if photographed")
+        _samples("Or try one of these: test images made to look like photos")
         _tell_source(run)
         return
     view = "one"
@@ -61,11 +61,11 @@ def _tell_source(run: Run) -> None:
 
 
 def _usable_run() -> Run | None:
-    """The shown run, if it has a network to ask; else says what to do."""
+    """The shown run, if it has weights to predict with; else says what to do."""
     run = session.shown_run(session.FOR_PHOTOS)
     if run is None:
-        st.info("There is no network to ask yet.")
-        st.page_link(session.TRAIN_PAGE, label="Train one")
+        st.info("There is no trained network yet.")
+        st.page_link(session.TRAIN_PAGE, label="Train a network")
         return None
     if why := selected_predictions.unavailable_reason(run):
         st.info(f"{widgets.plain(run.title)} {why}: choose another run on the left, or come back when it has ended.")
@@ -90,10 +90,12 @@ def _bring_in() -> None:
                     files = [shot]
         if photos.photos():
             with st.popover("Samples"):
-                _samples("Test images as if photographed")
+                _samples("Test images made to look like photos")
             st.button("Remove all", on_click=photos.remove)
     with right:
-        st.caption("Photos stay in the memory of this session: they are never written to disk, and gone when it ends.")
+        st.caption(
+            "Photos stay in the memory of this session: they are never written to disk, and are deleted when it ends."
+        )
     if files:
         before = set(photos.photos())
         st.session_state.photo_problems = photos.add_files((file.name, file.getvalue()) for file in files)
@@ -134,13 +136,13 @@ def sample(number: int) -> np.ndarray:
 
 
 def _advise(run: Run) -> None:
-    """A run that never saw photos is not the one to ask."""
+    """A run that was not trained on photos is not the best choice."""
     better = session.shipped_run(session.FOR_PHOTOS)
     if better is None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"{widgets.plain(run.title)} has never seen a photo.")
-        st.button(f"Ask {better.title}, which has", on_click=session.select_run, args=(better.id,))
+        st.caption(f"{widgets.plain(run.title)} was not trained on photos.")
+        st.button(f"Use {better.title}, which was", on_click=session.select_run, args=(better.id,))
 
 
 def _choose(here: dict[str, Photo]) -> Photo:

@@ -24,7 +24,7 @@ def photo_set(run: Run) -> None:
     left, right = st.columns([60, 40], gap="large")
     with left:
         label_table(here, looked, verdicts)
-        widgets.download("All verdicts, CSV", lambda: verdicts_csv(here, verdicts), "photos.csv", "text/csv")
+        widgets.download("Predictions, CSV", lambda: verdicts_csv(here, verdicts), "photos.csv", "text/csv")
     with right:
         _score(here, verdicts)
 
@@ -56,7 +56,7 @@ def label_table(here: list[Photo], looked: list[Known], verdicts: Verdicts) -> N
                 f"{CLASS_NAMES[said]} (unsure)" if unsure else CLASS_NAMES[said]
                 for said, unsure in zip(predicted, verdicts.unsure, strict=True)
             ],
-            "it is": [None if photo.label is None else LABELS[photo.label] for photo in here],
+            "true class": [None if photo.label is None else LABELS[photo.label] for photo in here],
             "sure": 100 * confidence,
             "file": [photo.name for photo in here],
         }
@@ -67,7 +67,9 @@ def label_table(here: list[Photo], looked: list[Known], verdicts: Verdicts) -> N
             "photo": st.column_config.ImageColumn(width="small"),
             "28 x 28": st.column_config.ImageColumn(width="small"),
             "sure": st.column_config.NumberColumn(format="%.0f %%", width="small"),
-            "it is": st.column_config.SelectboxColumn(options=list(LABELS), help="What it really is, for the score."),
+            "true class": st.column_config.SelectboxColumn(
+                options=list(LABELS), help="What the photo really shows, for the score."
+            ),
         },
         disabled=["photo", "28 x 28", "verdict", "sure", "file"],
         hide_index=True,
@@ -77,7 +79,7 @@ def label_table(here: list[Photo], looked: list[Known], verdicts: Verdicts) -> N
         key=f"photo_labels_{'-'.join(photo.id for photo in here)[:200]}",
     )
     changed = False
-    for photo, said in zip(here, edited["it is"], strict=True):
+    for photo, said in zip(here, edited["true class"], strict=True):
         label = LABELS.index(said) if said in LABELS else None
         if label != photo.label:
             photos.say(photo.id, label)
@@ -97,14 +99,17 @@ def _title(here: list[Photo], verdicts: Verdicts, labelled: np.ndarray) -> str:
 def _score(here: list[Photo], verdicts: Verdicts) -> None:
     known = np.array([photo.label is not None and photo.label != OTHER for photo in here])
     if not known.any():
-        st.info("Say what your photos really are, in the column *it is*: then their score and matrix stand here.")
+        st.info(
+            "Choose in the column *true class* what your photos really show: then their score and "
+            "confusion matrix appear here."
+        )
         return
     labels = np.array([photo.label for photo in here])[known].astype(np.uint8)
     matrix = confusion_matrix(labels, verdicts.probabilities.argmax(1)[known])
     low, high = accuracy_interval(int(matrix.trace()), int(matrix.sum()))
     right = widgets.percent(matrix.trace() / matrix.sum(), 0)
     st.markdown(
-        f"**{right} right; with so few photos the truth may lie between {widgets.percent(low, 0)} and "
+        f"**{right} right; with so few photos the true accuracy may lie between {widgets.percent(low, 0)} and "
         f"{widgets.percent(high, 0)}**"
     )
     confusion_grid([("Your photos", matrix)], "photo_matrix", lambda _: None, label="Confusion matrix of your photos")

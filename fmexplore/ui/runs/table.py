@@ -117,7 +117,7 @@ def _download(run: Run, key: str) -> None:
         f"{run.id}.zip",
         "application/zip",
         key=f"download_{key}",
-        help="Configuration, metrics and weights as one zip.",
+        help="Configuration, metrics and weights as one zip file.",
         disabled=not run.has_weights,
     )
 
@@ -130,14 +130,14 @@ def _use(run: Run) -> None:
 @st.dialog("Delete this run?", on_dismiss=lambda: st.session_state.pop("deleting", None))
 def _confirm(run: Run) -> None:
     st.write(
-        f"{widgets.plain(run.title)} and its curves, snapshots and weights are removed. For a day it can be undone."
+        f"{widgets.plain(run.title)} and its curves, snapshots and weights are deleted. You can undo this for a day."
     )
     with st.container(horizontal=True):
         if st.button("Delete", key="confirm_delete", type="primary"):
             st.session_state.pop("deleting", None)
             widgets.act(lambda: _delete(run), undo=run.id)
             st.rerun()
-        if st.button("Keep it", key="keep_run"):
+        if st.button("Keep the run", key="keep_run"):
             st.session_state.pop("deleting", None)
             st.rerun()
 
@@ -153,11 +153,11 @@ def _delete(run: Run) -> str:
 def _upload(key: str) -> None:
     with st.popover("Load a run from a zip", type="tertiary"):
         file = st.file_uploader(
-            f"A zip that *Download* made, at most {MAX_ZIP_MB} MB",
+            f"A zip made by *Download*, at most {MAX_ZIP_MB} MB",
             ["zip"],
             key=f"zip_{key}",
             max_upload_size=MAX_ZIP_MB,
         )
-        if file and st.button("Load it", key=f"load_{key}"):
+        if file and st.button("Load the run", key=f"load_{key}"):
             widgets.act(lambda: f"{shared.queue().load_zip(file.getvalue(), session.owner()).title} was loaded.")
             st.rerun()

@@ -1,4 +1,4 @@
-"""A map to look at: where images lie, what they are, what the run says of them, and what the link marks on it."""
+"""A map: positions of images, their labels, the run's predictions, and what the link marks on it."""
 
 import hashlib
 import re
@@ -115,17 +115,17 @@ class Marks:
 
 
 def read_marks(maps: Sequence[Mapped], text: str | None, number: int | None) -> tuple[Marks, list[str]]:
-    """The link's selection and image on maps of the same images, and what of it is in vain."""
+    """The link's selection and image on maps of the same images, and its problems."""
     selection, problems, now = read_selection(text), [], maps[0]
     if text and not selection:
-        problems.append("The link's selection cannot be read: draw it anew.")
+        problems.append("The selection in the link cannot be read: draw it again.")
     if selection.map_key:
         owners = [each for each in maps if each.key == selection.map_key]
         if owners:
             now = owners[0]
         else:
             problems.append(
-                "The outline in the link belongs to a map with other settings: choose those, or draw it anew."
+                "The outline in the link belongs to a map with other settings: choose those, or draw it again."
             )
             selection = Selection()
     image_id = id_in_link(now, number)

@@ -1,4 +1,4 @@
-"""The photos of a session: kept in its memory only, with how each is converted and what a run says of it."""
+"""The photos of a session: kept in its memory only, with how each is converted and the run's predictions."""
 
 import hashlib
 import weakref
@@ -56,7 +56,9 @@ def add_files(files: Iterable[tuple[str, bytes]]) -> list[str]:
     total = sum(len(content) for _, content in files)
     if len(files) > MOST or total > MOST_MB * 1_000_000:
         size = f"{len(files)} files with {total / 1e6:.0f} MB"
-        return [f"These are {size}: at most {MOST} files and {MOST_MB} MB together, so choose fewer at a time."]
+        return [
+            f"These are {size}: at most {MOST} files and {MOST_MB} MB together are accepted, so choose fewer at a time."
+        ]
     problems, bar = [], st.progress(0.0, "Opening")
     for number, (name, content) in enumerate(files):
         bar.progress(number / len(files), f"Opening {number + 1} of {len(files)}")
@@ -75,7 +77,7 @@ def add_picture(name: str, picture: np.ndarray) -> str:
     if photo_id in photos():
         return photo_id
     if len(photos()) >= MOST:
-        raise PhotoError(f"{name} was left out: {MOST} photos are here already, so remove some first.")
+        raise PhotoError(f"{name} was left out: {MOST} photos are loaded already, so remove some first.")
     _require_memory(name, picture)
     photos()[photo_id] = Photo(photo_id, name[:80], picture)
     return photo_id
@@ -150,7 +152,7 @@ def look(photo: Photo, run: Run) -> Known:
 
 def recognize(run: Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Logits and features of converted photos `(n, 28, 28)`. Raises FMExploreError."""
-    return widgets.await_answer(shared.analyst().ask("recognize", run=run, images=images), "Asking the network")
+    return widgets.await_answer(shared.analyst().ask("recognize", run=run, images=images), "Running the network")
 
 
 def verdict(known: Known, run: Run) -> Verdicts:

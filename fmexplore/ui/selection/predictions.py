@@ -1,4 +1,4 @@
-"""What is looked at: one run's predictions for one split at one moment, with the images that they are about."""
+"""The selected predictions: one run's, for one split at one moment, with their images."""
 
 from dataclasses import dataclass
 
@@ -129,7 +129,7 @@ def show(run: Run, split: str, moment: Moment) -> Shown:
     if predictions is None and moment.step is None:
         question = "index_images" if split == "train" else "predict_split"
         arguments = {} if split == "train" else {"split": split}
-        widgets.await_answer(shared.analyst().ask(question, run=run, **arguments), "Asking the network")
+        widgets.await_answer(shared.analyst().ask(question, run=run, **arguments), "Running the network")
         predictions = shared.predictions(run, split)
     if predictions is None or len(predictions) != len(located.numbers):
         raise RunBroken(

@@ -1,4 +1,4 @@
-"""Which runs are compared, and what is known of each: read from the link, with distrust."""
+"""Which runs are compared, and what is known of each; the link is read as untrusted input."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ class Compared:
 
 
 def read_compared() -> tuple[list[Compared], list[str]]:
-    """The runs in the link, and what it says in vain."""
+    """The runs in the link, and its problems."""
     named = list(dict.fromkeys(filter(None, st.query_params.get("runs", "").split(","))))
     problems, found = [], []
     if len(named) > MOST:

@@ -25,7 +25,7 @@ MAIN = (
     Field(
         "optimizer",
         "Optimiser",
-        "Muon takes the convolutions, with AdamW for the rest.",
+        "Muon trains the convolutions, AdamW all other weights.",
         ("sgd", "adam", "adamw", "rmsprop", "muon"),
     ),
     Field("learning_rate", "Learning rate", "", (), 1e-9, 1e9, 0.001, "%g"),
@@ -33,13 +33,13 @@ MAIN = (
 GROUPS: dict[str, tuple[Field, ...]] = {
     "Optimiser": (
         Field("schedule", "Schedule", "", ("constant", "step", "cosine", "one-cycle", "warmup-linear")),
-        Field("warmup", "Warm-up", "Its share of the run; one-cycle and warmup-linear.", (), 0, 0.99, 0.05),
+        Field("warmup", "Warm-up", "Share of the run; only for one-cycle and warmup-linear.", (), 0, 0.99, 0.05),
         Field("momentum", "Momentum", "For SGD and Muon.", (), 0, 0.999, 0.05),
         Field("nesterov", "Nesterov momentum", "For SGD.", (False, True)),
         Field(
             "rest_learning_rate",
-            "AdamW rate beside Muon",
-            "For all that Muon does not take.",
+            "AdamW learning rate",
+            "With Muon: for all weights that Muon does not train.",
             (),
             1e-9,
             1e9,
@@ -51,20 +51,33 @@ GROUPS: dict[str, tuple[Field, ...]] = {
         Field("weight_decay", "Weight decay (L2)", "", (), 0, 10, 0.0001, "%g"),
         Field("l1", "L1", "", (), 0, 10, 0.00001, "%g"),
         Field(
-            "weight_average", "Average of weights", "Share that it keeps at each step. 0: none.", (), 0, 0.9999, 0.001
+            "weight_average",
+            "Average of weights",
+            "Exponential moving average: the share kept at each step. 0: off.",
+            (),
+            0,
+            0.9999,
+            0.001,
         ),
         Field("label_smoothing", "Label smoothing", "", (), 0, 0.99, 0.05),
         Field("early_stopping.monitor", "Stop early on", "", ("never", "loss", "accuracy")),
         Field("early_stopping.patience", "Patience", "In epochs.", (), 1, 1000, 1),
     ),
     "Augmentation": (
-        Field("augmentation.flip", "Mirror", "Alternating: every other epoch.", ("none", "random", "alternating")),
-        Field("augmentation.shift", "Shift", "Pixels, each way.", (), 0, 14, 1),
-        Field("augmentation.rotation", "Rotation", "Degrees, each way.", (), 0.0, 180.0, 5.0),
+        Field(
+            "augmentation.flip",
+            "Mirror",
+            "Random: half of the images, by chance. Alternating: each image in every other epoch.",
+            ("none", "random", "alternating"),
+        ),
+        Field("augmentation.shift", "Shift", "At most, in pixels, in each direction.", (), 0, 14, 1),
+        Field("augmentation.rotation", "Rotation", "At most, in degrees, in each direction.", (), 0.0, 180.0, 5.0),
         Field("augmentation.scale", "Zoom", "0.1: between 0.9 and 1.1 times.", (), 0, 0.9, 0.05),
-        Field("augmentation.brightness", "Brightness", "Added, each way.", (), 0, 1, 0.05),
+        Field("augmentation.brightness", "Brightness", "Largest value that is added or subtracted.", (), 0, 1, 0.05),
         Field("augmentation.contrast", "Contrast", "0.2: between 0.8 and 1.2 times.", (), 0, 1, 0.05),
-        Field("augmentation.mixup", "Mixup", "Alpha: the larger, the more evenly.", (), 0, 10, 0.1),
+        Field(
+            "augmentation.mixup", "Mixup", "Alpha: the larger, the more evenly two images are blended.", (), 0, 10, 0.1
+        ),
         Field("augmentation.cutmix", "CutMix", "Probability that a batch gets pieces of other images.", (), 0, 1, 0.1),
         Field("augmentation.erasing", "Random erasing", "Probability that a rectangle is blacked out.", (), 0, 1, 0.1),
     ),
@@ -72,7 +85,8 @@ GROUPS: dict[str, tuple[Field, ...]] = {
         Field(
             "validation",
             "Validate on",
-            "A share of the training images. 'test' and 'none' exist because papers did so; 'test' peeks.",
+            "A share of the training images. The test set and none are offered because papers did so; the "
+            "test set peeks.",
             ("share", "none", "test"),
         ),
         Field("validation_share", "Share held out", "Of the 60,000 training images.", (), 0.01, 0.5, 0.05),
@@ -81,17 +95,17 @@ GROUPS: dict[str, tuple[Field, ...]] = {
     ),
     "Machine": (
         Field(
-            "precision", "Number precision", "Auto times a few steps and takes the faster.", ("auto", "fp32", "bf16")
+            "precision", "Number precision", "Auto times a few steps and chooses the faster.", ("auto", "fp32", "bf16")
         ),
         Field("threads", "Threads", "0: chosen by timing.", (), 0, 64, 1),
-        Field("device", "Device", "Auto takes a GPU where there is one.", ("auto", "cpu", "cuda", "mps")),
+        Field("device", "Device", "Auto uses a GPU if there is one.", ("auto", "cpu", "cuda", "mps")),
     ),
 }
 
 
 LABELS = {
     **{"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "muon": "Muon"},
-    **{"step": "in steps", "one-cycle": "one cycle", "warmup-linear": "up, then straight down"},
+    **{"step": "in steps", "one-cycle": "one cycle", "warmup-linear": "warm-up, then linear decay"},
     **{"share": "some training images", "test": "the test set (peeks)"},
     **{"fp32": "32 bits", "bf16": "16 bits (bf16)", "cpu": "CPU", "cuda": "NVIDIA GPU", "mps": "Apple GPU"},
 }
@@ -99,7 +113,7 @@ LABELS = {
 
 NAMES = {
     **{field.path: field.label for fields in (MAIN, *GROUPS.values()) for field in fields},
-    **{"minutes": "Minutes", "model.initialization": "Weights start as", "model.input_scale": "Pixels are scaled to"},
+    **{"minutes": "Minutes", "model.initialization": "Weight initialisation", "model.input_scale": "Input scaling"},
 }
 
 

@@ -47,7 +47,8 @@ def _preset_picker(config: RunConfig) -> None:
         "Preset",
         options,
         key="field:preset",
-        help="A network with its training: our fastest, the papers' eleven systems, and the architectures they cite.",
+        help="A network with its training settings: our own presets, the papers' eleven systems, and the "
+        "architectures they cite.",
         on_change=lambda: session.set_draft(find_preset(st.session_state["field:preset"]).config),
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -67,15 +68,15 @@ def _budget(config: RunConfig) -> None:
     st.session_state["field:minutes"] = config.training.minutes
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.number_input(
-            "Minutes you have", 0.1, 10_000.0, key="field:minutes", step=1.0, format="%g", placeholder="no limit",
+            "Time limit, minutes", 0.1, 10_000.0, key="field:minutes", step=1.0, format="%g", placeholder="no limit",
             on_change=lambda: widgets.act(lambda: session.change_draft("minutes", st.session_state["field:minutes"])),
-            help="The run ends then, however fast this machine is: its epochs are adapted as it goes.",
+            help="The run ends after this time on any machine: the number of epochs is adapted during the run.",
         )  # fmt: skip
         st.button(
-            "Choose for me",
+            "Choose the best preset for this time",
             disabled=config.training.minutes is None,
             on_click=_choose,
-            help="The network, epochs and augmentation that learnt most in such a time when they were measured.",
+            help="The network, epochs and augmentation with the highest accuracy measured for this time.",
         )
 
 
@@ -88,7 +89,7 @@ def _choose() -> None:
         training = plan.config.training
         session.tell(
             f"{plan.config.preset} for about {training.epochs:g} epochs: {widgets.percent(plan.accuracy)} of the "
-            "validation images should be right after that time."
+            "validation images should then be right."
         )
 
     widgets.act(choose)
@@ -166,7 +167,7 @@ def _cost(config: RunConfig) -> ConfigError | None:
     _limits()
     speed = read_speed(shared.settings())
     if speed is None:
-        st.caption("The time it takes is not known yet: this machine's speed is being measured.")
+        st.caption("Training time not known yet: the speed of this machine is being measured.")
         widgets.await_speed()
         return None
     cost = estimate(config, speed, known_execution(shared.settings(), config), rows=rows)
@@ -176,7 +177,7 @@ def _cost(config: RunConfig) -> ConfigError | None:
     )
     limit = shared.settings().max_minutes
     if limit and cost.seconds > 60 * limit:
-        st.warning(f"It will be stopped after {limit:g} minutes, with what it has learnt by then.")
+        st.warning(f"The run will be stopped after {limit:g} minutes and keep the weights of that moment.")
     return None
 
 
@@ -185,7 +186,7 @@ def _limits() -> None:
     limits = shared.settings()
     parts = {
         f"a run may take {limits.max_minutes or 0:g} minutes": limits.max_minutes,
-        f"{limits.max_queued or 0:g} runs of yours may wait": limits.max_queued,
+        f"{limits.max_queued or 0:g} of your runs may wait": limits.max_queued,
         f"{limits.max_runs or 0:g} are kept": limits.max_runs,
         f"for {limits.max_age_days or 0:g} days unless starred": limits.max_age_days,
         f"all runs together may use {(limits.max_disk_mb or 0) / 1000:g} GB": limits.max_disk_mb,

@@ -30,7 +30,7 @@ def live_run() -> Run | None:
     display_options.recall({"smoothing": display_options.Span(0.0, HIGHEST_SMOOTHING, SMOOTHING)})
     run = session.shown_run()
     if run is None:
-        st.info("Nothing has been trained yet. Choose a preset and press *Start training*.")
+        st.info("Nothing has been trained yet. Choose a preset and click *Start training*.")
         return None
     with widgets.boundary():
         status = run.status
@@ -81,7 +81,8 @@ def _curves(run: Run, shown_state: str) -> None:
         if overfit is not None:
             st.markdown(
                 f"From epoch {overfit:.0f} on, validation loss rises while training loss still falls: the network "
-                "learns its training images by heart. Fewer epochs, dropout, augmentation or early stopping help.",
+                "memorises its training images (overfitting). Fewer epochs, dropout, augmentation or early "
+                "stopping help.",
                 width=720,
             )
         _progress(run, status, lines)
@@ -99,9 +100,9 @@ def _finding(status: Status, lines: list[dict]) -> str:
         accuracy = widgets.percent(full[-1]["validation_accuracy"])
         return f"{accuracy} of the validation images are right after {full[-1]['epoch']:.2f} epochs"
     if status.diverged:
-        return "The loss exploded"
+        return "Training diverged: the loss became infinite or not a number"
     if status.state == "queued":
-        return "Waiting for its turn"
+        return "Waiting in the queue"
     if lines and "train_accuracy" in lines[-1]:
         accuracy = widgets.percent(lines[-1]["train_accuracy"])
         return f"{accuracy} of the latest training images are right after {lines[-1]['epoch']:.2f} epochs"
@@ -144,7 +145,7 @@ def _progress(run: Run, status: Status, lines: list[dict]) -> None:
 
 
 def _progress_in_words(run: Run, status: Status, lines: list[dict], share: float) -> Iterator[str]:
-    """How far it is, how fast, how long it takes or took, and what it was told to do; `share` is that of its steps."""
+    """Progress, speed, duration and pending commands of a run; `share` is that of its steps."""
     last = lines[-1]
     epoch = f"{last['epoch']:.2f}" if share < 1 else widgets.epochs(last["epoch"])
     yield f"epoch {epoch} of {run.config.training.epochs:g}"
@@ -170,10 +171,10 @@ def _place_in_queue(run: Run) -> None:
     place = waiting.index(run.path) if run.path in waiting else 0
     ahead = [Run(path) for path in [*queue.running(), *waiting[:place]]]
     names = [widgets.plain(other.title) if other.status.owner == owner else "someone else's run" for other in ahead]
-    st.progress(0.0, f"Waiting, with {len(ahead)} before it" if ahead else "Starting in a moment")
+    st.progress(0.0, f"Waiting in the queue, {len(ahead)} ahead" if ahead else "Starting in a moment")
     if names:
-        turns = " Everybody takes turns." if shared.settings().hosted else ""
-        st.caption(f"Before it: {', '.join(names)}.{turns}")
+        turns = " Users take turns." if shared.settings().hosted else ""
+        st.caption(f"Ahead in the queue: {', '.join(names)}.{turns}")
 
 
 def _controls(run: Run, status: Status) -> None:
@@ -192,7 +193,7 @@ def _controls(run: Run, status: Status) -> None:
         with st.popover("Chart", type="tertiary"):
             others = widgets.tell_apart(_other_runs(run))
             st.multiselect(
-                "Lay earlier runs beneath",
+                "Compare with earlier runs",
                 list(others),
                 format_func=lambda run_id: others.get(run_id, run_id),
                 key="overlay_runs",
@@ -212,7 +213,7 @@ def _confusion(run: Run) -> None:
     with widgets.boundary():
         last = next((line for line in reversed(shared.metrics(run)) if "confusion" in line), None)
         if last is None:
-            st.caption("It appears with the first snapshot of a run that has validation images.")
+            st.caption("The confusion matrix appears with the first snapshot of a run that has validation images.")
             return
         counts = np.array(last["confusion"])
         true, said = most_confused(counts)
@@ -223,7 +224,7 @@ def _confusion(run: Run) -> None:
                 f"{counts[true, said]} of {counts[true].sum():,} times**"
             )
             st.caption(
-                f"Epoch {last['epoch']:.2f}, validation images. Rows are true classes. Press a cell to see its images."
+                f"Epoch {last['epoch']:.2f}, validation images. Rows are true classes. Click a cell to see its images."
             )
 
         def open_cell(event: dict) -> None:
@@ -238,14 +239,14 @@ def _confusion(run: Run) -> None:
 def _layers() -> None:
     config = session.draft()
     rows, error = examine(config.model)
-    st.caption("The layer table of the next training. Every edit shows at once in shapes, parameters and cost.")
+    st.caption("The layer table of the next training. Shapes, parameters and cost are updated at every edit.")
     start, scale, _ = st.columns([1, 1, 2])
     with start:
         _model_choice(
-            "initialization", "Weights start as", ("torch", "glorot", "he", "dirac"), config.model.initialization
+            "initialization", "Weight initialisation", ("torch", "glorot", "he", "dirac"), config.model.initialization
         )
     with scale:
-        _model_choice("input_scale", "Pixels are scaled to", ("unit", "standardized"), config.model.input_scale)
+        _model_choice("input_scale", "Input scaling", ("unit", "standardized"), config.model.input_scale)
     layer_table(
         config.model,
         rows,
@@ -266,8 +267,8 @@ def _model_choice(name: str, label: str, choices: tuple[str, ...], value: str) -
         key=key,
         help={
             "initialization": "How weights are drawn before training: torch's default, Glorot (as Keras), He, or dirac "
-            "(convolutions pass their input on at first).",
-            "input_scale": "Unit: 0 to 1. Standardized: mean 0 and deviation 1 over the training images.",
+            "(convolutions start as the identity).",
+            "input_scale": "Unit: 0 to 1. Standardized: mean 0 and standard deviation 1 over the training images.",
         }[name],
         on_change=lambda: widgets.act(lambda: session.change_model(**{name: st.session_state[key]})),
     )

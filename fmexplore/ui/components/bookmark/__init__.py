@@ -1,4 +1,4 @@
-"""Where somebody was, kept in a cookie of the browser, so that a new visit goes on there."""
+"""The last position in the tour, kept in a cookie of the browser, so that a new visit can go on there."""
 
 from fmexplore.ui.components import register
 
@@ -6,5 +6,5 @@ _component = register("bookmark", "<span></span>")
 
 
 def keep_bookmark(cookie: str, place: str) -> None:
-    """Keep `place`, letters and digits, under the cookie's name for thirty days; an empty one forgets it."""
+    """Keep `place`, letters and digits, under the cookie's name for thirty days; an empty one deletes it."""
     _component(key="bookmark_component", data={"cookie": cookie, "place": place}, height=1)

@@ -16,7 +16,7 @@ _component = register("card", "<div class='card'></div>")
 
 @dataclass(frozen=True)
 class Chip:
-    """A verdict: what was said, by whom or when, and whether it was right."""
+    """A prediction: its class, by which run or when, and whether it was right."""
 
     text: str
     note: str
@@ -47,7 +47,7 @@ def card(
 ) -> None:
     """Show an image `(28, 28) uint8` with its label, if it has one, and, where known, probabilities `(10,)`.
 
-    `on_go` gets where people want to go: with buttons, arrow keys or Escape.
+    `on_go` gets the direction of navigation: with buttons, arrow keys or Escape.
     """
 
     def went() -> None:

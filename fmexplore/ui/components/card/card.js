@@ -32,7 +32,7 @@ function bars(data) {
     const kind = bar.true || bar.said ? "true" : bar.predicted ? "wrong" : "";
     const fill = element("i");
     fill.style.width = `${100 * bar.probability}%`;
-    const title = bar.true ? "its label" : "";
+    const title = bar.true ? "true class" : "";
     list.append(
       element("span", { className: bar.true || bar.said ? "true" : "", title, textContent: bar.name }),
       element("span", { className: `bar ${kind}` }, fill),
@@ -66,7 +66,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (data.back || data.place) card.prepend(way(data, go));
     if (data.history.length) card.append(...chips("ol", data.history_title, data.history));
     else if (data.history_title) card.append(element("p", { textContent: data.history_title }));
-    if (data.others.length) card.append(...chips("ul", "What other runs say", data.others));
+    if (data.others.length) card.append(...chips("ul", "Predictions of other runs", data.others));
     if (focused) [...card.querySelectorAll("button")].find((one) => one.ariaLabel === focused)?.focus();
   }
   if (!card.listener) {

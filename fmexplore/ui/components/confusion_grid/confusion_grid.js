@@ -18,7 +18,7 @@ function build(board) {
     body.append(row);
   }
   table.append(columns, element("thead", {}, head), body);
-  const axis = element("div", { className: "axis", textContent: "what the network says" });
+  const axis = element("div", { className: "axis", textContent: "predicted class" });
   const time = element(
     "div",
     { className: "time" },
@@ -82,7 +82,7 @@ function paint(board, data, frame) {
     const column = rows[0][at + 1];
     column.textContent = data.names[label];
     column.pick = { column: label };
-    column.ariaLabel = `all that was taken for ${data.names[label]}`;
+    column.ariaLabel = `all predicted as ${data.names[label]}`;
     column.ariaPressed = String(data.column === label);
     const row = rows[at + 1][0];
     row.textContent = data.names[label];

@@ -1,4 +1,4 @@
-"""Printed against measured: one row a thing, two marks on a common scale, a verdict beside; a row can be picked."""
+"""Printed against measured values: a row for each system, two marks on one scale, a verdict; rows can be picked."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

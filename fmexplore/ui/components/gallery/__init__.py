@@ -20,7 +20,7 @@ _component = register("gallery", "<div class='gallery'></div>")
 
 @dataclass(frozen=True)
 class Item:
-    """A picture's number, the words below it, and the sentence for those who point at it or listen."""
+    """A picture's number, the words below it, and the sentence for tooltips and screen readers."""
 
     id: int
     caption: str

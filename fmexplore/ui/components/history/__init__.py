@@ -1,4 +1,4 @@
-"""The browser's address and history, so that Back and Forward lead to the pages that somebody has seen."""
+"""The browser's address and history, so that Back and Forward lead to the pages that were seen."""
 
 import time
 
@@ -20,7 +20,7 @@ def name_run(page: str, run: str) -> None:
 
 
 def keep_steps() -> None:
-    """Have Streamlit leave the history alone while somebody walks through it.
+    """Keep Streamlit from changing the history while somebody goes back or forward in it.
 
     After several steps back at once each answer of the server comes late, and must not add a step.
     """

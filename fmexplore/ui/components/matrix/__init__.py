@@ -1,4 +1,4 @@
-"""Small confusion matrices side by side, to read: rows are true classes, columns predicted ones."""
+"""Small confusion matrices side by side, without interaction: rows are true classes, columns predicted ones."""
 
 from collections.abc import Sequence
 

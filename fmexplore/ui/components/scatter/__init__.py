@@ -26,7 +26,7 @@ _component = register("scatter", HTML)
 
 @dataclass(frozen=True)
 class Frame:
-    """Where the images lie at one moment, `(n, 2 or 3) float32`, and what is said of them there.
+    """Where the images lie at one moment, `(n, 2 or 3) float32`, and the predictions for them.
 
     `predicted` `(n,)` is above 9 where nothing is known; `confidence` goes from 0 to 1, `loss` is in nats.
     """

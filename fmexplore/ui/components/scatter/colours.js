@@ -2,7 +2,7 @@
 export const GREY = "#8d939e";
 export const BY = {
   label: "true class",
-  said: "what it says",
+  said: "predicted class",
   right: "right or wrong",
   sure: "confidence",
   loss: "loss",

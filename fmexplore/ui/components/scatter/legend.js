@@ -10,7 +10,7 @@ export function drawLegend(legend, images, by, hidden, hide) {
   const classes = images.names.map((name, label) => {
     const mark = element("i", { className: `shape${images.shapes[label]}` });
     mark.style.background = by === "label" || by === "said" ? images.colors[label] : GREY;
-    const title = `${name}: ${counts[label]} images; press to hide or show`;
+    const title = `${name}: ${counts[label]} images; click to hide or show`;
     const button = element("button", { type: "button", ariaPressed: String(!hidden.has(label)), title }, mark, name);
     button.onclick = (event) => {
       const others = event.shiftKey || event.altKey;

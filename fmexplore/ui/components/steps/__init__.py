@@ -1,4 +1,4 @@
-"""What a photo goes through, step by step: picture, what the network says there, and a switch where there is one."""
+"""The conversion of a photo, step by step: picture, prediction at that step, and a switch where there is one."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ _component = register("steps", "<ol class='steps'></ol>")
 
 @dataclass(frozen=True)
 class Stage:
-    """One step: its picture `(h, w, 3) uint8`, its reason, what is said there, and whether that is new."""
+    """One step: its picture `(h, w, 3) uint8`, its reason, the prediction there, and whether that has changed."""
 
     name: str
     title: str
@@ -28,7 +28,7 @@ class Stage:
 
 
 def steps(stages: Sequence[Stage], key: str, on_press: Callable[[str], None]) -> None:
-    """Show the steps in order; `on_press` gets the name of one whose button is pressed."""
+    """Show the steps in order; `on_press` gets the name of the step whose button was clicked."""
 
     def pressed() -> None:
         if (name := sent(key, "press")) is not None:

@@ -118,7 +118,7 @@ class Terms {
     this.listed = names;
     const details = this.root.querySelector("details");
     details.hidden = !listed.length;
-    details.querySelector("summary").textContent = `Words on this page (${listed.length})`;
+    details.querySelector("summary").textContent = `Terms on this page (${listed.length})`;
     details.querySelector("dl").replaceChildren(...listed.map((entry) => entry.cloneNode(true)));
   }
 
