@@ -1,7 +1,7 @@
 """Whether one network is better than another. Knows arrays, never a configuration, a run folder or a screen.
 
 The test is about networks on the same images; what another seed of the same training would give, only several seeds
-tell (`spreads`).
+tell (`seed_statistics`).
 """
 
 import math
@@ -18,7 +18,7 @@ Z = statistics.NormalDist().inv_cdf(0.975)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PairedComparison:
     """A network against a reference on the same images; the first of the disagreement is the reference."""
 
     disagreement: Disagreement
@@ -31,7 +31,7 @@ class Verdict:
         return len(self.disagreement.first_right), len(self.disagreement.second_right)
 
     @property
-    def real(self) -> bool:
+    def significant(self) -> bool:
         """Whether the difference is more than luck."""
         return self.p_value < LEVEL
 
@@ -53,16 +53,18 @@ class Verdict:
         if only_reference == only_other:
             return "They are right equally often."
         better = other if only_other > only_reference else reference
-        if self.real:
+        if self.significant:
             return f"The difference is real: {better} is better ({say_p(self.p_value)})."
         return f"This difference is what luck gives ({say_p(self.p_value)})."
 
 
-def judge(labels: np.ndarray, reference: np.ndarray, others: Sequence[np.ndarray]) -> list[Verdict]:
+def compare_accuracies(
+    labels: np.ndarray, reference: np.ndarray, others: Sequence[np.ndarray]
+) -> list[PairedComparison]:
     """A verdict on each of `others` against `reference`: predicted classes `(n,)` of the same images."""
     found = [compare(labels, reference, other) for other in others]
     p_values = correct_holm([each.p_value for each in found])
-    return [Verdict(each, len(labels), p_value) for each, p_value in zip(found, p_values, strict=True)]
+    return [PairedComparison(each, len(labels), p_value) for each, p_value in zip(found, p_values, strict=True)]
 
 
 def correct_holm(p_values: Sequence[float]) -> list[float]:
@@ -83,7 +85,7 @@ def say_p(p_value: float) -> str:
 
 
 @dataclass(frozen=True)
-class Spread:
+class SeedStatistics:
     """Accuracies of the same training with several seeds."""
 
     members: tuple[int, ...]  # positions among the runs
@@ -95,7 +97,7 @@ class Spread:
         return len(self.members)
 
 
-def spreads(groups: Sequence[tuple[int, ...]], accuracies: Sequence[float | None]) -> list[Spread]:
+def seed_statistics(groups: Sequence[tuple[int, ...]], accuracies: Sequence[float | None]) -> list[SeedStatistics]:
     """How far seeds alone drive accuracies apart, for each group of trainings of which at least two have an accuracy.
 
     A group holds the positions among `accuracies` of trainings that differ in nothing but their seed.
@@ -105,7 +107,7 @@ def spreads(groups: Sequence[tuple[int, ...]], accuracies: Sequence[float | None
         members = tuple(place for place in group if accuracies[place] is not None)
         if len(members) > 1:
             values = [accuracy for place in members if (accuracy := accuracies[place]) is not None]
-            found.append(Spread(members, statistics.fmean(values), statistics.stdev(values)))
+            found.append(SeedStatistics(members, statistics.fmean(values), statistics.stdev(values)))
     return found
 
 
