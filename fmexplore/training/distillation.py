@@ -18,7 +18,7 @@ from fmexplore.training.config import Augmentation
 BATCH = 250
 
 
-def draw_lessons(
+def draw_soft_targets(
     teachers: Sequence[Network],
     images: np.ndarray,
     times: int,
