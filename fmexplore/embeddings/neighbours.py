@@ -105,7 +105,7 @@ def neighbours(
     return numbers[others].reshape(shape), distances[others].reshape(shape)
 
 
-def place(numbers: np.ndarray, distances: np.ndarray, coordinates: np.ndarray) -> np.ndarray:
+def interpolate_position(numbers: np.ndarray, distances: np.ndarray, coordinates: np.ndarray) -> np.ndarray:
     """Where new images belong on a map `(n, d)`: between their neighbours, weighted by the inverse distance.
 
     Numbers and distances `(q, k)` as `nearest` gives them, over ten neighbours or so; `(q, d) float32`. One that

@@ -27,13 +27,13 @@ class PhotoFit(Schema):
 
     temperature: float = Field(1.0, gt=0)  # logits are divided by it (Guo et al. 2017)
     bias: Annotated[tuple[float, ...], Field(min_length=10, max_length=10)] = (0.0,) * 10  # then added to them
-    unsure_above: float | None = None  # of the score of `judge`; None: less than an even chance is unsure
+    unsure_above: float | None = None  # of the score of `classify`; None: less than an even chance is unsure
     photos: int = Field(0, ge=0)  # that it learnt from
     source: str = ""  # where they come from, for its card
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class PhotoPredictions:
     """Of n photos: `probabilities (n, 10)`, `ood_score (n,)`, high for what is none of the ten, `unsure (n,) bool`."""
 
     probabilities: np.ndarray
@@ -41,8 +41,8 @@ class Verdicts:
     unsure: np.ndarray
 
 
-def judge(logits: np.ndarray, fit: PhotoFit) -> Verdicts:
-    """Verdicts on logits `(n, 10)`.
+def classify(logits: np.ndarray, fit: PhotoFit) -> PhotoPredictions:
+    """Predictions for photos from logits `(n, 10)`.
 
     The score is how flat the logits are, minus their standard deviation, where the run has learnt to leave them flat
     (outlier exposure, Hendrycks et al. 2019); else what is missing to full confidence.
@@ -50,9 +50,9 @@ def judge(logits: np.ndarray, fit: PhotoFit) -> Verdicts:
     probabilities = _softmax(calibrate(logits, fit))
     if fit.unsure_above is None:
         score = 1 - probabilities.max(1)
-        return Verdicts(probabilities, score, score > 0.5)
+        return PhotoPredictions(probabilities, score, score > 0.5)
     score = -logits.std(1)
-    return Verdicts(probabilities, score, score > fit.unsure_above)
+    return PhotoPredictions(probabilities, score, score > fit.unsure_above)
 
 
 def calibrate(logits: np.ndarray, fit: PhotoFit) -> np.ndarray:
@@ -86,7 +86,7 @@ def fit_photos(logits: np.ndarray, photos: Sequence[LabelledPhoto], learnt: int,
     """What held-out photos say of a run that learnt from `learnt` others."""
     temperature, bias = fit_calibration(logits, photos)
     fit = PhotoFit(temperature=temperature, bias=bias, unsure_above=0.0, photos=learnt, source=source)
-    return fit.replace(unsure_above=unsure_threshold(judge(logits, fit).ood_score, photos))
+    return fit.replace(unsure_above=unsure_threshold(classify(logits, fit).ood_score, photos))
 
 
 def unsure_threshold(ood_score: np.ndarray, photos: Sequence[LabelledPhoto], coverage: float = COVERAGE) -> float:
@@ -116,7 +116,7 @@ class Score:
     groups: dict[str, tuple[float, int]]  # right, and how many
 
 
-def score(photos: Sequence[LabelledPhoto], verdicts: Verdicts) -> Score:
+def score(photos: Sequence[LabelledPhoto], verdicts: PhotoPredictions) -> Score:
     """Score verdicts on the photos, in the same order, at least one of which shows clothes."""
     known = np.array([photo.known for photo in photos])
     clothes = [photo for photo in photos if photo.known]

@@ -55,18 +55,18 @@ def _block(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Se
 
 
 @dataclass(frozen=True)
-class Lessons:
+class SegmentationSet:
     """Photos `(n, 160, 160, 3) uint8` with their teacher's masks `(n, 160, 160) uint8`."""
 
     photos: np.ndarray
     masks: np.ndarray
 
-    def take(self, index: np.ndarray) -> "Lessons":
-        return Lessons(self.photos[index], self.masks[index])
+    def take(self, index: np.ndarray) -> "SegmentationSet":
+        return SegmentationSet(self.photos[index], self.masks[index])
 
 
 @dataclass(frozen=True)
-class Lesson:
+class SegmentationProgress:
     """How far the training is: what it did wrong of late, and `overlap` with the held-out masks after an epoch."""
 
     step: int
@@ -75,16 +75,16 @@ class Lesson:
     overlap: float | None = None
 
 
-def teach(
+def fit_segmenter(
     network: Segmenter,
-    lessons: Lessons,
-    held_out: Lessons,
+    examples: SegmentationSet,
+    held_out: SegmentationSet,
     drawn: np.ndarray,
     epochs: int = 40,
     batch_size: int = BATCH,
     seed: int = 0,
     bf16: bool = False,
-) -> Iterator[Lesson]:
+) -> Iterator[SegmentationProgress]:
     """Train the network, saying how far it is after each step.
 
     Each batch is flipped, turned, scaled and recoloured; a third of its photos get another one's background, and an
@@ -92,15 +92,15 @@ def teach(
     """
     generator = torch.Generator().manual_seed(seed)
     draw = np.random.default_rng(seed)
-    backgrounds = _backgrounds(lessons)
-    steps = epochs * (len(lessons.photos) // batch_size)
+    backgrounds = _backgrounds(examples)
+    steps = epochs * (len(examples.photos) // batch_size)
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, steps, pct_start=WARMUP)
     network.to(memory_format=torch.channels_last).train()
-    whole = len(lessons.photos) // batch_size * batch_size
-    order = np.concatenate([draw.permutation(len(lessons.photos))[:whole] for _ in range(epochs)])
+    whole = len(examples.photos) // batch_size * batch_size
+    order = np.concatenate([draw.permutation(len(examples.photos))[:whole] for _ in range(epochs)])
     for step, index in enumerate(order.reshape(steps, batch_size)):
-        photos, masks = _tensors(lessons.photos[index], lessons.masks[index])
+        photos, masks = _tensors(examples.photos[index], examples.masks[index])
         swapped = torch.from_numpy(draw.random(batch_size) < 1 / 3)
         others = _picture_tensor(backgrounds[draw.integers(len(backgrounds), size=int(swapped.sum()))])
         photos[swapped] = photos[swapped] * masks[swapped] + others * (1 - masks[swapped])
@@ -119,7 +119,7 @@ def teach(
         optimizer.zero_grad()
         schedule.step()
         ends = (step + 1) % (steps // epochs) == 0
-        yield Lesson(step + 1, steps, loss.item(), judge(network, held_out) if ends else None)
+        yield SegmentationProgress(step + 1, steps, loss.item(), mean_overlap(network, held_out) if ends else None)
     network.eval()
 
 
@@ -167,12 +167,12 @@ def load_segmenter(path: Path = WEIGHTS) -> Segmenter:
     return network.to(memory_format=torch.channels_last).eval()
 
 
-def judge(network: Segmenter, lessons: Lessons) -> float:
+def mean_overlap(network: Segmenter, examples: SegmentationSet) -> float:
     """The mean overlap with the teacher's masks."""
     learning = network.training
-    found = predict_masks(network.eval(), lessons.photos)
+    found = predict_masks(network.eval(), examples.photos)
     network.train(learning)
-    return float(np.mean([overlap(a, b / 255) for a, b in zip(found, lessons.masks, strict=True)]))
+    return float(np.mean([overlap(a, b / 255) for a, b in zip(found, examples.masks, strict=True)]))
 
 
 def _picture_tensor(photos: np.ndarray) -> Tensor:
@@ -183,11 +183,11 @@ def _tensors(photos: np.ndarray, masks: np.ndarray) -> tuple[Tensor, Tensor]:
     return _picture_tensor(photos), torch.tensor(masks)[:, None].float().div(255)
 
 
-def _backgrounds(lessons: Lessons) -> np.ndarray:
+def _backgrounds(examples: SegmentationSet) -> np.ndarray:
     """The photos with what the masks cover filled in from around it."""
-    filled = np.empty_like(lessons.photos)
+    filled = np.empty_like(examples.photos)
     for start in range(0, len(filled), 64):
-        photos, masks = _tensors(lessons.photos[start : start + 64], lessons.masks[start : start + 64])
+        photos, masks = _tensors(examples.photos[start : start + 64], examples.masks[start : start + 64])
         free = (masks < 0.1).float()
         colours, weights = (F.avg_pool2d(each, 16) for each in (photos * free, free))
         for _ in range(SIDE // 16):  # what is free spreads into what is not

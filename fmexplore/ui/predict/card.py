@@ -9,7 +9,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.photos.conversion import WAYS, Conversion, Converted
-from fmexplore.photos.scoring import Verdicts, calibrate
+from fmexplore.photos.scoring import PhotoPredictions, calibrate
 from fmexplore.runs.run import Run
 from fmexplore.ui import session, shared, widgets
 from fmexplore.ui.components.card import Chip, Step, Way, card
@@ -80,7 +80,7 @@ def _ask_label(photo: Photo) -> None:
     )  # fmt: skip
 
 
-def sentence(verdicts: Verdicts, number: int) -> str:
+def sentence(verdicts: PhotoPredictions, number: int) -> str:
     """The verdict on a photo, as in "Shirt, 87 % sure"."""
     probabilities = verdicts.probabilities[number]
     name = CLASS_NAMES[probabilities.argmax()]
@@ -90,7 +90,7 @@ def sentence(verdicts: Verdicts, number: int) -> str:
     return f"{name}, {sure} sure"
 
 
-def _verdict(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
+def _verdict(photo: Photo, run: Run, known: Known, verdicts: PhotoPredictions) -> None:
     """The image that the network gets, its ten probabilities, and what other runs say."""
     ids = list(photos.photos())
     here = ids.index(photo.id)
@@ -188,7 +188,7 @@ def _choose_way(photo: Photo) -> None:
     )  # fmt: skip
 
 
-def _why(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
+def _why(photo: Photo, run: Run, known: Known, verdicts: PhotoPredictions) -> None:
     """Grad-CAM for the two likeliest classes, and the nearest training images."""
     first, second = (int(each) for each in np.argsort(-verdicts.probabilities[0])[:2])
     left, right = st.columns(2, gap="large")
