@@ -63,7 +63,7 @@ def train_run(
     try:
         return _follow(job, run, trainer, listen)
     except TrainingDiverged:
-        run.write_weights(to_arrays(trainer.state.judged.state_dict()))
+        run.write_weights(to_arrays(trainer.state.eval_network.state_dict()))
         run.forget_resume()
         job.update(diverged=True)
         raise

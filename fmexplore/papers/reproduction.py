@@ -228,7 +228,7 @@ def train_again(
         if progress.kind == "epoch":
             started = time.perf_counter()
             with use_threads(execution):
-                known, test = (predict(trainer.state.judged, split) for split in (seen, images.test))
+                known, test = (predict(trainer.state.eval_network, split) for split in (seen, images.test))
             looking += time.perf_counter() - started
             # Where the test set serves for validation, its figures are those of the test.
             held_out = {} if config.training.peeks else {name: getattr(progress, name) for name in HELD_OUT}

@@ -193,7 +193,7 @@ class train(Iterator[Progress]):
             self._plan(window, 60 * self.config.minutes)
         if probe and self.validation is not None:
             few = Split(self.validation.images[:PROBE_IMAGES], self.validation.labels[:PROBE_IMAGES])
-            found = predict(self.state.judged, few, self.execution.precision)
+            found = predict(self.state.eval_network, few, self.execution.precision)
             figures |= {"validation_loss": found.loss, "validation_accuracy": found.accuracy}
         return self._progress("report", **figures)
 
@@ -234,14 +234,14 @@ class train(Iterator[Progress]):
         return found
 
     def _snapshot(self, predictions: Predictions, features: np.ndarray) -> Snapshot:
-        step, weights = self.state.scalars["step"], digest(self.state.judged)
+        step, weights = self.state.scalars["step"], digest(self.state.eval_network)
         logits, features = _half(predictions.logits), _half(features)
         return Snapshot(step, step / self.steps_per_epoch, weights, logits, predictions.labels, features)
 
     def _predict(self, split: Split, precision: str) -> Generator[Progress, None, tuple[Predictions, np.ndarray]]:
         """As `evaluation.predict`, with a Progress for each batch so that the caller can act in between."""
         logits, features = [], []
-        for batch, chosen in predict_batches(self.state.judged, split.images, FEATURE_IMAGES, precision):
+        for batch, chosen in predict_batches(self.state.eval_network, split.images, FEATURE_IMAGES, precision):
             logits.append(batch)
             features += [] if chosen is None else [chosen]
             yield self._progress("step")
@@ -255,7 +255,7 @@ class train(Iterator[Progress]):
         value = figures["validation_loss"] if stopping.monitor == "loss" else -figures["validation_accuracy"]
         if value < scalars.get("best_value", math.inf):
             scalars |= {"best_value": value, "best_step": scalars["step"], "waited": 0}
-            self.state.best = copy_weights(self.state.judged)
+            self.state.best = copy_weights(self.state.eval_network)
         else:
             scalars["waited"] += 1
             scalars["stopped"] = scalars["waited"] >= stopping.patience
@@ -263,7 +263,7 @@ class train(Iterator[Progress]):
     def _finish(self) -> Iterator[Progress]:
         """Measure the weights that are kept: the best with early stopping, else the last."""
         if self.state.best:
-            self.state.judged.load_state_dict(self.state.best)
+            self.state.eval_network.load_state_dict(self.state.best)
         test, _ = yield from self._predict(self.data.test, "fp32")
         figures: dict = {"test_loss": test.loss, "test_accuracy": test.accuracy, "test_predictions": test}
         if self.validation is not None:
@@ -280,7 +280,7 @@ class train(Iterator[Progress]):
         return Progress(kind, step, self.steps, step / self.steps_per_epoch, scalars["seconds"], **figures)
 
     def _diverged(self) -> None:
-        self.state.judged.load_state_dict(self.state.good)
+        self.state.eval_network.load_state_dict(self.state.good)
         step = self.state.scalars["step"]
         raise TrainingDiverged(
             f"The loss became infinite or not a number at step {step} (epoch {step / self.steps_per_epoch:.2f}); the "

@@ -24,7 +24,7 @@ class TrainState:
     good: dict[str, Tensor] = field(default_factory=dict)  # the last finite ones
 
     @property
-    def judged(self) -> Network:
+    def eval_network(self) -> Network:
         """The network that is evaluated and kept."""
         return self.averaged or self.network
 
@@ -38,7 +38,7 @@ class TrainState:
 
     def result(self) -> dict[str, Tensor]:
         """The weights to keep if the run ended now: the best with early stopping, else the last finite ones."""
-        weights = self.judged.state_dict()
+        weights = self.eval_network.state_dict()
         return self.best or (weights if are_finite(weights) else self.good)
 
     def save(self) -> tuple[dict[str, Tensor], dict]:
@@ -69,7 +69,7 @@ class TrainState:
         """Copy the weights if they are finite, and say whether they are."""
         finite = are_finite(self.network.state_dict())
         if finite:
-            self.good = copy_weights(self.judged)
+            self.good = copy_weights(self.eval_network)
         return finite
 
 
