@@ -5,7 +5,7 @@ Its sums are exact, so only what is printed beside it is rounded. Knows no text;
 
 from collections.abc import Iterator
 
-from fmexplore.checker.parse_scores import FIGURES, Matrix, Report
+from fmexplore.checker.parse_scores import FIGURES, ClassificationReport, Matrix
 from fmexplore.checker.results import Finding, Outcome, Printed, Table, percent
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 
@@ -54,7 +54,7 @@ def check_matrix(matrix: Matrix, claims: list[Printed]) -> Outcome:
     return Outcome("confusion matrix", tuple(findings), (Table("What the matrix gives", columns_of, rows),))
 
 
-def compare_report(report: Report, matrix: Matrix) -> list[Finding]:
+def compare_report(report: ClassificationReport, matrix: Matrix) -> list[Finding]:
     """The figures of a report against those that the matrix gives."""
     if {len(row) for row in matrix.rows} != {len(matrix.rows)} or len(matrix.rows) != len(report.rows):
         return [Finding(False, f"The report has {len(report.rows)} classes and the matrix {len(matrix.rows)} rows.")]
@@ -63,7 +63,7 @@ def compare_report(report: Report, matrix: Matrix) -> list[Finding]:
     return wrong or [Finding(True, "Every figure of the report is what the matrix gives, within rounding.")]
 
 
-def _compare_classes(report: Report, matrix: Matrix) -> Iterator[str]:
+def _compare_classes(report: ClassificationReport, matrix: Matrix) -> Iterator[str]:
     for row, exact, counts in zip(report.rows, _scores(matrix), matrix.rows):
         for figure in FIGURES:
             printed = row.figures.get(figure)
@@ -74,7 +74,7 @@ def _compare_classes(report: Report, matrix: Matrix) -> Iterator[str]:
             yield f"{row.name}: the report has {row.support:,} images, but the matrix {sum(counts):,}."
 
 
-def _compare_averages(report: Report, matrix: Matrix) -> Iterator[str]:
+def _compare_averages(report: ClassificationReport, matrix: Matrix) -> Iterator[str]:
     scores, sums = _scores(matrix), [sum(row) for row in matrix.rows]
     weights = {
         "macro avg": [1 / len(sums)] * len(sums),
@@ -88,7 +88,7 @@ def _compare_averages(report: Report, matrix: Matrix) -> Iterator[str]:
                 yield f"The {name} of {figure} is printed as {printed.text}, but the matrix gives {value:.4f}."
 
 
-def _compare_accuracy(report: Report, matrix: Matrix) -> Iterator[str]:
+def _compare_accuracy(report: ClassificationReport, matrix: Matrix) -> Iterator[str]:
     right, total = sum(row[place] for place, row in enumerate(matrix.rows)), sum(map(sum, matrix.rows))
     accuracy = right / max(total, 1)
     if report.accuracy and not report.accuracy.allows(accuracy):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from fmexplore.checker.check_matrix import EACH, check_thousands, compare_report
-from fmexplore.checker.parse_scores import FIGURES, ClassRow, Matrix, Report
+from fmexplore.checker.parse_scores import FIGURES, ClassificationReport, ClassRow, Matrix
 from fmexplore.checker.results import TINY, Finding, Outcome, Printed, Table, fraction, percent
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 
@@ -39,7 +39,7 @@ class _Class:
     problem: str = ""
 
 
-def check_report(report: Report, claims: list[Printed], exact: Matrix | None = None) -> Outcome:
+def check_report(report: ClassificationReport, claims: list[Printed], exact: Matrix | None = None) -> Outcome:
     """Check a report in itself, against claimed accuracies and against the matrix printed with it."""
     classes, findings, notes = _read_classes(report)
     findings += [Finding(False, each.problem) for each in classes if each.problem]
@@ -66,7 +66,7 @@ def check_report(report: Report, claims: list[Printed], exact: Matrix | None = N
     return Outcome("classification report", tuple(findings), (Table("Classes", columns, rows),), tuple(notes))
 
 
-def _read_classes(report: Report) -> tuple[list[_Class], list[Finding], list[str]]:
+def _read_classes(report: ClassificationReport) -> tuple[list[_Class], list[Finding], list[str]]:
     rows, notes = report.rows, []
     if all(row.support is None for row in rows) and len(rows) == len(CLASS_NAMES):
         notes.append("No supports are printed: 1,000 images of each class are taken, as in Fashion-MNIST's test set.")
@@ -184,7 +184,7 @@ def _harmonic(precision: float, recall: float) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
 
 
-def _check_supports(report: Report, total: int) -> Iterator[Finding]:
+def _check_supports(report: ClassificationReport, total: int) -> Iterator[Finding]:
     printed = {"accuracy": report.total, **{name: row.support for name, row in report.averages.items()}}
     for name, count in printed.items():
         if count is not None and count != total:
@@ -201,7 +201,7 @@ def _check_named(classes: list[_Class], total: int) -> Iterator[Finding]:
         yield Finding(False, f"{said}, but there are {total:,}.")
 
 
-def _check_averages(report: Report, classes: list[_Class], total: int) -> Iterator[Finding]:
+def _check_averages(report: ClassificationReport, classes: list[_Class], total: int) -> Iterator[Finding]:
     right = [each.right for each in classes]
     for name, row in report.averages.items():
         for figure in FIGURES:
@@ -225,7 +225,9 @@ def _check_averages(report: Report, classes: list[_Class], total: int) -> Iterat
                 yield Finding(False, f"{said}.")
 
 
-def _check_accuracy(report: Report, classes: list[_Class], total: int, claims: list[Printed]) -> Iterator[Finding]:
+def _check_accuracy(
+    report: ClassificationReport, classes: list[_Class], total: int, claims: list[Printed]
+) -> Iterator[Finding]:
     if any(each.row.figures.get("recall") is None and each.support for each in classes):
         return
     by_recall = _share_of(total, [each.recall_right for each in classes])

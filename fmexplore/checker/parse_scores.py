@@ -45,7 +45,7 @@ class ClassRow:
 
 
 @dataclass(frozen=True)
-class Report:
+class ClassificationReport:
     """A classification report as printed."""
 
     rows: tuple[ClassRow, ...]
@@ -64,7 +64,7 @@ class Matrix:
     column_sums: tuple[int, ...] = ()  # printed below the columns
 
 
-def read_report(text: str) -> tuple[Report | None, str]:
+def read_report(text: str) -> tuple[ClassificationReport | None, str]:
     """The report in a text, if there is one, and the text without its lines."""
     found = _ReportLines()
     rest = [line for line in text.splitlines() if not found.take(line)]
@@ -73,7 +73,7 @@ def read_report(text: str) -> tuple[Report | None, str]:
         raise ConfigError(f"The report has {len(rows):,} classes: at most {MAX_CLASSES:,} are checked, give a part.")
     if len(rows) < 2:
         return None, text
-    return Report(tuple(rows), found.averages, found.accuracy, found.total), "\n".join(rest)
+    return ClassificationReport(tuple(rows), found.averages, found.accuracy, found.total), "\n".join(rest)
 
 
 @dataclass

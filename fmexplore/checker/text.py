@@ -11,7 +11,7 @@ from typing import TypeVar
 from fmexplore.checker.check_layers import check_summary
 from fmexplore.checker.check_matrix import check_matrix
 from fmexplore.checker.check_scores import check_report
-from fmexplore.checker.parse_scores import Matrix, Report, read_claims, read_matrix, read_report
+from fmexplore.checker.parse_scores import ClassificationReport, Matrix, read_claims, read_matrix, read_report
 from fmexplore.checker.parse_summaries import read_summary
 from fmexplore.checker.results import Finding, Outcome, Printed, Table, read_accuracy
 from fmexplore.errors import ConfigError
@@ -84,7 +84,7 @@ def _read_each(text: str, head: str, read: Callable[[str], tuple[_Read | None, s
     return [found for found, _ in parts if found], "\n".join(rest for _, rest in parts)
 
 
-def _check_scores(reports: list[Report], matrix: Matrix | None, claims: list[Printed]) -> list[Outcome]:
+def _check_scores(reports: list[ClassificationReport], matrix: Matrix | None, claims: list[Printed]) -> list[Outcome]:
     """Claims and a matrix belong to a report that stands alone; beside a matrix, claims are held against that."""
     alone = len(reports) == 1
     own_claims = claims if alone and not matrix else []
@@ -92,7 +92,7 @@ def _check_scores(reports: list[Report], matrix: Matrix | None, claims: list[Pri
     return [*outcomes, check_matrix(matrix, claims)] if matrix else outcomes
 
 
-def _unused_claims(reports: list[Report], matrix: Matrix | None) -> Iterator[str]:
+def _unused_claims(reports: list[ClassificationReport], matrix: Matrix | None) -> Iterator[str]:
     """Why a claimed accuracy could not be held against anything."""
     if not reports and not matrix:
         yield "An accuracy cannot be held against a summary: give a report or a confusion matrix with it."

@@ -70,7 +70,7 @@ class Stopped(Exception):
     """Raised by a report with positions in it: finish with these."""
 
 
-class Report(Protocol):
+class ProgressCallback(Protocol):
     """Hears the share done, 0 to 1, what happens, and as soon as there are some the positions `(n, d) float32`.
 
     May wait, and may raise to give up; Stopped only when it was given positions.
@@ -92,7 +92,7 @@ class Projected:
 def project(
     points: np.ndarray,
     config: ProjectionConfig,
-    report: Report = lambda *_: None,
+    report: ProgressCallback = lambda *_: None,
     start: np.ndarray | None = None,
 ) -> Projected:
     """A map of all of `points (n, width)`; `config.sample` is for whoever chooses them.
@@ -157,7 +157,9 @@ def _check(points: np.ndarray, config: ProjectionConfig) -> None:
         )
 
 
-def _find_neighbours(points: np.ndarray, count: int, metric: Metric, tell: Report) -> tuple[np.ndarray, np.ndarray]:
+def _find_neighbours(
+    points: np.ndarray, count: int, metric: Metric, tell: ProgressCallback
+) -> tuple[np.ndarray, np.ndarray]:
     """Neighbours of every point, `(n, count)`: the first tenth of the work."""
     if points.shape[1] > PCA_FIRST and metric == "euclidean":
         mean, components, _ = principal_axes(points, PCA_WIDTH)
@@ -175,7 +177,7 @@ def _spread(points: np.ndarray, config: ProjectionConfig, start: np.ndarray | No
     return start.astype(float) + rng.normal(0, 1e-4, start.shape)
 
 
-def _tsne(points: np.ndarray, config: ProjectionConfig, tell: Report, start: np.ndarray | None) -> np.ndarray:
+def _tsne(points: np.ndarray, config: ProjectionConfig, tell: ProgressCallback, start: np.ndarray | None) -> np.ndarray:
     """By openTSNE (van der Maaten 2014; Linderman et al. 2019), on one thread: a second one gains nothing."""
     import openTSNE
     from openTSNE.nearest_neighbors import PrecomputedNeighbors
@@ -219,7 +221,7 @@ def _tsne_start(points: np.ndarray, config: ProjectionConfig, affinities, start:
     return _spread(points, config, None) * 1e-4
 
 
-def _umap(points: np.ndarray, config: ProjectionConfig, tell: Report, start: np.ndarray | None) -> np.ndarray:
+def _umap(points: np.ndarray, config: ProjectionConfig, tell: ProgressCallback, start: np.ndarray | None) -> np.ndarray:
     """By umap-learn (McInnes et al. 2018), as `umap_loop` has it."""
     tell(0, "Loading UMAP")
     umap_loop.load()

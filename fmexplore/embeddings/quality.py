@@ -7,7 +7,7 @@ import numpy as np
 
 from fmexplore.embeddings.neighbours import neighbours as find_neighbours
 from fmexplore.embeddings.neighbours import principal_axes
-from fmexplore.embeddings.projection import ProjectionConfig, Report, Stopped, project, radius
+from fmexplore.embeddings.projection import ProgressCallback, ProjectionConfig, Stopped, project, radius
 from fmexplore.errors import ConfigError
 
 
@@ -57,7 +57,7 @@ def trust(
 
 
 def project_over_time(
-    snapshots: list[np.ndarray], config: ProjectionConfig, report: Report = lambda *_: None
+    snapshots: list[np.ndarray], config: ProjectionConfig, report: ProgressCallback = lambda *_: None
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Maps `(n, d) float32` of the same images at several times, from points `(n, width)`, and how far images moved.
 

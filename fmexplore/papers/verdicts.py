@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from fmexplore.evaluation.confusion import class_report
-from fmexplore.papers.reported import MEASURES, Measure, Report
+from fmexplore.papers.reported import MEASURES, Measure, PublishedReport
 from fmexplore.papers.reproduction import PUBLISHED, Epoch, Reproduction, Training
 from fmexplore.training.published import find_system
 
@@ -231,7 +231,7 @@ def _first_within(training: Training, measure: Measure, value: float, tolerance:
     return None
 
 
-def judge_f1(report: Report, reproduction: Reproduction) -> Judged:
+def judge_f1(report: PublishedReport, reproduction: Reproduction) -> Judged:
     """The mean F1 of a printed report against ours."""
     name, value = "Mean F1 of the report", 100 * float(np.mean(report.f1))
     text, trainings = f"{value:.1f} %", published(reproduction)

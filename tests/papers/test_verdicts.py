@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmexplore.papers.reported import MEASURES, PRINTED, Report
+from fmexplore.papers.reported import MEASURES, PRINTED, PublishedReport
 from fmexplore.papers.reproduction import Reproduction
 from fmexplore.papers.verdicts import TONES, Spread, judge_f1, judge_figure, measured, spread_of, value_of
 from fmexplore.training import published
@@ -131,18 +131,18 @@ def test_without_a_training_it_says_how_to_get_one():
 
 
 def test_a_report_is_judged_by_its_mean_f1():
-    same = Report((0.9,) * 10, (0.9,) * 10, (0.9,) * 10)
+    same = PublishedReport((0.9,) * 10, (0.9,) * 10, (0.9,) * 10)
     found = judge_f1(same, reproduction("team4-ann", training(epoch())))
     assert found.verdict == "holds"
     assert "Of its 30 figures 30 lie within 3 points" in found.reason
-    other = Report((0.9,) * 10, (0.9,) * 10, (0.8,) * 10)
+    other = PublishedReport((0.9,) * 10, (0.9,) * 10, (0.8,) * 10)
     found = judge_f1(other, reproduction("team4-ann", training(epoch())))
     assert found.verdict == "fails"
     assert "Of its 30 figures 20 lie" in found.reason
 
 
 def test_a_report_that_fits_with_another_value_of_an_assumed_setting_cannot_be_known():
-    printed = Report((0.8,) * 10, (0.8,) * 10, (0.8,) * 10)
+    printed = PublishedReport((0.8,) * 10, (0.8,) * 10, (0.8,) * 10)
     worse = np.diag([800] * 10) + 200 * np.roll(np.eye(10, dtype=int), 1, 1)
     tried = {"a batch size of 256": [training(epoch(), confusion=worse)]}
     found = judge_f1(printed, reproduction("team4-ann", training(epoch()), **tried))
