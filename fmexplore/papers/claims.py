@@ -1,4 +1,4 @@
-"""What the papers claim of each system, all of it judged: printed figures, and what their words and tables say."""
+"""What the papers claim of each system, all of it assessed: printed figures, and what their words and tables say."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,35 +12,35 @@ from fmexplore.models.layers import Conv, MaxPool
 from fmexplore.models.table import parameters, summarize
 from fmexplore.papers.reported import PRINTED
 from fmexplore.papers.reproduction import Reproduction, Training, least_disturbed
-from fmexplore.papers.verdicts import Judged, Verdict, judge_f1, judge_figure, published, spread_of, untrained
+from fmexplore.papers.verdicts import AssessedClaim, Verdict, assess_f1, assess_metric, published, spread_of, untrained
 from fmexplore.training.published import find_system
 
 Find = Callable[[str], Reproduction]
-Outcome = tuple[str, Verdict, str]  # what came out here, the verdict, its reason
+Assessment = tuple[str, Verdict, str]  # what came out here, the verdict, its reason
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a paper says besides its figures; `judge` reads the trainings of the system, and of `other` if named."""
+    """What a paper says besides its figures; `assess` reads the trainings of the system, and of `other` if named."""
 
     about: str
     printed: str
-    judge: Callable[..., Outcome]
+    assess: Callable[..., Assessment]
     other: str = ""
     by_reading: bool = False  # needs no training
 
 
-def judge(reproduction: Reproduction, find: Find) -> list[Judged]:
+def assess_claims(reproduction: Reproduction, find: Find) -> list[AssessedClaim]:
     """All claims about a system, printed figures first. `find` gives the systems that a claim compares it with."""
     system, trainings = reproduction.system, published(reproduction)
     printed = PRINTED[system]
-    found = [judge_figure(reproduction, measure, value) for measure, value in printed.figures.items()]
+    found = [assess_metric(reproduction, measure, value) for measure, value in printed.figures.items()]
     if printed.report:
-        found.append(judge_f1(printed.report, reproduction))
+        found.append(assess_f1(printed.report, reproduction))
     for claim in _CLAIMS.get(system, ()):
         needed = [] if claim.by_reading else [trainings, *([published(find(claim.other))] if claim.other else [])]
         if all(needed):
-            found.append(Judged(claim.about, claim.printed, *claim.judge(*needed)))
+            found.append(AssessedClaim(claim.about, claim.printed, *claim.assess(*needed)))
         else:
             found.append(untrained(claim.about, claim.printed, system))
     return found
@@ -56,11 +56,11 @@ def accuracy_bounds(recalls: Sequence[float], accuracy: float) -> tuple[float, f
     return round(100 * low, 2), round(100 * high, 2)
 
 
-def _read(found: str, verdict: Verdict, reason: str) -> Callable[[], Outcome]:
+def _read(found: str, verdict: Verdict, reason: str) -> Callable[[], Assessment]:
     return lambda: (found, verdict, reason)
 
 
-def _report_of_matrix() -> Outcome:
+def _report_of_matrix() -> Assessment:
     printed = PRINTED["codered-final"]
     assert printed.matrix is not None
     assert printed.report is not None
@@ -75,7 +75,7 @@ def _report_of_matrix() -> Outcome:
     )
 
 
-def _pool_after_third() -> Outcome:
+def _pool_after_third() -> Assessment:
     model = find_system("codered-final").model
     last = max(number for number, layer in enumerate(model.layers) if isinstance(layer, Conv))
     place = last + 2  # after its activation
@@ -89,7 +89,7 @@ def _pool_after_third() -> Outcome:
     )
 
 
-def _most_confused(trainings: Sequence[Training]) -> Outcome:
+def _most_confused(trainings: Sequence[Training]) -> Assessment:
     pairs = [{CLASS_NAMES[label] for label in most_confused(np.array(each.confusion))} for each in trainings]
     same = sum(pair == {"Shirt", "T-shirt/top"} for pair in pairs)
     return (
@@ -99,7 +99,7 @@ def _most_confused(trainings: Sequence[Training]) -> Outcome:
     )
 
 
-def _other_machine(trainings: Sequence[Training]) -> Outcome:
+def _other_machine(trainings: Sequence[Training]) -> Assessment:
     ours = spread_of([100 * each.result.test_accuracy for each in trainings])
     luck = 2 * 2**0.5 * ours.deviation  # two standard deviations of a difference
     explained = luck >= 91.68 - 90.84
@@ -111,7 +111,7 @@ def _other_machine(trainings: Sequence[Training]) -> Outcome:
     )
 
 
-def _epoch_seconds(trainings: Sequence[Training]) -> Outcome:
+def _epoch_seconds(trainings: Sequence[Training]) -> Assessment:
     quiet = least_disturbed(trainings)
     seconds = quiet.seconds / len(quiet.epochs)
     where = f"{trainings[0].cores} cores of {trainings[0].processor}"
@@ -119,7 +119,7 @@ def _epoch_seconds(trainings: Sequence[Training]) -> Outcome:
 
 
 def _abstract(system: str, value: int) -> Claim:
-    def judge_abstract() -> Outcome:
+    def judge_abstract() -> Assessment:
         printed = PRINTED[system]
         assert printed.report is not None
         beside = printed.figures["test_accuracy"]
@@ -133,13 +133,13 @@ def _abstract(system: str, value: int) -> Claim:
     return Claim("Test accuracy in the abstract", f"{value} %", judge_abstract, by_reading=True)
 
 
-def _first_parameters() -> Outcome:
+def _first_parameters() -> Assessment:
     count = next(row.parameters for row in summarize(find_system("venkatesh-initial").model) if row.parameters)
     reason = "16 filters of 3 x 3 weights and a bias each; the paper's other table has it right."
     return f"{count}", "contradicts itself", reason
 
 
-def _overfits_from(trainings: Sequence[Training]) -> Outcome:
+def _overfits_from(trainings: Sequence[Training]) -> Assessment:
     lowest = [1 + int(np.argmin([epoch.validation_loss or 0 for epoch in each.epochs])) for each in trainings]
     ours = spread_of(lowest, "epochs")
     when = " or ".join(map(str, sorted(set(lowest))))
@@ -150,7 +150,7 @@ def _overfits_from(trainings: Sequence[Training]) -> Outcome:
     )
 
 
-def _greater_performance(trainings: Sequence[Training], before: Sequence[Training]) -> Outcome:
+def _greater_performance(trainings: Sequence[Training], before: Sequence[Training]) -> Assessment:
     def means(each: Sequence[Training]) -> tuple[float, float]:
         held_out = np.mean([100 * (one.result.validation_accuracy or 0) for one in each])
         return float(held_out), float(np.mean([100 * one.result.seen_accuracy for one in each]) - held_out)
@@ -165,7 +165,7 @@ def _greater_performance(trainings: Sequence[Training], before: Sequence[Trainin
     )
 
 
-def _no_overfitting(trainings: Sequence[Training]) -> Outcome:
+def _no_overfitting(trainings: Sequence[Training]) -> Assessment:
     epochs = trainings[0].epochs
     lowest = find_overfitting([each.seen_loss for each in epochs], [each.test_loss for each in epochs])
     gap = 100 * (epochs[-1].seen_accuracy - epochs[-1].test_accuracy)

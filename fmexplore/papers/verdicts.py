@@ -59,7 +59,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Judged:
+class AssessedClaim:
     """A claim with its verdict; `figure` and `ours` are there where a number was printed and trained for."""
 
     about: str
@@ -92,7 +92,7 @@ def measured(trainings: Sequence[Training], measure: Measure) -> Spread | None:
     return spread_of(values, _unit(measure)) if values else None
 
 
-def judge_figure(reproduction: Reproduction, measure: Measure, value: float) -> Judged:
+def assess_metric(reproduction: Reproduction, measure: Measure, value: float) -> AssessedClaim:
     """A printed figure against ours."""
     name, text = MEASURES[measure], _text(value, measure)
     trainings = published(reproduction)
@@ -101,9 +101,9 @@ def judge_figure(reproduction: Reproduction, measure: Measure, value: float) -> 
         return untrained(name, text, reproduction.system, measure, value)
     if ours.covers(value):
         reason = f"It lies within {_difference(ours.tolerance, measure)} of our mean."
-        return Judged(name, text, str(ours), "holds", reason, measure, value, ours)
+        return AssessedClaim(name, text, str(ours), "holds", reason, measure, value, ours)
     verdict, reason = _explain(_Outlier(reproduction, measure, value, ours))
-    return Judged(name, text, str(ours), verdict, reason, measure, value, ours)
+    return AssessedClaim(name, text, str(ours), verdict, reason, measure, value, ours)
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ def _first_within(training: Training, measure: Measure, value: float, tolerance:
     return None
 
 
-def judge_f1(report: PublishedReport, reproduction: Reproduction) -> Judged:
+def assess_f1(report: PublishedReport, reproduction: Reproduction) -> AssessedClaim:
     """The mean F1 of a printed report against ours."""
     name, value = "Mean F1 of the report", 100 * float(np.mean(report.f1))
     text, trainings = f"{value:.1f} %", published(reproduction)
@@ -243,13 +243,13 @@ def judge_f1(report: PublishedReport, reproduction: Reproduction) -> Judged:
     near = int((np.abs(printed_rows - mine) <= 0.03).sum())
     reason = f"Of its {printed_rows.size} figures {near} lie within 3 points of our mean."
     if ours.covers(value):
-        return Judged(name, text, str(ours), "holds", reason)
+        return AssessedClaim(name, text, str(ours), "holds", reason)
     for other, alternative in find_system(reproduction.system).alternatives.items():
         tried = _of(reproduction, other)
         if tried and not alternative.against and (found := _mean_f1(tried)).covers(value):
             reason += f" The paper does not print every setting, and with {other} we get {found}."
-            return Judged(name, text, str(ours), "cannot be known", reason)
-    return Judged(name, text, str(ours), "fails", reason)
+            return AssessedClaim(name, text, str(ours), "cannot be known", reason)
+    return AssessedClaim(name, text, str(ours), "fails", reason)
 
 
 def _mean_f1(trainings: Sequence[Training]) -> Spread:
@@ -272,10 +272,12 @@ def _of(reproduction: Reproduction, variant: str) -> tuple[Training, ...]:
     return found.trainings if found else ()
 
 
-def untrained(name: str, text: str, system: str, measure: Measure | None = None, value: float | None = None) -> Judged:
+def untrained(
+    name: str, text: str, system: str, measure: Measure | None = None, value: float | None = None
+) -> AssessedClaim:
     """A claim that waits for a training."""
     reason = f"Train it with: python -m fmexplore reproduce {system}"
-    return Judged(name, text, "", "not trained yet", reason, measure, value)
+    return AssessedClaim(name, text, "", "not trained yet", reason, measure, value)
 
 
 def _unit(measure: Measure) -> str:
