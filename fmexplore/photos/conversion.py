@@ -63,7 +63,7 @@ WAYS = {
 
 
 @dataclass(frozen=True)
-class Step:
+class ConversionStep:
     """What a step made: its `picture (h, w, 3) uint8`, and the `image (28, 28) uint8` if one stopped there."""
 
     name: str
@@ -82,7 +82,7 @@ class Step:
 class Converted:
     """All steps in order, the last of which is the `image (28, 28) uint8`, and the `mask (h, w)` of the first."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[ConversionStep, ...]
     image: np.ndarray
     mask: np.ndarray | None
     found: Foreground  # how the foreground was found in the end
@@ -90,10 +90,10 @@ class Converted:
 
 def convert(photo: Image.Image, how: Conversion, find: Finder) -> Converted:
     """The photo as `open_photo` gives it, converted step by step. `find` is asked where `how` wants the network."""
-    steps: list[Step] = []
+    steps: list[ConversionStep] = []
 
     def add(name: str, title: str, picture: Image.Image, note: str, done: bool = True) -> None:
-        steps.append(Step(name, title, np.asarray(picture.convert("RGB")), note, done))
+        steps.append(ConversionStep(name, title, np.asarray(picture.convert("RGB")), note, done))
 
     picture, note = turn_and_crop(photo, how)
     whole = _on_white(picture)

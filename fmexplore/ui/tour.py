@@ -21,7 +21,7 @@ PAPER = "codered-final"
 
 
 @dataclass(frozen=True)
-class Step:
+class TourStep:
     """Where a step leads, with the parameters of its link for the runs of the tour, and what to do there."""
 
     title: str
@@ -60,27 +60,27 @@ def _change_parameters(runs: list[Run]) -> dict[str, str]:
 
 
 STEPS = (
-    Step("Train a network", lambda _: session.TRAIN_PAGE, _train_text, _start_parameters),
-    Step(
+    TourStep("Train a network", lambda _: session.TRAIN_PAGE, _train_text, _start_parameters),
+    TourStep(
         "Open shirt against T-shirt",
         lambda _: session.CONFUSIONS_PAGE,
         lambda _: "In the marked cell are the shirts that it takes for T-shirts. Open one: would you have known?",
         lambda runs: {**_first(runs), "split": "test", "true": str(SHIRT), "pred": str(TOP)},
     ),
-    Step(
+    TourStep(
         "See them on the map",
         lambda _: session.EMBEDDINGS_PAGE,
         lambda _: "The same shirts are marked here. What lies close together, the network sees as alike.",
         lambda runs: {**_first(runs), "split": "test", "selected": f"t{SHIRT}p{TOP}"},
     ),
-    Step(
+    TourStep(
         "Try a photo",
         lambda _: session.PREDICT_PAGE,
         lambda _: "Press a sample, or take a photo of your own clothes, and see what becomes of it step by step.",
         lambda _: {"run": session.FOR_PHOTOS},
     ),
-    Step("Compare with a paper", lambda _: session.PAPERS_PAGE, _paper_text, lambda _: {"system": PAPER}),
-    Step(
+    TourStep("Compare with a paper", lambda _: session.PAPERS_PAGE, _paper_text, lambda _: {"system": PAPER}),
+    TourStep(
         "Change one thing",
         lambda runs: session.COMPARE_PAGE if _changed(runs) else session.TRAIN_PAGE,
         _change_text,

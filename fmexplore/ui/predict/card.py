@@ -12,7 +12,7 @@ from fmexplore.photos.conversion import WAYS, Conversion, Converted
 from fmexplore.photos.scoring import PhotoPredictions, calibrate
 from fmexplore.runs.run import Run
 from fmexplore.ui import session, shared, widgets
-from fmexplore.ui.components.card import Chip, Step, Way, card
+from fmexplore.ui.components.card import CardAction, Chip, Way, card
 from fmexplore.ui.components.steps import Stage, steps
 from fmexplore.ui.images.card import find_index, neighbours_of, show_heat
 from fmexplore.ui.predict.correction import correct
@@ -96,7 +96,7 @@ def _verdict(photo: Photo, run: Run, known: Known, verdicts: PhotoPredictions) -
     here = ids.index(photo.id)
     near = {"previous": here - 1 if here else None, "next": here + 1 if here + 1 < len(ids) else None}
 
-    def go(step: Step) -> None:
+    def go(step: CardAction) -> None:
         if (number := near.get(step)) is not None:
             st.session_state.photo_shown = ids[number]
 
