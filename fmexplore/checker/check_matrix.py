@@ -5,7 +5,7 @@ Its sums are exact, so only what is printed beside it is rounded. Knows no text;
 
 from collections.abc import Iterator
 
-from fmexplore.checker.parse_scores import FIGURES, ClassificationReport, Matrix
+from fmexplore.checker.parse_scores import SCORES, ClassificationReport, Matrix
 from fmexplore.checker.results import Finding, Outcome, Printed, Table, percent
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 
@@ -48,7 +48,7 @@ def check_matrix(matrix: Matrix, claims: list[Printed]) -> Outcome:
         findings.append(Finding(fits, f"{counted}, {'as claimed' if fits else f'not the claimed {claim.percent}'}."))
     columns_of = ("class", "row sum", "precision", "recall", "F1")
     rows = tuple(
-        (name, f"{support:,}", *(f"{exact[figure]:.4f}" for figure in FIGURES))
+        (name, f"{support:,}", *(f"{exact[score]:.4f}" for score in SCORES))
         for name, support, exact in zip(names, sums, _scores(matrix))
     )
     return Outcome("confusion matrix", tuple(findings), (Table("What the matrix gives", columns_of, rows),))
@@ -65,11 +65,11 @@ def compare_report(report: ClassificationReport, matrix: Matrix) -> list[Finding
 
 def _compare_classes(report: ClassificationReport, matrix: Matrix) -> Iterator[str]:
     for row, exact, counts in zip(report.rows, _scores(matrix), matrix.rows):
-        for figure in FIGURES:
-            printed = row.figures.get(figure)
-            if printed and not printed.allows(exact[figure]):
-                said = f"{row.name}: the report prints a {figure} of {printed.text}, but the matrix gives"
-                yield f"{said} {exact[figure]:.4f}."
+        for score in SCORES:
+            printed = row.scores.get(score)
+            if printed and not printed.allows(exact[score]):
+                said = f"{row.name}: the report prints a {score} of {printed.text}, but the matrix gives"
+                yield f"{said} {exact[score]:.4f}."
         if row.support is not None and row.support != sum(counts):
             yield f"{row.name}: the report has {row.support:,} images, but the matrix {sum(counts):,}."
 
@@ -81,11 +81,11 @@ def _compare_averages(report: ClassificationReport, matrix: Matrix) -> Iterator[
         "weighted avg": [each / max(sum(sums), 1) for each in sums],
     }
     for name, row in report.averages.items():
-        for figure in FIGURES if name in weights else ():
-            value = sum(weight * exact[figure] for weight, exact in zip(weights[name], scores))
-            printed = row.figures.get(figure)
+        for score in SCORES if name in weights else ():
+            value = sum(weight * exact[score] for weight, exact in zip(weights[name], scores))
+            printed = row.scores.get(score)
             if printed and not printed.allows(value):
-                yield f"The {name} of {figure} is printed as {printed.text}, but the matrix gives {value:.4f}."
+                yield f"The {name} of {score} is printed as {printed.text}, but the matrix gives {value:.4f}."
 
 
 def _compare_accuracy(report: ClassificationReport, matrix: Matrix) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from fmexplore.checker.check_matrix import EACH, check_thousands, compare_report
-from fmexplore.checker.parse_scores import FIGURES, ClassificationReport, ClassRow, Matrix
+from fmexplore.checker.parse_scores import SCORES, ClassificationReport, ClassRow, Matrix
 from fmexplore.checker.results import TINY, Finding, Outcome, Printed, Table, fraction, percent
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 
@@ -35,7 +35,7 @@ class _Class:
     recall_right: Range  # by recall and support alone
     right: Range
     named: Range
-    figures: dict[str, Range]
+    scores: dict[str, Range]
     problem: str = ""
 
 
@@ -61,8 +61,8 @@ def check_report(report: ClassificationReport, claims: list[Printed], exact: Mat
     if exact:
         findings += compare_report(report, exact)
     rows = tuple(_cells(each) for each in classes)
-    figures = (column for name in ("precision", "recall", "F1") for column in (name, f"allowed {name}"))
-    columns = ("class", "support", "images right", *figures)
+    scores = (column for name in ("precision", "recall", "F1") for column in (name, f"allowed {name}"))
+    columns = ("class", "support", "images right", *scores)
     return Outcome("classification report", tuple(findings), (Table("Classes", columns, rows),), tuple(notes))
 
 
@@ -70,14 +70,14 @@ def _read_classes(report: ClassificationReport) -> tuple[list[_Class], list[Find
     rows, notes = report.rows, []
     if all(row.support is None for row in rows) and len(rows) == len(CLASS_NAMES):
         notes.append("No supports are printed: 1,000 images of each class are taken, as in Fashion-MNIST's test set.")
-        rows = tuple(ClassRow(row.name, row.figures, EACH) for row in rows)
+        rows = tuple(ClassRow(row.name, row.scores, EACH) for row in rows)
     return [_read_class(row, MOST_COUNTED // len(rows)) for row in rows], [], notes
 
 
 def _read_class(row: ClassRow, most: int) -> _Class:
     """What a row allows, by the first of four cases that it is."""
     each = _as_printed(row)
-    precision, recall, f1 = (row.figures.get(name) for name in FIGURES)
+    precision, recall, f1 = (row.scores.get(name) for name in SCORES)
     if each.support == 0:
         return _without_images(each)
     if recall and each.right.low > each.right.high:
@@ -89,10 +89,10 @@ def _read_class(row: ClassRow, most: int) -> _Class:
 
 def _as_printed(row: ClassRow) -> _Class:
     """The figures within their rounding, the whole numbers of right images that the recall allows, and no more."""
-    figures = {name: Range(each.low, each.high) if (each := row.figures.get(name)) else ANY_SHARE for name in FIGURES}
-    support, recall = row.support or 0, figures["recall"]
+    scores = {name: Range(each.low, each.high) if (each := row.scores.get(name)) else ANY_SHARE for name in SCORES}
+    support, recall = row.support or 0, scores["recall"]
     right = Range(math.ceil(support * recall.low - 1e-7), math.floor(support * recall.high + 1e-7))
-    return _Class(row, support, right, right, ANY_NUMBER, figures)
+    return _Class(row, support, right, right, ANY_NUMBER, scores)
 
 
 def _without_images(each: _Class) -> _Class:
@@ -107,7 +107,7 @@ def _with_impossible_recall(each: _Class, recall: Printed) -> _Class:
 
 def _by_recall_alone(each: _Class) -> _Class:
     """A figure is missing, or there are too many numbers to try: bounds from precision and recall."""
-    precision, named = each.row.figures.get("precision"), each.named
+    precision, named = each.row.scores.get("precision"), each.named
     if precision and precision.low > 0:
         named = Range(each.right.low / precision.high, each.right.high / precision.low)
     return replace(each, named=named, problem=_problem_of_f1(each.row))
@@ -118,13 +118,13 @@ def _by_counting(each: _Class, precision: Printed, f1: Printed) -> _Class:
     tried = range(int(each.right.low), int(each.right.high) + 1)
     found = {right: named for right in tried if (named := _named(right, each.support, precision, f1)) is not None}
     if not found:
-        complete = all(each.row.figures.get(name) for name in FIGURES)
+        complete = all(each.row.scores.get(name) for name in SCORES)
         none_fits = f"{each.row.name}: no numbers of images give the printed figures."
         return replace(each, problem=_problem_of_f1(each.row) if complete else none_fits)
     named = Range(min(given.low for given in found.values()), max(given.high for given in found.values()))
     counted = _figures_of_counts(found, each.support)
-    figures = {name: _overlap(counted[name], each.figures[name]) for name in FIGURES}
-    return replace(each, right=Range(min(found), max(found)), named=named, figures=figures)
+    scores = {name: _overlap(counted[name], each.scores[name]) for name in SCORES}
+    return replace(each, right=Range(min(found), max(found)), named=named, scores=scores)
 
 
 def _figures_of_counts(found: dict[int, Range], support: int) -> dict[str, Range]:
@@ -167,17 +167,17 @@ def _named(right: int, support: int, precision: Printed | None, f1: Printed | No
 
 def _problem_of_f1(row: ClassRow) -> str:
     """Why precision, recall and F1 cannot stand together; empty where they can, and where one is not printed."""
-    precision, recall, f1 = (row.figures.get(name) for name in FIGURES)
+    precision, recall, f1 = (row.scores.get(name) for name in SCORES)
     if not (precision and recall and f1):
         return ""
     low, high = _harmonic(precision.low, recall.low), _harmonic(precision.high, recall.high)
-    figures = f"{row.name}: precision {precision.text} and recall {recall.text}"
+    scores = f"{row.name}: precision {precision.text} and recall {recall.text}"
     if not f1.allows(low, high):
-        return f"{figures} give an F1 of {fraction(low, high, f1.digits)}, not {f1.text}."
+        return f"{scores} give an F1 of {fraction(low, high, f1.digits)}, not {f1.text}."
     if row.support is None or row.support > 20 / max(f1.high - f1.low, TINY):
         return ""
-    figures = f"precision {precision.text}, recall {recall.text} and F1 {f1.text}"
-    return f"{row.name}: no whole numbers of images out of {row.support:,} give {figures} together."
+    scores = f"precision {precision.text}, recall {recall.text} and F1 {f1.text}"
+    return f"{row.name}: no whole numbers of images out of {row.support:,} give {scores} together."
 
 
 def _harmonic(precision: float, recall: float) -> float:
@@ -204,16 +204,16 @@ def _check_named(classes: list[_Class], total: int) -> Iterator[Finding]:
 def _check_averages(report: ClassificationReport, classes: list[_Class], total: int) -> Iterator[Finding]:
     right = [each.right for each in classes]
     for name, row in report.averages.items():
-        for figure in FIGURES:
-            printed = row.figures.get(figure)
-            if printed is None or any(each.row.figures.get(figure) is None for each in classes):
+        for score in SCORES:
+            printed = row.scores.get(score)
+            if printed is None or any(each.row.scores.get(score) is None for each in classes):
                 continue
-            ranges = [each.figures[figure] for each in classes]
+            ranges = [each.scores[score] for each in classes]
             if name == "macro avg":
                 weights = [1 / len(classes)] * len(classes)
             elif name == "weighted avg":
                 weights = [each.support / total for each in classes]
-            elif name == "micro avg" and figure == "recall":
+            elif name == "micro avg" and score == "recall":
                 ranges, weights = right, [1 / total] * len(classes)
             else:
                 continue
@@ -221,14 +221,14 @@ def _check_averages(report: ClassificationReport, classes: list[_Class], total: 
             high = sum(weight * each.high for weight, each in zip(weights, ranges))
             if not printed.allows(low, high):
                 given = fraction(low, high, printed.digits + 1)
-                said = f"The {name} of {figure} is printed as {printed.text}, but the classes give {given}"
+                said = f"The {name} of {score} is printed as {printed.text}, but the classes give {given}"
                 yield Finding(False, f"{said}.")
 
 
 def _check_accuracy(
     report: ClassificationReport, classes: list[_Class], total: int, claims: list[Printed]
 ) -> Iterator[Finding]:
-    if any(each.row.figures.get("recall") is None and each.support for each in classes):
+    if any(each.row.scores.get("recall") is None and each.support for each in classes):
         return
     by_recall = _share_of(total, [each.recall_right for each in classes])
     allowed = _share_of(total, [each.right for each in classes])
@@ -266,7 +266,7 @@ def _share_of(total: int, counts: list[Range]) -> Range:
 def _cells(each: _Class) -> tuple[str, ...]:
     right = f"{each.right.low:,.0f} to {each.right.high:,.0f}" if each.support else ""
     cells = [each.row.name, f"{each.support:,}" if each.support else "", right]
-    for figure in FIGURES:
-        printed, allowed = each.row.figures.get(figure), each.figures[figure]
+    for score in SCORES:
+        printed, allowed = each.row.scores.get(score), each.scores[score]
         cells += [printed.text if printed else "", "" if each.problem else fraction(allowed.low, allowed.high, 4)]
     return tuple(cells)

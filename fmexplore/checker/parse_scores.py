@@ -13,7 +13,7 @@ MAX_CLASSES = 1_000
 LONGEST_LINE = 5_000
 LONGEST_NAME = 4  # words; more are a sentence that ends in numbers
 LARGEST_COUNT = 10**9
-FIGURES = ("precision", "recall", "f1")
+SCORES = ("precision", "recall", "f1")
 _AVERAGES = {
     "macro avg": "macro avg",
     "weighted avg": "weighted avg",
@@ -40,7 +40,7 @@ class ClassRow:
     """One class of a report; None for a figure that was not printed, or as nan."""
 
     name: str
-    figures: dict[str, Printed | None]
+    scores: dict[str, Printed | None]
     support: int | None = None
 
 
@@ -104,7 +104,7 @@ class _ReportLines:
     def _take_row(self, row: ClassRow) -> None:
         name = row.name.lower()
         if name.startswith("accuracy"):  # pandas repeats it in every column
-            self.accuracy = row.figures["f1"]
+            self.accuracy = row.scores["f1"]
         elif name in _AVERAGES:
             self.averages[_AVERAGES[name]] = row
         else:
@@ -182,23 +182,23 @@ def _cells(line: str) -> tuple[str, list[int]]:
 
 
 def _class_row(found: re.Match[str]) -> ClassRow:
-    figures = [read_share(each) for each in found["figures"].split()]
+    scores = [read_share(each) for each in found["figures"].split()]
     name, count = found["name"].strip(" \"'"), found["count"]
-    return ClassRow(name[:60], dict(zip(FIGURES, figures)), int(count) if count else None)
+    return ClassRow(name[:60], dict(zip(SCORES, scores)), int(count) if count else None)
 
 
 def _rows_of_lists(lists: dict[str, list[str]]) -> list[ClassRow]:
     keys = {"pr": "precision", "re": "recall", "f1": "f1"}
-    figures = {keys[key]: values for key, values in lists.items() if key in keys}
-    length = max((len(values) for values in figures.values()), default=0)
-    if any(len(values) != length for values in figures.values()):
-        sizes = ", ".join(f"{len(values)} of {name}" for name, values in figures.items())
+    scores = {keys[key]: values for key, values in lists.items() if key in keys}
+    length = max((len(values) for values in scores.values()), default=0)
+    if any(len(values) != length for values in scores.values()):
+        sizes = ", ".join(f"{len(values)} of {name}" for name, values in scores.items())
         raise ConfigError(f"The lists of figures differ in length ({sizes}): give one figure of each class.")
     supports = lists.get("su", [])
     return [
         ClassRow(
             f"class {place}",
-            {name: _share(figures[name][place]) if name in figures else None for name in FIGURES},
+            {name: _share(scores[name][place]) if name in scores else None for name in SCORES},
             int(supports[place]) if len(supports) == length and supports[place].isdigit() else None,
         )
         for place in range(length)

@@ -34,7 +34,7 @@ def assess_claims(reproduction: Reproduction, find: Find) -> list[AssessedClaim]
     """All claims about a system, printed figures first. `find` gives the systems that a claim compares it with."""
     system, trainings = reproduction.system, published(reproduction)
     printed = PRINTED[system]
-    found = [assess_metric(reproduction, measure, value) for measure, value in printed.figures.items()]
+    found = [assess_metric(reproduction, measure, value) for measure, value in printed.metrics.items()]
     if printed.report:
         found.append(assess_f1(printed.report, reproduction))
     for claim in _CLAIMS.get(system, ()):
@@ -122,7 +122,7 @@ def _abstract(system: str, value: int) -> Claim:
     def judge_abstract() -> Assessment:
         printed = PRINTED[system]
         assert printed.report is not None
-        beside = printed.figures["test_accuracy"]
+        beside = printed.metrics["test_accuracy"]
         low, high = accuracy_bounds(printed.report.recall, beside / 100)
         return (
             f"{low:g} to {high:g} %",

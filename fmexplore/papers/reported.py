@@ -29,7 +29,7 @@ class PublishedReport:
 class PublishedResults:
     """What a paper prints of a system."""
 
-    figures: dict[Measure, float] = field(default_factory=dict)
+    metrics: dict[Measure, float] = field(default_factory=dict)
     report: PublishedReport | None = None
     matrix: tuple[tuple[int, ...], ...] | None = None  # rows are true classes
 

@@ -232,10 +232,10 @@ def train_again(
             looking += time.perf_counter() - started
             # Where the test set serves for validation, its figures are those of the test.
             held_out = {} if config.training.peeks else {name: getattr(progress, name) for name in HELD_OUT}
-            figures = {"train_accuracy": progress.train_accuracy, "train_loss": progress.train_loss, **held_out}
-            figures |= {"seen_accuracy": known.accuracy, "seen_loss": known.loss}
-            figures |= {"test_accuracy": test.accuracy, "test_loss": test.loss}
-            epochs.append(Epoch.parse({name: value and round(value, 6) for name, value in figures.items()}))
+            metrics = {"train_accuracy": progress.train_accuracy, "train_loss": progress.train_loss, **held_out}
+            metrics |= {"seen_accuracy": known.accuracy, "seen_loss": known.loss}
+            metrics |= {"test_accuracy": test.accuracy, "test_loss": test.loss}
+            epochs.append(Epoch.parse({name: value and round(value, 6) for name, value in metrics.items()}))
     end = progress.test_predictions
     assert end is not None  # the last Progress has them
     return Training(

@@ -60,7 +60,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class AssessedClaim:
-    """A claim with its verdict; `figure` and `ours` are there where a number was printed and trained for."""
+    """A claim with its verdict; `value` and `ours` are there where a number was printed and trained for."""
 
     about: str
     printed: str
@@ -68,7 +68,7 @@ class AssessedClaim:
     verdict: Verdict
     reason: str
     measure: Measure | None = None
-    figure: float | None = None
+    value: float | None = None
     ours: Spread | None = None
 
 
@@ -239,7 +239,7 @@ def assess_f1(report: PublishedReport, reproduction: Reproduction) -> AssessedCl
         return untrained(name, text, reproduction.system)
     ours = _mean_f1(trainings)
     printed_rows = np.array([report.precision, report.recall, report.f1])
-    mine = np.mean([_figures(each) for each in trainings], axis=0)
+    mine = np.mean([_class_scores(each) for each in trainings], axis=0)
     near = int((np.abs(printed_rows - mine) <= 0.03).sum())
     reason = f"Of its {printed_rows.size} figures {near} lie within 3 points of our mean."
     if ours.covers(value):
@@ -253,10 +253,10 @@ def assess_f1(report: PublishedReport, reproduction: Reproduction) -> AssessedCl
 
 
 def _mean_f1(trainings: Sequence[Training]) -> Spread:
-    return spread_of([100 * float(_figures(each)[2].mean()) for each in trainings])
+    return spread_of([100 * float(_class_scores(each)[2].mean()) for each in trainings])
 
 
-def _figures(training: Training) -> np.ndarray:
+def _class_scores(training: Training) -> np.ndarray:
     """Precision, recall and F1 of each class, `(3, 10)`."""
     rows = class_report(np.array(training.confusion))
     return np.array([[row[name] for row in rows] for name in ("precision", "recall", "f1")])

@@ -184,7 +184,7 @@ class train(Iterator[Progress]):
             self._diverged()
         for key in ("loss", "right", "seen"):
             scalars[key] += window[key]
-        figures = {
+        metrics = {
             "images_per_second": window["seen"] / max(window["seconds"], 1e-9),
             "train_loss": window["loss"] / window["seen"],
             "train_accuracy": window["right"] / window["seen"],
@@ -194,8 +194,8 @@ class train(Iterator[Progress]):
         if probe and self.validation is not None:
             few = Split(self.validation.images[:PROBE_IMAGES], self.validation.labels[:PROBE_IMAGES])
             found = predict(self.state.eval_network, few, self.execution.precision)
-            figures |= {"validation_loss": found.loss, "validation_accuracy": found.accuracy}
-        return self._progress("report", **figures)
+            metrics |= {"validation_loss": found.loss, "validation_accuracy": found.accuracy}
+        return self._progress("report", **metrics)
 
     def _plan(self, window: dict, budget: float) -> None:
         """Fit the number of steps to the seconds that are left of the budget, by the pace of late."""
@@ -214,18 +214,18 @@ class train(Iterator[Progress]):
         """Validate on all images, then close the epoch and decide whether to stop early."""
         scalars, epoch_ends = self.state.scalars, self._epoch_ends
         seen = max(scalars["seen"], 1)
-        figures: dict = {"train_loss": scalars["loss"] / seen, "train_accuracy": scalars["right"] / seen}
+        metrics: dict = {"train_loss": scalars["loss"] / seen, "train_accuracy": scalars["right"] / seen}
         if self.validation is not None:
             predictions, features = yield from self._validate(self.validation)
-            figures |= _figures(predictions)
+            metrics |= _validation_metrics(predictions)
             last = epoch_ends and self._at_end and self.snapshot_steps
             if scalars["step"] in self.snapshot_steps or last:
-                figures["snapshot"] = self._snapshot(predictions, features)
+                metrics["snapshot"] = self._snapshot(predictions, features)
         scalars["due"] = ""
         if epoch_ends:
             scalars |= {"loss": 0.0, "right": 0, "seen": 0}
-            self._update_early_stopping(figures)
-        yield self._progress("epoch" if epoch_ends else "snapshot", **figures)
+            self._update_early_stopping(metrics)
+        yield self._progress("epoch" if epoch_ends else "snapshot", **metrics)
 
     def _validate(self, validation: Split) -> Generator[Progress, None, tuple[Predictions, np.ndarray]]:
         started = time.perf_counter()
@@ -247,12 +247,12 @@ class train(Iterator[Progress]):
             yield self._progress("step")
         return Predictions(np.concatenate(logits), split.labels), np.concatenate(features)
 
-    def _update_early_stopping(self, figures: dict) -> None:
+    def _update_early_stopping(self, metrics: dict) -> None:
         """Keep the weights of the best epoch so far, and note how many epochs have passed since."""
         stopping, scalars = self.config.early_stopping, self.state.scalars
         if stopping is None:
             return
-        value = figures["validation_loss"] if stopping.monitor == "loss" else -figures["validation_accuracy"]
+        value = metrics["validation_loss"] if stopping.monitor == "loss" else -metrics["validation_accuracy"]
         if value < scalars.get("best_value", math.inf):
             scalars |= {"best_value": value, "best_step": scalars["step"], "waited": 0}
             self.state.best = copy_weights(self.state.eval_network)
@@ -265,19 +265,19 @@ class train(Iterator[Progress]):
         if self.state.best:
             self.state.eval_network.load_state_dict(self.state.best)
         test, _ = yield from self._predict(self.data.test, "fp32")
-        figures: dict = {"test_loss": test.loss, "test_accuracy": test.accuracy, "test_predictions": test}
+        metrics: dict = {"test_loss": test.loss, "test_accuracy": test.accuracy, "test_predictions": test}
         if self.validation is not None:
             kept = test if self.config.peeks else (yield from self._predict(self.validation, "fp32"))[0]
-            figures |= _figures(kept)
-        yield self._progress("end", **figures)
+            metrics |= _validation_metrics(kept)
+        yield self._progress("end", **metrics)
 
-    def _progress(self, kind, **figures) -> Progress:
+    def _progress(self, kind, **metrics) -> Progress:
         scalars = self.state.scalars
-        if not all(math.isfinite(value) for value in figures.values() if isinstance(value, float)):
+        if not all(math.isfinite(value) for value in metrics.values() if isinstance(value, float)):
             self._diverged()
         scalars["seconds"] = time.perf_counter() - self._clock
         step = scalars["step"]
-        return Progress(kind, step, self.steps, step / self.steps_per_epoch, scalars["seconds"], **figures)
+        return Progress(kind, step, self.steps, step / self.steps_per_epoch, scalars["seconds"], **metrics)
 
     def _diverged(self) -> None:
         self.state.eval_network.load_state_dict(self.state.good)
@@ -289,7 +289,7 @@ class train(Iterator[Progress]):
         )
 
 
-def _figures(found: Predictions) -> dict:
+def _validation_metrics(found: Predictions) -> dict:
     """Of the validation images."""
     return {"validation_loss": found.loss, "validation_accuracy": found.accuracy, "predictions": found}
 

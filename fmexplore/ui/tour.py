@@ -41,7 +41,7 @@ def _train_text(_: list[Run]) -> str:
 
 
 def _paper_text(_: list[Run]) -> str:
-    accuracy = PRINTED[PAPER].figures["test_accuracy"]
+    accuracy = PRINTED[PAPER].metrics["test_accuracy"]
     return f"A student paper printed {accuracy:g} % for this network. It was trained again: see which claims hold."
 
 

@@ -13,7 +13,7 @@ from tests.papers.results import epoch, reproduction, training
 
 def test_every_system_of_the_papers_has_printed_figures():
     assert list(PRINTED) == [system.id for system in published.SYSTEMS]
-    assert all(printed.figures for printed in PRINTED.values())
+    assert all(printed.metrics for printed in PRINTED.values())
 
 
 @pytest.mark.parametrize(("deviation", "tolerance"), [(0.1, 0.7), (0.35, 0.7), (0.5, 1.0)])

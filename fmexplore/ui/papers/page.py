@@ -55,16 +55,16 @@ def _claims(system: str) -> None:
 
 
 def _row(system: System, assessed: list[AssessedClaim]) -> Row:
-    measure = next(measure for measure in HEADLINES if measure in PRINTED[system.id].figures)
+    measure = next(measure for measure in HEADLINES if measure in PRINTED[system.id].metrics)
     claim = next(each for each in assessed if each.measure == measure)
-    assert claim.figure is not None
+    assert claim.value is not None
     ours = claim.ours
     said = f"{system.id}: {MEASURES[measure].lower()}, printed {claim.printed}, here {claim.found or 'not trained yet'}"
     return Row(
         id=system.id,
         name=system.id,
         note=system.short,
-        printed=claim.figure,
+        printed=claim.value,
         mean=ours.mean if ours else None,
         tolerance=ours.tolerance if ours else 0.0,
         verdict=claim.verdict,
