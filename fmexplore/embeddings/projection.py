@@ -1,7 +1,7 @@
-"""Points as a map of two or three dimensions, by PCA, t-SNE or UMAP. Array functions; knows no network, run or screen.
+"""Maps of two or three dimensions, by PCA, t-SNE or UMAP. Knows arrays; no network, run or page.
 
-A map is centred, and its points are one unit from the centre, in the root of the mean square. The same seed gives the
-same map. Every long step tells how far it is, so that it can be paused, stopped or given up within a second or so.
+A map is centred, and the root mean square distance of its points from the centre is 1. The same seed gives the same
+map. Long steps report their progress, so that a caller can pause, stop or cancel within about a second.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from fmexplore.embeddings.neighbours import Metric, neighbours, principal_axes
 from fmexplore.errors import ConfigError
 from fmexplore.schema import Schema
 
-PCA_FIRST = 128  # wider points are put on 50 axes before neighbours are sought
+PCA_FIRST = 128  # wider points are reduced to 50 axes before the search for neighbours
 PCA_WIDTH = 50
 SMALL = 3000  # up to here Barnes-Hut t-SNE is faster than that by FFT
 MOST_IN_SPACE = 10_000  # images that three-dimensional t-SNE is allowed, as it takes minutes
@@ -26,7 +26,7 @@ TSNE_RADIUS = 30  # that t-SNE gives a few thousand images
 
 
 class ProjectionConfig(Schema):
-    """How to make a map. What does not belong to the method is ignored, by `key` too."""
+    """How a map is computed; settings of other methods than `method` are ignored."""
 
     method: Literal["pca", "tsne", "umap"] = "umap"
     dimensions: Literal[2, 3] = 2
@@ -42,14 +42,14 @@ class ProjectionConfig(Schema):
     metric: Metric = "euclidean"
 
     def key(self) -> str:
-        """Ten letters and digits that are the same for equal maps of the same points."""
+        """Ten hexadecimal digits that are equal for settings that give the same map of the same points."""
         seeded = self.method != "pca" or self.sample
         names = ["method", "dimensions", "sample", *(["seed"] if seeded else []), *_OWN_FIELDS[self.method]]
         values = {name: getattr(self, name) for name in sorted(names)}
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:10]
 
     def choose(self, count: int) -> np.ndarray:
-        """Positions of the images to project, out of `count`, ascending."""
+        """The positions of the images to project, out of `count`, ascending: all, or a random sample."""
         if not self.sample or self.sample >= count:
             return np.arange(count)
         return np.sort(np.random.default_rng(self.seed).choice(count, self.sample, replace=False))
@@ -67,13 +67,13 @@ _OWN_FIELDS = {
 
 
 class Stopped(Exception):
-    """Raised by a report with positions in it: finish with these."""
+    """Raised by a progress callback to end the computation with the positions reached so far."""
 
 
 class ProgressCallback(Protocol):
-    """Hears the share done, 0 to 1, what happens, and as soon as there are some the positions `(n, d) float32`.
+    """Called with the share of the work that is done, what is being done, and the positions `(n, d) float32` so far.
 
-    May wait, and may raise to give up; Stopped only when it was given positions.
+    It may wait to pause the computation, raise Stopped once it was given positions, or raise anything else to cancel.
     """
 
     def __call__(self, share: float, message: str, positions: np.ndarray | None = None, /) -> None: ...
@@ -81,12 +81,11 @@ class ProgressCallback(Protocol):
 
 @dataclass(frozen=True)
 class Projected:
-    """A map: coordinates `(n, d) float32`, with PCA the share of the variance along each axis, and whether it was
-    stopped before its time."""
+    """A map of n points in d dimensions."""
 
-    coordinates: np.ndarray
-    explained_variance: np.ndarray | None = None  # (d,)
-    stopped: bool = False
+    coordinates: np.ndarray  # (n, d) float32
+    explained_variance: np.ndarray | None = None  # (d,): share of the variance along each axis; PCA only
+    stopped: bool = False  # before the method had finished
 
 
 def project(
@@ -95,10 +94,21 @@ def project(
     report: ProgressCallback = lambda *_: None,
     start: np.ndarray | None = None,
 ) -> Projected:
-    """A map of all of `points (n, width)`; `config.sample` is for whoever chooses them.
+    """Project points to a map of two or three dimensions.
 
-    From `start (n, d)` t-SNE and UMAP go on instead of beginning anew. Raises ConfigError where there are too few
-    points for the settings, too many, or some are no numbers.
+    >>> points = np.array([[0.0, 0, 0], [2, 0, 0], [4, 0, 0], [2, 1, 0]])
+    >>> found = project(points, ProjectionConfig(method="pca"))
+    >>> found.coordinates.shape, found.explained_variance.round(2).tolist()
+    ((4, 2), [0.91, 0.09])
+
+    Args:
+        points: (n, width) float.
+        config: the method and its settings; `config.sample` is ignored, see `ProjectionConfig.choose`.
+        report: told how far the computation is.
+        start: (n, d) float; positions from which t-SNE and UMAP go on, instead of beginning anew.
+
+    Raises:
+        ConfigError: too few or too many points for the settings, or values that are not finite.
     """
     points = points.astype(np.float32)
     _check(points, config)
@@ -124,13 +134,13 @@ def project(
 
 
 def standardize(coordinates: np.ndarray) -> np.ndarray:
-    """Centred, and scaled to one unit from the centre in the root mean square; `(n, d) float32`."""
+    """Coordinates `(n, d)` centred and scaled to a root mean square distance of 1 from the centre, as float32."""
     coordinates = coordinates - coordinates.mean(0, dtype=np.float64)
     return (coordinates / (radius(coordinates) or 1)).astype(np.float32)
 
 
 def radius(coordinates: np.ndarray) -> float:
-    """Root mean square of the distances from the centre."""
+    """The root mean square distance of points `(n, d)` from their centre."""
     return float(np.sqrt(np.square(coordinates - coordinates.mean(0), dtype=np.float64).sum(1).mean()))
 
 
