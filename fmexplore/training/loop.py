@@ -1,6 +1,6 @@
-"""Trains a network: a generator that the caller drives. Knows no file, thread, process or screen.
+"""The training loop, as an iterator that the caller drives. Knows no file, thread, process or page.
 
-All randomness follows from (seed, epoch) or (seed, step), so a resumed run needs no generator state.
+All random numbers follow from (seed, epoch) or (seed, step), so a resumed run needs no state of a generator.
 """
 
 from __future__ import annotations
@@ -35,12 +35,21 @@ REPORT_IMAGES = 2500  # at most, between two reports
 
 
 class train(Iterator[Progress]):
-    """Train `model` on `data` as `config` says, yielding Progress at least once a step.
+    """Trains a network, yielding its Progress at least once a step.
 
-    Close it, or just stop asking, to stop or pause; `state` can be saved between two steps and given to a later call
-    as `resume`. `begin` are weights to begin with instead of drawn ones. `execution` fixes device, precision and
-    threads; `execution.choose_execution` finds the fastest. Raises ConfigError for a table that cannot be built,
-    TrainingDiverged when the loss is no longer finite; the network then holds the last finite weights.
+    To stop or pause, close it or ask for no more. `state` can be saved between two steps and given to a later `train`.
+
+    Args:
+        model: the layer table.
+        config: the settings of the training.
+        data: the data set; `config` says which part of the training images is for validation.
+        execution: device, precision and threads; `choose_execution` finds the fastest.
+        resume: what `state.save` gave, to continue from there.
+        begin: weights to begin with, in place of random ones.
+
+    Raises:
+        ConfigError: the layer table cannot be built.
+        TrainingDiverged: the loss is no longer finite; the network then has its last finite weights.
     """
 
     def __init__(
@@ -87,7 +96,7 @@ class train(Iterator[Progress]):
 
     @property
     def steps(self) -> int:
-        """How many there will be; with a budget of minutes, as far as is known."""
+        """How many steps there will be; with a time limit, an estimate."""
         return self.state.scalars["steps"]
 
     @property
@@ -139,7 +148,7 @@ class train(Iterator[Progress]):
             yield self._close_window(probe=not self._epoch_ends and step % self.probe_every < self.report_every)
 
     def take_step(self, step: int) -> None:
-        """Learn from one batch; nothing else that may be due at `step`."""
+        """Do training step `step`, from 0, and nothing else: one batch, one update of the weights."""
         config, state = self.config, self.state
         started = time.perf_counter()
         index, images, partners, share = self._draw_batch(step)
@@ -301,7 +310,7 @@ def _empty_window() -> dict:
 
 @contextmanager
 def use_threads(execution: Execution) -> Iterator[None]:
-    """Let torch use the threads of `execution` inside, and as many as before afterwards."""
+    """Within this context torch uses as many threads as `execution` says; afterwards as many as before."""
     before = torch.get_num_threads()
     torch.set_num_threads(execution.threads)
     try:
