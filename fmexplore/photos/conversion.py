@@ -1,4 +1,4 @@
-"""A photo becomes 28 x 28 grey, as Fashion-MNIST's pictures were made; every step with its picture and its reason.
+"""Converts a photo to an image of 28 x 28 grey pixels as in Fashion-MNIST, keeping the picture after every step.
 
 Knows Pillow and arrays. The network that finds the garment is passed in, so that this needs no torch.
 """
@@ -24,18 +24,18 @@ Finder = Callable[[Image.Image], np.ndarray]  # a picture -> soft mask of any si
 
 
 class Stroke(Schema):
-    """One brush stroke: what lies under it belongs to the garment, or does not."""
+    """A brush stroke on the photo, which marks pixels as garment or as background."""
 
     points: tuple[tuple[Part, Part], ...] = Field(min_length=1, max_length=2000)  # x, y: shares of width and height
     radius: float = Field(0.03, gt=0, le=0.5)  # of the width
-    keep: bool = True
+    keep: bool = True  # garment; False: background
 
 
 class Conversion(Schema):
-    """How a photo is converted; the default is what works best, `WAYS` names others."""
+    """The settings of a conversion. The default works best; `WAYS` has others to compare it with."""
 
-    turn: Literal[0, 90, 180, 270] = 0  # degrees clockwise, after EXIF
-    crop: tuple[Part, Part, Part, Part] = (0, 0, 1, 1)  # left, top, right, bottom, of what has been turned
+    turn: Literal[0, 90, 180, 270] = 0  # degrees clockwise, after the rotation that EXIF asks for
+    crop: tuple[Part, Part, Part, Part] = (0, 0, 1, 1)  # left, top, right, bottom; shares of the turned photo
     foreground: Foreground = "network"
     strokes: tuple[Stroke, ...] = Field((), max_length=200)
     trim: Literal["foreground", "corners", "none"] = "foreground"
@@ -64,32 +64,47 @@ WAYS = {
 
 @dataclass(frozen=True)
 class ConversionStep:
-    """What a step made: its `picture (h, w, 3) uint8`, and the `image (28, 28) uint8` if one stopped there."""
+    """The picture after one step of a conversion."""
 
     name: str
     title: str
-    picture: np.ndarray
-    note: str
+    picture: np.ndarray  # (h, w, 3) uint8
+    note: str  # what was done, in a sentence
     done: bool = True  # False: switched off, or nothing to do
 
     @property
     def image(self) -> np.ndarray:
+        """The image `(28, 28) uint8` that a network would get if the conversion ended here."""
         squashed = Image.fromarray(self.picture).resize((SIDE, SIDE), Image.Resampling.BOX)
         return np.asarray(squashed.convert("L"))
 
 
 @dataclass(frozen=True)
 class Converted:
-    """All steps in order, the last of which is the `image (28, 28) uint8`, and the `mask (h, w)` of the first."""
+    """A converted photo, with all steps on the way."""
 
     steps: tuple[ConversionStep, ...]
-    image: np.ndarray
-    mask: np.ndarray | None
+    image: np.ndarray  # (28, 28) uint8
+    mask: np.ndarray | None  # (h, w) float32: the foreground of the turned and cropped photo, 0 to 1
     found: Foreground  # how the foreground was found in the end
 
 
 def convert(photo: Image.Image, how: Conversion, find: Finder) -> Converted:
-    """The photo as `open_photo` gives it, converted step by step. `find` is asked where `how` wants the network."""
+    """Convert a photo to an image like those of Fashion-MNIST.
+
+    >>> photo = Image.new("RGB", (60, 80), "white")
+    >>> photo.paste("navy", (20, 10, 40, 70))  # a dark garment on white
+    >>> found = convert(photo, Conversion(foreground="none", trim="corners"), find=lambda picture: np.zeros((1, 1)))
+    >>> found.image.shape, int(found.image[0, 0]), bool(found.image[14, 14] > 200)
+    ((28, 28), 0, True)
+    >>> [step.name for step in found.steps]
+    ['upright', 'foreground', 'trim', 'resize', 'sharpen', 'centre', 'negate', 'grey']
+
+    Args:
+        photo: RGB or RGBA, as `files.open_photo` gives it.
+        how: the settings.
+        find: finds the garment, as a soft mask of any size; only called for `foreground="network"`.
+    """
     steps: list[ConversionStep] = []
 
     def add(name: str, title: str, picture: Image.Image, note: str, done: bool = True) -> None:
@@ -135,7 +150,17 @@ def convert(photo: Image.Image, how: Conversion, find: Finder) -> Converted:
 
 
 def find_foreground(picture: Image.Image, how: Conversion, find: Finder) -> tuple[np.ndarray | None, Foreground, str]:
-    """A clean mask `(h, w)` of the size of the picture or None, how it was found, and that in a sentence."""
+    """Find the garment on a picture.
+
+    Args:
+        picture: RGB or RGBA, of h x w pixels.
+        how: how to find it, and the brush strokes that correct it.
+        find: the network, as in `convert`.
+
+    Returns:
+        The mask, (h, w) float32 from 0 (background) to 1 (garment), or None where nothing is found; how it was found
+        in the end; and the same in a sentence.
+    """
     found, mask, note = how.foreground, None, ""
     if found == "network" and picture.mode == "RGBA":
         found = "alpha"
@@ -161,7 +186,7 @@ def find_foreground(picture: Image.Image, how: Conversion, find: Finder) -> tupl
 
 
 def foreground_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
-    """Left, top, right and bottom of what belongs to the garment, in pixels; None where nothing does."""
+    """The bounding box of a mask `(h, w)`: left, top, right and bottom in pixels, or None for an empty mask."""
     rows, columns = np.flatnonzero((mask > 0.5).any(1)), np.flatnonzero((mask > 0.5).any(0))
     if not len(rows):
         return None
@@ -169,12 +194,12 @@ def foreground_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
 
 
 def as_alpha(mask: np.ndarray) -> Image.Image:
-    """A soft mask as a channel of a picture."""
+    """A mask `(h, w)` from 0 to 1 as a grey picture from 0 to 255, for use as a channel of transparency."""
     return Image.fromarray((mask * 255).round().astype(np.uint8))
 
 
 def turn_and_crop(photo: Image.Image, how: Conversion) -> tuple[Image.Image, str]:
-    """The part of the photo that was asked for, upright, and in a sentence what was done."""
+    """The photo turned and cropped by the settings, and what was done in a sentence."""
     turned = photo.rotate(-how.turn, expand=True) if how.turn else photo
     width, height = turned.size
     left, top, right, bottom = how.crop
@@ -186,7 +211,7 @@ def turn_and_crop(photo: Image.Image, how: Conversion) -> tuple[Image.Image, str
 
 
 def _span(low: float, high: float, pixels: int) -> tuple[int, int]:
-    """Where shares of a side begin and end, in pixels: at least one of them."""
+    """A span given in shares of a side as pixels: its start and its end, at least one apart."""
     start = min(round(low * pixels), pixels - 1)
     return start, max(round(high * pixels), start + 1)
 

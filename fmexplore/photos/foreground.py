@@ -1,4 +1,4 @@
-"""Where the garment is on a photo: soft masks `(h, w) float32`, 0 background to 1 garment. Arrays only; no network."""
+"""Masks of the garment on a photo, `(h, w) float32` from 0 (background) to 1 (garment). Arrays only; no network."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -14,7 +14,7 @@ SIDE = 160  # to which pictures are shrunk before colours are compared
 
 
 def clean(mask: np.ndarray) -> np.ndarray | None:
-    """The mask without specks and holes, or None where what is left is too small or too large to be a garment."""
+    """Remove specks and holes from a mask `(h, w)`; None if the rest is too small or too large to be a garment."""
     from scipy import ndimage
 
     pieces, count = ndimage.label(mask > 0.5)
@@ -30,9 +30,15 @@ def clean(mask: np.ndarray) -> np.ndarray | None:
 
 
 def differs_from_border(picture: Image.Image) -> np.ndarray:
-    """A mask of what differs in colour from the border of the picture, at most 160 pixels a side.
+    """A mask of the pixels whose colour differs from the border of the picture, for plain backgrounds.
 
-    Distance in CIELAB to the nearest of three colours of the border (k-means), split by Otsu's threshold (1979).
+    The distance in CIELAB to the nearest of three colours of the border (k-means) is split by Otsu's threshold.
+
+    Args:
+        picture: of any size.
+
+    Returns:
+        (h, w) float32, 0 or 1; the picture reduced to at most 160 pixels a side.
     """
     from scipy.cluster.vq import kmeans2
 
@@ -51,7 +57,12 @@ def differs_from_border(picture: Image.Image) -> np.ndarray:
 
 
 def otsu(values: np.ndarray, bins: int = 128) -> float:
-    """The threshold that leaves the least variance within the two sides."""
+    """The threshold that splits values into two groups with the least variance within them (Otsu 1979).
+
+    Args:
+        values: float, of any shape.
+        bins: of the histogram that the threshold is searched in.
+    """
     counts, edges = np.histogram(values, bins)
     middles = (edges[:-1] + edges[1:]) / 2
     below, total = np.cumsum(counts), counts.sum()
@@ -62,7 +73,17 @@ def otsu(values: np.ndarray, bins: int = 128) -> float:
 
 
 def paint(mask: np.ndarray, points: Sequence[tuple[float, float]], radius: float, value: float) -> np.ndarray:
-    """The mask with a brush stroke through `points`, x and y as shares of width and height, radius of the width."""
+    """Draw a brush stroke on a mask.
+
+    Args:
+        mask: (h, w) float32.
+        points: the stroke's points, x and y as shares of width and height.
+        radius: of the brush, as a share of the width.
+        value: 0 for background to 1 for garment.
+
+    Returns:
+        (h, w) float32; a new mask.
+    """
     height, width = mask.shape
     stroke = Image.new("1", (width, height))
     draw, reach = ImageDraw.Draw(stroke), max(radius * width, 0.5)
@@ -74,7 +95,11 @@ def paint(mask: np.ndarray, points: Sequence[tuple[float, float]], radius: float
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> float:
-    """Intersection over union of two masks, 0 to 1; two empty ones are equal."""
+    """The intersection over union of two masks `(h, w)`, 0 to 1; 1 for two empty ones.
+
+    >>> overlap(np.array([[1.0, 1.0, 0.0]]), np.array([[0.0, 1.0, 1.0]]))
+    0.3333333333333333
+    """
     a, b = first > 0.5, second > 0.5
     union = int((a | b).sum())
     return float((a & b).sum() / union) if union else 1.0

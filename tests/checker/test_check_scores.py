@@ -173,7 +173,7 @@ def change(text: str, line: int, score: int, by: float) -> str:
 
 
 @pytest.mark.parametrize("digits", [2, 3, 4])
-@pytest.mark.parametrize("figure", range(3))
+@pytest.mark.parametrize("score", range(3))
 @every_seed
 def test_a_changed_figure_of_a_class_is_found(seed, score, digits):
     text = print_report(draw_matrix(seed), digits)
