@@ -1,6 +1,6 @@
-"""Whether a confusion matrix can be true, with a claimed accuracy and with the report that was printed beside it.
+"""Checks a confusion matrix in itself, against a claimed accuracy, and against a printed classification report.
 
-Its sums are exact, so only what is printed beside it is rounded. Knows no text; takes matrices of any size.
+A matrix is exact; only what is printed beside it is rounded. Knows no text; takes matrices of any size.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ EACH = 1_000  # test images of Fashion-MNIST of each class
 
 
 def check_matrix(matrix: Matrix, claims: list[Printed]) -> Outcome:
-    """Check a matrix in itself and against claimed accuracies."""
+    """Check a confusion matrix in itself and against claimed accuracies."""
     size = len(matrix.rows)
     lengths = {len(row) for row in matrix.rows}
     names = _names(matrix)
@@ -55,7 +55,7 @@ def check_matrix(matrix: Matrix, claims: list[Printed]) -> Outcome:
 
 
 def compare_report(report: ClassificationReport, matrix: Matrix) -> list[Finding]:
-    """The figures of a report against those that the matrix gives."""
+    """Compare the scores of a classification report with those that the confusion matrix gives."""
     if {len(row) for row in matrix.rows} != {len(matrix.rows)} or len(matrix.rows) != len(report.rows):
         return [Finding(False, f"The report has {len(report.rows)} classes and the matrix {len(matrix.rows)} rows.")]
     compared = (_compare_classes, _compare_averages, _compare_accuracy)
@@ -117,7 +117,7 @@ def _names(matrix: Matrix) -> list[str]:
 
 
 def check_thousands(counts: list[int], names: list[str], what: str) -> Iterator[Finding]:
-    """The test set of Fashion-MNIST has 1,000 images of each class: said where most of ten rows have them."""
+    """Report classes without 1,000 images, where ten classes suggest that this is the test set of Fashion-MNIST."""
     if len(counts) != len(CLASS_NAMES):
         return
     others = [(name, count) for name, count in zip(names, counts) if count != EACH]

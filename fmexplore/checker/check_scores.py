@@ -1,5 +1,7 @@
-"""Whether the figures of a classification report can be true together, within the rounding they were printed with:
-whole numbers of images are looked for that give them. Knows no text; a class is a few ranges."""
+"""Checks whether the scores of a classification report can be true together, within the rounding of their printing.
+
+It looks for whole numbers of images that give the printed scores. Knows no text.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ MOST_COUNTED = 20_000  # numbers of right images, over all classes, that are tri
 
 @dataclass(frozen=True)
 class Range:
-    """Lowest and highest value of something."""
+    """The lowest and the highest possible value of a number."""
 
     low: float
     high: float
@@ -28,19 +30,19 @@ ANY_SHARE, ANY_NUMBER = Range(0, 1), Range(0, math.inf)
 
 @dataclass(frozen=True)
 class _Class:
-    """What a row allows: images right, images given this name, and the figures; or why nothing does."""
+    """What the row of a class allows, or why it cannot be true."""
 
     row: ClassRow
     support: int
-    recall_right: Range  # by recall and support alone
-    right: Range
-    named: Range
+    recall_right: Range  # images of the class that were predicted correctly, by recall and support alone
+    right: Range  # the same, by all scores
+    named: Range  # images that were predicted as the class
     scores: dict[str, Range]
     problem: str = ""
 
 
 def check_report(report: ClassificationReport, claims: list[Printed], exact: Matrix | None = None) -> Outcome:
-    """Check a report in itself, against claimed accuracies and against the matrix printed with it."""
+    """Check a classification report in itself, against claimed accuracies, and against a matrix printed with it."""
     classes, findings, notes = _read_classes(report)
     findings += [Finding(False, each.problem) for each in classes if each.problem]
     sound = not findings
@@ -88,7 +90,7 @@ def _read_class(row: ClassRow, most: int) -> _Class:
 
 
 def _as_printed(row: ClassRow) -> _Class:
-    """The figures within their rounding, the whole numbers of right images that the recall allows, and no more."""
+    """The ranges that rounding allows for the scores, and the numbers of right images that the recall allows."""
     scores = {name: Range(each.low, each.high) if (each := row.scores.get(name)) else ANY_SHARE for name in SCORES}
     support, recall = row.support or 0, scores["recall"]
     right = Range(math.ceil(support * recall.low - 1e-7), math.floor(support * recall.high + 1e-7))
@@ -96,7 +98,7 @@ def _as_printed(row: ClassRow) -> _Class:
 
 
 def _without_images(each: _Class) -> _Class:
-    """No images, or no support printed: then only the three figures can be held against each other."""
+    """No images, or no support printed: then only the three scores can be compared with each other."""
     return replace(each, problem=_problem_of_f1(each.row) if each.row.support is None else "")
 
 
@@ -106,7 +108,7 @@ def _with_impossible_recall(each: _Class, recall: Printed) -> _Class:
 
 
 def _by_recall_alone(each: _Class) -> _Class:
-    """A figure is missing, or there are too many numbers to try: bounds from precision and recall."""
+    """A score is missing, or there are too many numbers to try: bounds from precision and recall."""
     precision, named = each.row.scores.get("precision"), each.named
     if precision and precision.low > 0:
         named = Range(each.right.low / precision.high, each.right.high / precision.low)
@@ -114,7 +116,7 @@ def _by_recall_alone(each: _Class) -> _Class:
 
 
 def _by_counting(each: _Class, precision: Printed, f1: Printed) -> _Class:
-    """Try every number of right images that the recall allows, and keep those that the other figures allow."""
+    """Try every number of right images that the recall allows, and keep those that the other scores allow."""
     tried = range(int(each.right.low), int(each.right.high) + 1)
     found = {right: named for right in tried if (named := _named(right, each.support, precision, f1)) is not None}
     if not found:
@@ -122,13 +124,13 @@ def _by_counting(each: _Class, precision: Printed, f1: Printed) -> _Class:
         none_fits = f"{each.row.name}: no numbers of images give the printed figures."
         return replace(each, problem=_problem_of_f1(each.row) if complete else none_fits)
     named = Range(min(given.low for given in found.values()), max(given.high for given in found.values()))
-    counted = _figures_of_counts(found, each.support)
+    counted = _scores_of_counts(found, each.support)
     scores = {name: _overlap(counted[name], each.scores[name]) for name in SCORES}
     return replace(each, right=Range(min(found), max(found)), named=named, scores=scores)
 
 
-def _figures_of_counts(found: dict[int, Range], support: int) -> dict[str, Range]:
-    """The figures that numbers of right images, each with how many may have been given the name, can give."""
+def _scores_of_counts(found: dict[int, Range], support: int) -> dict[str, Range]:
+    """The scores that are possible for numbers of right images, each with the numbers of predictions it allows."""
     counts = found.items()
     return {
         "precision": Range(
@@ -144,14 +146,14 @@ def _figures_of_counts(found: dict[int, Range], support: int) -> dict[str, Range
 
 
 def _overlap(counted: Range, printed: Range) -> Range:
-    """What both allow; where they are apart, what is printed."""
+    """The intersection of two ranges; the printed one where they do not overlap."""
     low, high = max(counted.low, printed.low), min(counted.high, printed.high)
     apart = counted.low > printed.high or counted.high < printed.low
     return printed if apart else Range(low, high)
 
 
 def _named(right: int, support: int, precision: Printed | None, f1: Printed | None) -> Range | None:
-    """How many images may have been given a class's name, if `right` of them were."""
+    """How many images may have been predicted as a class, if `right` of them correctly; None if no number fits."""
     low, high = float(right), math.inf
     if right == 0:
         f1_fits = f1 is None or f1.low <= TINY or f1.high >= 1 - TINY
@@ -166,7 +168,7 @@ def _named(right: int, support: int, precision: Printed | None, f1: Printed | No
 
 
 def _problem_of_f1(row: ClassRow) -> str:
-    """Why precision, recall and F1 cannot stand together; empty where they can, and where one is not printed."""
+    """Why precision, recall and F1 cannot be true together; empty where they can, and where one is not printed."""
     precision, recall, f1 = (row.scores.get(name) for name in SCORES)
     if not (precision and recall and f1):
         return ""

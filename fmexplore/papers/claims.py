@@ -1,4 +1,7 @@
-"""What the papers claim of each system, all of it assessed: printed figures, and what their words and tables say."""
+"""What the papers claim about each network, with a verdict: printed results, and statements in text and tables.
+
+Knows the papers and the stored trainings; trains nothing.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,17 +24,22 @@ Assessment = tuple[str, Verdict, str]  # what came out here, the verdict, its re
 
 @dataclass(frozen=True)
 class Claim:
-    """What a paper says besides its figures; `assess` reads the trainings of the system, and of `other` if named."""
+    """A statement of a paper other than a printed metric."""
 
     about: str
     printed: str
-    assess: Callable[..., Assessment]
+    assess: Callable[..., Assessment]  # of the system's trainings and, if it is named, those of `other`
     other: str = ""
     by_reading: bool = False  # needs no training
 
 
 def assess_claims(reproduction: Reproduction, find: Find) -> list[AssessedClaim]:
-    """All claims about a system, printed figures first. `find` gives the systems that a claim compares it with."""
+    """All claims about a system with their verdicts, printed metrics first.
+
+    Args:
+        reproduction: the trainings of the system.
+        find: gives those of another system by its id, where a claim compares the two.
+    """
     system, trainings = reproduction.system, published(reproduction)
     printed = PRINTED[system]
     found = [assess_metric(reproduction, measure, value) for measure, value in printed.metrics.items()]
@@ -47,9 +55,17 @@ def assess_claims(reproduction: Reproduction, find: Find) -> list[AssessedClaim]
 
 
 def accuracy_bounds(recalls: Sequence[float], accuracy: float) -> tuple[float, float]:
-    """Lowest and highest accuracy in percent that printed recalls and an accuracy printed with them allow.
+    """The range in which an accuracy must lie, by the recalls and the rounded accuracy that are printed with it.
 
-    All are fractions with two digits, the recalls of classes with equally many images.
+    >>> accuracy_bounds([0.90, 0.92], 0.91)
+    (90.5, 91.5)
+
+    Args:
+        recalls: of all classes, 0 to 1, rounded to two digits; the classes have equally many images.
+        accuracy: 0 to 1, rounded to two digits.
+
+    Returns:
+        The lowest and the highest possible accuracy, in percent.
     """
     mean = float(np.mean(recalls))
     low, high = max(mean, accuracy) - 0.005, min(mean, accuracy) + 0.005
@@ -119,7 +135,7 @@ def _epoch_seconds(trainings: Sequence[Training]) -> Assessment:
 
 
 def _abstract(system: str, value: int) -> Claim:
-    def judge_abstract() -> Assessment:
+    def assess_abstract() -> Assessment:
         printed = PRINTED[system]
         assert printed.report is not None
         beside = printed.metrics["test_accuracy"]
@@ -130,7 +146,7 @@ def _abstract(system: str, value: int) -> Claim:
             f"The printed recalls, and the {beside:g} % beside them, allow {low:g} to {high:g} %.",
         )
 
-    return Claim("Test accuracy in the abstract", f"{value} %", judge_abstract, by_reading=True)
+    return Claim("Test accuracy in the abstract", f"{value} %", assess_abstract, by_reading=True)
 
 
 def _first_parameters() -> Assessment:

@@ -1,4 +1,4 @@
-"""What the papers print: figures, reports, a confusion matrix, and the marks that others set. Facts only.
+"""The results that the papers print, and the accuracies that others have reached. Facts only.
 
 Accuracies are in percent, as printed; losses in nats.
 """
@@ -18,7 +18,7 @@ MEASURES: dict[Measure, str] = {
 
 @dataclass(frozen=True)
 class PublishedReport:
-    """A classification report with two digits, one value for each class."""
+    """A classification report as a paper prints it: one value from 0 to 1, with two digits, for each class."""
 
     precision: tuple[float, ...]
     recall: tuple[float, ...]
@@ -27,7 +27,7 @@ class PublishedReport:
 
 @dataclass(frozen=True)
 class PublishedResults:
-    """What a paper prints of a system."""
+    """The results that a paper prints for a system."""
 
     metrics: dict[Measure, float] = field(default_factory=dict)
     report: PublishedReport | None = None
@@ -88,7 +88,7 @@ PRINTED: dict[str, PublishedResults] = {
 
 @dataclass(frozen=True)
 class Mark:
-    """What somebody else reached on the test set; parameters where they are told."""
+    """The test accuracy, in percent, that somebody else has published; with the parameters where they are given."""
 
     name: str
     accuracy: float
