@@ -21,7 +21,7 @@ def examples(path: Path) -> list[doctest.DocTest]:
 def test_the_examples_of_a_module_print_what_they_say(path):
     said: list[str] = []
     for each in examples(path):
-        doctest.DocTestRunner().run(each, out=said.append)
+        doctest.DocTestRunner(verbose=False).run(each, out=said.append)
     assert not said, "".join(said)
 
 

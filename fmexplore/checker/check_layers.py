@@ -10,7 +10,7 @@ from fmexplore.checker.single_change import LayerRow, count_of, explain_by_one_c
 from fmexplore.models.shapes import Shape, text
 
 IMAGE = (1, 28, 28)
-MOST_PROBLEMS = 12  # after so many layers that do not fit, the others are not looked at
+MOST_PROBLEMS = 12  # after so many layers that cannot be true, the others are not recomputed
 
 
 def check_summary(summary: Summary) -> Outcome:

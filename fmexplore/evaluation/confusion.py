@@ -77,9 +77,11 @@ def report_text(matrix: np.ndarray, digits: int = 3) -> str:
 
     true, predicted = np.repeat(np.indices(matrix.shape).reshape(2, -1), matrix.ravel(), axis=1)
     names = list(CLASS_NAMES)
-    return classification_report(
+    text = classification_report(
         true, predicted, labels=range(len(names)), target_names=names, digits=digits, zero_division=0
     )
+    assert isinstance(text, str)  # a dict only with output_dict
+    return text
 
 
 def accuracy_interval(right: int, total: int) -> tuple[float, float]:

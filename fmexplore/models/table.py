@@ -24,7 +24,7 @@ MAX_PARAMETERS = 50_000_000
 MAX_LAYERS = 300
 MAX_DEPTH = 4  # blocks in blocks
 MONOTONE = ("relu", "leaky_relu", "elu", "tanh")
-WIDEST_VECTOR = 4096  # that can be looked at
+WIDEST_VECTOR = 4096  # values of a vector that can be examined
 
 
 @dataclass(frozen=True)
