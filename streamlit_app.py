@@ -11,7 +11,8 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 from fmexplore.ui import frame, session, shared
 from fmexplore.ui.components.terms import explain_terms
 
-st.set_page_config(page_title="fmexplore", page_icon="docs/icon.png", layout="wide")
+frame.require(framed=True)
+st.set_page_config(page_title="fmexplore", page_icon=frame.ICON, layout="wide")
 page = st.navigation(
     {
         "": [

@@ -1,6 +1,6 @@
 """How long the analyst's work takes, and what the compact index of neighbours loses against exact search.
 
-    python benchmarks/analyses.py [--preset codered-final] [--rounds 5]
+    python -m benchmarks.analyses [--preset codered-final] [--rounds 5]
 
 Needs the data set. The predictions are those of an untrained network of that preset, which takes as long as a trained
 one; index, neighbours and heat maps are those of the shipped run `quick`.
@@ -9,18 +9,17 @@ one; index, neighbours and heat maps are those of the shipped run `quick`.
 import argparse
 import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import psutil
-from peers import build_pytorch
-from report import machine
+
+from benchmarks.peers import build_pytorch
+from benchmarks.report import machine
 
 PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
 
 from fmexplore.machine import prepare_process  # noqa: E402
 

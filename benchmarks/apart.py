@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 
 
 class Watch:
@@ -31,9 +30,9 @@ class Watch:
 
 
 def run_apart(script: str, *arguments: str, python: str = sys.executable) -> dict:
-    """What a script in this folder prints last, as JSON; ends this process where it fails."""
-    command = [python, str(Path(__file__).with_name(script)), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
+    """What a module in this folder prints last, as JSON; ends this process where it fails."""
+    command = [python, "-m", f"benchmarks.{script}", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{script} {' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])

@@ -1,7 +1,7 @@
 """How fast pages open in Chromium and Confusions answers, as people see it: on the screen, not on the wire.
 
-    python benchmarks/browser.py [--clicks 30] [--starts 5] [--cold LINK ...]
-    python benchmarks/browser.py --clicks 0 --starts 4 --cold papers "compare?runs=quick,solid,best"
+    python -m benchmarks.browser [--clicks 30] [--starts 5] [--cold LINK ...]
+    python -m benchmarks.browser --clicks 0 --starts 4 --cold papers "compare?runs=quick,solid,best"
 
 Needs requirements-dev.txt, the data set and Chromium. Uses the shipped run `quick` and its 10,000 test images. Times
 include Playwright's own 5 to 15 ms. Each cold start is that of a new server with an empty home, at a link to any page;
@@ -14,10 +14,11 @@ import tempfile
 import time
 from collections.abc import Sequence
 
-from chromium import READY, SIZE, launch, rest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from report import print_times
-from server import free_port, serve
+
+from benchmarks.chromium import READY, SIZE, launch, rest
+from benchmarks.report import print_times
+from benchmarks.server import free_port, serve
 
 LINKS = ("confusions?run=quick&true=6&pred=0", "papers", "compare?runs=quick,solid,best")
 # What is there once a page can be used; for others that is the end of its script.

@@ -1,6 +1,6 @@
 """The table by which "I have M minutes" is answered: what our own presets reach after how many epochs.
 
-    .venv/bin/python benchmarks/budget.py            # about 20 minutes; writes fmexplore/jobs/budget.json
+    .venv/bin/python -m benchmarks.budget            # about 20 minutes; writes fmexplore/jobs/budget.json
 
 Each training has the augmentation that suits its length (`budget.suit_augmentation`), learns from five sixths of the
 training images and is judged on the 10,000 others; the test set is not read. One seed: between two seeds of `quick`
@@ -11,8 +11,7 @@ speeds are timed at the end, for which the machine should be quiet.
 import argparse
 import json
 
-from recipes import NETWORKS, OUT, ROOT, keep, measure, variant
-
+from benchmarks.recipes import NETWORKS, OUT, ROOT, keep, measure, variant
 from fmexplore.jobs.budget import suit_augmentation
 from fmexplore.training.execution import choose_execution
 from fmexplore.training.presets import find_preset

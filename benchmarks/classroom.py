@@ -1,6 +1,6 @@
 """A class on one server: thirty pupils look around while one network trains; what they wait, and what it weighs.
 
-    python benchmarks/classroom.py [--seconds 180] [--pupils 30] [--seed 0] [--json FILE]
+    python -m benchmarks.classroom [--seconds 180] [--pupils 30] [--seed 0] [--json FILE]
 
 Needs requirements-dev.txt, the data set and Linux. Starts a hosted server of its own with an empty home. Each pupil is
 a session with its own owner cookie that opens pages, presses cells of the matrix, opens images, draws lassos, changes
@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import json
 import statistics
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -23,12 +22,9 @@ from pathlib import Path
 
 import psutil
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from pupils import Pupil, Register, Watched
-from report import percentile
-from server import family, serve, weigh
-
+from benchmarks.pupils import Pupil, Register, Watched
+from benchmarks.report import percentile
+from benchmarks.server import family, serve, weigh
 from fmexplore.data import fashion_mnist
 from fmexplore.jobs.estimates import read_speed
 from fmexplore.machine import cores, processor, versions

@@ -1,6 +1,6 @@
 """How fast the Embeddings page answers in Chromium: maps drawn, and a box around thousands of points to its gallery.
 
-    python benchmarks/maps.py [--rounds 10]
+    python -m benchmarks.maps [--rounds 10]
 
 Needs requirements-dev.txt, the data set and Chromium. Uses the shipped run `quick`; the map of all 70,000 images is
 computed before anything is timed. Times are those of the page itself, to the frame in which the thing is seen.
@@ -10,10 +10,11 @@ import argparse
 import tempfile
 import time
 
-from chromium import SIZE, launch, rest
 from playwright.sync_api import Page, sync_playwright
-from report import print_times
-from server import serve
+
+from benchmarks.chromium import SIZE, launch, rest
+from benchmarks.report import print_times
+from benchmarks.server import serve
 
 # From the next click or release until the text is on the page and, in the frame after, drawn.
 WATCH = """(text) => {

@@ -1,6 +1,6 @@
 """Estimated against real peak memory of trainings, each in a process of its own.
 
-    python benchmarks/memory.py [--preset NAME ...] [--precision fp32|bf16]
+    python -m benchmarks.memory [--preset NAME ...] [--precision fp32|bf16]
 
 Twelve steps are enough: buffers are as large then as they get. The constants of `fmexplore/jobs/estimates.py` come
 from here.
@@ -10,9 +10,6 @@ import argparse
 import subprocess
 import sys
 from itertools import takewhile
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 PRESETS = ["quick", "codered-final", "team4-ann", "patel-cnn-128", "alexnet", "resnet", "densenet"]
 
@@ -53,7 +50,10 @@ def main() -> None:
         measure(arguments.preset[0], arguments.precision)
         return
     for preset in arguments.preset:
-        subprocess.run([sys.executable, __file__, "--preset", preset, "--precision", arguments.precision], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.memory", "--preset", preset, "--precision", arguments.precision],
+            check=True,
+        )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How fast the pages answer, idle and while a network trains, and what server and worker weigh.
 
-    python benchmarks/pages.py [--reruns 60] [--preset codered-final]
+    python -m benchmarks.pages [--reruns 60] [--preset codered-final]
 
 Needs requirements-dev.txt, the data set and Chromium. Starts a server of its own on a free port with an empty home.
 Reruns are sent over the raw websocket, as a browser sends them; *Start training* and *Stop training* are pressed in
@@ -19,13 +19,10 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import sync_playwright
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from chromium import SIZE, launch
-from report import print_times
-from server import serve
-from websocket_tab import Tab
-
+from benchmarks.chromium import SIZE, launch
+from benchmarks.report import print_times
+from benchmarks.server import PROJECT, serve
+from benchmarks.websocket_tab import Tab
 from fmexplore.training.presets import find_preset
 
 
@@ -79,10 +76,12 @@ def main() -> None:
         rows = {}
         for name, page in (("Home", ""), ("Train", "train")):
             code = (
-                f"import asyncio, sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import pages; "
+                "import asyncio; from benchmarks import pages; "
                 f"print(asyncio.run(pages.rerun_times({port}, {page!r}, {arguments.reruns})))"
             )
-            output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+            output = subprocess.run(
+                [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
+            ).stdout
             rows[f"rerun of {name}, {when}"] = [float(t) for t in output.strip("[]\n").split(",")]
         return rows
 

@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from apart import Watch
+from benchmarks.apart import Watch
 
 PRESET = "codered-final"
 WARM_UP = 30  # steps

@@ -1,19 +1,17 @@
 """How firmly the biases of `photo_scores.fit_calibration` should be held near zero, by people left out of the fit.
 
-    .venv/bin/python benchmarks/photo_calibration.py FOLDER [--run photo] [--rounds 4]
+    .venv/bin/python -m benchmarks.photo_calibration FOLDER [--run photo] [--rounds 4]
 
 FOLDER has labels.csv as README describes. Only the people whom `train-photos` holds out are looked at: in turn a sixth
 of them is judged by a calibration that was fitted to the others.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 
 PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
 
 from fmexplore.machine import prepare_process  # noqa: E402
 

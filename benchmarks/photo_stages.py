@@ -1,6 +1,6 @@
 """What each stage of the way from a photo to a verdict is worth, on a folder of labelled photos.
 
-    .venv/bin/python benchmarks/photo_stages.py FOLDER [--begin best] [--out docs/photo_stages.json]
+    .venv/bin/python -m benchmarks.photo_stages FOLDER [--begin best] [--out docs/photo_stages.json]
 
 `--begin` is the run that has not seen photos, `photo` the one that has. FOLDER has labels.csv as README describes.
 """
@@ -9,7 +9,6 @@ import argparse
 import io
 import json
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -17,7 +16,6 @@ import numpy as np
 from PIL import Image
 
 PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
 
 from fmexplore.machine import prepare_process  # noqa: E402
 

@@ -1,7 +1,7 @@
 """Time and trustworthiness of our maps, beside scikit-learn's t-SNE and umap-learn with their defaults.
 
-    .venv/bin/python benchmarks/projections.py                       # the 10,000 test images, about 10 minutes
-    .venv/bin/python benchmarks/projections.py --images 2000 --rounds 1
+    .venv/bin/python -m benchmarks.projections                       # the 10,000 test images, about 10 minutes
+    .venv/bin/python -m benchmarks.projections --images 2000 --rounds 1
 
 Of the test images as `quick`'s last layer sees them (128 values). Everyone's first call is counted apart, as UMAP
 compiles in it; then all take turns, and the median of the rounds is shown with the trustworthiness (k = 12) on 2,000
@@ -10,7 +10,6 @@ images, the share of neighbours kept, and the agreement of labels among neighbou
 
 import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,6 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 
 
 def ours(method: str, **values: object) -> Callable[[np.ndarray], np.ndarray]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websocket_tab import Tab
 
+from benchmarks.websocket_tab import Tab
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.photos.synthetic import draw_scene

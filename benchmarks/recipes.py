@@ -1,8 +1,8 @@
 """What helps and what does not: variants of a training, judged on images that none of them learns from.
 
-    .venv/bin/python benchmarks/recipes.py --network full --epochs 8 "" "weight_average=0.99" \\
+    .venv/bin/python -m benchmarks.recipes --network full --epochs 8 "" "weight_average=0.99" \\
         "augmentation.erasing=0.5 augmentation.shift=2"
-    .venv/bin/python benchmarks/recipes.py --table
+    .venv/bin/python -m benchmarks.recipes --table
 
 Each variant is a list of settings, as `train --set` takes them, of `quick`'s training with alternating flips.
 It learns from five sixths of the training images and is judged on the 10,000 others; the test set is not read. A line
@@ -12,12 +12,10 @@ of JSON for each is added to --out.
 import argparse
 import json
 import os
-import sys
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
@@ -103,7 +101,7 @@ def ask_runs(names: list[str], part: str) -> None:
     store, images = RunStore(read_settings()), fashion_mnist.load()
     runs = [store.find(name) for name in names]
     training = runs[0].config.training
-    split = images.select(part, training.validation, training.validation_share)
+    split = images.select(part, training.split_config)
     once, both = [], []
     for run in runs:
         network = build(run.config.model)

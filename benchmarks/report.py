@@ -1,12 +1,8 @@
 """How measured times are told: on which machine, in the middle, and at their worst."""
 
 import statistics
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from fmexplore.machine import cores, processor
 

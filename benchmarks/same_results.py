@@ -1,7 +1,7 @@
 """Whether the fast engine learns what plain PyTorch learns: `codered-final`, curves and test accuracies of some seeds.
 
-    .venv/bin/python benchmarks/same_results.py --epochs 5                              # about 10 minutes
-    .venv/bin/python benchmarks/same_results.py --epochs 15 --who fp32 bf16 --out result.json
+    .venv/bin/python -m benchmarks.same_results --epochs 5                              # about 10 minutes
+    .venv/bin/python -m benchmarks.same_results --epochs 15 --who fp32 bf16 --out result.json
 
 Everyone learns from the same 54,000 images, is judged on the 6,000 others after each epoch, and on the test images at
 the end. Plain PyTorch starts from the weights that our network starts from, and draws its own order and dropout.
@@ -13,8 +13,7 @@ import statistics
 import time
 from pathlib import Path
 
-from peers import PRESET, build_pytorch
-
+from benchmarks.peers import PRESET, build_pytorch
 from fmexplore.machine import prepare_process
 
 prepare_process()
@@ -23,7 +22,7 @@ import torch  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
 from fmexplore.data import fashion_mnist  # noqa: E402
-from fmexplore.data.fashion_mnist import Split  # noqa: E402
+from fmexplore.data.fashion_mnist import Split, SplitConfig  # noqa: E402
 from fmexplore.models.networks import build  # noqa: E402
 from fmexplore.training.config import Execution  # noqa: E402
 from fmexplore.training.loop import train  # noqa: E402
@@ -48,7 +47,7 @@ def train_plainly(epochs: int, seed: int) -> tuple[list[float], float]:
     """The same with a plain loop."""
     config = find_preset(PRESET).config
     images = fashion_mnist.load()
-    learnt, held_out = images.divide("share", config.training.validation_share)
+    learnt, held_out = images.divide(SplitConfig("share", config.training.validation_share))
     model = build_pytorch(config.model_dump(mode="json"))
     ours = list(build(config.model, seed).parameters())
     for mine, other in zip(model.parameters(), ours, strict=True):

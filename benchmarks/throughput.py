@@ -1,10 +1,10 @@
 """Training images per second of `codered-final`: fmexplore, a plain PyTorch loop and Keras, side by side.
 
-    .venv/bin/python benchmarks/throughput.py                 # fmexplore and PyTorch, about 5 minutes
+    .venv/bin/python -m benchmarks.throughput                 # fmexplore and PyTorch, about 5 minutes
     python3 -m venv .venv-peers
     .venv-peers/bin/pip install -r benchmarks/requirements-peers.txt
-    .venv/bin/python benchmarks/throughput.py --keras-python .venv-peers/bin/python
-    .venv/bin/python benchmarks/throughput.py --quick         # a smoke run, half a minute
+    .venv/bin/python -m benchmarks.throughput --keras-python .venv-peers/bin/python
+    .venv/bin/python -m benchmarks.throughput --quick         # a smoke run, half a minute
 
 Same layer table, Adam, batch and images for all. In each round everyone trains one epoch after a warm-up, in turn,
 each in a process of its own. fmexplore prepares its process as its worker does; the peers run with their defaults.
@@ -22,8 +22,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from apart import Watch, run_apart
-from peers import PRESET, WARM_UP, read, train_keras, train_pytorch, write
+from benchmarks.apart import Watch, run_apart
+from benchmarks.peers import PRESET, WARM_UP, read, train_keras, train_pytorch, write
 
 DISTURBED, ATTEMPTS = 0.25, 3  # cores taken by others
 NAMES = {
@@ -114,7 +114,7 @@ def measure(name: str, folder: Path, python: str) -> dict:
 
 
 def run_one(name: str, folder: Path, python: str = sys.executable) -> dict:
-    return run_apart("throughput.py", "--one", name, "--folder", str(folder), python=python)
+    return run_apart("throughput", "--one", name, "--folder", str(folder), python=python)
 
 
 def print_table(found: dict[str, list[dict]], rounds: int, images: int) -> None:

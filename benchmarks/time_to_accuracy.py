@@ -1,6 +1,6 @@
 """How long our own presets take to the accuracies that the papers claim, beside the time that Keras needs.
 
-    .venv/bin/python benchmarks/time_to_accuracy.py --keras-python .venv-peers/bin/python --out result.json
+    .venv/bin/python -m benchmarks.time_to_accuracy --keras-python .venv-peers/bin/python --out result.json
 
 Trains `quick` and `solid` with three seeds each, as the app's worker does, and reads the test set once at the end of
 each. Training seconds are those of the steps with all reports, validations and snapshots; the closing evaluation on
@@ -16,10 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from apart import Watch, run_apart
-from peers import write
-from report import machine
-
+from benchmarks.apart import Watch, run_apart
+from benchmarks.peers import write
+from benchmarks.report import machine
 from fmexplore.machine import processor
 
 CLAIMS = {"quick": 0.9168, "solid": 0.9340}  # of codered-final after 15 epochs, and of patel-final after 100
@@ -72,11 +71,11 @@ def main() -> None:
         write(Path(folder), IMAGES)
         for seed in range(options.seeds):
             for preset in CLAIMS:
-                found.append(run_apart("time_to_accuracy.py", "--one", preset, str(seed)))
+                found.append(run_apart("time_to_accuracy", "--one", preset, str(seed)))
                 print(found[-1], flush=True)
             if options.keras_python:
                 arguments = ("--one", "keras", "--folder", folder)
-                keras.append(run_apart("throughput.py", *arguments, python=options.keras_python))
+                keras.append(run_apart("throughput", *arguments, python=options.keras_python))
                 print(keras[-1], flush=True)
     print("\n" + machine(f"Python {platform.python_version()}", found[0]["versions"]))
     if keras:

@@ -1,5 +1,6 @@
-"""`python -m fmexplore`."""
+"""`python -m fmexplore`, and the command `fmexplore` of an installation."""
 
 from fmexplore.cli.app import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from fmexplore.errors import ConfigError
 
-PROJECT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parent
+# A wheel has in a folder of the package what lies beside it in a checkout: app, pages and shipped runs.
+INSTALLED = (PACKAGE / "app").is_dir()
+PROJECT = PACKAGE / "app" if INSTALLED else PACKAGE.parent
 SHIPPED = PROJECT / "checkpoints"
 CLOUD = Path("/mount/src")  # where Streamlit Community Cloud puts checkouts, on a disk that a restart empties
 MAX_ZIP_MB = 30
@@ -78,17 +81,28 @@ def read_settings(environment: dict[str, str] | os._Environ = os.environ) -> Set
     values["trainings"] = int(values.get("trainings", 1)) or 1
     chosen = environment.get("FMEXPLORE_HOME")
     home = Path(chosen).expanduser().resolve() if chosen else default_home()
-    if replaced := not chosen and home != PROJECT:
+    if temporary := not chosen and home != lasting_home():
         _claim(home)
-    return Settings(home=home, forgets=replaced or home.is_relative_to(CLOUD), hosted=hosted, **values)
+    return Settings(home=home, forgets=temporary or home.is_relative_to(CLOUD), hosted=hosted, **values)
 
 
 def default_home() -> Path:
-    """The project's folder; where it cannot be written, one in the temporary folder, the same for all of a user."""
-    if os.access(PROJECT, os.W_OK):
-        return PROJECT
+    """`lasting_home`; where it cannot be written, one in the temporary folder, the same for all of a user."""
+    home = lasting_home()
+    there = next(folder for folder in (home, *home.parents) if folder.exists()) if INSTALLED else home
+    if os.access(there, os.W_OK):
+        return home
     user = f"-{os.getuid()}" if hasattr(os, "getuid") else ""  # on Windows the temporary folder is the user's own
     return Path(tempfile.gettempdir()).resolve() / f"fmexplore{user}"
+
+
+def lasting_home() -> Path:
+    """The project's folder; where fmexplore is installed, the one that the system has for its user's data."""
+    if not INSTALLED:
+        return PROJECT
+    from platformdirs import user_data_path
+
+    return user_data_path("fmexplore", appauthor=False)
 
 
 def _claim(folder: Path) -> None:
@@ -99,7 +113,8 @@ def _claim(folder: Path) -> None:
     except OSError:
         safe = False
     if not safe:
-        raise ConfigError(f"{PROJECT} cannot be written, nor can {folder}: set FMEXPLORE_HOME to a folder that can.")
+        places = f"{lasting_home()} cannot be written, nor can {folder}"
+        raise ConfigError(f"{places}: set FMEXPLORE_HOME to a folder that can.")
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

@@ -23,7 +23,7 @@ from fmexplore.models.layers import Activation, Conv, Dense, GlobalAvgPool, MaxP
 from fmexplore.models.table import Model
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.store import RunStore
-from fmexplore.settings import PROJECT, Settings
+from fmexplore.settings import Settings
 from fmexplore.training.config import RunConfig, TrainConfig
 
 
@@ -99,7 +99,7 @@ def added(drawn_files, tmp_path_factory, request) -> Path:
     """To be put on PYTHONPATH: gives a process the drawn data set, and what the test file says in ADDED."""
     folder = tmp_path_factory.mktemp("added")
     files = {name: file for name, (file, _) in drawn_files.items()}
-    (folder / "sitecustomize.py").write_text(request.module.ADDED.format(project=str(PROJECT), files=files))
+    (folder / "sitecustomize.py").write_text(request.module.ADDED.format(files=files))
     return folder
 
 
@@ -107,7 +107,7 @@ def added(drawn_files, tmp_path_factory, request) -> Path:
 def module_analyst(added, drawn_files, tmp_path_factory) -> Iterator[Analyst]:
     home = tmp_path_factory.mktemp("analyst")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(added))
+        patch.setenv("PYTHONPATH", os.pathsep.join((str(added), str(fashion_mnist.PROJECT))))
         patch.setenv("FMEXPLORE_DATA", str(write_files(home / "data", drawn_files)))
         patch.setenv("FMEXPLORE_HOME", str(home))
         patch.delenv("FMEXPLORE_HOSTED", raising=False)

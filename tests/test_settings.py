@@ -116,6 +116,31 @@ def test_where_nothing_can_be_written_the_remedy_is_named(read_only, monkeypatch
         read_settings({})
 
 
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A user's own folder, of one who has fmexplore installed."""
+    monkeypatch.setattr(settings_module, "INSTALLED", True)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    return tmp_path / "user"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows does not name the folder by HOME")
+def test_an_installation_keeps_its_runs_with_the_users_data(installed):
+    settings = read_settings({})
+    assert settings.home.is_relative_to(installed)
+    assert settings.home.name == "fmexplore"
+    assert not settings.forgets
+    assert settings_module.default_home() == settings.home
+
+
+def test_an_installation_of_a_user_without_a_folder_keeps_them_in_the_temporary_one(installed, read_only, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    settings = read_settings({})
+    assert settings.home.parent == read_only
+    assert settings.forgets
+
+
 def test_the_environment_of_the_process_is_read_by_default(home):
     assert read_settings().home == Path(home).resolve()
 

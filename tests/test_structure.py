@@ -1,6 +1,7 @@
 """Which package may import which, and what pages may be: read from the source, without running it."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -13,7 +14,8 @@ ROOT = Path(fmexplore.__file__).resolve().parent.parent
 MODULES = sorted((ROOT / "fmexplore").rglob("*.py"))
 LIBRARY = [path for path in MODULES if "ui" not in path.relative_to(ROOT).parts]
 SCRIPTS_AND_STYLES = sorted(path for kind in ("js", "css") for path in (ROOT / "fmexplore").rglob(f"*.{kind}"))
-SCREEN = [path for path in (ROOT / "streamlit_app.py", *sorted((ROOT / "screens").rglob("*.py"))) if path.is_file()]
+PAGES = sorted((ROOT / "pages").glob("*.py"))
+SCREEN = [ROOT / "streamlit_app.py", *PAGES]
 
 # The modules beside the packages; each imports only from those before it.
 BESIDE = ("errors", "schema", "settings", "storage", "machine")
@@ -174,16 +176,18 @@ def test_pages_import_only_the_screen_from_fmexplore():
     assert {each.split(".")[0] for path in SCREEN for each in own(imports(read(path)))} <= {"ui", "errors"}
 
 
-def test_there_is_no_folder_named_pages():
-    """Where one stands beside streamlit_app.py, a server's first session that opens a deep link is told "Page not
-    found": Streamlit 1.67 first looks the page up there, before st.navigation has said which pages there are."""
-    assert not (ROOT / "pages").exists()
+def test_the_first_that_a_page_does_is_to_ask_for_the_frame():
+    """`frame.require` says why; whatever came before it would be drawn twice on a server just started."""
+    for path in SCREEN:
+        calls = [ast.unparse(node) for node in read(path).body if isinstance(node, (ast.Expr, ast.With, ast.Assign))]
+        assert calls[1].startswith("frame.require("), name(path)  # after the docstring
 
 
-def test_no_two_pages_have_the_same_file_name():
-    """Streamlit makes the address of a page from its file name alone, whatever its folder."""
-    stems = [path.stem for path in (ROOT / "screens").rglob("*.py")]
-    assert len(set(stems)) == len(stems)
+def test_the_pages_lie_flat_and_the_app_lists_each():
+    """Streamlit makes the address of a page from its file name alone, and a cold link is looked up in pages/ itself."""
+    assert sorted((ROOT / "pages").rglob("*.py")) == PAGES
+    listed = re.findall(r"st\.Page\(\w+\.(\w+)_PAGE, ", (ROOT / "streamlit_app.py").read_text(encoding="utf-8"))
+    assert sorted(listed) == [path.stem.upper() for path in PAGES]
 
 
 def test_every_download_goes_through_the_one_that_does_not_run_the_script_again():
@@ -204,6 +208,11 @@ def test_a_script_or_style_sheet_has_at_most_300_lines():
     assert not {each: length for each, length in lengths.items() if length > 300}
 
 
+def test_plotly_is_imported_only_with_the_first_figure():
+    importing = {name(path) for path in MODULES if "plotly" in {i.split(".")[0] for i in imports(read(path), True)}}
+    assert not importing
+
+
 def test_every_module_says_what_it_is():
     silent = [name(path) for path in [*MODULES, *SCREEN] if read(path).body and not ast.get_docstring(read(path))]
     assert not silent
@@ -220,3 +229,12 @@ def test_every_error_is_in_the_tree_that_the_docstring_draws():
 
 def test_the_message_of_an_error_is_all_that_it_shows():
     assert str(errors.RunNotFound("No run is called 'x'.")) == "No run is called 'x'."
+
+
+def test_nothing_changes_where_python_looks_for_modules():
+    """Scripts are run as modules from the project's folder: `python -m benchmarks.pages`."""
+    folders = ("fmexplore", "pages", "tests", "tools", "benchmarks")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    assert [
+        name(path) for path in paths if re.search(r"sys\.path\.(insert|append|extend)", path.read_text("utf-8"))
+    ] == []

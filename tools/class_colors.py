@@ -1,6 +1,6 @@
 """Chooses the ten class colours, and prints how far apart they are.
 
-    python tools/class_colors.py [--steps 30000] [--check]
+    python -m tools.class_colors [--steps 30000] [--check]
 
 Needs requirements-dev.txt. Simulated annealing on the smallest distance (CIEDE2000) between two classes, in normal
 sight and in simulated protanopia and deuteranopia (Brettel, Vienot, Mollon 1997), with more distance for pairs that
@@ -11,12 +11,8 @@ import argparse
 import itertools
 import math
 import random
-import sys
-from pathlib import Path
 
 from coloraide import Color
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.ui.charts.base import CLASS_COLORS

@@ -1,6 +1,6 @@
 """Runs what is committed as Streamlit Community Cloud would, under its limits, and opens every page in Chromium.
 
-    python tools/cloud_check.py [--environment FOLDER] [--python python3.12] [--megabytes 2700] [--keep]
+    python -m tools.cloud_check [--environment FOLDER] [--python python3.12] [--megabytes 2700] [--keep]
 
 Needs Linux, requirements-dev.txt, Chromium and Debian's packages in packages.txt. Without `--environment` it makes one
 from requirements.txt alone (some 7 GB, minutes) and deletes it at the end. The server gets two cores, a checkout and an
@@ -21,11 +21,9 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
-
-from chromium import SIZE, launch
-from cloud_server import Server
-from cloud_visitor import Visitor, visit
+from benchmarks.chromium import SIZE, launch
+from tools.cloud_server import Server
+from tools.cloud_visitor import Visitor, visit
 
 PROJECT = Path(__file__).resolve().parent.parent
 SECRETS = 'FMEXPLORE_HOSTED = "1"\nFMEXPLORE_MAX_MEMORY_MB = "{megabytes}"\n'

@@ -12,7 +12,8 @@ import urllib.request
 from pathlib import Path
 
 import psutil
-from server import family, free_port, weigh
+
+from benchmarks.server import family, free_port, weigh
 
 PATIENCE = 180  # seconds, for anything
 CORES, OPEN_FILES = 2, 1024

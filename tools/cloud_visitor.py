@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
-from chromium import READY
-from cloud_server import PATIENCE, Server
 from playwright.sync_api import Locator, Page, Response, TimeoutError
+
+from benchmarks.chromium import READY
+from tools.cloud_server import PATIENCE, Server
 
 ERRORS = '[data-testid="stException"], [data-testid="stAlertContentError"]'
 # Streamlit asks for these at a deep link, before it knows where its own root is.
@@ -129,7 +130,7 @@ def visit(visitor: Visitor) -> None:
         main.get_by_text("What speaks for").wait_for()
         main.get_by_text("Nearest training images").wait_for()
         visitor.rest()
-    with visitor.step("a picture of the map, without static files"):
+    with visitor.step("a picture of the map"):
         visitor.open("embeddings?run=quick")
         canvas = main.locator("canvas.over").first
         canvas.wait_for()

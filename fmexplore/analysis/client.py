@@ -16,7 +16,7 @@ from typing import Any
 from fmexplore.errors import AnalysisFailed
 from fmexplore.runs.run import Run
 from fmexplore.schema import Schema
-from fmexplore.settings import PROJECT, Settings, child_environment
+from fmexplore.settings import PACKAGE, Settings, child_environment
 from fmexplore.storage import storage_error
 
 
@@ -126,7 +126,7 @@ class Analyst:
         with log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "fmexplore.analysis.server"],
-                cwd=PROJECT,
+                cwd=PACKAGE.parent,  # where Python finds this package
                 env=child_environment(self.settings),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -112,9 +112,9 @@ def index_images(task: Task, run: Run) -> None:
     assert axes is not None
     places = np.concatenate(codes)
     derived = derived_of(run)
-    located = images.locate("train", run.config.training.validation, run.config.training.validation_share)
+    located = images.locate("train", run.config.training.split_config)
     assert located is not None
-    seen = located[1]
+    seen = located.numbers
     derived.write_predictions("train", Predictions(np.concatenate(logits)[seen], images.train.labels[seen]), weights)
     index = NeighbourIndex(axes, places[: len(images.train)], places[len(images.train) :])
     derived.write("index", index.to_arrays(), weights)
@@ -184,8 +184,7 @@ def derived_of(run: Run) -> Derived:
 
 
 def _select(run: Run, split: str) -> fashion_mnist.Split:
-    training = run.config.training
-    images = data_set().select(split, training.validation, training.validation_share)
+    images = data_set().select(split, run.config.training.split_config)
     if images is None:
         raise ConfigError(f"{run.title} was trained without validation images: choose the test images.")
     return images

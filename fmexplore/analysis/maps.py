@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from fmexplore.analysis.images import Task, data_set, derived_of, network_of
+from fmexplore.data.fashion_mnist import SplitConfig
 from fmexplore.embeddings.features import (
     PIXELS,
     Features,
     check_layer,
     gather,
+    ids_of_split,
     image_batches,
     layer_values,
-    locate_images,
 )
 from fmexplore.embeddings.projection import ProjectionConfig, project
 from fmexplore.embeddings.quality import Trust, project_over_time, trust
@@ -24,7 +25,6 @@ from fmexplore.errors import ConfigError
 from fmexplore.runs.derived import course_name, kept_files
 from fmexplore.runs.run import Arrays, Run
 from fmexplore.settings import read_settings
-from fmexplore.training.config import TrainConfig
 
 
 def layer_features(task: Task, run: Run | None, layer: str, split: str) -> None:
@@ -35,12 +35,13 @@ def layer_features(task: Task, run: Run | None, layer: str, split: str) -> None:
 def project_images(task: Task, run: Run | None, layer: str, split: str, config: ProjectionConfig) -> Arrays:
     """A map of the images of a split, as a layer sees them, kept for `Kept.read_projection`.
 
-    `coordinates (n, d) float32`, `index (n,) int32` as `features.locate_images` counts, `stopped (1,) bool`, and with
+    `coordinates (n, d) float32`, `index (n,) int32` as `Addresses.names` calls them, `stopped (1,) bool`, and with
     PCA `explained_variance (d,)`. Partial results have the first two. One that was stopped is made again when it is
     asked for again.
     """
     files = kept_files(run, layer, read_settings())
-    known, (index, _) = files.read_projection(layer, split, config), locate_images(data_set(), split, *_validation(run))
+    known, ids = files.read_projection(layer, split, config), ids_of_split(data_set(), split, _split_config(run))
+    index = data_set().addresses.names(split, ids)
     if known and np.isin(known["index"], index).all() and not np.any(known.get("stopped", False)):
         return known
     weights = files.digest
@@ -81,7 +82,8 @@ def project_snapshots(task: Task, run: Run, config: ProjectionConfig) -> Arrays:
             f"The snapshots of {run.title} have no features: train a network of your own, with validation."
         )
     chosen = config.choose(len(points[0]))
-    index = locate_images(data_set(), "validation", *_validation(run))[0][chosen].astype(np.int32)
+    ids = ids_of_split(data_set(), "validation", _split_config(run))[chosen]
+    index = data_set().addresses.names("validation", ids).astype(np.int32)
 
     def tell(share: float, message: str, positions: np.ndarray | None = None) -> None:
         task.report(share, message, None if positions is None else {"coordinates": positions, "index": index})
@@ -104,7 +106,7 @@ def trust_map(
     """How far the map that `project_images` gives can be trusted."""
     coordinates = project_images(task, run, layer, split, config)["coordinates"]
     points = _features(task, run, layer, split, 1.0).points
-    _, labels = locate_images(data_set(), split, *_validation(run))
+    labels = data_set().labels_of(ids_of_split(data_set(), split, _split_config(run)))
     chosen = config.choose(len(labels))
     return trust(points[chosen], coordinates, labels[chosen], neighbours)
 
@@ -120,13 +122,13 @@ def _features(task: Task, run: Run | None, layer: str, split: str, end: float) -
     files = kept_files(run, check_layer(model, layer), read_settings())
     if known := files.read_features(layer, split):
         return known
-    images, validation, weights = data_set(), _validation(run), files.digest
-    total = len(locate_images(images, split, *validation)[0])
+    images, config, weights = data_set(), _split_config(run), files.digest
+    total = len(ids_of_split(images, split, config))
     network = network_of(run) if run and layer != PIXELS else None
 
     def values() -> Iterator[np.ndarray]:
         done = 0
-        for batch in image_batches(images, split, *validation):
+        for batch in image_batches(images, split, config):
             yield layer_values(network, layer, batch)
             done += len(batch)
             task.report(end * done / total, f"Looking at {total:,} images")
@@ -136,7 +138,6 @@ def _features(task: Task, run: Run | None, layer: str, split: str, end: float) -
     return features
 
 
-def _validation(run: Run | None) -> tuple[str, float]:
+def _split_config(run: Run | None) -> SplitConfig:
     """Which images are for validation; without a run, those that are by default."""
-    training = run.config.training if run else TrainConfig()
-    return training.validation, training.validation_share
+    return run.config.training.split_config if run else SplitConfig()

@@ -6,6 +6,7 @@ Functions of a Task as in `analyses`; the photos live in memory only.
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ def teach(
         garments, targets, VARIANTS // len(garments), report=lambda share: task.report(share / 5, "Varying")
     )
     before, images = run.config.training, fashion_mnist.load()
-    learnt = images.select("train", before.validation, before.validation_share)
+    learnt = images.select("train", before.split_config)
     assert learnt is not None  # every run learns from some
     rehearsed = learnt.take(np.random.default_rng(0).choice(len(learnt), min(REHEARSED, len(learnt)), replace=False))
     training = TEACHING.replace(validation="none")
@@ -82,7 +83,7 @@ def teach(
     for progress in trainer:
         task.report(0.2 + 0.6 * progress.step / progress.steps, "Learning, then looking at the test images")
     queue = JobQueue(read_settings())
-    kept = training.replace(validation=before.validation, validation_share=before.validation_share)
+    kept = training.replace(**asdict(before.split_config))
     config = RunConfig(preset="taught", model=run.config.model, training=kept)
     pupil = queue.keep(config, owner, state="running", **own_process())  # else the queue takes it for one left behind
     try:

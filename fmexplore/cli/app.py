@@ -5,6 +5,8 @@ Accuracies are fractions, labels 0 to 9. Exit codes: 0 done, 1 done with errors,
 
 import io
 import json
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -19,8 +21,9 @@ from fmexplore.cli.photos import commands as photo_commands
 from fmexplore.cli.terminal import AsJson, accuracies, show_bar
 from fmexplore.cli.training import commands as training_commands
 from fmexplore.data import fashion_mnist as dataset
+from fmexplore.data.addresses import find_positions
 from fmexplore.data.download import fetch
-from fmexplore.embeddings.features import LAST, check_layer, locate_images
+from fmexplore.embeddings.features import LAST, check_layer, ids_of_split
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import ConfigError, DataError, FMExploreError
 from fmexplore.evaluation.confusion import accuracy_interval, class_report, confusion_matrix, report_text
@@ -30,12 +33,11 @@ from fmexplore.runs.derived import SPLITS
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import LOCAL_OWNER
 from fmexplore.runs.store import RunStore
-from fmexplore.settings import read_settings
+from fmexplore.settings import INSTALLED, PROJECT, read_settings
 from fmexplore.storage import write_bytes
 from fmexplore.training.presets import presets
 
 app = typer.Typer(
-    add_completion=False,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     help="Explore how a CNN learns Fashion-MNIST.",
@@ -49,7 +51,8 @@ RunName = Annotated[str, typer.Argument(metavar="RUN", help="An id, a shipped na
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
-        code = app(standalone_mode=False)
+        completes = {"--install-completion", "--show-completion"} & set(sys.argv)  # what shells complete is one word
+        code = app(prog_name="fmexplore" if completes else None, standalone_mode=False)
     except typer.Abort:
         code = 1
     except Exception as error:
@@ -60,6 +63,22 @@ def main() -> None:
         print(" ".join(message.split()), file=sys.stderr)
         code = 2
     sys.exit(code or 0)
+
+
+@app.command("app", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def serve(
+    context: typer.Context,
+    port: Annotated[int | None, typer.Option(help="Default: 8501, or the next one that is free.")] = None,
+    address: Annotated[str, typer.Option(help="0.0.0.0 lets other computers in.")] = "127.0.0.1",
+) -> None:
+    """Serve the app until Ctrl-C. Further options go to `streamlit run`, as in --server.allowedHosts NAME."""
+    command = [sys.executable, "-m", "fmexplore.ui.serve", "run", str(PROJECT / "streamlit_app.py")]
+    command += ["--server.address", address, *(["--server.port", str(port)] if port else [])]
+    command += ["--server.fileWatcherType", "none"] if INSTALLED else []  # nobody edits those files
+    command += context.args
+    if os.name != "posix":
+        raise typer.Exit(subprocess.call(command))
+    os.execv(command[0], command)  # so that Ctrl-C and signals reach the server
 
 
 @app.command()
@@ -208,8 +227,7 @@ def embed(
     path = out or Path(f"{found.id}-{layer}-{split}-{method}-{dimensions}d.npz")
     if path.suffix != ".npz":
         raise ConfigError(f"--out is {str(path)!r}: give it the ending .npz.")
-    training = found.config.training
-    index, labels = locate_images(images, split, training.validation, training.validation_share)
+    ids = ids_of_split(images, split, found.config.training.split_config)
     from fmexplore.machine import prepare_process
 
     prepare_process(trains=False)
@@ -219,13 +237,14 @@ def embed(
     with show_bar(f"{method} of {layer}", as_json) as task:
         arrays = project_images(task, found, layer, split, config)
     seconds = round(time.monotonic() - started, 2)
-    coordinates, chosen = arrays["coordinates"], arrays["index"].astype(int)
+    index = arrays["index"].astype(int)
+    ids = ids[find_positions(images.addresses.names(split, ids), index)]
     buffer = io.BytesIO()
-    np.savez(buffer, coordinates=coordinates, labels=labels[np.searchsorted(index, chosen)], index=chosen)
+    np.savez(buffer, coordinates=arrays["coordinates"], labels=images.labels_of(ids), index=index)
     write_bytes(path, buffer.getvalue())
     explained = arrays.get("explained_variance")
-    summary = {"file": str(path), "n": len(chosen), "seconds": seconds}
-    text = f"{path}: {len(chosen):,} images in {dimensions} dimensions, {seconds:.1f} s"
+    summary = {"file": str(path), "n": len(index), "seconds": seconds}
+    text = f"{path}: {len(index):,} images in {dimensions} dimensions, {seconds:.1f} s"
     if explained is not None:
         summary["explained_variance"] = explained.tolist()
         text += f", {explained.sum():.1%} of the variance"

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -51,7 +52,7 @@ def begin_from(
     Raises ConfigError, RunBroken, StorageError.
     """
     before, weights = parent.config.training, parent.read_weights()
-    kept = training.replace(validation=before.validation, validation_share=before.validation_share)
+    kept = training.replace(**asdict(before.split_config))
     config = RunConfig(
         preset=preset or parent.config.preset, model=parent.config.model, training=change_settings(kept, changes)
     )

@@ -11,7 +11,6 @@ from fmexplore.data import fashion_mnist as dataset
 from fmexplore.errors import ConfigError
 from fmexplore.jobs.budget import plan_training
 from fmexplore.jobs.estimates import read_speed
-from fmexplore.runs.run import Run
 from fmexplore.runs.status import own_process
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings, read_settings
@@ -102,12 +101,12 @@ def distill(
 
     store, images = RunStore(read_settings()), dataset.load()
     found = [store.find(name) for name in teachers]
-    first = found[0]
+    first, own = found[0], found[0].config.training.split_config
     for each in found:
-        if (split := _split(each)) != _split(first):
+        if (split := each.config.training.split_config) != own:
             raise ConfigError(
-                f"{each.title} has {split[1]:.0%} of the training images for validation, {first.title} "
-                f"{_split(first)[1]:.0%}: choose runs with the same, as a teacher must not have learnt from them."
+                f"{each.title} has {split.validation_share:.0%} of the training images for validation, {first.title} "
+                f"{own.validation_share:.0%}: choose runs with the same, as a teacher must not have learnt from them."
             )
     if resume:
         run = resume_run(store, resume)
@@ -120,7 +119,7 @@ def distill(
         network.load_state_dict(to_tensors(teacher.read_weights()))
         networks.append(network.eval())
     config = run.config.training
-    learnt = images.select("train", config.validation, config.validation_share)
+    learnt = images.select("train", config.split_config)
     assert learnt is not None  # there always are some
     bf16 = choose_execution(run.config.model, config).precision == "bf16"
     with show_bar("Asking the teachers", as_json) as task:
@@ -128,10 +127,6 @@ def distill(
             networks, learnt.images, times, DISTILLATION_AUGMENTATION, config.seed, bf16, task.report
         )
     train_here(run, as_json, spell("distill", *teachers, times=times), extra=soft_targets, begin=run.read_weights())
-
-
-def _split(run: Run) -> tuple[str, float]:
-    return run.config.training.validation, run.config.training.validation_share
 
 
 def _plan(minutes: float, settings: Settings, quiet: bool) -> RunConfig:

@@ -8,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from fmexplore.data.addresses import Addresses, Members
 from fmexplore.errors import DataError
-from fmexplore.settings import PROJECT, default_home
+from fmexplore.settings import INSTALLED, PROJECT, default_home
 
 CLASS_NAMES = (
     "T-shirt/top",
@@ -104,6 +106,14 @@ class Split:
 
 
 @dataclass(frozen=True)
+class SplitConfig:
+    """Which images a run validates with: a `share` of the training images, `none`, or the `test` images (it peeks)."""
+
+    validation: Literal["share", "none", "test"] = "share"
+    validation_share: float = 0.1  # of the training images, 0 to 1; where `validation` is `share`
+
+
+@dataclass(frozen=True)
 class DataSet:
     """The 60,000 training and 10,000 test images, and what else a network should learn from, as photos."""
 
@@ -111,37 +121,49 @@ class DataSet:
     test: Split
     extra: Split | None = None  # in no split that is looked at
 
+    @property
+    def addresses(self) -> Addresses:
+        """How its images are numbered."""
+        return Addresses(len(self.train), len(self.test))
+
     def part(self, name: str) -> Split:
         """`train` or `test`, as the data set comes."""
         return self.train if name == "train" else self.test
 
-    def locate(self, split: str, validation: str, share: float) -> tuple[str, np.ndarray] | None:
-        """Where the images of a run's split lie: the part, and their numbers in it, ascending.
+    def images_of(self, ids: np.ndarray) -> np.ndarray:
+        """The images `(n, 28, 28) uint8` with some ids `(n,)`, as a copy."""
+        return self.addresses.gather(ids, self.train.images, self.test.images)
 
-        `split` is `train`, `validation` or `test`; `validation` and `share` are the run's. None where the run has no
-        validation images. The shuffle does not depend on its seed, so that runs with the same share are judged by the
-        same images.
+    def labels_of(self, ids: np.ndarray) -> np.ndarray:
+        """The labels `(n,) uint8` of the images with some ids `(n,)`."""
+        return self.addresses.gather(ids, self.train.labels, self.test.labels)
+
+    def locate(self, split: str, config: SplitConfig) -> Members | None:
+        """Which images a run's split has.
+
+        `split` is `train`, `validation` or `test`; `config` is the run's. None where the run has no validation images.
+        The shuffle does not depend on its seed, so that runs with the same share are judged by the same images.
         """
-        if split == "test" or (split, validation) == ("validation", "test"):
-            return "test", np.arange(len(self.test))
-        if validation != "share":
-            return ("train", np.arange(len(self.train))) if split == "train" else None
+        if split == "test" or (split, config.validation) == ("validation", "test"):
+            return Members("test", np.arange(len(self.test)))
+        if config.validation != "share":
+            return Members("train", np.arange(len(self.train))) if split == "train" else None
         order = np.random.default_rng(0).permutation(len(self.train))
-        held_out = max(1, round(share * len(self.train)))
-        return "train", np.sort(order[held_out:] if split == "train" else order[:held_out])
+        held_out = max(1, round(config.validation_share * len(self.train)))
+        return Members("train", np.sort(order[held_out:] if split == "train" else order[:held_out]))
 
-    def select(self, split: str, validation: str, share: float) -> Split | None:
+    def select(self, split: str, config: SplitConfig) -> Split | None:
         """The images that `locate` finds: as a copy where they are not a whole part."""
-        if (found := self.locate(split, validation, share)) is None:
+        if (found := self.locate(split, config)) is None:
             return None
-        part, numbers = self.part(found[0]), found[1]
-        return part if len(numbers) == len(part) else part.take(numbers)
+        part = self.part(found.part)
+        return part if len(found.numbers) == len(part) else part.take(found.numbers)
 
-    def divide(self, validation: str, share: float) -> tuple[Split, Split | None]:
-        """Training and validation images: `share`, `none` or `test` (which peeks)."""
-        training = self.select("train", validation, share)
+    def divide(self, config: SplitConfig) -> tuple[Split, Split | None]:
+        """Training images, those beyond the data set included, and validation images."""
+        training = self.select("train", config)
         assert training is not None  # there always are some
-        return training.join(self.extra) if self.extra else training, self.select("validation", validation, share)
+        return training.join(self.extra) if self.extra else training, self.select("validation", config)
 
 
 def find_folder() -> Path:
@@ -149,7 +171,8 @@ def find_folder() -> Path:
 
     Raises DataError saying where it looked and how to get them.
     """
-    places = [*dict.fromkeys((PROJECT / "data", default_home() / "data")), DEBIAN_FOLDER]
+    own = default_home() if INSTALLED else PROJECT  # where somebody may have put them by hand
+    places = [*dict.fromkeys((own / "data", default_home() / "data")), DEBIAN_FOLDER]
     if chosen := os.environ.get("FMEXPLORE_DATA"):
         places = [Path(chosen)]
     for folder in places:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fmexplore.data.fashion_mnist import DataSet
+from fmexplore.data.fashion_mnist import DataSet, SplitConfig
 from fmexplore.embeddings.neighbours import principal_axes
 from fmexplore.errors import ConfigError
 from fmexplore.evaluation.predictions import BATCH
@@ -54,44 +54,34 @@ class Features:
         return cls(arrays["points"], arrays.get("mean"), arrays.get("components"), float(arrays["variance"][0]))
 
 
-def locate_images(data: DataSet, split: str, validation: str, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """The positions and labels of the images of a split.
+def ids_of_split(data: DataSet, split: str, config: SplitConfig) -> np.ndarray:
+    """The ids of the images of a split.
 
     Args:
         data: the data set.
         split: "test", "validation", "train" or "all".
-        validation: how validation images are chosen, as in TrainConfig.
-        share: the share of the training images that are for validation.
+        config: how training images are divided into those for training and for validation.
 
     Returns:
-        The position of each image in its part of the data set (in "all", test images follow the training images),
-        (n,) int, and its label, (n,) uint8.
+        (n,) int, ascending; test images follow the training images.
 
     Raises:
         ConfigError: there is no such split, or there are no validation images.
     """
     if split == "all":
-        labels = np.concatenate([data.train.labels, data.test.labels])
-        return np.arange(len(labels)), labels
+        return np.arange(len(data.addresses))
     if split not in SPLITS:
         raise ConfigError(f"split is {split!r}: choose one of {', '.join(SPLITS)}.")
-    if (found := data.locate(split, validation, share)) is None:
+    if (found := data.locate(split, config)) is None:
         raise ConfigError("The run was trained without validation images: choose the test images.")
-    return found[1], data.part(found[0]).labels[found[1]]
+    return data.addresses.ids(*found)
 
 
-def image_batches(data: DataSet, split: str, validation: str, share: float) -> Iterator[np.ndarray]:
-    """The images of a split in batches `(batch, 28, 28) uint8`, in the order that `locate_images` gives."""
-    index, _ = locate_images(data, split, validation, share)
-    found = data.locate(split, validation, share) if split != "all" else None
-    for start in range(0, len(index), BATCH):
-        numbers = index[start : start + BATCH]
-        if found:
-            yield data.part(found[0]).images[numbers]
-            continue
-        learnt = numbers < len(data.train)
-        test = data.test.images[numbers[~learnt] - len(data.train)]
-        yield np.concatenate([data.train.images[numbers[learnt]], test])
+def image_batches(data: DataSet, split: str, config: SplitConfig) -> Iterator[np.ndarray]:
+    """The images of a split in batches `(batch, 28, 28) uint8`, in the order of their ids."""
+    ids = ids_of_split(data, split, config)
+    for start in range(0, len(ids), BATCH):
+        yield data.images_of(ids[start : start + BATCH])
 
 
 def check_layer(model: Model | None, layer: str) -> str:

@@ -115,13 +115,22 @@ def execution_key(config: RunConfig) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def estimate(config: RunConfig, speed: Speed, timed: Execution | None = None) -> Estimate:
-    """Seconds and memory of a whole training, better where its steps have been `timed` (`known_execution`).
+def estimate(
+    config: RunConfig, speed: Speed, timed: Execution | None = None, *, rows: list[LayerInfo] | None = None
+) -> Estimate:
+    """Seconds and memory of a whole training.
 
-    Raises ConfigError for a table that cannot be built.
+    Args:
+        config: of the training.
+        speed: of this machine.
+        timed: what `known_execution` says, where steps of such a training were timed: the estimate is better then.
+        rows: the network's, as `summarize` gives them, where they are known already.
+
+    Raises:
+        ConfigError: the layer table cannot be built.
     """
-    training, rows = config.training, summarize(config.model)
-    memory = _memory_mb(config, rows, speed)
+    training, rows = config.training, rows or summarize(config.model)
+    memory = estimate_memory(config, rows, speed)
     if training.minutes:
         return Estimate(60 * training.minutes, memory, "as you have given it")
     if known := speed.seconds_per_epoch.get(_epoch_key(config)):
@@ -140,7 +149,9 @@ def learn_from_run(settings: Settings, config: RunConfig, seconds: float, epochs
     speed = read_speed(settings)
     if speed is None or epochs < 0.1:
         return
-    expected = _raw_seconds(config.replace(training=config.training.replace(epochs=epochs)), None, speed)
+    expected = _raw_seconds(
+        config.replace(training=config.training.replace(epochs=epochs)), summarize(config.model), speed
+    )
     update_speed(
         settings,
         seconds_per_epoch={_epoch_key(config): seconds / epochs},
@@ -152,11 +163,8 @@ def _epoch_key(config: RunConfig) -> str:
     return f"{execution_key(config)}-{config.training.validation}-{config.training.validation_share:g}"
 
 
-def _raw_seconds(
-    config: RunConfig, rows: list[LayerInfo] | None, speed: Speed, timed: Execution | None = None
-) -> float:
-    training = config.training
-    forward = flops(rows or summarize(config.model))
+def _raw_seconds(config: RunConfig, rows: list[LayerInfo], speed: Speed, timed: Execution | None = None) -> float:
+    training, forward = config.training, flops(rows)
     share = training.validation_share if training.validation == "share" else 0
     images = TRAINING_IMAGES * (1 - share)
     held_out = {"share": TRAINING_IMAGES * share, "test": 10_000, "none": 0}[training.validation]
@@ -170,12 +178,9 @@ def _raw_seconds(
     )
 
 
-def estimate_memory(config: RunConfig, speed: Speed | None) -> float:
-    """MB that a training will take, also before this machine has been measured. Raises ConfigError."""
-    return _memory_mb(config, summarize(config.model), speed or UNMEASURED)
-
-
-def _memory_mb(config: RunConfig, rows: list[LayerInfo], speed: Speed) -> float:
+def estimate_memory(config: RunConfig, rows: list[LayerInfo], speed: Speed | None) -> float:
+    """MB that a training of the network with these rows will take, also before this machine has been measured."""
+    speed = speed or UNMEASURED
     activations = sum(row.activations for row in rows) * config.training.batch_size * 4 / 1e6
     weights = parameters(rows) * 4 / 1e6
     wanted = config.training.precision

@@ -10,7 +10,7 @@ from contextlib import suppress
 from fmexplore.errors import FMExploreError, NotAllowed
 from fmexplore.jobs.estimates import estimate_memory, read_speed
 from fmexplore.machine import memory_bytes
-from fmexplore.models.table import flops, parameters, summarize
+from fmexplore.models.table import LayerInfo, flops, parameters, summarize
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status
 from fmexplore.runs.store import RunStore
@@ -74,9 +74,8 @@ def check_disk(store: RunStore, planned_mb: float = 0) -> None:
         )
 
 
-def check_network(settings: Settings, config: RunConfig) -> None:
-    """Whether this machine can train it, and answer questions about it while others wait. Raises ConfigError."""
-    rows = summarize(config.model)
+def check_network(settings: Settings, config: RunConfig, rows: list[LayerInfo]) -> None:
+    """Whether this machine can train the network with these rows, and answer questions about it while others wait."""
     mflops = flops(rows) / 1e6
     if settings.max_mflops and mflops > settings.max_mflops:
         raise NotAllowed(
@@ -84,7 +83,7 @@ def check_network(settings: Settings, config: RunConfig) -> None:
             "use fewer filters, or pool earlier."
         )
     there = max(0.0, usable_memory(settings) - KEPT_MEMORY) / 1e9
-    if (needed := estimate_memory(config, read_speed(settings)) / 1000) > there:
+    if (needed := estimate_memory(config, rows, read_speed(settings)) / 1000) > there:
         raise NotAllowed(
             f"This training needs about {needed:.1f} GB of memory, and this machine has {there:.1f} GB for it: "
             "use a smaller batch or a smaller network."
@@ -96,13 +95,13 @@ def usable_memory(settings: Settings) -> float:
     return min(memory_bytes(), 1e6 * (settings.max_memory_mb or math.inf))
 
 
-def weights_mb(config: RunConfig) -> float:
-    """What a run of it leaves on the disk, at least."""
-    return 4 * parameters(summarize(config.model)) / 1e6
+def weights_mb(rows: list[LayerInfo]) -> float:
+    """What a run of the network with these rows leaves on the disk, at least."""
+    return 4 * parameters(rows) / 1e6
 
 
 def _unwritten_mb(run: Run) -> float:
     with suppress(FMExploreError):
         if run.status.active and not run.has_weights:
-            return weights_mb(run.config)
+            return weights_mb(summarize(run.config.model))
     return 0

@@ -14,7 +14,9 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -23,6 +25,7 @@ from fmexplore.jobs import limits
 from fmexplore.jobs.estimates import read_speed
 from fmexplore.jobs.fairness import fair_order
 from fmexplore.jobs.retention import clean_up
+from fmexplore.models.table import summarize
 from fmexplore.runs.archive import unpack_run
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import (
@@ -36,7 +39,7 @@ from fmexplore.runs.status import (
     write_status,
 )
 from fmexplore.runs.store import RunStore
-from fmexplore.settings import PROJECT, Settings, child_environment
+from fmexplore.settings import PACKAGE, Settings, child_environment
 from fmexplore.training.config import RunConfig
 
 # Measuring beside a training would give wrong figures for both.
@@ -69,9 +72,10 @@ class JobQueue:
             limits.check_owner(self.settings, owner)
             limits.check_queue(self.settings, owner, self._trainings())
             limits.check_room(self.store, owner)
-            limits.check_network(self.settings, config)
-            limits.check_disk(self.store, limits.weights_mb(config))
-            return self.store.create(config, owner)
+            rows = summarize(config.model)
+            limits.check_network(self.settings, config, rows)
+            limits.check_disk(self.store, limits.weights_mb(rows))
+            return self.store.create(config, owner, rows=rows)
 
     def require_room(self, owner: str) -> None:
         """Raises NotAllowed when the owner may not keep one more run."""
@@ -80,7 +84,7 @@ class JobQueue:
             limits.check_room(self.store, owner)
             limits.check_disk(self.store)
 
-    def keep(self, config: RunConfig, owner: str, **status: object) -> Run:
+    def keep(self, config: RunConfig, owner: str, **status: Any) -> Run:
         """A new run that was not trained through the queue. Raises NotAllowed, ConfigError, StorageError."""
         with self._lock:
             self.require_room(owner)
@@ -90,9 +94,7 @@ class JobQueue:
         """A run from a zip that was downloaded here or elsewhere. Raises NotAllowed, RunBroken, StorageError."""
         with self._lock:
             self.require_room(owner)
-            return unpack_run(
-                self.store, content, owner, check=lambda config: limits.check_network(self.settings, config)
-            )
+            return unpack_run(self.store, content, owner, check=partial(limits.check_network, self.settings))
 
     def restore(self, run_id: str, owner: str) -> Run:
         """Undo a deletion. Raises NotAllowed, RunNotFound when it is gone for good."""
@@ -239,7 +241,7 @@ class JobQueue:
         with open(folder / "worker.log", "ab") as log:
             self._workers[folder] = subprocess.Popen(
                 [sys.executable, "-m", "fmexplore.jobs.worker", str(folder), str(os.getpid())],
-                cwd=PROJECT,
+                cwd=PACKAGE.parent,  # where Python finds this package
                 env=child_environment(self.settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

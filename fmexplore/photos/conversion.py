@@ -3,39 +3,36 @@
 Knows Pillow and arrays. The network that finds the garment is passed in, so that this needs no torch.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 from pydantic import Field, model_validator
 
-from fmexplore.photos.foreground import clean, differs_from_border, paint
+from fmexplore.photos.foreground import (
+    WHITE,
+    Finder,
+    Foreground,
+    Share,
+    Stroke,
+    as_alpha,
+    find_foreground,
+    foreground_box,
+    on_white,
+)
 from fmexplore.schema import Schema
 
 SIDE = 28
 CLOSE = 0.05  # "within 5 % of the maximum possible intensity in RGB space" (Xiao et al. 2017, section 2)
-WHITE, BLACK = (255, 255, 255), (0, 0, 0)
-
-Part = Annotated[float, Field(ge=0, le=1)]
-Foreground = Literal["network", "border", "alpha", "none"]
-Finder = Callable[[Image.Image], np.ndarray]  # a picture -> soft mask of any size
-
-
-class Stroke(Schema):
-    """A brush stroke on the photo, which marks pixels as garment or as background."""
-
-    points: tuple[tuple[Part, Part], ...] = Field(min_length=1, max_length=2000)  # x, y: shares of width and height
-    radius: float = Field(0.03, gt=0, le=0.5)  # of the width
-    keep: bool = True  # garment; False: background
+BLACK = (0, 0, 0)
 
 
 class Conversion(Schema):
     """The settings of a conversion. The default works best; `WAYS` has others to compare it with."""
 
     turn: Literal[0, 90, 180, 270] = 0  # degrees clockwise, after the rotation that EXIF asks for
-    crop: tuple[Part, Part, Part, Part] = (0, 0, 1, 1)  # left, top, right, bottom; shares of the turned photo
+    crop: tuple[Share, Share, Share, Share] = (0, 0, 1, 1)  # left, top, right, bottom; of the turned photo
     foreground: Foreground = "network"
     strokes: tuple[Stroke, ...] = Field((), max_length=200)
     trim: Literal["foreground", "corners", "none"] = "foreground"
@@ -111,11 +108,11 @@ def convert(photo: Image.Image, how: Conversion, find: Finder) -> Converted:
         steps.append(ConversionStep(name, title, np.asarray(picture.convert("RGB")), note, done))
 
     picture, note = turn_and_crop(photo, how)
-    whole = _on_white(picture)
+    whole = on_white(picture)
     add("upright", "Upright", whole, note)
 
     page = WHITE if how.negate else BLACK  # it is black in the end
-    mask, found, note = find_foreground(picture, how, find)
+    mask, found, note = find_foreground(picture, how.foreground, find, how.strokes)
     if mask is not None:
         whole = _set_on_page(whole, mask, page)
     add("foreground", "Foreground", whole, note, mask is not None)
@@ -149,55 +146,6 @@ def convert(photo: Image.Image, how: Conversion, find: Finder) -> Converted:
     return Converted(tuple(steps), np.asarray(grey), mask, found)
 
 
-def find_foreground(picture: Image.Image, how: Conversion, find: Finder) -> tuple[np.ndarray | None, Foreground, str]:
-    """Find the garment on a picture.
-
-    Args:
-        picture: RGB or RGBA, of h x w pixels.
-        how: how to find it, and the brush strokes that correct it.
-        find: the network, as in `convert`.
-
-    Returns:
-        The mask, (h, w) float32 from 0 (background) to 1 (garment), or None where nothing is found; how it was found
-        in the end; and the same in a sentence.
-    """
-    found, mask, note = how.foreground, None, ""
-    if found == "network" and picture.mode == "RGBA":
-        found = "alpha"
-    if found == "alpha" and picture.mode == "RGBA":
-        mask, note = np.asarray(picture.getchannel("A"), np.float32) / 255, "The picture's own transparency shows it."
-    elif found == "network":
-        mask, note = clean(find(_on_white(picture))), "Found by a small network trained for that."
-    if mask is None and found != "none":
-        mask = clean(differs_from_border(_on_white(picture)))
-        tried = "The network found none, so it" if found == "network" else "It"
-        note = f"{tried} is what differs in colour from the border of the photo."
-        found = "border"
-    if mask is not None:
-        mask = _stretch(mask, picture.size)
-    elif found != "none":
-        found, note = "none", "None was found: put the garment on a plain background, or paint over it."
-    if how.strokes:
-        mask = np.zeros(picture.size[::-1], np.float32) if mask is None else mask
-        for stroke in how.strokes:
-            mask = paint(mask, stroke.points, stroke.radius, float(stroke.keep))
-        note = f"{note} Corrected by hand." if note else "Painted by hand."
-    return mask, found, note or "Switched off: the background stays."
-
-
-def foreground_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
-    """The bounding box of a mask `(h, w)`: left, top, right and bottom in pixels, or None for an empty mask."""
-    rows, columns = np.flatnonzero((mask > 0.5).any(1)), np.flatnonzero((mask > 0.5).any(0))
-    if not len(rows):
-        return None
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
-def as_alpha(mask: np.ndarray) -> Image.Image:
-    """A mask `(h, w)` from 0 to 1 as a grey picture from 0 to 255, for use as a channel of transparency."""
-    return Image.fromarray((mask * 255).round().astype(np.uint8))
-
-
 def turn_and_crop(photo: Image.Image, how: Conversion) -> tuple[Image.Image, str]:
     """The photo turned and cropped by the settings, and what was done in a sentence."""
     turned = photo.rotate(-how.turn, expand=True) if how.turn else photo
@@ -216,23 +164,9 @@ def _span(low: float, high: float, pixels: int) -> tuple[int, int]:
     return start, max(round(high * pixels), start + 1)
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
-    if picture.mode != "RGBA":
-        return picture
-    white = Image.new("RGB", picture.size, WHITE)
-    white.paste(picture, mask=picture.getchannel("A"))
-    return white
-
-
 def _set_on_page(picture: Image.Image, mask: np.ndarray, page: tuple[int, int, int]) -> Image.Image:
     """What the mask leaves out gets one colour, as a studio's background has."""
     return Image.composite(picture, Image.new("RGB", picture.size, page), as_alpha(mask))
-
-
-def _stretch(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    if mask.shape == size[::-1]:
-        return mask
-    return np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR))
 
 
 def _box(picture: Image.Image, mask: np.ndarray | None, how: Conversion) -> tuple[tuple[int, int, int, int], str]:

@@ -9,17 +9,9 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from fmexplore.data.fashion_mnist import Split
-from fmexplore.photos.conversion import (
-    OURS,
-    Conversion,
-    Finder,
-    as_alpha,
-    convert,
-    find_foreground,
-    foreground_box,
-    turn_and_crop,
-)
+from fmexplore.photos.conversion import OURS, Conversion, convert, turn_and_crop
 from fmexplore.photos.files import open_photo, read_photo
+from fmexplore.photos.foreground import Finder, as_alpha, find_foreground, foreground_box
 from fmexplore.photos.labelled import LabelledPhoto
 from fmexplore.training.config import Augmentation
 from fmexplore.training.presets import MUON
@@ -49,7 +41,7 @@ def cut_out(photo: Image.Image, find: Finder, how: Conversion = OURS) -> Image.I
         how: the settings of the conversion.
     """
     photo, _ = turn_and_crop(photo, how)
-    mask, _, _ = find_foreground(photo, how, find)
+    mask, _, _ = find_foreground(photo, how.foreground, find, how.strokes)
     if mask is None:
         mask = np.ones(photo.size[::-1], np.float32)
     left, top, right, bottom = foreground_box(mask) or (0, 0, *photo.size)

@@ -1,16 +1,87 @@
-"""Masks of the garment on a photo, `(h, w) float32` from 0 (background) to 1 (garment). Arrays only; no network."""
+"""Masks of the garment on a photo, `(h, w) float32` from 0 (background) to 1 (garment), and the ways to find them.
 
-from collections.abc import Sequence
+Knows Pillow and arrays. The network that finds the garment is passed in, so that this needs no torch.
+"""
+
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from PIL import Image, ImageCms, ImageDraw
+from pydantic import Field
+
+from fmexplore.schema import Schema
 
 LEAST, MOST = 0.015, 0.97  # share of the photo that a garment can fill
 PART = 0.15  # of the largest piece: what another piece needs to count too, as with a pair of shoes
 FRAME = 0.04  # of the shorter side: how wide the border is that shows the background
 SIDE = 160  # to which pictures are shrunk before colours are compared
+WHITE = (255, 255, 255)
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Foreground = Literal["network", "border", "alpha", "none"]
+Finder = Callable[[Image.Image], np.ndarray]  # a picture -> soft mask of any size
+
+
+class Stroke(Schema):
+    """A brush stroke on the photo, which marks pixels as garment or as background."""
+
+    points: tuple[tuple[Share, Share], ...] = Field(min_length=1, max_length=2000)  # x, y: shares of width and height
+    radius: float = Field(0.03, gt=0, le=0.5)  # of the width
+    keep: bool = True  # garment; False: background
+
+
+def find_foreground(
+    picture: Image.Image, how: Foreground, find: Finder, strokes: Sequence[Stroke] = ()
+) -> tuple[np.ndarray | None, Foreground, str]:
+    """Find the garment on a picture.
+
+    Args:
+        picture: RGB or RGBA, of h x w pixels.
+        how: the way to try first; where it finds nothing, the next best is tried.
+        find: the network, which gives a mask of any size; only called for "network".
+        strokes: brush strokes that then correct the mask, in order.
+
+    Returns:
+        The mask, (h, w) float32 from 0 (background) to 1 (garment), or None where nothing is found; how it was found
+        in the end; and the same in a sentence.
+    """
+    found, mask, note = how, None, ""
+    if found == "network" and picture.mode == "RGBA":
+        found = "alpha"
+    if found == "alpha" and picture.mode == "RGBA":
+        mask, note = np.asarray(picture.getchannel("A"), np.float32) / 255, "The picture's own transparency shows it."
+    elif found == "network":
+        mask, note = clean(find(on_white(picture))), "Found by a small network trained for that."
+    if mask is None and found != "none":
+        mask = clean(differs_from_border(on_white(picture)))
+        tried = "The network found none, so it" if found == "network" else "It"
+        note = f"{tried} is what differs in colour from the border of the photo."
+        found = "border"
+    if mask is not None:
+        mask = _stretch(mask, picture.size)
+    elif found != "none":
+        found, note = "none", "None was found: put the garment on a plain background, or paint over it."
+    if strokes:
+        mask = np.zeros(picture.size[::-1], np.float32) if mask is None else mask
+        for stroke in strokes:
+            mask = paint(mask, stroke.points, stroke.radius, float(stroke.keep))
+        note = f"{note} Corrected by hand." if note else "Painted by hand."
+    return mask, found, note or "Switched off: the background stays."
+
+
+def foreground_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
+    """The bounding box of a mask `(h, w)`: left, top, right and bottom in pixels, or None for an empty mask."""
+    rows, columns = np.flatnonzero((mask > 0.5).any(1)), np.flatnonzero((mask > 0.5).any(0))
+    if not len(rows):
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def as_alpha(mask: np.ndarray) -> Image.Image:
+    """A mask `(h, w)` from 0 to 1 as a grey picture from 0 to 255, for use as a channel of transparency."""
+    return Image.fromarray((mask * 255).round().astype(np.uint8))
 
 
 def clean(mask: np.ndarray) -> np.ndarray | None:
@@ -103,6 +174,21 @@ def overlap(first: np.ndarray, second: np.ndarray) -> float:
     a, b = first > 0.5, second > 0.5
     union = int((a | b).sum())
     return float((a & b).sum() / union) if union else 1.0
+
+
+def on_white(picture: Image.Image) -> Image.Image:
+    """What is transparent becomes white."""
+    if picture.mode != "RGBA":
+        return picture
+    white = Image.new("RGB", picture.size, WHITE)
+    white.paste(picture, mask=picture.getchannel("A"))
+    return white
+
+
+def _stretch(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if mask.shape == size[::-1]:
+        return mask
+    return np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR))
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fmexplore.photos.conversion import as_alpha
+from fmexplore.photos.foreground import as_alpha
 
 
 def draw_scene(

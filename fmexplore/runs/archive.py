@@ -17,7 +17,7 @@ from pathlib import Path
 from safetensors.numpy import save as pack
 
 from fmexplore.errors import FMExploreError, RunBroken
-from fmexplore.models.table import summarize
+from fmexplore.models.table import LayerInfo, summarize
 from fmexplore.photos.scoring import PhotoFit
 from fmexplore.runs.run import PHOTO_FILE, Report, Run
 from fmexplore.runs.status import Result, Status, write_status
@@ -51,10 +51,15 @@ def pack_run(run: Run) -> bytes:
     return buffer.getvalue()
 
 
-def unpack_run(store: RunStore, content: bytes, owner: str, check: Callable[[RunConfig], None] = lambda _: None) -> Run:
+def unpack_run(
+    store: RunStore,
+    content: bytes,
+    owner: str,
+    check: Callable[[RunConfig, list[LayerInfo]], None] = lambda *_: None,
+) -> Run:
     """A new finished run from a zip that `pack_run` made. Raises RunBroken with the reason for any other.
 
-    `check` may refuse its configuration.
+    `check` may refuse its configuration, the network's rows at hand.
     """
     if len(content) > MAX_ZIP_MB * 1e6:
         raise RunBroken(f"The zip has {len(content) / 1e6:.0f} MB, and at most {MAX_ZIP_MB} MB are taken.")
@@ -66,12 +71,12 @@ def unpack_run(store: RunStore, content: bytes, owner: str, check: Callable[[Run
             Report.parse(json.loads(line))
         if PHOTO_FILE in files:
             PhotoFit.parse(json.loads(files[PHOTO_FILE]))
-        summarize(config.model)
+        rows = summarize(config.model)
     except (ValueError, TypeError, RecursionError) as error:
         raise RunBroken(f"The zip is not a run's: a file in it is not JSON ({error}).") from None
     except FMExploreError as error:
         raise RunBroken(f"The zip is not a run that can be used. {error}") from None
-    check(config)
+    check(config, rows)
     folder = store.new_folder(config.preset)
     hidden = folder.with_name(f".{folder.name}")  # not listed until it has been checked
     os.replace(folder, hidden)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save as pack
 
-from fmexplore.data.fashion_mnist import DataSet
+from fmexplore.data.fashion_mnist import DataSet, SplitConfig
 from fmexplore.embeddings.features import PIXELS, Features
 from fmexplore.embeddings.neighbours import NeighbourIndex
 from fmexplore.embeddings.projection import ProjectionConfig
@@ -21,7 +21,6 @@ from fmexplore.machine import cores, processor
 from fmexplore.runs.run import Arrays, Run, unpack
 from fmexplore.settings import Settings
 from fmexplore.storage import write_bytes
-from fmexplore.training.config import TrainConfig
 
 SPLITS = ("test", "validation", "train")
 FOLDER = "derived"  # of a shipped run
@@ -97,16 +96,16 @@ class Kept:
 
 
 class Pixels(Kept):
-    """The files about the images themselves, which need no run; one's training says which are for validation."""
+    """The files about the images themselves, which need no run; one's split says which are for validation."""
 
-    def __init__(self, training: TrainConfig, settings: Settings) -> None:
+    def __init__(self, split: SplitConfig, settings: Settings) -> None:
         super().__init__(settings, settings.cache / PIXELS)
-        self.training = training
+        self._split = split
 
     def part(self, split: str) -> str:
         if split in ("test", "all"):
             return split
-        return f"{split}-{self.training.validation}-{self.training.validation_share:g}"
+        return f"{split}-{self._split.validation}-{self._split.validation_share:g}"
 
 
 class Derived(Kept):
@@ -122,12 +121,11 @@ class Derived(Kept):
 
     def read_predictions(self, split: str, data: DataSet) -> Predictions | None:
         """The predictions of the finished weights for a split, or None."""
-        training = self.run.config.training
-        found = data.locate(split, training.validation, training.validation_share)
+        found = data.locate(split, self.run.config.training.split_config)
         logits = (self.read(_name(split)) or {}).get("logits")
-        if found is None or logits is None or logits.shape != (len(found[1]), 10):
+        if found is None or logits is None or logits.shape != (len(found.numbers), 10):
             return None
-        return Predictions(logits.astype(np.float32), data.part(found[0]).labels[found[1]])
+        return Predictions(logits.astype(np.float32), data.part(found.part).labels[found.numbers])
 
     def write_predictions(self, split: str, predictions: Predictions, weights: str = "") -> None:
         """Keep them for `read_predictions`. Raises StorageError."""
@@ -160,7 +158,7 @@ class Derived(Kept):
 def kept_files(run: Run | None, layer: str, settings: Settings) -> Kept:
     """Where the maps of a layer lie: those of pixels serve all runs, and there need not be one."""
     if run is None or layer == PIXELS:
-        return Pixels(run.config.training if run else TrainConfig(), settings)
+        return Pixels(run.config.training.split_config if run else SplitConfig(), settings)
     return Derived(run, settings)
 
 

@@ -16,7 +16,7 @@ from safetensors.numpy import save as pack
 
 from fmexplore.embeddings.neighbours import NeighbourIndex
 from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken, RunNotFound, StorageError
-from fmexplore.models.table import summarize
+from fmexplore.models.table import LayerInfo, summarize
 from fmexplore.runs.derived import FOLDER as DERIVED
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.run import PHOTO_FILE, Run, unpack
@@ -72,9 +72,16 @@ class RunStore:
                 return run
         raise RunNotFound(f"There is no run {run_id[:80]!r}.")
 
-    def create(self, config: RunConfig, owner: str = LOCAL_OWNER, **status: object) -> Run:
-        """A new run folder, queued unless `status` says otherwise. Raises ConfigError for an impossible network."""
-        summarize(config.model)
+    def create(
+        self, config: RunConfig, owner: str = LOCAL_OWNER, *, rows: list[LayerInfo] | None = None, **status: object
+    ) -> Run:
+        """A new run folder, queued unless `status` says otherwise.
+
+        `rows` are the network's, as `summarize` gives them, where it has been called already. Raises ConfigError for an
+        impossible network.
+        """
+        if rows is None:
+            summarize(config.model)
         run = Run(self.new_folder(config.preset))
         try:
             write_json(run.path / "config.json", config.model_dump(mode="json"))

@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from fmexplore.data.fashion_mnist import SplitConfig
 from fmexplore.errors import ConfigError
 from fmexplore.models.table import Model
 from fmexplore.schema import Schema
@@ -72,6 +73,11 @@ class TrainConfig(Schema):
         if self.early_stopping and self.validation == "none":
             raise ValueError("early_stopping needs validation figures, and validation is 'none': choose 'share'.")
         return self
+
+    @property
+    def split_config(self) -> SplitConfig:
+        """Which images it learns from and which it validates with."""
+        return SplitConfig(self.validation, self.validation_share)
 
     @property
     def peeks(self) -> bool:

@@ -69,7 +69,7 @@ class train(Iterator[Progress]):
             network.load_state_dict(begin)
         averaged = deepcopy(network).requires_grad_(False) if config.weight_average else None
         self.state = TrainState(network, Optimizer(network, config), averaged)
-        self.training, self.validation = data.divide(config.validation, config.validation_share)
+        self.training, self.validation = data.divide(config.split_config)
         self.images, self.wanted = _on(self.device, self.training)
         self.steps_per_epoch = _steps_per_epoch(len(self.training), config.batch_size)
         planned = max(1, round(config.epochs * self.steps_per_epoch))

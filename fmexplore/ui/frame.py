@@ -3,14 +3,32 @@
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from fmexplore.errors import DataError, RunNotFound
+from fmexplore.settings import PROJECT
 from fmexplore.ui import display_options, session, shared, tour, url, widgets
 from fmexplore.ui.components.history import keep_steps, name_run
+from fmexplore.ui.components.theme import follow_theme
 
 # Others have none, or choose several themselves. Home only passes a run on.
 WITH_RUN = "Home", "Train", "Confusions", "Embeddings", "Data", "Predict"
+ICON = str(PROJECT / "docs" / "icon.png")
 STYLE = f"<style>{Path(__file__).with_suffix('.css').read_text(encoding='utf-8')}</style>"
+
+
+def require(framed: bool = False) -> None:
+    """Have the page drawn in the frame: called first by every page, and with `framed` by `streamlit_app.py`.
+
+    Where a folder `pages` lies beside the app, Streamlit runs the file of a page alone, without `streamlit_app.py`,
+    until any session has called `st.navigation`: a server just started would answer its first links with pages
+    without navigation. This says that the folder is not meant so, and runs the same link again.
+    """
+    # Another session may have said it while this one was being drawn alone, so each also looks at itself.
+    if PagesManager.uses_pages_directory or not (framed or st.session_state.get("framed")):
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+    st.session_state.framed = True
 
 
 def show(page) -> None:
@@ -21,6 +39,7 @@ def show(page) -> None:
     scheme = f"<style>:root {{ color-scheme: {st.context.theme.type or 'light dark'} }}</style>"
     st.html(STYLE + scheme + name)
     keep_steps()
+    follow_theme()
     display_options.forget()
     url.follow()
     with widgets.boundary():

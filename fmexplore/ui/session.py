@@ -13,12 +13,9 @@ from fmexplore.training.presets import find_preset
 from fmexplore.ui import shared, url
 from fmexplore.ui.components.owner import COOKIE, make_owner_key
 
-HOME_PAGE, TRAIN_PAGE = "screens/start/home.py", "screens/train/train.py"
-CONFUSIONS_PAGE, DATA_PAGE = "screens/inspect/confusions.py", "screens/inspect/data.py"
-EMBEDDINGS_PAGE = "screens/inspect/embeddings.py"
-COMPARE_PAGE = "screens/compare/compare.py"
-PREDICT_PAGE = "screens/use/predict.py"
-PAPERS_PAGE = "screens/compare/papers.py"
+HOME_PAGE, TRAIN_PAGE, CONFUSIONS_PAGE = "pages/home.py", "pages/train.py", "pages/confusions.py"
+EMBEDDINGS_PAGE, DATA_PAGE, PREDICT_PAGE = "pages/embeddings.py", "pages/data.py", "pages/predict.py"
+COMPARE_PAGE, PAPERS_PAGE = "pages/compare.py", "pages/papers.py"
 FIRST = "quick"  # the preset that everything starts from
 FOR_PHOTOS = "photo"  # the shipped run that knows photos
 

@@ -168,7 +168,7 @@ def index(run: Run) -> NeighbourIndex | None:
 def _projection(path: str, digest: str, layer: str, split: str, _config: ProjectionConfig, key: str) -> Arrays:
     del digest, key
     arrays, images = _found(kept_files(_run(path), layer, settings()).read_projection(layer, split, _config)), dataset()
-    count = {"test": len(images.test), "all": len(images.train) + len(images.test)}.get(split, len(images.train))
+    count = images.addresses.name_count(split)
     there = arrays["index"].min(initial=0) >= 0 and arrays["index"].max(initial=0) < count
     return _found(arrays if there else None)  # else of another data set
 

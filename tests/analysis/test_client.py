@@ -22,11 +22,12 @@ from fmexplore.settings import PROJECT, Settings
 
 PATIENCE = 90  # seconds, for anything the process does
 
+pytestmark = pytest.mark.slow
+
 # Python imports a module of this name when it starts: so the process has the drawn data set, and what is added here.
 ADDED = """
 import sys, time
 from pathlib import Path
-sys.path.insert(0, {project!r})
 from fmexplore.analysis import images as image_analysis
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import IdxFile
@@ -56,7 +57,7 @@ image_analysis.ANALYSES.update(linger=linger, refuse=refuse, chatter=chatter)
 
 @pytest.fixture
 def settings(home, drawn_folder, added, monkeypatch) -> Settings:
-    monkeypatch.setenv("PYTHONPATH", str(added))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(added), str(PROJECT))))
     return Settings(home=home)
 
 

@@ -71,7 +71,7 @@ def run(store, tiny) -> Run:
 
 
 def select(run: Run, drawn: DataSet, split: str):
-    return drawn.select(split, run.config.training.validation, run.config.training.validation_share)
+    return drawn.select(split, run.config.training.split_config)
 
 
 # Predictions.

@@ -9,6 +9,7 @@ from safetensors.numpy import load_file
 from fmexplore.analysis import images as image_analysis
 from fmexplore.analysis.images import Cancelled, Silent
 from fmexplore.analysis.maps import layer_features, project_images, project_snapshots, trust_map
+from fmexplore.data.fashion_mnist import SplitConfig
 from fmexplore.embeddings.features import layer_values
 from fmexplore.embeddings.projection import STANDARD, ProjectionConfig, Stopped, project
 from fmexplore.embeddings.quality import project_over_time, trust
@@ -17,10 +18,9 @@ from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.runs.derived import Derived, Pixels, kept_files, trim
 from fmexplore.runs.run import Run
 from fmexplore.settings import Settings
-from fmexplore.training.config import TrainConfig
 from fmexplore.training.progress import Snapshot
 
-pytestmark = pytest.mark.usefixtures("drawn_folder")
+pytestmark = [pytest.mark.usefixtures("drawn_folder"), pytest.mark.slow]
 
 PCA = ProjectionConfig(method="pca")
 TSNE = ProjectionConfig(method="tsne", perplexity=5, iterations=30, early_exaggeration_iterations=20)
@@ -83,7 +83,7 @@ def test_pixels_need_neither_run_nor_weights_and_serve_all(store, tiny, drawn):
     assert follower.shares == []
     found = kept_files(None, "pixels", store.settings).read_features("pixels", "test")
     assert found.points.shape == (160, 64)
-    assert [path.parent for path in Pixels(TrainConfig(), store.settings).paths()] == [store.settings.cache / "pixels"]
+    assert [path.parent for path in Pixels(SplitConfig(), store.settings).paths()] == [store.settings.cache / "pixels"]
 
 
 def test_pixels_of_other_validation_images_are_other_files(store, tiny):
@@ -139,7 +139,7 @@ def test_the_index_says_which_images_they_are(run, store, drawn, split):
 
 def test_the_explained_variance_of_pixels_is_of_all_that_varies(store, drawn):
     found = project_images(Silent(), None, "pixels", "train", PCA)
-    chosen = drawn.locate("train", "share", TrainConfig().validation_share)[1]
+    chosen = drawn.locate("train", SplitConfig())[1]
     pixels = drawn.train.images[chosen].reshape(len(chosen), -1) / 255
     values = np.linalg.eigvalsh(np.cov(pixels.T))[::-1]
     assert np.allclose(found["explained_variance"], values[:2] / values.sum(), rtol=1e-2)
@@ -195,7 +195,7 @@ def test_trust_is_that_of_the_features_and_the_map(run, derived, drawn):
 
 
 def test_files_about_pixels_count_towards_the_limit_of_the_cache(store):
-    files = Pixels(TrainConfig(), store.settings)
+    files = Pixels(SplitConfig(), store.settings)
     for name in ("features-pixels-test", "features-pixels-all"):
         files.write(name, {"a": np.zeros(100_000, np.uint8)})
     trim(Settings(home=store.settings.home, max_cache_mb=0.15))
@@ -207,7 +207,7 @@ def test_files_about_pixels_count_towards_the_limit_of_the_cache(store):
 
 def give_snapshots(run: Run, drawn, count: int = 3) -> list[np.ndarray]:
     rng = np.random.default_rng(0)
-    validation = drawn.select("validation", "share", 0.1)
+    validation = drawn.select("validation", SplitConfig("share", 0.1))
     points = [rng.normal(size=(64, 6)) + validation.labels[:, None] * step for step in range(count)]
     for step, features in enumerate(points, start=1):
         logits = np.zeros((64, 10), np.float32)
@@ -223,7 +223,7 @@ def test_snapshots_have_maps_of_the_same_images(run, derived, drawn, config):
     assert np.array_equal(found["coordinates"], np.stack(maps))
     assert np.array_equal(found["movements"], movements)
     assert found["steps"].tolist() == [1, 2, 3]
-    assert np.array_equal(found["index"], drawn.locate("validation", "share", 0.1)[1])
+    assert np.array_equal(found["index"], drawn.locate("validation", SplitConfig("share", 0.1))[1])
     kept = derived.read_course(config)
     assert all(np.array_equal(kept[name], found[name]) for name in found)
     follower = Follower()
@@ -278,7 +278,6 @@ def test_what_is_shipped_is_a_map_by_every_method():
 ADDED = """
 import sys, time
 from pathlib import Path
-sys.path.insert(0, {project!r})
 from fmexplore.analysis import images as image_analysis
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import IdxFile

@@ -13,6 +13,8 @@ from fmexplore.photos.conversion import OURS
 from fmexplore.runs.run import Run
 from fmexplore.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def queue(home, drawn_folder, monkeypatch):

@@ -1,4 +1,8 @@
-"""The whole app on the real data set, in Chromium: a server of its own for each test file."""
+"""The whole app on the real data set, in Chromium.
+
+Starting is what takes long, so test files share a server and tests share windows; what could lead from one test to
+another is taken away between them: runs between files, cookies and storage between tests.
+"""
 
 import os
 import re
@@ -16,7 +20,7 @@ from urllib.parse import parse_qsl
 import psutil
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from fmexplore.runs.run import Run
 from fmexplore.runs.store import RunStore
@@ -24,6 +28,7 @@ from fmexplore.settings import PROJECT, Settings
 
 DESK, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 GROUNDS = {"light": "rgb(252, 252, 251)", "dark": "rgb(21, 23, 28)"}
+COLOUR_RULES = ("color-contrast", "link-in-text-block")  # of axe; all that depends on the theme
 PATIENCE = 60  # seconds, for anything: the machine may be busy
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 # The name of what has the keyboard's focus, also inside a component.
@@ -83,7 +88,7 @@ class Server:
             self.environment.pop("FMEXPLORE_HOSTED", None)
         self.store = RunStore(Settings(home=home))
         self.url = f"http://127.0.0.1:{self.port}"
-        self.log = home / "server.log"
+        self.log, self._read = home / "server.log", 0
         self._process: subprocess.Popen | None = None
         self.start()
 
@@ -138,6 +143,26 @@ class Server:
     def runs(self) -> list[Run]:
         return self.store.own_runs()
 
+    def end_runs(self) -> None:
+        """Leave no training behind."""
+        for run in self.runs():
+            self.store.settings.runs.joinpath(run.id, "STOP").touch()
+        for worker in self.workers():
+            worker.kill()
+        wait_for(lambda: not any(run.status.active for run in self.runs()))
+
+    def clear(self) -> None:
+        """What it holds is that of a new one for the next test file: no runs, and nothing logged."""
+        self.end_runs()
+        for run in self.runs():
+            self.store.delete(run, run.status.owner)
+        self._read = self.log.stat().st_size
+
+    @property
+    def logged(self) -> str:
+        """What it has logged since it was started or cleared."""
+        return self.log.read_bytes()[self._read :].decode(errors="replace")
+
 
 def _free_port() -> int:
     with socket.socket() as free:
@@ -145,10 +170,23 @@ def _free_port() -> int:
         return free.getsockname()[1]
 
 
+@pytest.fixture(scope="session")
+def shared_server(chromium, tmp_path_factory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("home"))
+    yield made
+    made.close()
+
+
 @pytest.fixture(scope="module")
 def server(chromium, tmp_path_factory, request) -> Iterator[Server]:
-    """Its environment has what the test file sets in ENVIRONMENT."""
-    made = Server(tmp_path_factory.mktemp("home"), **getattr(request.module, "ENVIRONMENT", {}))
+    """The server that test files share; one that sets ENVIRONMENT has a server of its own, with that as environment."""
+    environment = getattr(request.module, "ENVIRONMENT", None)
+    if environment is None:
+        shared = request.getfixturevalue("shared_server")
+        shared.clear()
+        yield shared
+        return
+    made = Server(tmp_path_factory.mktemp("home"), **environment)
     yield made
     made.close()
 
@@ -283,31 +321,33 @@ class Tab:
         """What the link says after the page."""
         return dict(parse_qsl(self.page.evaluate("location.search.slice(1)")))
 
-    def violations(self) -> list[str]:
-        """What axe finds that is serious, twice: after a change of theme colours take a moment to arrive."""
-        if not (found := self._violations()):
+    def violations(self, rules: tuple[str, ...] = ()) -> list[str]:
+        """What axe finds that is serious, by all its rules or some, twice: after a change of theme colours take a
+        moment to arrive."""
+        if not (found := self._violations(rules)):
             return []
         self.page.wait_for_timeout(2000)
-        again = self._violations()
+        again = self._violations(rules)
         return [each for each in found if each in again]
 
-    def _violations(self) -> list[str]:
+    def _violations(self, rules: tuple[str, ...]) -> list[str]:
         # Streamlit's navigation has a <div> between its <ul> and <li> (rules list, listitem).
-        found = Axe().run(self.page, {"exclude": [["[data-testid=stSidebarNavItems]"]]}).response["violations"]
+        where = {"exclude": [["[data-testid=stSidebarNavItems]"]]}
+        options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
         return [
             f"{violation['id']} ({violation['impact']}): {node['target']} {node['html'][:200]}"
-            for violation in found
+            for violation in Axe().run(self.page, where, options).response["violations"]
             if violation["impact"] in ("serious", "critical")
             for node in violation["nodes"]
         ]
 
     def violations_by_theme(self) -> dict[str, list[str]]:
-        """The same on the light and on the dark ground, where there are any."""
+        """The same on the light ground, and on the dark one by the rules that look at colours."""
         found = {}
-        for scheme, ground in GROUNDS.items():
+        for (scheme, ground), rules in zip(GROUNDS.items(), ((), COLOUR_RULES), strict=True):
             self.page.emulate_media(color_scheme=scheme)
             expect(self.page.get_by_test_id("stApp")).to_have_css("background-color", ground)
-            found[scheme] = self.violations()
+            found[scheme] = self.violations(rules)
         return {scheme: wrong for scheme, wrong in found.items() if wrong}
 
     @property
@@ -329,20 +369,60 @@ def eventually() -> Callable[[Callable[[], object]], None]:
     return wait_for
 
 
+class Windows:
+    """Browser contexts by their options, used again once wiped: what stays is the HTTP cache, and a window.
+
+    Else each page would fetch and compile all of Streamlit, and Chromium draw another window around it, which takes
+    longer than most tests. A blank tab keeps the window open.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+        self._free: dict[str, list[BrowserContext]] = {}
+        self._used: list[tuple[str, BrowserContext]] = []
+
+    def take(self, **options) -> BrowserContext:
+        """One that no other tab of this test is in."""
+        kind = repr(sorted(options.items()))
+        if free := self._free.setdefault(kind, []):
+            context = free.pop()
+        else:
+            context = self.browser.new_context(**options)
+            context.set_default_timeout(PATIENCE * 1000)
+            context.new_page()
+        self._used.append((kind, context))
+        return context
+
+    def wipe(self) -> None:
+        """Free all that were taken, without what their pages have left."""
+        for kind, context in self._used:
+            blank, *pages = context.pages
+            origins = {"/".join(page.url.split("/")[:3]) for page in pages if page.url.startswith("http")}
+            for page in pages:
+                page.close()
+            developer = context.new_cdp_session(blank)
+            for origin in origins:
+                developer.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
+            developer.detach()
+            context.clear_cookies()
+            self._free[kind].append(context)
+        self._used.clear()
+
+
+@pytest.fixture(scope="session")
+def windows(chromium) -> Windows:
+    return Windows(chromium)
+
+
 @pytest.fixture
-def tab(chromium, server) -> Iterator[Callable[..., Tab]]:
+def tab(windows, server) -> Iterator[Callable[..., Tab]]:
     """Makes tabs, each with cookies of its own, on a desk or a phone; options as for a new browser context."""
-    contexts = []
 
     def make(*, phone: bool = False, **options) -> Tab:
-        context = chromium.new_context(viewport=PHONE if phone else DESK, **options)
-        context.set_default_timeout(PATIENCE * 1000)
-        contexts.append(context)
-        return Tab(context.new_page(), server)
+        return Tab(windows.take(viewport=PHONE if phone else DESK, **options).new_page(), server)
 
     yield make
-    for context in contexts:
-        context.close()
+    windows.wipe()
 
 
 @pytest.fixture

@@ -97,6 +97,6 @@ def test_axe_finds_nothing_serious(tab, place):
 
 def test_the_server_has_logged_no_trouble(tab, server):
     tab().open(BOTH).sees("best is better than quick")
-    log = server.log.read_text()
+    log = server.logged
     assert "Traceback" not in log
     assert "page failed" not in log

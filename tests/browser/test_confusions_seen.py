@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from fmexplore.data.fashion_mnist import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES, SplitConfig
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.run import Run
@@ -256,7 +256,7 @@ def test_the_slider_is_moved_by_keyboard(tab, quick):
 
 def test_the_54000_training_images_are_paged(tab, quick, real):
     opened = tab().open("/confusions?run=quick&split=train")
-    shirts = int((real.select("train", "share", 0.1).labels == 6).sum())
+    shirts = int((real.select("train", SplitConfig("share", 0.1)).labels == 6).sum())
     opened.main.get_by_role("button", name="all of class Shirt").click()
     opened.at(run="quick", split="train", true=6).sees(f"All {shirts:,} shirts")
     expect(opened.images).to_have_count(PAGE)
@@ -353,5 +353,5 @@ def test_the_server_has_logged_no_trouble(tab, server, predictions):
     opened.keys("Escape")
     expect(opened.images).to_have_count(PAGE)
     opened.focus(re.escape(name.partition(",")[0]))
-    log = server.log.read_text()
+    log = server.logged
     assert not [line for line in log.splitlines() if re.search("Traceback|Stack|page failed|Error", line)], log[-3000:]

@@ -150,7 +150,9 @@ def test_hovering_a_point_shows_its_picture_and_what_the_network_says(tab, quick
     opened = tab().open(MAP)
     chart = Chart(opened, quick)
     number = chart.lonely()
-    opened.page.mouse.move(*chart.places()[number])
+    with opened.page.expect_response(re.compile(r"/sheet_\w+\.png$")) as sheet:  # and not a picture of its own
+        opened.page.mouse.move(*chart.places()[number])
+    assert sheet.value.ok
     tip = chart.root.locator(".tip")
     expect(tip).to_be_visible()
     expect(tip).to_have_attribute("data-id", str(FIRST + number))
@@ -372,5 +374,5 @@ def test_axe_finds_nothing_serious(tab, place):
 
 def test_the_server_has_logged_no_trouble(tab, server):
     tab().open(MAP).sees(PLACES[MAP])
-    log = server.log.read_text()
+    log = server.logged
     assert not [line for line in log.splitlines() if re.search("Traceback|Stack|page failed|Error", line)], log[-3000:]

@@ -97,4 +97,4 @@ def test_axe_finds_nothing_serious(tab, view):
 
 def test_the_server_has_logged_no_trouble(tab, server):
     tab().open("/papers")
-    assert "Traceback" not in server.log.read_text()
+    assert "Traceback" not in server.logged

@@ -224,5 +224,5 @@ def test_axe_finds_nothing_serious(tab, files):
 
 
 def test_the_server_has_logged_no_trouble(opened, server):
-    log = server.log.read_text()
+    log = server.logged
     assert not [line for line in log.splitlines() if re.search("Traceback|Stack|page failed|Error", line)], log[-3000:]

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+ENVIRONMENT: dict[str, str] = {}  # a server of its own: it is asked while it is cold, and killed
 LONG = 40  # epochs; longer than any test
 LEARNT = re.compile(r"of the validation images are right after")
 
@@ -33,14 +34,10 @@ WATCH = """async ({seconds}) => {
 
 
 @pytest.fixture(autouse=True)
-def end_runs(server, eventually):
+def end_runs(server):
     """No test leaves a training behind for the next."""
     yield
-    for worker in server.workers():
-        worker.kill()
-    for run in server.runs():
-        server.store.settings.runs.joinpath(run.id, "STOP").touch()
-    eventually(lambda: not any(run.status.active for run in server.runs()))
+    server.end_runs()
 
 
 def test_a_cold_link_opens_its_page(tab):

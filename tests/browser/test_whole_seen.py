@@ -117,4 +117,4 @@ def test_the_neighbours_of_a_photo_lead_to_their_cards_and_the_photo_stays(tab):
 
 
 def test_the_server_has_logged_no_trouble(tab, server):
-    assert "Traceback" not in server.log.read_text()
+    assert "Traceback" not in server.logged

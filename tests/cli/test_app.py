@@ -217,7 +217,7 @@ def sklearns_report(run, drawn, split: str) -> str:
     network = networks.build(run.config.model)
     network.load_state_dict({name: torch.from_numpy(value) for name, value in run.read_weights().items()})
     training = run.config.training
-    found = predict(network, drawn.select(split, training.validation, training.validation_share))
+    found = predict(network, drawn.select(split, training.split_config))
     return classification_report(
         found.labels, found.predicted, labels=range(10), target_names=CLASS_NAMES, digits=3, zero_division=0
     )
@@ -326,6 +326,7 @@ def test_delete_asks_unless_told_not_to(call, trained, store):
     assert (code, f"Deleted {trained.id}" in out, trained.path.exists()) == (0, True, False)
 
 
+@pytest.mark.slow
 def test_a_training_for_some_minutes_is_chosen_and_keeps_to_them(call, store, drawn_folder):
     update_speed(store.settings, flops_per_second=4e12, step_seconds=1e-4, worker_mb=500)
     code, out, error = call("train", "--minutes", "0.06", "--set", "threads=1", "--set", "precision=fp32")
@@ -337,6 +338,7 @@ def test_a_training_for_some_minutes_is_chosen_and_keeps_to_them(call, store, dr
     assert run.status.result.seconds < 36  # by the speed it was told it would train for minutes, were there no clock
 
 
+@pytest.mark.slow
 def test_minutes_with_a_preset_keep_the_preset(call, store, drawn_folder):
     code, *_ = call("train", "--preset", "lenet-5", "--minutes", "0.03", "--set", "threads=1", "--json")
     (run,) = store.own_runs()
@@ -351,6 +353,7 @@ def test_too_few_minutes_are_refused(call, store):
     assert store.own_runs() == []
 
 
+@pytest.mark.slow
 def test_weights_become_smaller_where_the_accuracy_stays(call, trained, store):
     call("ship", trained.id, "quick")
     shipped = store.find("quick").read_weights()
@@ -360,6 +363,7 @@ def test_weights_become_smaller_where_the_accuracy_stays(call, trained, store):
     assert {value.dtype for value in trained.read_weights().values() if value.dtype.kind == "f"} == {np.dtype("f4")}
 
 
+@pytest.mark.slow
 def test_weights_stay_as_they_are_where_halving_would_change_the_accuracy(call, trained, store):
     status = trained.status
     write_status(trained.path, status.replace(result=status.result.replace(test_accuracy=0.123)))
@@ -369,6 +373,7 @@ def test_weights_stay_as_they_are_where_halving_would_change_the_accuracy(call, 
     }
 
 
+@pytest.mark.slow
 def test_ship_copies_and_a_shipped_run_is_not_deleted(call, trained, store):
     code, out, _ = call("ship", trained.id, "quick")
     assert (code, str(store.shipped / "quick") in out) == (0, True)
@@ -380,6 +385,7 @@ def test_ship_copies_and_a_shipped_run_is_not_deleted(call, trained, store):
     assert call("ship", trained.id, "../x")[0] == 2
 
 
+@pytest.mark.slow
 def test_a_run_is_shipped_with_all_that_its_pages_compute(call, trained, store, drawn, monkeypatch):
     call("ship", trained.id, "quick")
     shipped = store.find("quick")
@@ -471,6 +477,15 @@ def test_no_command_shows_the_help(call):
     assert call("--help")[0] == 0
 
 
+def test_completion_is_for_the_command_however_it_is_asked_for():
+    """Shells complete one word, so not `python -m fmexplore`."""
+    command = [sys.executable, "-m", "fmexplore", "--show-completion", "bash"]
+    script = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, check=True, timeout=60).stdout
+    assert "_FMEXPLORE_COMPLETE=complete_bash" in script
+    assert script.strip().endswith(" fmexplore")
+
+
+@pytest.mark.slow
 @pytest.mark.real
 def test_ctrl_c_saves_the_run_and_resume_finishes_it(real, home):
     command = [sys.executable, "-m", "fmexplore", "train", "--json"]

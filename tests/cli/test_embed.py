@@ -10,6 +10,8 @@ from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.runs.derived import Derived
 from fmexplore.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def store(store, drawn_folder, tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ from fmexplore.photos.synthetic import draw_scene
 from fmexplore.runs.run import Run
 from fmexplore.storage import write_bytes
 
-pytestmark = pytest.mark.usefixtures("drawn_folder")
+pytestmark = [pytest.mark.usefixtures("drawn_folder"), pytest.mark.slow]
 
 KEYS = ["file", "label", "name", "probabilities", "unsure", "ood_score", "seconds"]
 
@@ -42,7 +42,7 @@ def draw_photo(seed: int) -> tuple[np.ndarray, np.ndarray]:
     draw = np.random.default_rng(seed)
     image = np.zeros((28, 28), np.uint8)
     image[4:24, 12 - seed % 7 : 16 + seed % 7] = draw.integers(120, 250)
-    return draw_scene(image, draw)
+    return draw_scene(image, draw, 320)
 
 
 @pytest.fixture(scope="session")
@@ -187,11 +187,11 @@ def test_nobody_held_out_is_told(call, run, few):
     assert "No photo of clothes is held out in" in error
 
 
-def test_a_threshold_is_kept_with_the_run(call, run, folder):
+def test_a_threshold_is_kept_with_the_run(call, run, few):
     assert not run.photo_fit.unsure_above
-    assert call("photo-bench", folder, "--run", run.id)[0] == 0
+    assert call("photo-bench", few, "--run", run.id)[0] == 0
     assert not (run.path / "photo.json").exists(), "it was not asked for"
-    code, out, _ = call("photo-bench", folder, "--run", run.id, "--set-threshold", "--json")
+    code, out, _ = call("photo-bench", few, "--run", run.id, "--set-threshold", "--json")
     assert code == 0
     fit = Run(run.path).photo_fit
     assert (run.path / "photo.json").is_file()

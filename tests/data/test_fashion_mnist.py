@@ -9,6 +9,7 @@ import pytest
 
 from fmexplore import settings
 from fmexplore.data import fashion_mnist
+from fmexplore.data.fashion_mnist import SplitConfig
 from fmexplore.errors import DataError
 
 NAMES = list(fashion_mnist.FILES)
@@ -198,7 +199,7 @@ def test_a_share_is_held_out_and_nothing_is_in_both_parts(drawn):
     images[:, 0, :2] = numbered
     train, validation = fashion_mnist.DataSet(
         fashion_mnist.Split(images, drawn.train.labels.copy()), drawn.test
-    ).divide("share", 0.25)
+    ).divide(SplitConfig("share", 0.25))
     assert validation is not None
     assert (len(train), len(validation)) == (480, 160)
     seen = [tuple(image[0, :2]) for part in (train, validation) for image in part.images]
@@ -206,27 +207,27 @@ def test_a_share_is_held_out_and_nothing_is_in_both_parts(drawn):
 
 
 def test_the_same_images_are_held_out_whatever_the_random_state(drawn):
-    before = drawn.divide("share", 0.1)[1]
+    before = drawn.divide(SplitConfig("share", 0.1))[1]
     np.random.default_rng().random()
     np.random.seed(7)
-    after = drawn.divide("share", 0.1)[1]
+    after = drawn.divide(SplitConfig("share", 0.1))[1]
     assert np.array_equal(before.images, after.images)
     assert np.array_equal(before.labels, after.labels)
 
 
 def test_held_out_images_are_not_just_the_first_or_last(drawn):
-    validation = drawn.divide("share", 0.25)[1]
+    validation = drawn.divide(SplitConfig("share", 0.25))[1]
     assert not np.array_equal(validation.images, drawn.train.images[:160])
     assert not np.array_equal(validation.images, drawn.train.images[-160:])
     assert set(validation.labels) == set(range(10))
 
 
 def test_without_validation_all_images_are_trained_on(drawn):
-    assert drawn.divide("none", 0.25) == (drawn.train, None)
+    assert drawn.divide(SplitConfig("none", 0.25)) == (drawn.train, None)
 
 
 def test_validation_on_the_test_set_is_the_test_set(drawn):
-    assert drawn.divide("test", 0.25) == (drawn.train, drawn.test)
+    assert drawn.divide(SplitConfig("test", 0.25)) == (drawn.train, drawn.test)
 
 
 def test_a_part_is_half_of_the_data_set(drawn):
@@ -236,8 +237,8 @@ def test_a_part_is_half_of_the_data_set(drawn):
 
 @pytest.mark.parametrize("share", [0.1, 0.25, 1 / 3])
 def test_a_share_divides_the_numbers_of_the_training_images_in_two(drawn, share):
-    part, training = drawn.locate("train", "share", share)
-    other, validation = drawn.locate("validation", "share", share)
+    part, training = drawn.locate("train", SplitConfig("share", share))
+    other, validation = drawn.locate("validation", SplitConfig("share", share))
     assert (part, other) == ("train", "train")
     assert sorted([*training, *validation]) == list(range(640))
     assert len(validation) == round(640 * share)
@@ -246,48 +247,48 @@ def test_a_share_divides_the_numbers_of_the_training_images_in_two(drawn, share)
 
 
 def test_a_share_too_small_for_one_image_holds_out_one(drawn):
-    assert len(drawn.locate("validation", "share", 1e-9)[1]) == 1
+    assert len(drawn.locate("validation", SplitConfig("share", 1e-9))[1]) == 1
 
 
 @pytest.mark.parametrize("validation", ["share", "none", "test"])
 def test_the_test_images_are_all_of_the_test_part_for_every_run(drawn, validation):
-    part, numbers = drawn.locate("test", validation, 0.1)
+    part, numbers = drawn.locate("test", SplitConfig(validation, 0.1))
     assert part == "test"
     assert numbers.tolist() == list(range(160))
 
 
 @pytest.mark.parametrize("validation", ["none", "test"])
 def test_a_run_without_a_share_trains_on_all_of_the_training_part(drawn, validation):
-    part, numbers = drawn.locate("train", validation, 0.1)
+    part, numbers = drawn.locate("train", SplitConfig(validation, 0.1))
     assert part == "train"
     assert numbers.tolist() == list(range(640))
 
 
 def test_where_validation_images_lie_depends_on_how_a_run_validates(drawn):
-    assert drawn.locate("validation", "none", 0.1) is None
-    part, numbers = drawn.locate("validation", "test", 0.1)
+    assert drawn.locate("validation", SplitConfig("none", 0.1)) is None
+    part, numbers = drawn.locate("validation", SplitConfig("test", 0.1))
     assert (part, numbers.tolist()) == ("test", list(range(160)))
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 @pytest.mark.parametrize("validation", ["share", "test"])
 def test_selected_images_are_those_that_were_located(drawn, split, validation):
-    part, numbers = drawn.locate(split, validation, 0.1)
-    found = drawn.select(split, validation, 0.1)
+    part, numbers = drawn.locate(split, SplitConfig(validation, 0.1))
+    found = drawn.select(split, SplitConfig(validation, 0.1))
     assert np.array_equal(found.images, drawn.part(part).images[numbers])
     assert np.array_equal(found.labels, drawn.part(part).labels[numbers])
 
 
 def test_a_whole_part_is_selected_without_a_copy_and_no_images_as_none(drawn):
-    assert drawn.select("train", "none", 0.1) is drawn.train
-    assert drawn.select("validation", "test", 0.1) is drawn.test
-    assert drawn.select("validation", "none", 0.1) is None
+    assert drawn.select("train", SplitConfig("none", 0.1)) is drawn.train
+    assert drawn.select("validation", SplitConfig("test", 0.1)) is drawn.test
+    assert drawn.select("validation", SplitConfig("none", 0.1)) is None
 
 
 @pytest.mark.parametrize("validation", ["share", "none", "test"])
 def test_dividing_is_selecting_both_parts(drawn, validation):
-    for found, split in zip(drawn.divide(validation, 0.1), ("train", "validation"), strict=True):
-        wanted = drawn.select(split, validation, 0.1)
+    for found, split in zip(drawn.divide(SplitConfig(validation, 0.1)), ("train", "validation"), strict=True):
+        wanted = drawn.select(split, SplitConfig(validation, 0.1))
         assert (found is None) == (wanted is None)
         if found is not None:
             assert np.array_equal(found.images, wanted.images)
@@ -342,8 +343,8 @@ def test_joined_splits_follow_each_other_with_the_targets_of_both(drawn):
 @pytest.mark.parametrize("validation", ["share", "none", "test"])
 def test_extra_images_are_learnt_from_and_nothing_else(drawn, validation):
     with_extra = fashion_mnist.DataSet(drawn.train, drawn.test, soft(8))
-    training, held_out = with_extra.divide(validation, 0.1)
-    plain, wanted = drawn.divide(validation, 0.1)
+    training, held_out = with_extra.divide(SplitConfig(validation, 0.1))
+    plain, wanted = drawn.divide(SplitConfig(validation, 0.1))
     assert len(training) == len(plain) + 8
     assert np.array_equal(training.images[:-8], plain.images)
     assert np.array_equal(training.images[-8:], soft(8).images)
@@ -357,8 +358,9 @@ def test_extra_images_are_learnt_from_and_nothing_else(drawn, validation):
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_extra_images_are_in_no_split_that_is_looked_at(drawn, split):
     with_extra = fashion_mnist.DataSet(drawn.train, drawn.test, soft(8))
-    assert with_extra.locate(split, "share", 0.1)[1].tolist() == drawn.locate(split, "share", 0.1)[1].tolist()
-    assert np.array_equal(with_extra.select(split, "share", 0.1).images, drawn.select(split, "share", 0.1).images)
+    config = SplitConfig("share", 0.1)
+    assert with_extra.locate(split, config)[1].tolist() == drawn.locate(split, config)[1].tolist()
+    assert np.array_equal(with_extra.select(split, config).images, drawn.select(split, config).images)
 
 
 def test_a_folder_with_some_of_the_files_does_not_hide_a_whole_one(drawn_folder, places):

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 
+from fmexplore.data.fashion_mnist import SplitConfig
+from fmexplore.embeddings import features
 from fmexplore.embeddings.features import (
-    FIT_VALUES,
     Features,
     check_layer,
     gather,
+    ids_of_split,
     image_batches,
     layer_values,
-    locate_images,
 )
 from fmexplore.errors import ConfigError
 from fmexplore.models import networks
@@ -146,13 +147,14 @@ def test_the_axes_are_those_of_the_first_images_however_many_follow():
     assert len(whole.points) == 13_000
 
 
-def test_very_wide_values_wait_for_fewer_images_before_they_are_reduced():
+def test_very_wide_values_wait_for_fewer_images_before_they_are_reduced(monkeypatch):
+    monkeypatch.setattr(features, "FIT_VALUES", 2**17)
     seen = []
 
     def watched():
         for number in range(4):
             seen.append(number)
-            yield np.random.default_rng(number).normal(size=(600, FIT_VALUES // 1000)).astype(np.float32)
+            yield np.random.default_rng(number).normal(size=(600, features.FIT_VALUES // 1000)).astype(np.float32)
 
     points = gather(watched()).points
     assert (len(seen), points.shape) == (4, (2400, 64))
@@ -184,10 +186,11 @@ def test_features_come_back_from_arrays(width):
 
 
 @pytest.mark.parametrize(("split", "count"), [("test", 160), ("validation", 64), ("train", 576), ("all", 800)])
-def test_index_labels_and_images_of_a_split_belong_together(drawn, split, count):
-    index, labels = locate_images(drawn, split, "share", 0.1)
-    images = np.concatenate(list(image_batches(drawn, split, "share", 0.1)))
-    assert len(index) == len(labels) == len(images) == count
+def test_ids_labels_and_images_of_a_split_belong_together(drawn, split, count):
+    ids = ids_of_split(drawn, split, SplitConfig("share", 0.1))
+    labels, index = drawn.labels_of(ids), drawn.addresses.names(split, ids)
+    images = np.concatenate(list(image_batches(drawn, split, SplitConfig("share", 0.1))))
+    assert len(ids) == len(labels) == len(images) == count
     if split == "all":
         everything = np.concatenate([drawn.train.images, drawn.test.images])
         assert np.array_equal(images, everything[index])
@@ -200,6 +203,6 @@ def test_index_labels_and_images_of_a_split_belong_together(drawn, split, count)
 
 def test_a_split_that_is_not_there_is_refused(drawn):
     with pytest.raises(ConfigError, match="split is 'tests': choose one of test, validation, train, all"):
-        locate_images(drawn, "tests", "share", 0.1)
+        ids_of_split(drawn, "tests", SplitConfig("share", 0.1))
     with pytest.raises(ConfigError, match="without validation images"):
-        locate_images(drawn, "validation", "none", 0.1)
+        ids_of_split(drawn, "validation", SplitConfig("none", 0.1))

@@ -14,6 +14,8 @@ from fmexplore.embeddings.projection import STANDARD, ProjectionConfig, Stopped,
 from fmexplore.embeddings.quality import project_over_time, trust
 from fmexplore.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 QUICKER = {"iterations": 60, "early_exaggeration_iterations": 40, "perplexity": 10}
 METHODS = [ProjectionConfig(method=m, dimensions=d, **QUICKER) for m in ("pca", "tsne", "umap") for d in (2, 3)]
 NONLINEAR = [config for config in METHODS if config.method != "pca"]

@@ -11,6 +11,8 @@ from fmexplore.models.networks import Network, build, to_input
 from fmexplore.models.table import Model, summarize, walk
 from fmexplore.training.presets import presets
 
+pytestmark = pytest.mark.slow
+
 AVERAGED = Model(
     layers=(
         *(Conv(filters=8), Activation(), MaxPool(), Conv(filters=6), Activation()),

@@ -127,7 +127,7 @@ def test_what_was_taught_counts_as_a_run(hosted, tiny):
 
 def test_runs_that_wait_count_with_the_weights_that_they_will_write(hosted, tiny):
     large = with_layers(tiny, {"kind": "flatten"}, {"kind": "dense", "units": 2000})
-    queue = hosted(max_disk_mb=2.5 * weights_mb(large))
+    queue = hosted(max_disk_mb=2.5 * weights_mb(summarize(large.model)))
     first = queue.submit_run(large, "ann")
     queue.submit_run(large, "bob")
     with pytest.raises(NotAllowed, match=r"will use 1\d MB more"):
@@ -288,13 +288,14 @@ def test_who_comes_late_is_served_before_the_second_run_of_the_others(hosted, ti
     assert starts(queue, monkeypatch, 4) == ["cleo", "dan", "eve", "ann"]
 
 
+@pytest.mark.slow
 @pytest.mark.real
-def test_five_owners_train_in_turn_with_real_workers(real, hosted):
+def test_three_owners_train_in_turn_with_real_workers(real, hosted):
     queue, config = hosted(), find_preset("team4-ann").config
     short = {"epochs": 0.01, "snapshots": 1, "precision": "fp32", "threads": 1, "early_stopping": None}
     config = config.replace(training=config.training.replace(**short))
     greedy = [queue.submit_run(config, "ann") for _ in range(2)]
-    assert at_once(*(lambda owner=owner: queue.submit_run(config, owner) for owner in OWNERS[1:])) == []
+    assert at_once(*(lambda owner=owner: queue.submit_run(config, owner) for owner in OWNERS[1:3])) == []
     queue.start()
     try:
         deadline = time.monotonic() + PATIENCE
@@ -304,8 +305,8 @@ def test_five_owners_train_in_turn_with_real_workers(real, hosted):
     finally:
         queue.close()
     runs = sorted(queue.store.own_runs(), key=lambda run: run.status.started)
-    assert [run.status.state for run in runs] == ["finished"] * 6
+    assert [run.status.state for run in runs] == ["finished"] * 4
     assert [runs[0], runs[-1]] == greedy
-    assert {run.status.owner for run in runs[1:-1]} == set(OWNERS[1:])
+    assert {run.status.owner for run in runs[1:-1]} == set(OWNERS[1:3])
     for before, after in pairwise(runs):
         assert before.status.ended <= after.status.started

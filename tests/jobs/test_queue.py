@@ -14,9 +14,10 @@ import psutil
 import pytest
 
 from fmexplore.errors import ConfigError, NotAllowed, StorageError
-from fmexplore.jobs.estimates import update_speed
+from fmexplore.jobs.estimates import estimate, update_speed
 from fmexplore.jobs.queue import JobQueue
 from fmexplore.jobs.retention import clean_up
+from fmexplore.models import table
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.runs.archive import pack_run
 from fmexplore.runs.run import Run
@@ -70,6 +71,18 @@ def test_who_was_served_last_waits_for_the_others(queue, tiny):
     change_status(ran, state="finished", started=time.time())
     ann, bob = queue.submit_run(tiny, "ann").path, queue.submit_run(tiny, "bob").path
     assert queue.waiting() == [bob, ann]
+
+
+def test_the_layer_table_is_walked_once_for_the_estimate_and_once_for_the_queue(queue, tiny, monkeypatch):
+    walked, walk = [], table._trace_table
+    monkeypatch.setattr(table, "_trace_table", lambda layers: walked.append(layers) or walk(layers))
+    rows, _ = table.examine(tiny.model)
+    speed = update_speed(queue.settings, flops_per_second=1e11, step_seconds=0.001, worker_mb=600)
+    found = estimate(tiny, speed, rows=rows)
+    assert walked == [tiny.model.layers]
+    queue.submit_run(tiny)
+    assert walked == 2 * [tiny.model.layers]
+    assert found == estimate(tiny, speed)
 
 
 def test_a_run_whose_table_cannot_be_built_is_not_queued(queue, tiny):
@@ -347,6 +360,7 @@ def wait_for_training(run: Run, lines: int = 4) -> None:
     assert run.status.state == "running", run.status.error
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_one_run_trains_while_the_other_waits_and_then_trains(real, queue):
     first, second = queue.submit_run(config_of(SHORT)), queue.submit_run(config_of(SHORT))
@@ -363,6 +377,7 @@ def test_one_run_trains_while_the_other_waits_and_then_trains(real, queue):
     assert [line["kind"] for line in first.read_metrics()][-1] == "end"
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_a_killed_worker_fails_with_the_reason_and_the_next_one_runs(real, queue):
     killed, waiting = queue.submit_run(config_of(ENDLESS)), queue.submit_run(config_of(SHORT))
@@ -377,6 +392,7 @@ def test_a_killed_worker_fails_with_the_reason_and_the_next_one_runs(real, queue
     assert killed.read_resume()
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_runs_are_paused_resumed_and_stopped_through_the_queue(real, queue):
     run = queue.submit_run(config_of(ENDLESS))
@@ -397,6 +413,7 @@ def test_runs_are_paused_resumed_and_stopped_through_the_queue(real, queue):
     assert run.read_weights()
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_closing_the_queue_saves_the_run(real, queue):
     run = queue.submit_run(config_of(ENDLESS))

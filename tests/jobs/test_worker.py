@@ -20,7 +20,7 @@ from fmexplore.runs.status import Status, read_status, wish, write_status
 from fmexplore.settings import Settings
 from fmexplore.training.config import Execution
 
-pytestmark = pytest.mark.usefixtures("drawn_folder")
+pytestmark = [pytest.mark.usefixtures("drawn_folder"), pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +112,7 @@ def test_a_finished_run_keeps_its_predictions_for_test_and_validation_images(sto
     network.load_state_dict({name: torch.from_numpy(value) for name, value in whole.read_weights().items()})
     for split in ("test", "validation"):
         found = derived.read_predictions(split, drawn)
-        wanted = predict(network, drawn.select(split, training.validation, training.validation_share))
+        wanted = predict(network, drawn.select(split, training.split_config))
         assert np.allclose(found.logits, wanted.logits, atol=1e-5)
         assert np.array_equal(found.labels, wanted.labels)
     assert found.accuracy == pytest.approx(whole.status.result.validation_accuracy, abs=1e-5)

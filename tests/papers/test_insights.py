@@ -85,11 +85,10 @@ def test_the_peeking_chart_has_a_bar_for_each_system_and_a_line_where_there_are_
             "team4-cnn", training(*course((0.91, 0.90), (0.9, 0.92))), training(*course((0.91, 0.90)), seed=1)
         ),
     ]
-    options = peeking_chart(peeking(finder(*stored)))
-    bars, *lines = options["series"]
-    assert dict(zip(options["yAxis"]["data"], bars["data"], strict=True)) == {"team4-ann": 1.0, "team4-cnn": 1.0}
-    assert len(lines) == 1
-    assert lines[0]["data"][0][1] == options["yAxis"]["data"].index("team4-cnn")
+    several, single = peeking_chart(peeking(finder(*stored))).data
+    assert (list(several.y), list(several.x)) == (["team4-cnn"], [1.0])
+    assert list(several.error_x.array) == pytest.approx([2**0.5], abs=1e-3)
+    assert (list(single.y), list(single.x), single.error_x.array) == (["team4-ann"], [1.0], None)
 
 
 def test_the_remedies_chart_joins_each_remedy_to_what_it_began_from():
@@ -101,13 +100,25 @@ def test_the_remedies_chart_joins_each_remedy_to_what_it_began_from():
         },
     )
     rows = remedies(finder(stored))
-    line, points = remedies_chart(rows)["series"]
-    assert line["data"] == [[rows[0].gap.mean, rows[0].accuracy.mean], [rows[1].gap.mean, rows[1].accuracy.mean]]
-    assert [point["name"] for point in points["data"]] == ["none", "dropout"]
+    line, points = remedies_chart(rows).data
+    assert list(line.x) == [row.gap.mean for row in rows]
+    assert list(line.y) == [row.accuracy.mean for row in rows]
+    assert list(points.customdata) == list(points.text) == ["none", "dropout"]
+    assert (list(points.x), list(points.y)) == (pytest.approx(line.x), pytest.approx(line.y))
 
 
 def test_the_networks_chart_has_a_group_each_and_the_human_mark():
-    options = networks_chart({"a": [("one", 100.0, 90.0)], "b": [("two", 200.0, 91.0)]}, HUMAN.accuracy, "parameters")
-    assert [series["name"] for series in options["series"]] == ["a", "b"]
-    assert options["series"][0]["markLine"]["data"] == [{"yAxis": 83.5}]
-    assert options["series"][1]["data"] == [{"value": [200.0, 91.0], "name": "two"}]
+    figure = networks_chart({"a": [("one", 100.0, 90.0)], "b": [("two", 200.0, 91.0)]}, HUMAN.accuracy, "parameters")
+    groups = [trace for trace in figure.data if trace.name]
+    assert [(group.name, list(group.x), list(group.y)) for group in groups] == [("a", [100], [90]), ("b", [200], [91])]
+    assert [list(group.customdata) for group in groups] == [[["one", "100"]], [["two", "200"]]]
+    (line,), (told,) = figure.layout.shapes, figure.layout.annotations
+    assert (line.y0, line.y1, told.text) == (83.5, 83.5, "people, 83.5 %")
+
+
+def test_names_without_room_on_a_phone_come_last_and_no_name_twice():
+    crowd = {"a": [(f"a network with a long name {n}", 100.0 + 9 * n, 88.0 + n) for n in range(8)]}
+    *_, phone, desk = networks_chart(crowd, HUMAN.accuracy, "parameters").data
+    names = [*phone.text, *desk.text]
+    assert len(set(names)) == len(names)
+    assert 0 < len(phone.text) < len(names)

@@ -5,18 +5,9 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from fmexplore.errors import ConfigError
-from fmexplore.photos.conversion import (
-    BLACK,
-    OURS,
-    WAYS,
-    WHITE,
-    Conversion,
-    Stroke,
-    convert,
-    foreground_box,
-    turn_and_crop,
-)
+from fmexplore.photos.conversion import BLACK, OURS, WAYS, Conversion, convert, turn_and_crop
 from fmexplore.photos.files import open_photo
+from fmexplore.photos.foreground import WHITE, Stroke, foreground_box
 from tests.photos.pictures import colour_at, pack, two_halves
 
 NAMES = ["upright", "foreground", "trim", "resize", "sharpen", "centre", "negate", "grey"]

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fmexplore.photos.conversion import OURS, Stroke
+from fmexplore.photos.conversion import OURS
 from fmexplore.photos.cutouts import CUT_SIDE, MARGIN, cut_out, cut_out_all, vary, vary_all
+from fmexplore.photos.foreground import Stroke
 from fmexplore.photos.labelled import LabelledPhoto
 
 GREEN, SHIRT = (60, 120, 60), (90, 60, 60)

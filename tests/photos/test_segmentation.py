@@ -21,6 +21,8 @@ from fmexplore.photos.segmentation import (
 )
 from fmexplore.photos.synthetic import draw_scene
 
+pytestmark = pytest.mark.slow
+
 
 def draw_examples(count: int, seed: int = 0) -> SegmentationSet:
     """Bright rectangles on dark ground."""

@@ -111,9 +111,10 @@ def test_what_is_nearly_black_is_not_in_the_outline():
 # The way back.
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_a_run_says_of_a_photographed_image_what_it_says_of_the_image(real):
-    images, draw = real.test.images[:500], rng()
+    images, draw = real.test.images[:200], rng()
     scenes = (Image.fromarray(draw_scene(image, draw, 320)[0]) for image in images)
     back = np.stack([convert(scene, OURS, find).image for scene in scenes])
     run = RunStore(Settings()).find("quick")

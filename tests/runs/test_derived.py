@@ -189,7 +189,7 @@ def test_predictions_come_back_with_the_labels_of_their_split(derived, drawn, sp
     assert found is not None
     assert np.array_equal(found.logits, logits)
     training = derived.run.config.training
-    wanted = drawn.select(split, training.validation, training.validation_share)
+    wanted = drawn.select(split, training.split_config)
     assert np.array_equal(found.labels, wanted.labels)
     assert [derived.read_predictions(other, drawn) for other in SPLITS if other != split] == [None, None]
 

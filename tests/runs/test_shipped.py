@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from fmexplore.cli.training import DISTILLING
+from fmexplore.data.fashion_mnist import Split
 from fmexplore.embeddings.projection import STANDARD
 from fmexplore.evaluation.predictions import predict
 from fmexplore.models.networks import build
@@ -31,13 +32,15 @@ def test_there_are_some():
     assert {run.id for run in shipped()} == {"best", "photo", "quick", "solid"}
 
 
+@pytest.mark.slow
 def test_its_network_is_as_accurate_as_its_card_says(run, real):
+    """What is kept of all test images is that accurate, and is what the network says of every tenth."""
+    kept = Derived(run, Settings()).read_predictions("test", real)
+    assert kept.accuracy == pytest.approx(run.status.result.test_accuracy, abs=2e-4)  # other CPUs round otherwise
     network = build(run.config.model)
     network.load_state_dict({name: torch.from_numpy(value) for name, value in run.read_weights().items()})
-    found = predict(network, real.test)
-    assert found.accuracy == pytest.approx(run.status.result.test_accuracy, abs=2e-4)  # other CPUs round otherwise
-    kept = Derived(run, Settings()).read_predictions("test", real)
-    assert np.abs(found.logits - kept.logits).max() < 0.02
+    found = predict(network, Split(real.test.images[::10], real.test.labels[::10]))
+    assert np.abs(found.logits - kept.logits[::10]).max() < 0.02
 
 
 def test_it_was_trained_as_its_preset_says(run):

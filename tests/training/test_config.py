@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from fmexplore.data.fashion_mnist import SplitConfig
 from fmexplore.errors import ConfigError
 from fmexplore.models.layers import Dense, Flatten
 from fmexplore.models.table import Model
@@ -28,6 +29,14 @@ def test_a_run_with_every_option_survives_json():
     )
     config = RunConfig(preset="mine-1", model=MODEL, training=training)
     assert RunConfig.parse(json.loads(config.model_dump_json())) == config
+
+
+def test_how_the_images_are_split_stays_two_fields_in_json_and_is_one_value_in_code():
+    values = TrainConfig(validation="share", validation_share=0.2).model_dump(mode="json")
+    assert (values["validation"], values["validation_share"]) == ("share", 0.2)
+    assert "split_config" not in values
+    assert TrainConfig.parse(values).split_config == SplitConfig("share", 0.2)
+    assert TrainConfig().split_config == SplitConfig(), "as is taken where there is no run"
 
 
 @pytest.mark.parametrize(

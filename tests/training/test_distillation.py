@@ -19,6 +19,8 @@ from fmexplore.settings import Settings
 from fmexplore.training.config import Augmentation
 from fmexplore.training.distillation import draw_soft_targets
 
+pytestmark = pytest.mark.slow
+
 PLAIN = Augmentation()
 
 

@@ -109,6 +109,7 @@ def test_dropout_and_augmentation_differ_between_seeds(drawn, tiny):
     assert ends[0] != ends[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -171,6 +172,7 @@ def test_the_average_of_the_weights_is_what_is_judged_and_kept(drawn, tiny):
     assert np.array_equal(predict(kept, images.test).logits, end.test_predictions.logits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("minutes", [0.02, 0.05])
 def test_a_run_with_a_budget_ends_in_it(drawn, tiny, minutes):
     """Whatever the first plan was; the slack is for a busy machine, and for a last step."""

@@ -1,9 +1,17 @@
-"""Figures from plain values: arrays, lists and dicts in, chart options out. Knows no run and no screen."""
+"""Static figures from plain values: arrays and lists in, plotly figures out. Knows no run, no theme and no screen.
+
+It is imported for its colours where nothing is drawn with plotly, so plotly is imported with the first figure.
+"""
 
 from collections.abc import Sequence
+from html import escape
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 # The same on every page and on both grounds; chosen by tools/class_colors.py.
 CLASS_COLORS = (
@@ -20,141 +28,149 @@ CLASS_COLORS = (
 )
 # Of runs that are compared, by place; chosen by the same script without pairs that count more, contrast 3.
 RUN_COLORS = ("#6439ff", "#e07510", "#ab3774", "#a27feb", "#9f4a37", "#cc7b86")
-RUN_SYMBOLS = ("circle", "rect", "triangle", "diamond", "emptyCircle", "emptyRect")
+RUN_SYMBOLS = ("circle", "square", "triangle-up", "diamond", "circle-open", "square-open")
 TRAINING, VALIDATION, EARLIER = "#1098ad", "#e8590c", "#868e96"
 MOST_POINTS = 400  # of a line; more cannot be seen
+SOLID = {"opacity": 1, "line": {"width": 0}}  # marks of several sizes are else half transparent
+MOST_LETTERS = 20  # of a name beside an axis
 
 
-def interval_chart(rows: Sequence[tuple[str, float, float, float, int | None]]) -> dict:
-    """ECharts options: one line for each (name, low, middle, high, place), in %; without a place in grey, for a mean
-    of several runs."""
-    series = []
-    for name, low, middle, high, place in rows:
+def make_figure(traces: Sequence[dict], **layout: object) -> "go.Figure":
+    """A plotly figure of traces that say their type; what is misspelt raises ValueError."""
+    import plotly.graph_objects as go
+
+    return go.Figure(list(traces), layout)
+
+
+def interval_chart(rows: Sequence[tuple[str, float, float, float, int | None]]) -> "go.Figure":
+    """A point with its error bar for each (name, low, middle, high, place), as shares; in grey without a place, for a
+    mean of several runs."""
+    traces = []
+    for row, (name, low, middle, high, place) in enumerate(rows):
         color, symbol = (EARLIER, "diamond") if place is None else (RUN_COLORS[place], RUN_SYMBOLS[place])
-        label = {"show": True, "position": "top", "formatter": f"{100 * middle:.2f} %", "distance": 6}
-        ends = [{"value": [_percent(end), name], "symbol": "none"} for end in (low, high)]
-        point = {"value": [_percent(middle), name], "symbol": symbol, "symbolSize": 10, "label": label}
-        line = line_series(name, [ends[0], point, ends[1]], 0, color, width=3, marks=True)
-        series.append(line)
-    names = [row[0] for row in rows]
-    text = {"width": 112, "overflow": "truncate", "interval": 0}
-    return {
-        "animation": False,
-        "tooltip": {"trigger": "item", "valueFormatter": "%.2f"},
-        "grid": {"left": 8, "right": 24, "top": 16, "bottom": 8},
-        "xAxis": {
-            **{"type": "value", "scale": True, "splitNumber": 4, "name": "test images right, %"},
-            **{"nameLocation": "middle", "nameGap": 26},
+        ends = {"array": [100 * (high - middle)], "arrayminus": [100 * (middle - low)]}
+        traces.append(
+            {
+                **{"type": "scatter", "mode": "markers+text", "name": literal(name), "x": [100 * middle], "y": [row]},
+                "error_x": {"type": "data", "symmetric": False, **ends, "thickness": 2.5, "width": 7},
+                "marker": {"color": color, "symbol": symbol, "size": 11, "line": {"width": 2, "color": color}},
+                **{"text": [f"{100 * middle:.2f} %"], "textposition": "top center", "cliponaxis": False},
+                "customdata": [[100 * low, 100 * high]],
+                "hovertemplate": "%{fullData.name}<br>%{x:.2f} %, from %{customdata[0]:.2f} to %{customdata[1]:.2f} %"
+                "<extra></extra>",
+            }
+        )
+    names = [literal(name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…") for name, *_ in rows]
+    return make_figure(
+        traces,
+        showlegend=False,
+        xaxis={"title": {"text": "test images right, %"}, "nticks": 6},
+        yaxis={
+            **{"tickvals": list(range(len(rows))), "ticktext": names, "range": [len(rows) - 0.5, -0.75]},
+            **{"showgrid": False, "fixedrange": True, "ticklabelstandoff": 8},
         },
-        "yAxis": {"type": "category", "data": names, "inverse": True, "axisLabel": text, "axisTick": {"show": False}},
-        "series": series,
-    }
-
-
-def calibration_curve(confidence: np.ndarray, accuracy: np.ndarray, counts: np.ndarray) -> dict:
-    """ECharts options: share right over confidence, both `(bins,)`, beside the diagonal; marks grow with `counts`."""
-    sizes = 6 + 18 * np.sqrt(counts / counts.max())
-    points = [
-        {"value": [_percent(x), _percent(y)], "symbolSize": float(size), "name": f"{count:,} images"}
-        for x, y, size, count in zip(confidence, accuracy, sizes, counts, strict=True)
-    ]
-    ideal = line_series("as sure as right", [[0, 0], [100, 100]], 0, EARLIER, width=1.5, dashed=True)
-    line = {**line_series("measured", points, 0, VALIDATION, width=2, marks=True), "symbolSize": 6}
-    return _shares([ideal, line], "confidence, %", "share right, %", low=0, tooltip="item")
-
-
-def coverage_chart(coverage: np.ndarray, accuracy: np.ndarray, target: float) -> dict:
-    """ECharts options: accuracy over the share of images answered, both `(n,)`, and the accuracy aimed at."""
-    chosen = np.unique(np.linspace(0, len(coverage) - 1, MOST_POINTS).round().astype(int))
-    points = [[_percent(x), _percent(y)] for x, y in zip(coverage[chosen], accuracy[chosen], strict=True)]
-    aim = line_series(
-        f"{100 * target:.0f} % right", [[0, _percent(target)], [100, _percent(target)]], 0, EARLIER, 1.5, dashed=True
     )
-    line = line_series("accuracy", points, 0, TRAINING, width=2.5)
+
+
+def calibration_curve(confidence: np.ndarray, accuracy: np.ndarray, counts: np.ndarray) -> "go.Figure":
+    """Reliability diagram: share right over confidence, both `(bins,)`, with the diagonal; marks grow with `counts`."""
+    measured = {
+        **{"type": "scatter", "mode": "lines+markers", "name": "measured"},
+        **{"x": _percents(confidence), "y": _percents(accuracy), "customdata": [int(count) for count in counts]},
+        "line": {"width": 2, "color": VALIDATION},
+        "marker": {
+            "size": (6 + 18 * np.sqrt(counts / counts.max())).round(2).tolist(),
+            "color": VALIDATION,
+            **SOLID,
+        },
+        "cliponaxis": False,
+        "hovertemplate": "confidence %{x:.1f} %, right %{y:.1f} %<br>%{customdata:,} images<extra></extra>",
+    }
+    ideal = _dashed("as sure as right", [0, 100], [0, 100])
+    return _shares([ideal, measured], "confidence, %", "share right, %", low=0)
+
+
+def coverage_chart(coverage: np.ndarray, accuracy: np.ndarray, target: float) -> "go.Figure":
+    """Accuracy over the share of images answered, both `(n,)`, and the accuracy aimed at."""
+    chosen = np.unique(np.linspace(0, len(coverage) - 1, MOST_POINTS).round().astype(int))
+    line = {
+        **{"type": "scatter", "mode": "lines", "name": "accuracy", "line": {"width": 2.5, "color": TRAINING}},
+        **{"x": _percents(coverage[chosen]), "y": _percents(accuracy[chosen])},
+        "hovertemplate": "%{x:.1f} % answered, %{y:.2f} % of those right<extra></extra>",
+    }
+    aim = _dashed(f"{100 * target:.0f} % right", [0, 100], _percents([target, target]))
     return _shares([aim, line], "images answered, %", "right of those, %")
 
 
-def overlap_histogram(shares: dict[str, np.ndarray], colors: Sequence[str], name: str, bins: int = 20) -> dict:
-    """ECharts options: for each class, in its colour, how many images have which share, 0 to 1, on a log axis."""
+def overlap_histogram(shares: dict[str, np.ndarray], colors: Sequence[str], name: str, bins: int = 20) -> "go.Figure":
+    """For each class, in its colour, how many images have which share, 0 to 1, on a logarithmic axis."""
     edges = np.linspace(0, 1, bins + 1)
-    series = []
+    spans = [f"{100 * low:.0f} to {100 * high:.0f} %" for low, high in pairwise(edges)]
+    centres = _percents((edges[:-1] + edges[1:]) / 2)
+    traces, most = [], 1
     for (label, values), color in zip(shares.items(), colors, strict=True):
-        counts = np.histogram(values, edges)[0]
-        data = [int(count) or None for count in counts]  # the logarithm of none cannot be drawn
-        bars = {"type": "bar", "name": label, "data": data, "color": color}
-        series.append({**bars, "barGap": "0%", "barCategoryGap": "8%"})
-    centres = [f"{50 * (low + high):.0f} %" for low, high in pairwise(edges)]
-    return {
-        "animation": False,
-        "legend": {"top": 0, "left": 0, "itemWidth": 16, "itemHeight": 8},
-        "tooltip": {"trigger": "axis"},
-        "grid": {"left": 24, "right": 16, "top": 32, "bottom": 8},
-        "xAxis": {"type": "category", "data": centres, "name": name, "nameLocation": "middle", "nameGap": 26},
-        "yAxis": {
-            "type": "log",
-            "min": 0.5,  # so that a single image is seen
-            "axisLabel": {"showMinLabel": False},
-            "name": "images",
-            "nameLocation": "middle",
-            "nameGap": 34,
+        counts = [int(count) for count in np.histogram(values, edges)[0]]
+        most = max(most, *counts)
+        traces.append(
+            {
+                **{"type": "bar", "name": label, "x": centres, "marker": {"color": color, "line": {"width": 0}}},
+                "y": [count or None for count in counts],  # the logarithm of none cannot be drawn
+                "customdata": spans,
+                "hovertemplate": "%{fullData.name}, %{customdata}: %{y:,} images<extra></extra>",
+            }
+        )
+    return make_figure(
+        traces,
+        xaxis={"title": {"text": name}, "range": [0, 100], "nticks": 6, "ticksuffix": " %", "showgrid": False},
+        yaxis={
+            **{"title": {"text": "images"}, "type": "log", "dtick": 1, "tickformat": ",d"},
+            "range": [np.log10(0.5), np.log10(1.5 * most)],  # so that a single image is seen
         },
-        "series": series,
-    }
+    )
 
 
-def pixel_histogram(counts: np.ndarray) -> dict:
-    """ECharts options: share of pixels over grey levels; `counts` `(bins,)` of equal width from 1 to 255."""
+def pixel_histogram(counts: np.ndarray) -> "go.Figure":
+    """Share of pixels over grey levels; `counts` `(bins,)` of equal width from 1 to 255."""
     shares = 100 * counts / max(int(counts.sum()), 1)
-    width = 255 / len(counts)
-    return {
-        "animation": False,
-        "tooltip": {"trigger": "axis", "valueFormatter": "%.2f %%"},
-        "grid": {"left": 24, "right": 16, "top": 12, "bottom": 8},
-        "xAxis": {
-            "type": "category",
-            "data": [f"{1 + int(n * width)}" for n in range(len(counts))],
-            "name": "grey level",
-            "nameLocation": "middle",
-            "nameGap": 26,
+    edges = np.linspace(1, 256, len(counts) + 1)
+    levels = [f"{int(low)} to {int(np.ceil(high)) - 1}" for low, high in pairwise(edges)]
+    bars = {
+        **{"type": "bar", "x": ((edges[:-1] + edges[1:]) / 2).tolist(), "y": shares.round(3).tolist()},
+        **{"marker": {"color": TRAINING, "line": {"width": 0}}, "customdata": levels},
+        "hovertemplate": "grey level %{customdata}: %{y:.2f} % of the pixels<extra></extra>",
+    }
+    return make_figure(
+        [bars],
+        xaxis={
+            **{"title": {"text": "grey level"}, "range": [1, 256], "nticks": 7},
+            "showgrid": False,
         },
-        "yAxis": {"type": "value", "name": "% of pixels", "nameLocation": "middle", "nameGap": 34},
-        "series": [
-            {"type": "bar", "data": [round(float(s), 3) for s in shares], "color": TRAINING, "barCategoryGap": "4%"}
-        ],
-    }
+        yaxis={"title": {"text": "% of pixels"}, "nticks": 6},
+    )
 
 
-def _shares(series: list[dict], x: str, y: str, low: float | str = "dataMin", tooltip: str = "axis") -> dict:
-    """Percentages over percentages."""
-    axis = {"type": "value", "max": 100, "nameLocation": "middle"}
-    return {
-        "animation": False,
-        "legend": {"top": 0, "left": 0, "itemWidth": 16, "itemHeight": 3, "icon": "rect"},
-        "tooltip": {"trigger": tooltip},
-        "grid": {"left": 24, "right": 16, "top": 32, "bottom": 8},
-        "xAxis": {**axis, "min": 0, "interval": 20, "name": x, "nameGap": 26, "splitLine": {"show": False}},
-        "yAxis": {**axis, "min": low, "interval": 20 if low == 0 else None, "name": y, "nameGap": 36},
-        "series": series,
-    }
+def literal(text: str) -> str:
+    """A name that people gave, so that plotly, which reads some HTML, shows it as it is."""
+    return escape(text, quote=False)
 
 
-def _percent(share: float) -> float:
-    return round(100 * float(share), 2)
+def _shares(traces: list[dict], x: str, y: str, low: float | None = None) -> "go.Figure":
+    """Percentages over percentages; from the lowest one up, or from `low`."""
+    shown = [value for trace in traces for value in trace["y"]]
+    bottom = min(shown) if low is None else low
+    pad = 0.04 * (100 - bottom)
+    return make_figure(
+        traces,
+        xaxis={"title": {"text": x}, "range": [0, 101], "nticks": 7, "showgrid": False},
+        yaxis={"title": {"text": y}, "range": [bottom - pad, 100 + pad], "nticks": 7},
+    )
 
 
-def line_series(
-    name: str, points: Sequence, panel: int, color: str, width: float, dashed: bool = False, marks: bool = False
-) -> dict:
-    """One line of ECharts options, in the grid `panel`, `width` pixels wide; with `marks`, a circle at each point."""
-    return {
-        "type": "line",
-        "name": name,
-        "data": points,
-        "xAxisIndex": panel,
-        "yAxisIndex": panel,
-        "color": color,
-        "showSymbol": marks,
-        "symbol": "circle",
-        "symbolSize": 6,
-        "lineStyle": {"width": width, "type": "dashed" if dashed else "solid"},
-    }
+def _dashed(name: str, x: list[float], y: list[float]) -> dict:
+    """A line to compare with."""
+    line = {"width": 1.5, "color": EARLIER, "dash": "dash"}
+    return {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": y, "line": line, "hoverinfo": "skip"}
+
+
+def _percents(shares: Sequence[float] | np.ndarray) -> list[float]:
+    return [round(100 * float(share), 2) for share in shares]

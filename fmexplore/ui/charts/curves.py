@@ -1,14 +1,19 @@
-"""Curves over a training, from metrics: chart options out. Knows no run and no screen."""
+"""Curves over a training, from metrics: options of ECharts out, which grows without flicker while a network trains.
+Knows no run and no screen."""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from fmexplore.ui.charts.base import EARLIER, MOST_POINTS, RUN_COLORS, RUN_SYMBOLS, TRAINING, VALIDATION, line_series
+from fmexplore.ui.charts.base import EARLIER, MOST_POINTS, RUN_COLORS, RUN_SYMBOLS, TRAINING, VALIDATION
 
 PROBE = "#f0a875"  # validation on few images
 EMPTY = {"text": "The curves appear here", "fill": EARLIER, "fontSize": 14}
+SYMBOLS = {  # those of the static figures, in the words of ECharts
+    **{"circle": "circle", "square": "rect", "triangle-up": "triangle", "diamond": "diamond"},
+    **{"circle-open": "emptyCircle", "square-open": "emptyRect"},
+}
 LONG = 4  # times as long as the shortest: runs need a logarithmic axis
 
 
@@ -28,13 +33,13 @@ def learning_curves(
     for panel, figure in enumerate(("loss", "accuracy")):
         for name, old in earlier:
             points = _points(old, f"validation_{figure}", ("epoch", "snapshot"))
-            series.append(line_series(name, points, panel, EARLIER, width=1.5, dashed=True))
+            series.append(_line(name, points, panel, EARLIER, width=1.5, dashed=True))
         reports = _smooth(_points(lines, f"train_{figure}", ("report",)), smoothing)
-        series.append(line_series("training", reports, panel, TRAINING, width=1.5))
+        series.append(_line("training", reports, panel, TRAINING, width=1.5))
         probes = _smooth(_points(lines, f"validation_{figure}", ("report",)), smoothing)
-        series.append(line_series("validation, 256 images", probes, panel, PROBE, width=1))
+        series.append(_line("validation, 256 images", probes, panel, PROBE, width=1))
         full = _points(lines, f"validation_{figure}", ("epoch", "snapshot"))
-        series.append(line_series("validation", full, panel, VALIDATION, width=2.5, marks=True))
+        series.append(_line("validation", full, panel, VALIDATION, width=2.5, marks=True))
     if overfit_epoch is not None:
         series[-1 - len(series) // 2]["markLine"] = _mark(overfit_epoch, "validation loss turns up")
     names = list(dict.fromkeys(line["name"] for line in series if line["data"]))
@@ -85,10 +90,10 @@ def overlaid_curves(curves: Sequence[tuple[str, Sequence[Sequence[float]]]], fig
     low, high = _frame(there, figure)
     series = []
     for place, (name, points) in enumerate(curves):
-        line = line_series(name, [], 0, RUN_COLORS[place], width=2.5, marks=True)
+        line = _line(name, [], 0, RUN_COLORS[place], width=2.5, marks=True)
         data = [{"value": [x, y], "symbol": "none"} for x, y in points]
         if data:
-            data[-1]["symbol"] = line["symbol"] = RUN_SYMBOLS[place]
+            data[-1]["symbol"] = line["symbol"] = SYMBOLS[RUN_SYMBOLS[place]]
         series.append({**line, "data": data, "symbolSize": 10, "showAllSymbol": True})
     axis = {"type": "value", "min": 0}
     if logarithmic:  # from where the first curve comes into the frame
@@ -109,6 +114,24 @@ def overlaid_curves(curves: Sequence[tuple[str, Sequence[Sequence[float]]]], fig
         },
         "series": series,
         "graphic": [] if ends else [{"type": "text", "left": "center", "top": "30%", "style": EMPTY}],
+    }
+
+
+def _line(
+    name: str, points: Sequence, panel: int, color: str, width: float, dashed: bool = False, marks: bool = False
+) -> dict:
+    """One line of ECharts options, in the grid `panel`, `width` pixels wide; with `marks`, a circle at each point."""
+    return {
+        "type": "line",
+        "name": name,
+        "data": points,
+        "xAxisIndex": panel,
+        "yAxisIndex": panel,
+        "color": color,
+        "showSymbol": marks,
+        "symbol": "circle",
+        "symbolSize": 6,
+        "lineStyle": {"width": width, "type": "dashed" if dashed else "solid"},
     }
 
 

@@ -1,126 +1,162 @@
-"""Figures of the Papers page from plain values: chart options out. Knows no file and no screen."""
+"""Static figures of the Papers page from plain values: plotly figures out. Knows no file, no theme and no screen."""
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from fmexplore.papers.insights import Peeking, Remedy
-from fmexplore.ui.charts.base import EARLIER, TRAINING, VALIDATION
+from fmexplore.ui.charts.base import EARLIER, TRAINING, VALIDATION, make_figure
+from fmexplore.ui.charts.labels import place_labels
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 OTHERS = "#7048e8"
-GRID = {"left": 24, "right": 24, "top": 40, "bottom": 8}
+# Width and height of the plot in pixels, at least: what names have room for.
+NETWORKS_PHONE, NETWORKS_DESK, REMEDIES_PHONE = (240, 240), (900, 340), (260, 340)
+MANY_DECADES = 2.5
+LOW, HIGH = 82, 98  # percent: where all networks stand
 
 
-def peeking_chart(rows: Sequence[Peeking]) -> dict:
-    """ECharts options: for each system the points gained, with one standard deviation each way."""
-    names = [row.system for row in rows][::-1]
-    bars = [round(row.gain.mean, 3) for row in rows][::-1]
-    spread = [
-        {
-            "type": "line",
-            "data": [[row.gain.mean - row.gain.deviation, place], [row.gain.mean + row.gain.deviation, place]],
-            "color": EARLIER,
-            "symbol": "rect",
-            "symbolSize": [2, 12],
-            "lineStyle": {"width": 2},
-            "silent": True,
-            "tooltip": {"show": False},
+def peeking_chart(rows: Sequence[Peeking]) -> "go.Figure":
+    """For each system the points gained; where there are several seeds, with one standard deviation each way."""
+    traces = []
+    for some, about in ((True, " ± %{customdata[0]:.2f}, mean of %{customdata[1]} seeds"), (False, ", one seed")):
+        group = [row for row in rows if (row.gain.seeds > 1) is some]
+        bars: dict = {
+            **{"type": "bar", "orientation": "h", "width": 0.5, "marker": {"color": VALIDATION, "line": {"width": 0}}},
+            **{"x": [round(row.gain.mean, 3) for row in group], "y": [row.system for row in group]},
+            "customdata": [[row.gain.deviation, row.gain.seeds] for row in group],
+            "hovertemplate": f"%{{y}}: %{{x:.2f}} points{about}<extra></extra>",
         }
-        for place, row in enumerate(list(rows)[::-1])
-        if row.gain.seeds > 1
-    ]
-    return {
-        "animation": False,
-        "tooltip": {"trigger": "item"},
-        "grid": {"left": 0, "right": 24, "top": 8, "bottom": 8},
-        "yAxis": {"type": "category", "data": names},
-        "xAxis": {"type": "value", "name": "points gained", **_named(28)},
-        "series": [{"type": "bar", "data": bars, "color": VALIDATION, "barWidth": 14}, *spread],
-    }
+        if some:
+            deviations = [round(row.gain.deviation, 3) for row in group]
+            bars["error_x"] = {"type": "data", "array": deviations, "thickness": 2, "width": 6}
+        traces.append(bars)
+    names = [row.system for row in rows]
+    return make_figure(
+        [trace for trace in traces if trace["x"]],
+        barmode="overlay",
+        showlegend=False,
+        xaxis={"title": {"text": "points gained"}, "zeroline": True},
+        yaxis={
+            **{"type": "category", "categoryorder": "array", "categoryarray": names, "autorange": "reversed"},
+            **{"showgrid": False, "fixedrange": True, "ticklabelstandoff": 8},
+        },
+    )
 
 
-def remedies_chart(rows: Sequence[Remedy], pair: Sequence[Remedy] = ()) -> dict:
-    """ECharts options: test accuracy over the gap, each remedy joined to what it began from."""
-    series: list[dict] = []
-    for group, color in ((rows, TRAINING), (pair, OTHERS)):
-        if not group:
-            continue
+def remedies_chart(rows: Sequence[Remedy], pair: Sequence[Remedy] = ()) -> "go.Figure":
+    """Test accuracy over the gap, each remedy joined by a line to what it began from."""
+    groups = [(group, color) for group, color in ((pair, OTHERS), (rows, TRAINING)) if group]  # long names choose first
+    everything = [row for group, _ in groups for row in group]
+    points = [(row.gap.mean, row.accuracy.mean) for row in everything]
+    spans = _span([x for x, _ in points]), _span([y for _, y in points])
+    on_lines = [_between(group[0], row, part / 24) for group, _ in groups for row in group[1:] for part in range(24)]
+    places, avoid = (_to_pixels(each, REMEDIES_PHONE, spans) for each in (points, on_lines))
+    labels = place_labels(places, [row.name for row in everything], *REMEDIES_PHONE, size=12, avoid=avoid)
+    traces: list[dict] = []
+    for group, color in groups:
         first = group[0]
         for row in group[1:]:
-            ends = [[first.gap.mean, first.accuracy.mean], [row.gap.mean, row.accuracy.mean]]
-            line = {"width": 1.5, "type": "dashed", "color": color, "opacity": 0.6}
-            series.append(
-                {"type": "line", "data": ends, "symbol": "none", "lineStyle": line, "silent": True, "color": color}
-            )
-        points = [
+            ends = {"x": [first.gap.mean, row.gap.mean], "y": [first.accuracy.mean, row.accuracy.mean]}
+            line = {"width": 1.5, "dash": "dash", "color": color}
+            traces.append({"type": "scatter", "mode": "lines", **ends, "line": line, "hoverinfo": "skip"})
+            traces[-1]["opacity"] = 0.6
+    for group, color in groups:
+        taken, labels = labels[: len(group)], labels[len(group) :]
+        traces.append(
             {
-                "value": [round(row.gap.mean, 2), round(row.accuracy.mean, 2)],
-                "name": row.name,
-                "symbol": "circle" if number else "diamond",
-                "label": {"position": ("bottom" if group is rows else "right") if number else "top"},
-            }
-            for number, row in enumerate(group)
-        ]
-        series.append(
-            {
-                "type": "scatter",
-                "data": points,
-                "color": color,
-                "symbolSize": 13,
-                "label": {"show": True, "formatter": "{b}", "fontSize": 12},
-                "labelLayout": {"moveOverlap": "shiftY"},
+                **{"type": "scatter", "mode": "markers+text", "cliponaxis": False},
+                "x": [round(row.gap.mean, 2) for row in group],
+                "y": [round(row.accuracy.mean, 2) for row in group],
+                "text": [row.name if position else "" for row, position in zip(group, taken)],
+                "textposition": [position or "top center" for position in taken],
+                **{"textfont": {"size": 12}, "customdata": [row.name for row in group]},
+                "marker": {"size": 12, "color": color, "symbol": ["diamond", *["circle"] * (len(group) - 1)]},
+                "hovertemplate": "%{customdata}<br>gap %{x:.2f} points, %{y:.2f} % of test images right<extra></extra>",
             }
         )
-    return {
-        "animation": False,
-        "tooltip": {"trigger": "item"},
-        "grid": {**GRID, "top": 24, "right": 40},
-        "xAxis": {"type": "value", "name": "gap between training and held-out images, points", **_named(28)},
-        "yAxis": {"type": "value", "scale": True, "name": "% of test images right", **_named(40)},
-        "series": series,
-    }
-
-
-def networks_chart(groups: Mapping[str, Sequence[tuple[str, float, float]]], human: float, axis: str) -> dict:
-    """ECharts options: accuracy in percent over something on a log axis, named points in up to four groups."""
-    looks = (
-        (TRAINING, "circle", "right"),
-        (OTHERS, "circle", "right"),
-        (VALIDATION, "diamond", "right"),
-        (EARLIER, "ring", "top"),  # long names, which would cover marks beside them
+    return make_figure(
+        traces,
+        showlegend=False,
+        xaxis={
+            **{"title": {"text": "gap between training and held-out images, points"}, "range": spans[0], "nticks": 9},
+            "showgrid": False,
+        },
+        yaxis={"title": {"text": "% of test images right"}, "range": spans[1], "nticks": 6},
     )
-    # The library's own empty symbols are filled with white, on a dark ground too.
-    ring = {"symbol": "circle", "itemStyle": {"color": "transparent", "borderColor": EARLIER, "borderWidth": 2}}
-    series: list[dict] = []
-    for (name, points), (color, symbol, side) in zip(groups.items(), looks):
-        data = [{"value": [x, round(y, 2)], "name": label} for label, x, y in points]
-        series.append(
+
+
+def networks_chart(groups: Mapping[str, Sequence[tuple[str, float, float]]], human: float, axis: str) -> "go.Figure":
+    """Accuracy in percent over something on a logarithmic axis, named points in up to four groups.
+
+    Names that have room on a desk only come as the last trace.
+    """
+    looks = ((TRAINING, "circle"), (OTHERS, "circle"), (VALIDATION, "diamond"), (EARLIER, "circle-open"))
+    shown = [(name, x, y, color) for points, (color, _) in zip(groups.values(), looks) for name, x, y in points]
+    names = [name for name, *_ in shown]
+    points = [(math.log10(x), y) for _, x, y, _ in shown]
+    spans = _span([x for x, _ in points] or [0, 1]), (LOW, HIGH)
+    narrow = place_labels(_to_pixels(points, NETWORKS_PHONE, spans), names, *NETWORKS_PHONE)
+    wide = place_labels(_to_pixels(points, NETWORKS_DESK, spans), names, *NETWORKS_DESK, fixed=narrow)
+    traces: list[dict] = [
+        {
+            **{"type": "scatter", "mode": "markers", "name": name},
+            **{"x": [x for _, x, _ in points], "y": [round(y, 2) for _, _, y in points]},
+            **{"marker": {"size": 11, "color": color, "symbol": symbol, "line": {"width": 2, "color": color}}},
+            "customdata": [[label, f"{x:,.0f}" if x >= 100 else f"{x:.1f}"] for label, x, _ in points],
+            "hovertemplate": f"%{{customdata[0]}}<br>%{{customdata[1]}} {axis}, %{{y:.2f}} % of test images right"
+            "<extra></extra>",
+        }
+        for (name, points), (color, symbol) in zip(groups.items(), looks)
+    ]
+    for chosen in (narrow, [None if early else late for early, late in zip(narrow, wide)]):
+        there = [(point, position) for point, position in zip(shown, chosen) if position]
+        traces.append(
             {
-                "type": "scatter",
-                "name": name,
-                "data": data,
-                "color": color,
-                **(ring if symbol == "ring" else {"symbol": symbol}),
-                "symbolSize": 12,
-                "label": {"show": True, "formatter": "{b}", "position": side, "fontSize": 11},
-                "labelLayout": {"hideOverlap": True},
+                **{"type": "scatter", "mode": "markers+text", "hoverinfo": "skip", "showlegend": False},
+                **{"x": [point[1] for point, _ in there], "y": [point[2] for point, _ in there]},
+                **{"text": [point[0] for point, _ in there], "textposition": [position for _, position in there]},
+                "marker": {"size": 11, "opacity": 0},  # keeps the text off the mark
+                **{"textfont": {"size": 11}, "cliponaxis": False},
             }
         )
-    series[0]["markLine"] = {
-        "symbol": "none",
-        "silent": True,
-        "lineStyle": {"color": EARLIER, "type": "dotted", "width": 1.5},
-        "label": {"formatter": f"people, {human} %", "position": "insideEndTop", "color": EARLIER},
-        "data": [{"yAxis": human}],
-    }
-    return {
-        "animation": False,
-        "legend": {"top": 0, "left": 0, "itemWidth": 14, "type": "scroll"},
-        "tooltip": {"trigger": "item"},
-        "grid": {**GRID, "right": 56},
-        "xAxis": {"type": "log", "name": axis, **_named(28), "splitLine": {"show": False}},
-        "yAxis": {"type": "value", "min": 82, "max": 98, "interval": 4, "name": "% of test images right", **_named(40)},
-        "series": series,
-    }
+    figure = make_figure(
+        traces,
+        xaxis={"title": {"text": axis}, "type": "log", "range": spans[0], "showgrid": False, **_ticks(*spans[0])},
+        yaxis={"title": {"text": "% of test images right"}, "range": spans[1], "nticks": 6},
+    )
+    line = {"color": EARLIER, "dash": "dot", "width": 1.5}
+    text = {"annotation_text": f"people, {human} %", "annotation_position": "bottom right"}
+    return figure.add_hline(human, line=line, **text)
 
 
-def _named(gap: int) -> dict:
-    return {"nameLocation": "middle", "nameGap": gap}
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    """From where to where an axis goes that has all of them with room for names."""
+    pad = 0.12 * (max(values) - min(values)) or 1
+    return min(values) - pad, max(values) + pad
+
+
+def _ticks(low: float, high: float) -> dict:
+    """Of a logarithmic axis: powers of ten, and 2 and 5 between them where there are few."""
+    if high - low > MANY_DECADES:
+        return {"dtick": 1}
+    values = [step * 10**power for power in range(math.floor(low), math.ceil(high)) for step in (1, 2, 5)]
+    return {"tickvals": values, "ticktext": [f"{value:g}" for value in values]}
+
+
+def _between(start: Remedy, end: Remedy, part: float) -> tuple[float, float]:
+    """A place on the line from one to the other."""
+    return (
+        start.gap.mean + part * (end.gap.mean - start.gap.mean),
+        start.accuracy.mean + part * (end.accuracy.mean - start.accuracy.mean),
+    )
+
+
+def _to_pixels(
+    points: Sequence[tuple[float, float]], size: tuple[float, float], spans: tuple[tuple[float, float], ...]
+) -> list[tuple[float, float]]:
+    """From the left and from the top of a plot of that size."""
+    (width, height), (left, right), (low, high) = size, *spans
+    return [(width * (x - left) / (right - left), height * (high - y) / (high - low)) for x, y in points]

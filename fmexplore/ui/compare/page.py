@@ -14,6 +14,7 @@ from fmexplore.training.differences import seed_groups
 from fmexplore.ui import session, shared, url, widgets
 from fmexplore.ui.charts.base import interval_chart
 from fmexplore.ui.charts.curves import overlaid_curves
+from fmexplore.ui.charts.template import draw
 from fmexplore.ui.compare.tables import costs, differences
 from fmexplore.ui.compare.verdicts import show_verdicts, tell_finding
 from fmexplore.ui.selection import runs as selected_runs
@@ -21,7 +22,7 @@ from fmexplore.ui.selection.runs import MOST, Compared
 
 POLL_SECONDS = 2
 CURVES_HEIGHT = 400
-ROW_HEIGHT, AXIS_HEIGHT = 44, 62  # of the figure with intervals
+ROW_HEIGHT, AXIS_HEIGHT = 44, 76  # of the figure with intervals
 FIGURES = {"accuracy": "Accuracy", "loss": "Loss"}
 OVER = {"epochs": "Over epochs", "minutes": "Over minutes"}
 
@@ -207,7 +208,7 @@ def _accuracies(runs: list[Compared], tested: dict[str, Predictions]) -> None:
     st.markdown(f"**{widgets.plain(title)}**")
     compact = AXIS_HEIGHT + ROW_HEIGHT * len(rows)  # leaves room for the only verdict below it
     height = compact if len(rows) < 3 else CURVES_HEIGHT
-    st.echarts_chart(interval_chart(rows), height=height, key="compared_accuracies", alt=title)
+    draw(interval_chart(rows), height=height, key="compared_accuracies", alt=title)
     seeds = ", of several seeds one standard deviation each way" if groups else ""
     st.caption(f"Lines are 95 % intervals{seeds}.")
     for group in groups:

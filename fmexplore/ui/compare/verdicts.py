@@ -94,7 +94,7 @@ def _method(runs: Sequence[Compared], verdicts: Sequence[PairedComparison]) -> s
     )
     if len(verdicts) > 1:
         text += f"Of {len(verdicts)} tests one could fail by luck: Holm's correction has raised their p for that. "
-    if len({(each.config.training.validation, each.config.training.validation_share) for each in runs}) > 1:
+    if len({each.config.training.split_config for each in runs}) > 1:
         text += "Their validation images are not the same ones, so those are not tested. "
     for each in runs:
         if each.config.training.peeks:

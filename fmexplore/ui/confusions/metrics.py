@@ -10,6 +10,7 @@ from fmexplore.evaluation.confusion import accuracy_interval, class_report, repo
 from fmexplore.evaluation.predictions import calibration, coverage_at, coverage_curve, top_k_accuracy
 from fmexplore.ui import widgets
 from fmexplore.ui.charts.base import calibration_curve, coverage_chart
+from fmexplore.ui.charts.template import draw
 from fmexplore.ui.selection.predictions import Shown
 from fmexplore.ui.url import Link
 
@@ -48,11 +49,11 @@ def figures(now: Shown, _: Link) -> None:
         signed = (calibrated.confidence - calibrated.accuracy) @ calibrated.counts
         sure = "more sure than right" if signed > 0 else "more often right than it is sure"
         st.markdown(f"**On the whole it is {sure}, by {widgets.percent(abs(signed) / calibrated.counts.sum())}**")
-        options = calibration_curve(calibrated.confidence, calibrated.accuracy, calibrated.counts)
-        st.echarts_chart(options, height=270, key="calibration", alt="Share right over confidence")
+        chart = calibration_curve(calibrated.confidence, calibrated.accuracy, calibrated.counts)
+        draw(chart, height=270, key="calibration", alt="Share right over confidence")
         st.markdown(f"**It can answer {answered} of the images and be {widgets.percent(TARGET, 0)} right**")
-        options = coverage_chart(*coverage_curve(predictions), TARGET)
-        st.echarts_chart(options, height=230, key="coverage", alt="Share right over the share of images answered")
+        chart = coverage_chart(*coverage_curve(predictions), TARGET)
+        draw(chart, height=230, key="coverage", alt="Share right over the share of images answered")
 
 
 def _classes(report: list[dict]) -> None:

@@ -7,6 +7,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.confusion import most_confused, pair_report
 from fmexplore.ui import url, widgets
 from fmexplore.ui.charts.base import CLASS_COLORS, overlap_histogram
+from fmexplore.ui.charts.template import draw
 from fmexplore.ui.components.confusion_grid import Picked
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.images.gallery import find_image, images_or_card, last_opened
@@ -14,6 +15,7 @@ from fmexplore.ui.selection.predictions import Shown
 from fmexplore.ui.url import Link
 
 EACH = 14
+EM_SPACE = "\N{EM SPACE}"  # other spaces are drawn as one
 
 
 def pair(now: Shown, selection: Link) -> None:
@@ -61,11 +63,11 @@ def _overlap(now: Shown, first: int, second: int) -> None:
     series = {CLASS_NAMES[label]: share[labels == label] for label in (first, second)}
     unsure = sum(int(((values > 0.2) & (values < 0.8)).sum()) for values in series.values())
     st.markdown(f"**{unsure:,} images lie where the network wavers between the two**")
-    st.echarts_chart(
+    draw(
         overlap_histogram(
             series,
             [CLASS_COLORS[first], CLASS_COLORS[second]],
-            f"← {CLASS_NAMES[first]}      {CLASS_NAMES[second]} →",
+            f"← {CLASS_NAMES[first]}{3 * EM_SPACE}{CLASS_NAMES[second]} →",
         ),
         height=230,
         key="pair_overlap",

@@ -74,7 +74,7 @@ def _others(now: Shown, linked: str | None) -> list[Run]:
     for run in runs:
         try:
             located = selected_predictions.locate(run, now.split, shared.dataset())
-            same = located is not None and located[0] == now.part and len(located[1]) == len(now.numbers)
+            same = located is not None and located.part == now.part and len(located.numbers) == len(now.numbers)
             if run != now.run and same and not run.status.active and selected_predictions.moments(run, now.split):
                 usable.append(run)
         except FMExploreError:

@@ -6,6 +6,7 @@ import streamlit as st
 from fmexplore.data.fashion_mnist import CLASS_NAMES, Split
 from fmexplore.ui import display_options, session, shared, url, widgets
 from fmexplore.ui.charts.base import pixel_histogram
+from fmexplore.ui.charts.template import draw
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.images.card import image_card
 from fmexplore.ui.images.gallery import HEIGHT, PAGE, choose_order, choose_page, last_opened, turn_again, way_through
@@ -165,7 +166,7 @@ def _summary(part: str, label: int) -> None:
     counts, pixels = pixel_counts(part, label)
     black = widgets.percent(1 - counts.sum() / pixels, 0)
     st.markdown(f"**{black} of the pixels are black; the others are so bright**")
-    st.echarts_chart(pixel_histogram(counts), height=220, key="pixels", alt="How many pixels have which grey level")
+    draw(pixel_histogram(counts), height=220, key="pixels", alt="How many pixels have which grey level")
 
 
 @st.cache_data(max_entries=20, show_spinner=False)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from fmexplore.ui import url
+from fmexplore.ui import shared, url
 from fmexplore.ui.components.gallery import picture_sheet
 from fmexplore.ui.components.scatter import Points, mark, scatter
 from fmexplore.ui.embeddings.sheets import sheet_address
@@ -39,7 +39,7 @@ def draw_course(maps: Sequence[Mapped], group: str) -> None:
     def pick(image_id: int) -> None:
         url.go(view=None, split=last.split, image=selected_maps.number_in_link(last.split, image_id))
 
-    points = Points(last.ids, last.labels, tuple(frames))
+    points = Points(last.ids, last.labels, tuple(frames), shared.dataset().addresses)
     scatter(points, f"{last.key} all", group, f"scatter_{group}", sheet_address(), pick, on_want=want_picture)
     draw_marks(group)
 
@@ -73,4 +73,4 @@ def want_picture(image_id: int) -> None:
     wanted = wanted_pictures()
     while len(wanted) >= MOST_PICTURES:
         wanted.pop(next(iter(wanted)))
-    wanted[int(image_id)] = picture_sheet(selected_maps.image_of(int(image_id))[None], 1)
+    wanted[int(image_id)] = picture_sheet(shared.dataset().images_of(np.array([image_id], int)), 1)

@@ -84,7 +84,8 @@ def search(now: Mapped) -> None:
 def _gallery(now: Mapped, positions: np.ndarray, title: str, key: str) -> None:
     st.subheader(title, anchor=False)
     closed = last_opened()
-    last = selected_maps.id_of(*closed) if closed else None
+    data = shared.dataset()
+    last = data.addresses.id(*closed) if closed else None
     if last is not None:
         turn_again(f"map_{now.layer}_{now.split}_{key}")
     places = np.flatnonzero(now.ids[positions] == last)
@@ -97,16 +98,12 @@ def _gallery(now: Mapped, positions: np.ndarray, title: str, key: str) -> None:
     for position in chosen:
         image_id, label, said = int(now.ids[position]), int(now.labels[position]), int(predicted[position])
         wrong = said != label and said < len(CLASS_NAMES)
+        name = f"{CLASS_NAMES[label]} {data.addresses.part_and_number(image_id)[1]:,}"
         verdict = f", taken for {CLASS_NAMES[said]}" if wrong else ""
-        items.append(
-            Item(
-                image_id, CLASS_NAMES[said if wrong else label], selected_maps.name_of(image_id, label) + verdict, wrong
-            )
-        )
-    images = np.stack([selected_maps.image_of(int(image_id)) for image_id in now.ids[chosen]])
+        items.append(Item(image_id, CLASS_NAMES[said if wrong else label], name + verdict, wrong))
     split = now.split  # a session keeps the callback of every gallery that it has shown: not the whole map with it
     gallery(
-        images, items, f"map_gallery_{key}",
+        data.images_of(now.ids[chosen]), items, f"map_gallery_{key}",
         lambda image_id: url.go(image=selected_maps.number_in_link(split, image_id)),
         size=62, height=HEIGHT, current=last, focus=True,
     )  # fmt: skip
@@ -145,18 +142,19 @@ def _downloads(now: Mapped, positions: np.ndarray) -> None:
 
 def map_csv(now: Mapped, positions: np.ndarray) -> str:
     """One line an image: part and number, true and predicted class, coordinates."""
-    rows, predicted = [], now.predicted
+    rows, predicted, addresses = [], now.predicted, shared.dataset().addresses
     for position in positions:
         said = predicted[position] if predicted[position] < len(CLASS_NAMES) else ""
         place = (f"{value:.6g}" for value in now.coordinates[position])
-        rows.append([*selected_maps.part_of(int(now.ids[position])), now.labels[position], said, *place])
+        rows.append([*addresses.part_and_number(now.ids[position]), now.labels[position], said, *place])
     return widgets.csv_text(["part", "image", "true", "predicted", *"xyz"[: now.coordinates.shape[1]]], rows)
 
 
 def map_npz(now: Mapped) -> bytes:
     """The arrays that `python -m fmexplore embed --out` writes."""
     content = io.BytesIO()
-    np.savez(content, coordinates=now.coordinates, labels=now.labels, index=selected_maps.index_of(now))
+    index = shared.dataset().addresses.names(now.split, now.ids)
+    np.savez(content, coordinates=now.coordinates, labels=now.labels, index=index)
     return content.getvalue()
 
 
@@ -164,7 +162,7 @@ def _one(now: Mapped, ids: np.ndarray, image_id: int) -> np.ndarray:
     """The card of an image, with a way through the others of its gallery."""
     position = now.position(image_id)
     assert position is not None  # the page has looked
-    part, number = selected_maps.part_of(image_id)
+    part, number = shared.dataset().addresses.part_and_number(image_id)
     way, near = way_through(ids, image_id, "Close")
     to_link = {
         name: None if other is None else selected_maps.number_in_link(now.split, other) for name, other in near.items()

@@ -1,19 +1,22 @@
-"""Sheets of thumbnails that browsers load by themselves, made once into static/; every sheet holds 50 x 50 images."""
+"""Sheets of thumbnails that browsers load by themselves, made once.
+
+Each holds 50 x 50 images, in the order of their ids.
+"""
 
 import hashlib
 import threading
+from pathlib import Path
 
+import numpy as np
 import streamlit as st
+from streamlit.components import v1 as components
 
 from fmexplore.errors import StorageError
-from fmexplore.settings import PROJECT
 from fmexplore.storage import write_bytes
 from fmexplore.ui import shared
 from fmexplore.ui.components.gallery import encode_sheet
-from fmexplore.ui.selection.maps import TEST_FIRST
 
 SIDE = 50
-FOLDER = PROJECT / "static"
 
 
 @st.cache_resource(max_entries=1)
@@ -22,20 +25,23 @@ def sheet_address() -> str:
     data = shared.dataset()
     # Named by the data, so that another data set does not show these.
     name = f"sheet_{hashlib.sha256(data.test.images[:100].tobytes()).hexdigest()[:8]}_"
+    folder = shared.settings().cache / "sheets"
     try:
-        FOLDER.mkdir(exist_ok=True)
-        write_bytes(FOLDER / f"{name}check", b"")
-    except (OSError, StorageError):
+        write_bytes(folder / f"{name}check", b"")
+    except StorageError:
         return ""
-    threading.Thread(target=_make, args=(name,), daemon=True, name="sheets").start()
-    return f"app/static/{name}"
+    threading.Thread(target=_make, args=(folder, name), daemon=True, name="sheets").start()
+    # Files of a component may lie anywhere, while Streamlit's static files must lie beside the app, which an
+    # installation cannot write.
+    served = components.declare_component("sheets", path=folder)
+    return f"component/{served.name}/{name}"
 
 
-def _make(name: str) -> None:
+def _make(folder: Path, name: str) -> None:
     data = shared.dataset()
-    first_test = TEST_FIRST // SIDE**2
-    for first, images in ((first_test, data.test.images), (0, data.train.images)):
-        for number in range(-(-len(images) // SIDE**2)):
-            path = FOLDER / f"{name}{first + number:02d}.png"
-            if not path.exists():
-                write_bytes(path, encode_sheet(images[number * SIDE**2 : (number + 1) * SIDE**2], SIDE))
+    ids, size = np.arange(len(data.addresses)), SIDE**2
+    first_test, count = data.addresses.train // size, -(-len(ids) // size)
+    for number in (*range(first_test, count), *range(first_test)):  # test images are looked at first
+        path = folder / f"{name}{number:02d}.png"
+        if not path.exists():
+            write_bytes(path, encode_sheet(data.images_of(ids[number * size : (number + 1) * size]), SIDE))

@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 
+from fmexplore.data.addresses import find_positions
 from fmexplore.embeddings.features import LAST, PIXELS
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.evaluation.predictions import Predictions
@@ -134,13 +135,10 @@ def _course(run: Run, config: ProjectionConfig) -> tuple[list[Mapped], np.ndarra
         course = widgets.await_answer(question, f"Computing {METHODS[config.method]} maps of the snapshots")
     located = selected_predictions.locate(run, "validation", shared.dataset())
     assert located is not None  # snapshots are of validation images
-    part, numbers = located
-    split = "test" if part == "test" else "validation"  # where a run peeks, links call them test images
-    places = np.searchsorted(numbers, course["index"])
-    labels, ids = (
-        shared.dataset().part(part).labels[course["index"]],
-        selected_maps.ids_of(course["index"].astype(int), part),
-    )
+    split = "test" if located.part == "test" else "validation"  # where a run peeks, links call them test images
+    places = find_positions(located.numbers, course["index"])
+    ids = shared.dataset().addresses.ids(located.part, course["index"].astype(int))
+    labels = shared.dataset().labels_of(ids)
     maps = []
     for step, coordinates in zip(course["steps"], course["coordinates"], strict=True):
         predictions = shared.predictions(run, "validation", int(step))

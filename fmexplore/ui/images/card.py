@@ -95,14 +95,14 @@ def _title(number: int, label: int, predictions: Predictions | None) -> str:
 def _history(run: Run, part: str, number: int, label: int) -> tuple[list[Chip], str]:
     """What was said at each snapshot, and in words when it was learnt and forgotten; of validation images."""
     located = selected_predictions.locate(run, "validation", shared.dataset())
-    place = -1 if located is None or located[0] != part else int(np.searchsorted(located[1], number))
-    if located is None or not 0 <= place < len(located[1]) or located[1][place] != number:
+    place = located.position(part, number) if located else None
+    if located is None or place is None:
         untold = part == "test" and "validation" in selected_predictions.splits(run)
         return [], "Test images have no history: a run looks at them once, at its end." if untold else ""
     chips, turns = [], []
     for moment in selected_predictions.moments(run, "validation"):
         predictions = shared.predictions(run, "validation", moment.step)
-        if predictions is None or len(predictions) != len(located[1]):
+        if predictions is None or len(predictions) != len(located.numbers):
             continue
         said = int(predictions.predicted[place])
         right = said == label
@@ -132,7 +132,7 @@ def _neighbours(run: Run, part: str, number: int, label: int) -> None:
         return
     located = selected_predictions.locate(run, "train", shared.dataset())
     assert located is not None  # every run learns from some
-    among = located[1] if part == "test" else located[1][located[1] != number]
+    among = located.numbers if part == "test" else located.numbers[located.numbers != number]
     neighbours_of(run, (index.test if part == "test" else index.train)[number], index, among, label)
 
 

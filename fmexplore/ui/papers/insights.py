@@ -10,6 +10,7 @@ from fmexplore.papers.verdicts import spread_of
 from fmexplore.training.published import SYSTEMS
 from fmexplore.ui import shared
 from fmexplore.ui.charts.papers import networks_chart, peeking_chart, remedies_chart
+from fmexplore.ui.charts.template import draw
 
 AXES = {"parameters": "Parameters", "minutes": "Minutes of training"}
 
@@ -24,7 +25,7 @@ def peeking_meter() -> None:
     st.subheader(f"Choosing the epoch by the test set makes a result look {mean:.2f} points better", anchor=False)
     left, right = st.columns([52, 48], gap="large")
     with left:
-        st.echarts_chart(peeking_chart(rows), height=60 + 44 * len(rows), key="peeking", alt="Points gained by peeking")
+        draw(peeking_chart(rows), height=60 + 44 * len(rows), key="peeking", alt="Points gained by peeking")
     with right:
         st.write(
             "Each bar: the best test accuracy over all epochs, less the test accuracy of the epoch that validation "
@@ -53,7 +54,7 @@ def remedies_drawn() -> None:
     left, right = st.columns([56, 44], gap="large")
     with left:
         chart = remedies_chart(rows, pair if len(pair) > 1 else ())
-        st.echarts_chart(chart, height=430, key="remedies", alt="Test accuracy over the gap, for each remedy")
+        draw(chart, height=430, key="remedies", alt="Test accuracy over the gap, for each remedy")
     with right:
         st.write(
             "Left is a small gap between training images and held-out ones, up is a better network. A remedy that only "
@@ -115,9 +116,8 @@ def networks_drawn() -> None:
     if axis == "parameters":
         told = [(each.name, float(each.parameters), each.accuracy) for each in MARKS if each.parameters]
         groups["others, as they say"] = told
-    st.echarts_chart(
-        networks_chart(groups, HUMAN.accuracy, AXES[axis].lower()), height=460, key=f"networks_{axis}", alt="Accuracy"
-    )
+    chart = networks_chart(groups, HUMAN.accuracy, AXES[axis].lower())
+    draw(chart, height=460, key=f"networks_{axis}", alt=f"Accuracy over {AXES[axis].lower()}")
     if axis == "minutes":
         st.caption(
             "Minutes on the machine that each result names, some of them while it did other work; without runs that "

@@ -198,4 +198,4 @@ def _why(photo: Photo, run: Run, known: Known, verdicts: PhotoPredictions) -> No
     located = selected_predictions.locate(run, "train", shared.dataset())
     if index is not None and located is not None:
         with right:
-            neighbours_of(run, index.axes.encode(known.features[None])[0], index, located[1], first)
+            neighbours_of(run, index.axes.encode(known.features[None])[0], index, located.numbers, first)

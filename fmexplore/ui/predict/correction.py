@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from fmexplore.photos.conversion import Stroke
+from fmexplore.photos.foreground import Stroke
 from fmexplore.ui import widgets
 from fmexplore.ui.components.photo_editor import Tool, photo_editor
 from fmexplore.ui.selection import photos

@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 
+from fmexplore.data.addresses import find_positions
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.embeddings.features import LAST
 from fmexplore.embeddings.neighbours import interpolate_position
@@ -19,7 +20,6 @@ from fmexplore.ui.selection import maps as selected_maps
 from fmexplore.ui.selection.maps import Source
 from fmexplore.ui.selection.photos import Known, Photo
 
-PHOTO_ID = selected_maps.TEST_FIRST + 10_000  # on the map, after the last test image
 NEAR = 40  # whose error record is told
 
 
@@ -35,10 +35,12 @@ def place_on_map(photo: Photo, run: Run, known: Known, verdicts: PhotoPrediction
         now = selected_maps.read_map(Source(run, LAST, "test"), config)
     if index is None or now is None:
         return
-    everyone = now.ids - selected_maps.TEST_FIRST
+    addresses = shared.dataset().addresses
+    photo_id = len(addresses)  # after the last test image
+    everyone = addresses.names("test", now.ids)
     code = index.axes.encode(known.features[None])[0]
     numbers, distances = index.nearest(code, everyone, NEAR, "test")
-    rows = np.searchsorted(everyone, numbers)
+    rows = find_positions(everyone, numbers)
     point = interpolate_position(np.arange(10)[None], distances[None, :10], now.coordinates[rows[:10]])
     said = int(verdicts.probabilities[0].argmax())
     st.markdown(f"**{_record(now.labels[rows], now.predicted[rows], said)}**")
@@ -50,18 +52,18 @@ def place_on_map(photo: Photo, run: Run, known: Known, verdicts: PhotoPrediction
         np.append(frame.confidence, np.float32(verdicts.probabilities[0].max())),
         np.append(frame.loss, np.float32(0)),
     )
-    points = Points(np.append(now.ids, PHOTO_ID), np.append(now.labels, np.uint8(said)), (with_photo,))
+    points = Points(np.append(now.ids, photo_id), np.append(now.labels, np.uint8(said)), (with_photo,), addresses)
     name = f"{now.key}{photo.id}"
 
     def pick(image_id: int) -> None:
-        if image_id != PHOTO_ID:
+        if image_id != photo_id:
             url.lead(
                 session.EMBEDDINGS_PAGE, run=run.id, split="test", image=selected_maps.number_in_link("test", image_id)
             )
 
     scatter(points, name, "photo_map", "photo_scatter", sheet_address(), pick, on_want=want_picture)
-    pictures = {**wanted_pictures(), PHOTO_ID: picture_sheet(known.image[None], 1)}
-    mark("photo_map", focus=PHOTO_ID, neighbours=[int(each) for each in now.ids[rows[:10]]], pictures=pictures)
+    pictures = {**wanted_pictures(), photo_id: picture_sheet(known.image[None], 1)}
+    mark("photo_map", focus=photo_id, neighbours=[int(each) for each in now.ids[rows[:10]]], pictures=pictures)
     st.caption(
         "Your photo is put between the ten test images whose features are most like its own; lines lead to them. "
         f"The map itself: {config.method.upper()} of the last layer."

@@ -7,20 +7,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.embeddings.features import locate_images
+from fmexplore.data.addresses import find_position, find_positions
+from fmexplore.data.fashion_mnist import SplitConfig
+from fmexplore.embeddings.features import ids_of_split
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.confusion import confusion_matrix
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.run import Arrays, Run
-from fmexplore.training.config import TrainConfig
 from fmexplore.ui import shared
 from fmexplore.ui.components.scatter import Frame, Points
 from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.selection.map_area import Selection, read_selection
-
-TEST_FIRST = 60_000  # the id of the first test image; a training image's id is its number
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class Mapped:
     layer: str
     split: str
     coordinates: np.ndarray  # (n, 2 or 3) float32
-    ids: np.ndarray  # (n,)
+    ids: np.ndarray  # (n,), ascending
     outputs: Outputs
     config: ProjectionConfig = field(default_factory=ProjectionConfig)
     stopped: bool = False  # before its time
@@ -90,13 +88,11 @@ class Mapped:
         return self.moment.text if self.moment else ""
 
     def points(self) -> Points:
-        return Points(self.ids, self.labels, (self.outputs.frame(self.coordinates),))
+        return Points(self.ids, self.labels, (self.outputs.frame(self.coordinates),), shared.dataset().addresses)
 
     def position(self, image_id: int | None) -> int | None:
-        if image_id is None:
-            return None
-        found = np.flatnonzero(self.ids == image_id)
-        return int(found[0]) if len(found) else None
+        """The row of an image, or None where the map does not show it."""
+        return None if image_id is None else find_position(self.ids, image_id)
 
     def matrix(self, positions: np.ndarray) -> np.ndarray:
         """The confusion matrix of some of the images."""
@@ -153,37 +149,17 @@ def _part(source: Source) -> str:
 
 def as_map(source: Source, arrays: Arrays, config: ProjectionConfig) -> Mapped:
     """The map of which an analysis has given `coordinates` and `index`."""
-    ids = ids_of(arrays["index"].astype(int), "all" if source.split == "all" else _part(source))
+    part = "all" if source.split == "all" else _part(source)
+    ids = shared.dataset().addresses.ids(part, arrays["index"].astype(int))
     coordinates = arrays["coordinates"].astype(np.float32)
     stopped = bool(np.any(arrays.get("stopped", False)))
     outputs = outputs_of(source.run, ids)
     return Mapped(source.run, source.layer, source.split, coordinates, ids, outputs, config, stopped)
 
 
-def ids_of(index: np.ndarray, part: str) -> np.ndarray:
-    """Ids of images from their numbers in a part; those of `all` are ids already."""
-    return index + TEST_FIRST if part == "test" else index
-
-
-def id_of(part: str, number: int) -> int:
-    return number + TEST_FIRST if part == "test" else number
-
-
-def part_of(image_id: int) -> tuple[str, int]:
-    """Part of the data set and number there."""
-    return ("test", image_id - TEST_FIRST) if image_id >= TEST_FIRST else ("train", image_id)
-
-
-def name_of(image_id: int, label: int) -> str:
-    return f"{CLASS_NAMES[label]} {part_of(image_id)[1]:,}"
-
-
 def outputs_of(run: Run | None, ids: np.ndarray) -> Outputs:
     """What is kept of a run's predictions for these images."""
     data = shared.dataset()
-    is_test = ids >= TEST_FIRST
-    labels = np.empty(len(ids), np.uint8)
-    labels[is_test], labels[~is_test] = data.test.labels[ids[is_test] - TEST_FIRST], data.train.labels[ids[~is_test]]
     logits = np.full((len(ids), 10), np.nan, np.float32)
     for split in ("train", "validation", "test"):
         if run is None:
@@ -192,13 +168,12 @@ def outputs_of(run: Run | None, ids: np.ndarray) -> Outputs:
             located, predictions = selected_predictions.locate(run, split, data), shared.predictions(run, split)
         except FMExploreError:
             continue
-        if located is None or predictions is None or len(predictions) != len(located[1]):
+        if located is None or predictions is None or len(predictions) != len(located.numbers):
             continue
-        there = ids_of(located[1], located[0])
-        place = np.searchsorted(there, ids).clip(0, len(there) - 1)
-        hit = there[place] == ids
-        logits[hit] = predictions.logits[place[hit]]
-    return Outputs(logits, labels)
+        places = find_positions(data.addresses.ids(*located), ids)
+        there = places >= 0
+        logits[there] = predictions.logits[places[there]]
+    return Outputs(logits, data.labels_of(ids))
 
 
 # --- numbers in links ------------------------------------------------------------------------------------------------
@@ -206,17 +181,17 @@ def outputs_of(run: Run | None, ids: np.ndarray) -> Outputs:
 
 def number_in_link(split: str, image_id: int) -> int:
     """How the link names an image: by its number in its part, or by its id where the split has both parts."""
-    return int(image_id) if split == "all" else part_of(int(image_id))[1]
+    return shared.dataset().addresses.name(split, image_id)
 
 
 def id_in_link(now: Mapped, number: int | None) -> int | None:
     """The id that the link means."""
-    return number if number is None or now.split == "all" else id_of(_only_part(now), number)
+    return number if number is None or now.split == "all" else shared.dataset().addresses.id(_only_part(now), number)
 
 
 def _only_part(now: Mapped) -> str:
     """The part of the data set that all images of a map are from, if it is not one of both."""
-    return part_of(int(now.ids[0]))[0] if len(now.ids) else "train"
+    return shared.dataset().addresses.part_and_number(now.ids[0])[0] if len(now.ids) else "train"
 
 
 def read_number(now: Mapped, text: str) -> int | None:
@@ -229,7 +204,7 @@ def read_number(now: Mapped, text: str) -> int | None:
         return None
     part, number = match[1], int(match[2])
     if now.split == "all":
-        return id_of(part or "train", number)
+        return shared.dataset().addresses.id(part or "train", number)
     return number if part in (None, _only_part(now)) else None
 
 
@@ -237,22 +212,5 @@ def rows_of(now: Mapped, count: int) -> np.ndarray:
     """Which of a split's `count` images are on the map, by their places in it."""
     if len(now.ids) == count:
         return np.arange(count)
-    everyone = outputs_index(now)
-    return np.searchsorted(everyone, index_of(now))
-
-
-def outputs_index(now: Mapped) -> np.ndarray:
-    """The numbers of all images of the map's split."""
-    training = now.run.config.training if now.run else TrainConfig()
-    return locate_images(shared.dataset(), now.split, training.validation, training.validation_share)[0]
-
-
-def index_of(now: Mapped) -> np.ndarray:
-    """The numbers of the images, as `python -m fmexplore embed` gives them."""
-    return now.ids if now.split == "all" else now.ids % TEST_FIRST
-
-
-def image_of(image_id: int) -> np.ndarray:
-    """The picture of an id, `(28, 28) uint8`."""
-    part, number = part_of(image_id)
-    return shared.dataset().part(part).images[number]
+    config = now.run.config.training.split_config if now.run else SplitConfig()
+    return find_positions(ids_of_split(shared.dataset(), now.split, config), now.ids)

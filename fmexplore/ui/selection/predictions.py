@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fmexplore.data.addresses import Members, find_position
 from fmexplore.data.fashion_mnist import CLASS_NAMES, DataSet, Split
 from fmexplore.errors import FMExploreError, RunBroken
 from fmexplore.evaluation.confusion import confusion_matrix
@@ -50,10 +51,7 @@ class Shown:
 
     def position(self, number: int | None) -> int | None:
         """Where the image with that number stands among the predictions, or None."""
-        if number is None:
-            return None
-        place = int(np.searchsorted(self.numbers, number))
-        return place if place < len(self.numbers) and self.numbers[place] == number else None
+        return None if number is None else find_position(self.numbers, number)
 
     def find(self, picked: Picked) -> np.ndarray:
         """Positions of the images in the marked cells, row or column; of all mistakes if nothing is marked."""
@@ -84,10 +82,9 @@ def words(split: str) -> str:
     return f"{SPLIT_NAMES[split].lower()} images"
 
 
-def locate(run: Run, split: str, data: DataSet) -> tuple[str, np.ndarray] | None:
-    """Part and numbers of the images of a run's split, or None where it has none."""
-    training = run.config.training
-    return data.locate(split, training.validation, training.validation_share)
+def locate(run: Run, split: str, data: DataSet) -> Members | None:
+    """The images of a run's split, or None where it has none."""
+    return data.locate(split, run.config.training.split_config)
 
 
 def splits(run: Run) -> list[str]:
@@ -134,7 +131,7 @@ def show(run: Run, split: str, moment: Moment) -> Shown:
         arguments = {} if split == "train" else {"split": split}
         widgets.await_answer(shared.analyst().ask(question, run=run, **arguments), "Asking the network")
         predictions = shared.predictions(run, split)
-    if predictions is None or len(predictions) != len(located[1]):
+    if predictions is None or len(predictions) != len(located.numbers):
         raise RunBroken(
             f"The predictions of {run.title} are about other images than this data set's: it cannot be shown here."
         )
@@ -145,10 +142,9 @@ def find_split(run: Run, part: str, number: int) -> tuple[str, int] | None:
     """Which of a run's splits has an image of the data set, and its position there; None where it cannot be shown."""
     for split in splits(run):
         located = locate(run, split, shared.dataset())
-        if located and located[0] == part:
-            place = int(np.searchsorted(located[1], number))
-            if place < len(located[1]) and located[1][place] == number:
-                return split, place
+        place = located.position(part, number) if located else None
+        if place is not None:
+            return split, place
     return None
 
 

@@ -53,7 +53,7 @@ class Compared:
         """Accuracy on validation images and their number, at the end."""
         accuracy = self.status.result.validation_accuracy
         located = selected_predictions.locate(self.run, "validation", shared.dataset())
-        return None if accuracy is None or located is None else (accuracy, len(located[1]))
+        return None if accuracy is None or located is None else (accuracy, len(located.numbers))
 
     @property
     def training(self) -> tuple[float, int] | None:

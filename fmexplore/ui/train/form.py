@@ -169,7 +169,7 @@ def _cost(config: RunConfig) -> ConfigError | None:
         st.caption("The time it takes is not known yet: this machine's speed is being measured.")
         widgets.await_speed()
         return None
-    cost = estimate(config, speed, known_execution(shared.settings(), config))
+    cost = estimate(config, speed, known_execution(shared.settings(), config), rows=rows)
     st.markdown(
         f"About **{widgets.duration(cost.seconds)}** and **{cost.memory_mb / 1000:.1f} GB** of memory",
         help=f"Estimated {cost.basis}.",

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from fmexplore.ui.selection.map_area import MOST_CORNERS, Selection, inside, read_selection
-from fmexplore.ui.selection.maps import TEST_FIRST, ids_of, part_of
 
 SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 
@@ -188,12 +187,12 @@ def test_an_odd_outline_is_finite_and_finds_points_without_trouble(text):
 
 @pytest.fixture
 def crowd():
-    """Coordinates, labels, predictions (255 where nothing is known) and ids of 500 test images of a sample."""
+    """Coordinates, labels, predictions (255 where nothing is known) and ids of a sample of 500 images."""
     rng = np.random.default_rng(7)
     labels = rng.integers(0, 10, 500).astype(np.uint8)
     predicted = np.where(rng.random(500) < 0.6, labels, rng.integers(0, 10, 500))
     predicted[rng.random(500) < 0.1] = 255
-    ids = ids_of(np.sort(rng.choice(10_000, 500, replace=False)), "test")
+    ids = np.sort(rng.choice(10_000, 500, replace=False))
     return rng.normal(0, 1, (500, 2)).astype(np.float32), labels, predicted, ids
 
 
@@ -212,9 +211,6 @@ def test_a_filter_before_the_lasso_leaves_out_what_is_hidden_and_keeps_the_ident
     for each in (selection, read_selection(selection.text())):
         positions = each.find(coordinates, labels, predicted)
         assert ids[positions].tolist() == wanted
-        assert [part_of(image_id) for image_id in ids[positions].tolist()] == [
-            ("test", image_id - TEST_FIRST) for image_id in wanted
-        ]
     assert bool(wanted) == (len(hidden) < 10)
 
 
@@ -234,13 +230,3 @@ def test_an_outline_selects_nothing_in_space(crowd):
     in_space = np.concatenate([coordinates, coordinates[:, :1]], 1)
     assert not len(Selection(SQUARE).find(in_space, labels, predicted))
     assert len(Selection(SQUARE).find(coordinates, labels, predicted))
-
-
-def test_part_and_number_of_an_id():
-    assert part_of(0) == ("train", 0)
-    assert part_of(59_999) == ("train", 59_999)
-    assert part_of(60_000) == ("test", 0)
-    assert part_of(69_999) == ("test", 9_999)
-    for part in ("train", "validation", "all", "test"):
-        (image_id,) = ids_of(np.array([123]), part)
-        assert part_of(image_id) == ("test" if part == "test" else "train", 123)

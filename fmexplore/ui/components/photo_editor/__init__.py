@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from fmexplore.photos.conversion import as_alpha
+from fmexplore.photos.foreground import as_alpha
 from fmexplore.ui.components import register, sent
 from fmexplore.ui.components.steps import as_png
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fmexplore.data.addresses import Addresses
 from fmexplore.data.fashion_mnist import CLASS_NAMES, GROUPS
 from fmexplore.ui.charts.base import CLASS_COLORS
 from fmexplore.ui.components import register, sent
@@ -39,11 +40,15 @@ class Frame:
 
 @dataclass(frozen=True)
 class Points:
-    """Images on a map: ids, 60,000 more for test images, and labels, both `(n,)`; and one moment or several."""
+    """Images on a map: ids and labels, both `(n,)`; one moment or several; and what the ids mean.
+
+    An id that no image has is that of a photo of one's own.
+    """
 
     ids: np.ndarray
     labels: np.ndarray
     frames: tuple[Frame, ...]
+    addresses: Addresses
 
 
 def scatter(
@@ -87,6 +92,8 @@ def _pack(points: Points, name: str, group: str, sheets: str, lasso: bool) -> by
     shapes = {label: shape for shape, labels in enumerate(GROUPS.values()) for label in labels}
     head = {
         "count": len(points.ids),
+        "firstTest": points.addresses.train,
+        "firstPhoto": len(points.addresses),
         "dimensions": points.frames[0].coordinates.shape[1],
         "frames": [frame.caption for frame in points.frames],
         "name": name,

@@ -1,6 +1,5 @@
 // The images of a map as they arrive: one block of bytes, as `_pack` writes it, so that it is not sent again.
-export const TEST = 60000; // ids from there on are test images
-export const OWN = 70000; // ids from there on are photos of one's own
+// Ids from `firstTest` on are test images, from `firstPhoto` on photos of one's own.
 
 export function unpack(data) {
   const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : data;
@@ -22,7 +21,7 @@ export function unpack(data) {
     const [predicted, confidence, loss] = Array.from({ length: 3 }, () => take(Uint8Array, head.count));
     return { predicted, confidence, loss };
   });
-  const bothParts = ids.some((id) => id < TEST) && ids.some((id) => id >= TEST);
+  const bothParts = ids.some((id) => id < head.firstTest) && ids.some((id) => id >= head.firstTest);
   const indexOf = new Map(Array.from(ids, (id, index) => [id, index]));
   return { ...head, bothParts, coordinates, ids, label, outputs, indexOf };
 }

@@ -1,22 +1,21 @@
 // What is said of the image under the pointer, with its picture.
 
-import { OWN, TEST } from "./images.js";
 import { SIDE } from "./pictures.js";
 
 const ROOM = { width: 150, height: 180 }; // kept free at the right and below
 
 function titleOf(images, i) {
   const id = images.ids[i];
-  if (id >= OWN) return "your photo";
-  const part = images.bothParts ? (id < TEST ? "training " : "test ") : "";
-  return `${images.names[images.label[i]]} ${part}${id % TEST}`;
+  if (id >= images.firstPhoto) return "your photo";
+  const part = images.bothParts ? (id < images.firstTest ? "training " : "test ") : "";
+  return `${images.names[images.label[i]]} ${part}${id % images.firstTest}`;
 }
 
 function outputOf(images, i) {
   const name = images.names[images.predicted[i]];
   if (!name) return "";
   const sure = `, ${Math.round((100 * images.confidence[i]) / 255)} % sure`;
-  if (images.ids[i] >= OWN) return name + sure;
+  if (images.ids[i] >= images.firstPhoto) return name + sure;
   return (images.predicted[i] === images.label[i] ? "recognised" : `taken for ${name}`) + sure;
 }
 

@@ -53,7 +53,7 @@ def read_kept(run: Run, split: str, labels: np.ndarray) -> Predictions:
 
 def numbers_of(drawn, config, split: str) -> np.ndarray:
     """Where the images of a split lie in the data set."""
-    located = drawn.locate(split, config.training.validation, config.training.validation_share)
+    located = drawn.locate(split, config.training.split_config)
     return located[1]
 
 

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import Future
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import streamlit as st
 from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.runtime.context import ContextProxy
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from fmexplore.analysis import images as image_analysis
@@ -26,7 +28,14 @@ from fmexplore.settings import PROJECT, read_settings
 from fmexplore.training.progress import Snapshot
 from fmexplore.ui import shared
 
-PATHS = {path.stem: str(path.relative_to(PROJECT)) for path in PROJECT.glob("screens/*/*.py")}
+PATHS = {path.stem: str(path.relative_to(PROJECT)) for path in PROJECT.glob("pages/*.py")}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each test here runs whole pages; pytest asks each conftest about every test."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("slow")
 
 
 class Page:
@@ -220,7 +229,23 @@ def desk(monkeypatch) -> Desk:
 
 
 @pytest.fixture
-def app(home, drawn_folder, desk, monkeypatch):
+def cold(monkeypatch):
+    """Sets whether each run is the first of a server, which does not know its pages yet."""
+    start = PagesManager.__init__
+
+    def set_cold(first: bool) -> None:
+        def manager(self, *arguments, **options) -> None:
+            start(self, *arguments, **options)  # AppTest has just reset what a server remembers
+            PagesManager.uses_pages_directory = first
+
+        monkeypatch.setattr(PagesManager, "__init__", manager)
+
+    set_cold(False)
+    return set_cold
+
+
+@pytest.fixture
+def app(home, drawn_folder, desk, cold, monkeypatch):
     """Makes pages of one server; nothing is shipped and no worker starts, unless a test says so."""
     monkeypatch.setattr(JobQueue, "start", lambda self: None)
     monkeypatch.setattr(RunStore, "shipped_runs", lambda self: [])
@@ -264,7 +289,7 @@ def labels_of(drawn, tiny):
     """The labels of a run's split."""
 
     def labels(split: str = "test", config=tiny) -> np.ndarray:
-        return drawn.select(split, config.training.validation, config.training.validation_share).labels
+        return drawn.select(split, config.training.split_config).labels
 
     return labels
 

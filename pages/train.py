@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from fmexplore.ui import widgets
+from fmexplore.ui import frame, widgets
 from fmexplore.ui.train.form import training_form
 from fmexplore.ui.train.live import live_run, run_details
 
+frame.require()
 widgets.show_told()
 if widgets.data_gate():
     with st.container(key="figure_first"):

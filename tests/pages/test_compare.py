@@ -16,9 +16,7 @@ from fmexplore.ui.compare import tables as ui_compare_tables
 from fmexplore.ui.glossary import find_terms
 from fmexplore.ui.selection.runs import MOST
 
-COMPARE, CONFUSIONS, HOME, TRAIN = (
-    f"screens/{name}.py" for name in ("compare/compare", "inspect/confusions", "start/home", "train/train")
-)
+COMPARE, CONFUSIONS, HOME, TRAIN = (f"pages/{name}.py" for name in ("compare", "confusions", "home", "train"))
 
 
 def ids(*runs: Run) -> str:
@@ -44,8 +42,16 @@ def links(page) -> dict[str, str]:
     return {each.proto.label: each.proto.query_string for each in page.at.page_link}
 
 
-def charts(page) -> list[dict]:
-    return [json.loads(each.proto.spec) for each in page.at.get("echarts_chart")]
+def curves(page) -> dict[str, list[list[float]]]:
+    """Points of the overlaid curves by run."""
+    (chart,) = page.at.get("echarts_chart")
+    return {line["name"]: [point["value"] for point in line["data"]] for line in json.loads(chart.proto.spec)["series"]}
+
+
+def intervals(page) -> list[str]:
+    """Names beside the intervals, from the top."""
+    (chart,) = page.at.get("plotly_chart")
+    return [trace["name"] for trace in json.loads(chart.proto.spec)["data"]]
 
 
 def predictions(run: Run, drawn):
@@ -95,13 +101,10 @@ def test_disagreements_are_links_to_exactly_their_images(app, two, drawn):
 
 def test_curves_of_all_runs_are_overlaid(app, two):
     page = app().open(COMPARE, runs=ids(*two))
-    curves, intervals = charts(page)
-    assert [line["name"] for line in curves["series"]] == ["mine", "theirs"]
-    assert all(len(line["data"]) == 3 for line in curves["series"])
-    assert intervals["yAxis"]["data"] == ["mine", "theirs"]
+    assert {name: len(points) for name, points in curves(page).items()} == {"mine": 3, "theirs": 3}
+    assert intervals(page) == ["mine", "theirs"]
     page.set("curve_figure", "loss").set("curve_over", "minutes")
-    curves, _ = charts(page)
-    assert [point["value"] for point in curves["series"][0]["data"]] == [[1 / 60, 0.6], [2 / 60, 0.5], [3 / 60, 0.4]]
+    assert curves(page)["mine"] == [[1 / 60, 0.6], [2 / 60, 0.5], [3 / 60, 0.4]]
     assert "lowest validation loss" in page.text
 
 
@@ -128,7 +131,7 @@ def test_runs_that_differ_in_their_seed_show_their_spread(app, trained, tiny, dr
     accuracies = [predictions(run, drawn).accuracy for run in runs]
     assert f"{100 * np.mean(accuracies):.2f} % ± {100 * np.std(accuracies, ddof=1):.2f} points" in page.text
     assert "differ in nothing but their seed" in page.text
-    assert charts(page)[1]["yAxis"]["data"][-1] == "3 seeds"
+    assert intervals(page)[-1] == "3 seeds"
 
 
 def test_runs_are_chosen_and_kept_in_the_link(app, two, trained):
@@ -219,7 +222,7 @@ def test_a_run_that_trains_shows_its_curves_and_no_test(app, two, trained):
     running = trained("running", seed=9, state="running", started=4e9, ended=None)
     page = app().open(COMPARE, runs=ids(running, two[0]))
     assert "The test comes when two of the runs have ended" in page.text
-    assert [line["name"] for line in charts(page)[0]["series"]] == ["running", "mine"]
+    assert list(curves(page)) == ["running", "mine"]
     assert "against" not in "".join(links(page))
     page.open(COMPARE, runs=ids(running, *two))
     assert "**theirs** against **mine**" in page.text
@@ -289,9 +292,10 @@ def test_a_name_within_a_sentence_begins_small_unless_it_is_written_so(name, wit
 def test_a_chart_is_described_in_words_without_marks_of_markdown(app, trained, faster):
     page = app().open(COMPARE, runs=ids(trained("a_b (1)"), trained("c-d", seed=5, config=faster)))
     page.set("curve_figure", "loss")
-    curves, accuracies = (each.proto.alt for each in page.at.get("echarts_chart"))
-    assert curves == "a_b (1) gets the lowest validation loss"
-    assert "\\" not in accuracies
+    (curve,), (accuracies,) = (page.at.get(kind) for kind in ("echarts_chart", "plotly_chart"))
+    assert curve.proto.alt == "a_b (1) gets the lowest validation loss"
+    assert accuracies.proto.alt
+    assert "\\" not in accuracies.proto.alt
 
 
 def test_lines_of_seeds_are_not_called_intervals(app, two, trained, tiny):

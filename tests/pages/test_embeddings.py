@@ -24,11 +24,10 @@ from fmexplore.runs.run import Run
 from fmexplore.training.progress import Snapshot
 from fmexplore.ui import shared
 from fmexplore.ui.embeddings import canvas
-from fmexplore.ui.selection import maps as selected_maps
 from fmexplore.ui.selection.map_area import Selection
 from fmexplore.ui.session import EMBEDDINGS_PAGE as EMBEDDINGS
 
-FIRST = selected_maps.TEST_FIRST
+FIRST = 640  # id of the first test image of the drawn data set
 VIEWS = ("map", "pair", "time", "trust")
 SMALL = {"map_sample": 60, "map_iterations": 50, "map_perplexity": 5.0, "map_neighbours": 5}
 TRIANGLE = ((-1.0, -1.0), (1.2, -0.9), (0.1, 1.3))
@@ -224,8 +223,7 @@ def test_every_layer_of_the_list_can_be_mapped(opened, run):
 
 
 @pytest.mark.parametrize("split", ["test", "validation", "train", "all"])
-def test_every_split_can_be_mapped(opened, run, split, monkeypatch, drawn):
-    monkeypatch.setattr(selected_maps, "TEST_FIRST", len(drawn.train))  # ids are made for the real data set
+def test_every_split_can_be_mapped(opened, run, split):
     page = opened(run=run.id, split=split)
     assert not page.errors
     assert not page.warnings
@@ -838,7 +836,7 @@ def test_over_the_run_there_is_a_frame_for_each_snapshot(opened, run, monkeypatc
 
 def test_a_point_over_the_run_opens_the_image_of_the_validation_images(opened, run, drawn, tiny):
     page = opened(run=run.id, view="time")
-    numbers = drawn.locate("validation", tiny.training.validation, tiny.training.validation_share)[1]
+    numbers = drawn.locate("validation", tiny.training.split_config)[1]
     numbers = numbers[ProjectionConfig(method="pca", sample=60).choose(len(numbers))]
     page.send("scatter_time", "pick", int(numbers[3]))
     assert page.query["split"] == "validation"
@@ -900,7 +898,7 @@ def test_a_lasso_selects_on_the_map_that_it_was_drawn_on(opened, run, store, pla
 
 def test_two_moments_share_selection_and_open_images(opened, run, drawn, tiny):
     page = opened(run=run.id, view="pair").set("beside", "moment")
-    numbers = drawn.locate("validation", tiny.training.validation, tiny.training.validation_share)[1]
+    numbers = drawn.locate("validation", tiny.training.split_config)[1]
     config = ProjectionConfig(method="pca", sample=60)
     lasso(page, key="scatter_pair_0")
     assert page.query["split"] == "validation"
@@ -923,11 +921,10 @@ def test_a_mistake_opened_from_the_gallery_has_the_next_one_beside_it(whole, run
     assert page.query["image"] == str(second - FIRST)
 
 
-def test_on_a_map_of_both_parts_a_number_is_searched_with_its_part(whole, run, drawn, monkeypatch):
-    monkeypatch.setattr(selected_maps, "TEST_FIRST", len(drawn.train))
+def test_on_a_map_of_both_parts_a_number_is_searched_with_its_part(whole, run):
     page = type_in(whole(run=run.id, split="all"), "test 7")
-    assert page.query["image"] == str(len(drawn.train) + 7)
-    assert marks(page)["focus"] == len(drawn.train) + 7
+    assert page.query["image"] == str(FIRST + 7)
+    assert marks(page)["focus"] == FIRST + 7
 
 
 @pytest.mark.parametrize("value", ["nonsense", "t12", "o1~1"])

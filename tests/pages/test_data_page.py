@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fmexplore.data.fashion_mnist import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES, SplitConfig
 from fmexplore.evaluation.predictions import predict
 from fmexplore.models.networks import build
 from fmexplore.runs.run import Run
@@ -237,7 +237,7 @@ def test_where_no_prediction_is_kept_the_network_is_asked(app, make_run, tiny, d
 
 def test_kept_predictions_are_used(app, trained, desk, drawn, tiny):
     run = trained()
-    number = int(drawn.locate("validation", "share", tiny.training.validation_share)[1][5])
+    number = int(drawn.locate("validation", SplitConfig("share", tiny.training.validation_share))[1][5])
     page = app().open(DATA, run=run.id, image=str(number))
     assert "look_at" not in desk.asked
     assert len(page.given("image_card")["history"]) == 4
@@ -253,7 +253,7 @@ def test_kept_predictions_are_used(app, trained, desk, drawn, tiny):
 def test_the_card_leads_to_the_same_image_among_the_confusions(app, trained, drawn, tiny, split, number, among):
     run = trained(weights="random")
     share = tiny.training.validation_share
-    learnt = number in drawn.locate("train", "share", share)[1]
+    learnt = number in drawn.locate("train", SplitConfig("share", share))[1]
     page = app().open(DATA, run=run.id, split=split, image=str(number))
     query = dict(part.split("=") for part in page.at.page_link[0].proto.query_string.split("&"))
     assert query["split"] == (among or ("train" if learnt else "validation"))

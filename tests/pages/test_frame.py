@@ -1,0 +1,44 @@
+"""The frame that stands around every page, whatever link a server is asked for first."""
+
+import pytest
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import script_runner
+
+from fmexplore.settings import PROJECT
+
+
+def sidebar(page) -> list[str]:
+    return [each.type for each in page.at.sidebar]
+
+
+@pytest.fixture(params=sorted(path.stem for path in PROJECT.glob("pages/*.py")))
+def expect_whole(app, trained, request):
+    """Opens a page as a server that knows its pages does; gives what compares another opening to that."""
+    link, query = f"pages/{request.param}.py", {"run": trained().id, "kept": "yes"}
+    warm = app().open(link, **query)
+
+    def compare() -> None:
+        opened = app().open(link, **query)
+        assert sidebar(opened) == sidebar(warm) != []
+        assert opened.text == warm.text
+        assert opened.query == query
+
+    return compare
+
+
+def test_the_first_link_of_a_server_is_drawn_in_the_frame(expect_whole, cold):
+    cold(True)
+    expect_whole()
+
+
+def test_so_is_one_that_another_session_overtook(expect_whole, cold, monkeypatch):
+    """Its page runs alone, and meanwhile the other one has called st.navigation."""
+    run_alone = script_runner._mpa_v1
+
+    def overtaken(main_script_path: str) -> None:
+        PagesManager.uses_pages_directory = False
+        run_alone(main_script_path)
+
+    monkeypatch.setattr(script_runner, "_mpa_v1", overtaken)
+    cold(True)
+    expect_whole()
