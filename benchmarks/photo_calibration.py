@@ -20,7 +20,7 @@ prepare_process(trains=False)
 from fmexplore.analysis.photos import judge_photos  # noqa: E402
 from fmexplore.photos import scoring  # noqa: E402
 from fmexplore.photos.labelled import LabelledPhoto, hold_out, read_folder  # noqa: E402
-from fmexplore.photos.scoring import PhotoFit, calibrate, counted, fit_calibration, judge, score  # noqa: E402
+from fmexplore.photos.scoring import PhotoFit, calibrate, classify, counted, fit_calibration, score  # noqa: E402
 from fmexplore.runs.store import RunStore  # noqa: E402
 from fmexplore.settings import read_settings  # noqa: E402
 
@@ -65,7 +65,7 @@ def main() -> None:
         rng, rows = np.random.default_rng(0), []
         for _ in range(options.rounds):
             calibrated = left_out(logits, photos, rng)
-            found = score(photos, judge(calibrated, PhotoFit()))
+            found = score(photos, classify(calibrated, PhotoFit()))
             rows.append((found.top1, found.lenient, found.error, loss(calibrated, photos)))
         top1, lenient, error, nats = np.mean(rows, axis=0)
         print(f"| {firmness:g} | {top1:.1%} | {lenient:.1%} | {error:.3f} | {nats:.3f} |")

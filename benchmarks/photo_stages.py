@@ -29,7 +29,7 @@ from fmexplore.data import fashion_mnist  # noqa: E402
 from fmexplore.photos.conversion import OURS, WAYS, Conversion, convert  # noqa: E402
 from fmexplore.photos.files import open_photo  # noqa: E402
 from fmexplore.photos.labelled import LabelledPhoto, read_folder  # noqa: E402
-from fmexplore.photos.scoring import Score, judge, score  # noqa: E402
+from fmexplore.photos.scoring import Score, classify, score  # noqa: E402
 from fmexplore.photos.synthetic import draw_scene  # noqa: E402
 from fmexplore.runs.run import Run  # noqa: E402
 
@@ -84,7 +84,7 @@ def main() -> None:
     for name, (how, seen, mirrored) in STAGES.items():
         images, milliseconds = convert_all(photos, how)
         logits, _ = (recognize if mirrored else look_at)(NullProgress(), runs[seen], images)
-        found[name] = score(photos, judge(logits, runs[seen].photo_fit)), milliseconds
+        found[name] = score(photos, classify(logits, runs[seen].photo_fit)), milliseconds
     groups = list(next(iter(found.values()))[0].groups)
     head = ["stage", "right", "defensible", "groups", "ECE", "AUROC", "ms", *groups]
     print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")

@@ -74,7 +74,7 @@ def measure(network: str, text: str, epochs: float, seed: int, precision: str) -
         if progress.kind == "end":
             break
     found, held_out = progress.predictions, run.validation
-    both = add_mirrored(run.state.judged, held_out, found)
+    both = add_mirrored(run.state.eval_network, held_out, found)
     return {
         **{"network": network, "settings": text, "epochs": epochs, "seed": seed},
         **{"accuracy": found.accuracy, "with_flip": both.accuracy, "loss": found.loss},

@@ -1,17 +1,17 @@
-"""The error tree. Inner code raises precise messages; the command line and the pages show them as they are.
+"""The errors that a user can do something about. The command line and the pages show their messages unchanged.
 
-Every message names the thing, the value and what to do now.
+Every message names the thing that is wrong, its value, and what to do.
 
 FMExploreError
  ├─ ConfigError         a setting or layer table that cannot be used
- ├─ DataError           a data file that is missing, broken or foreign
+ ├─ DataError           a data file that is missing, damaged or not the expected one
  ├─ RunNotFound         no run goes by that name
- ├─ RunBroken           a run folder or zip whose content does not hold together
- ├─ NotAllowed          another owner's run, a shipped run, or a limit of this server
+ ├─ RunBroken           a run folder or zip whose content is damaged
+ ├─ NotAllowed          an action on another owner's or a shipped run, or beyond a limit of this server
  ├─ StorageError        the disk is full or cannot be written
  ├─ TrainingDiverged    the loss became NaN or infinite
  ├─ PhotoError          a picture or a folder of photos that cannot be used
- └─ AnalysisFailed      the process that answers questions about a run ended, or was asked to stop
+ └─ AnalysisFailed      the process that analyses runs ended, or was stopped
 """
 
 
@@ -24,7 +24,7 @@ class ConfigError(FMExploreError):
 
 
 class DataError(FMExploreError):
-    """A data file that is missing, truncated, swapped or foreign."""
+    """A data file that is missing, damaged or not the expected one."""
 
 
 class RunNotFound(FMExploreError):
@@ -36,7 +36,7 @@ class RunBroken(FMExploreError):
 
 
 class NotAllowed(FMExploreError):
-    """The action belongs to another owner, to a shipped run, or exceeds a limit of this server."""
+    """An action on another owner's run or on a shipped run, or beyond a limit of this server."""
 
 
 class StorageError(FMExploreError):
@@ -48,7 +48,7 @@ class TrainingDiverged(FMExploreError):
 
 
 class AnalysisFailed(FMExploreError):
-    """The process that answers questions about a run ended, or was asked to stop."""
+    """The process that analyses runs ended, or was stopped."""
 
 
 class PhotoError(FMExploreError):

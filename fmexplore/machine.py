@@ -1,4 +1,4 @@
-"""What this machine is and what of it may be used: processor, cores, memory, versions; how a process keeps memory."""
+"""The machine: its processor, the cores and memory this process may use, versions, and settings of a process."""
 
 import ctypes
 import os
@@ -14,7 +14,7 @@ NICENESS = 5  # of processes that compute: 10 starves beside a busy page, 0 make
 
 
 def processor() -> str:
-    """The processor's name, as far as the system tells it."""
+    """The name of the processor, or of its architecture where the system does not tell."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
@@ -31,9 +31,11 @@ def cores() -> int:
 
 
 def memory_bytes(membership: Path = Path("/proc/self/cgroup"), groups: Path = Path("/sys/fs/cgroup")) -> int:
-    """How much memory this process may use: the machine's, or less where its container has a limit.
+    """How many bytes of memory this process may use: those of the machine, or fewer where a container has a limit.
 
-    `membership` says in which control groups the process is, `groups` is where Linux mounts them.
+    Args:
+        membership: the file that lists the control groups of this process.
+        groups: the folder where Linux mounts control groups.
     """
     return min([psutil.virtual_memory().total, *_limits(membership, groups)])
 
@@ -59,15 +61,21 @@ def _limits(membership: Path, groups: Path) -> Iterator[int]:
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the library that trains."""
+    """The versions of Python and of torch."""
     return {"python": platform.python_version(), "torch": version("torch")}
 
 
 def set_malloc(arenas: int = 0, mmap: int = 0, trim: int = 0, pad: int = 0) -> None:
-    """Set glibc's malloc options, in bytes but for the number of arenas; 0 leaves one as it is.
+    """Set options of glibc's malloc; does nothing with another C library.
 
-    Call it before threads and arrays come. Without it every thread may get an arena of its own, and freed arrays stay
-    in the process. Does nothing with another C library.
+    Call it before threads are started and arrays made. Without it every thread may get an arena of its own, and the
+    memory of freed arrays stays with the process. An option of 0 is left as it is.
+
+    Args:
+        arenas: how many there may be.
+        mmap: bytes from which a block is mapped on its own.
+        trim: free bytes from which memory is given back.
+        pad: bytes by which the heap grows at least.
     """
     if sys.platform != "linux":
         return
@@ -81,11 +89,14 @@ def set_malloc(arenas: int = 0, mmap: int = 0, trim: int = 0, pad: int = 0) -> N
 
 
 def prepare_process(trains: bool = True) -> None:
-    """Make torch fast and polite in this process; call before it is imported.
+    """Set how torch's threads wait and how malloc keeps memory in this process; call it before torch is imported.
 
-    Passive waiting: with one other busy process, spinning makes training 2 to 9 times slower; a short spin first is a
-    quarter faster on a quiet machine and costs little beside a busy one. Where it trains, malloc keeps the large
-    buffers of a step instead of giving them back to the kernel; elsewhere threads share what they have freed.
+    Threads wait passively after a short spin: spinning all the time makes training 2 to 9 times slower beside one busy
+    process, and not spinning at all a quarter slower on an idle machine.
+
+    Args:
+        trains: malloc keeps the large buffers of a training step for the next one. Otherwise, threads share the memory
+            that they have freed.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")

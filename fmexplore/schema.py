@@ -1,5 +1,7 @@
-"""The base of every configuration object: frozen, validated, JSON in and out. Of their fields it
-knows only how layers nest."""
+"""The base class of all configuration objects: frozen, validated, to and from JSON.
+
+Of the fields of its subclasses it knows only how layers are nested, so that a message can number them.
+"""
 
 import re
 import reprlib
@@ -11,15 +13,19 @@ from fmexplore.errors import ConfigError
 
 
 class Schema(BaseModel):
-    """A frozen configuration object; `parse` reads it from JSON values, `model_dump(mode="json")` writes it."""
+    """A frozen configuration object; `parse` makes one from JSON values, `model_dump(mode="json")` gives them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @classmethod
     def parse(cls, values: Any) -> Self:
-        """The object that `values` (a dict from JSON, or one of these objects) describes.
+        """Validate values.
 
-        Raises ConfigError naming the field, its value and what would be allowed.
+        Args:
+            values: a dict as JSON gives it, or a configuration object.
+
+        Raises:
+            ConfigError: a value is not allowed; the message names the field, its value and what would be allowed.
         """
         if isinstance(values, BaseModel):
             values = values.model_dump(mode="json")
@@ -29,7 +35,7 @@ class Schema(BaseModel):
             raise ConfigError(_explain(error)) from None
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with some fields changed, validated again. Raises ConfigError."""
+        """A copy with some fields changed. Raises ConfigError, as `parse` does."""
         return self.parse({**self.model_dump(mode="json"), **changes})
 
 

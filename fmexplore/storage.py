@@ -1,4 +1,4 @@
-"""Small files that are never half written: a temporary name, flushed, then renamed. Knows nothing of their content."""
+"""Writes small files so that they are never incomplete, and reads them. Knows nothing of their content."""
 
 import contextlib
 import errno
@@ -17,7 +17,11 @@ _known: dict[tuple[Path, Callable], tuple[tuple[int, int, int], Any]] = {}
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Put `content` at `path`; at any moment the old or the new file is there. Raises StorageError."""
+    """Write a file atomically: a reader finds the old content or the new one, never a part.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{time.monotonic_ns()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,12 +37,12 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, values: Any) -> None:
-    """As `write_bytes`, with JSON."""
+    """Write values as JSON, atomically. Raises StorageError, as `write_bytes` does."""
     write_bytes(path, json.dumps(values, indent=1).encode())
 
 
 def read_json(path: Path) -> Any:
-    """The values of a JSON file. Raises RunBroken naming it when it is missing or damaged."""
+    """The values of a JSON file. Raises RunBroken, naming the file, where it is missing or damaged."""
     try:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -48,7 +52,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_cached(path: Path, read: Callable[[Path], Value]) -> Value:
-    """What `read(path)` gives, from memory while the file has not been replaced. For values that nobody changes."""
+    """`read(path)`, from memory as long as the file is the same; the result is shared, so do not change it."""
     try:
         stat = path.stat()
     except OSError:
@@ -63,7 +67,7 @@ def read_cached(path: Path, read: Callable[[Path], Value]) -> Value:
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:
-    """The error in words, with the remedy."""
+    """The StorageError for a failed write, with what to do about it."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageError(f"The disk is full, so {path} was not saved: free some space (delete runs), then resume.")
     return StorageError(f"{path} was not saved ({error.strerror or error}): check the folder's permissions.")

@@ -20,7 +20,7 @@ from fmexplore.jobs.queue import JobQueue
 from fmexplore.photos.conversion import OURS, Conversion, Converted, convert
 from fmexplore.photos.files import open_photo, read_photo
 from fmexplore.photos.labelled import LabelledPhoto
-from fmexplore.photos.scoring import Verdicts, judge
+from fmexplore.photos.scoring import PhotoPredictions, classify
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Result, own_process, write_status
 from fmexplore.settings import read_settings
@@ -105,10 +105,10 @@ ANALYSES: dict[str, Callable[..., Any]] = {
 QUICK = {"open_picture", "convert_picture", "recognize"}
 
 
-def judge_photo(run: Run, content: bytes, name: str, how: Conversion = OURS) -> Verdicts:
+def classify_photo(run: Run, content: bytes, name: str, how: Conversion = OURS) -> PhotoPredictions:
     """The verdict of a run on one photo's file. Raises PhotoError."""
     logits, _ = recognize(NullProgress(), run, convert(open_photo(content, name), how, find).image[None])
-    return judge(logits, run.photo_fit)
+    return classify(logits, run.photo_fit)
 
 
 def judge_photos(
@@ -116,7 +116,7 @@ def judge_photos(
     photos: Sequence[LabelledPhoto],
     how: Conversion = OURS,
     report: Callable[[float], None] = lambda _: None,
-) -> tuple[np.ndarray, Verdicts]:
+) -> tuple[np.ndarray, PhotoPredictions]:
     """Logits `(n, 10)` and verdicts of a run on the photos of a folder. Raises PhotoError."""
     images = []
     for number, photo in enumerate(photos):
@@ -124,4 +124,4 @@ def judge_photos(
         images.append(convert(opened, how, find).image)
         report((number + 1) / len(photos))
     logits, _ = recognize(NullProgress(), run, np.stack(images))
-    return logits, judge(logits, run.photo_fit)
+    return logits, classify(logits, run.photo_fit)

@@ -1,4 +1,4 @@
-"""Whether the layers of a summary can be true: shapes, parameters and sums, and which one change makes them fit."""
+"""Checks a summary of a network: shapes and parameters of its layers, and the totals. Knows no text."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -10,11 +10,11 @@ from fmexplore.checker.single_change import LayerRow, count_of, explain_by_one_c
 from fmexplore.models.shapes import Shape, text
 
 IMAGE = (1, 28, 28)
-MOST_PROBLEMS = 12  # after so many layers that do not fit, the others are not looked at
+MOST_PROBLEMS = 12  # after so many layers that cannot be true, the others are not recomputed
 
 
 def check_summary(summary: Summary) -> Outcome:
-    """Recompute a summary: each layer from the one before it, the sums, and single changes where it does not fit."""
+    """Recompute each layer of a summary from those before it, and the totals; where they differ, find the mistake."""
     taken = ""
     if summary.words and any(layer.kind == "conv" and layer.padding is None for layer in summary.layers):
         summary, taken = _assume_padding(summary)

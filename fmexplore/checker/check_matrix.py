@@ -1,11 +1,11 @@
-"""Whether a confusion matrix can be true, with a claimed accuracy and with the report that was printed beside it.
+"""Checks a confusion matrix in itself, against a claimed accuracy, and against a printed classification report.
 
-Its sums are exact, so only what is printed beside it is rounded. Knows no text; takes matrices of any size.
+A matrix is exact; only what is printed beside it is rounded. Knows no text; takes matrices of any size.
 """
 
 from collections.abc import Iterator
 
-from fmexplore.checker.parse_scores import FIGURES, Matrix, Report
+from fmexplore.checker.parse_scores import SCORES, ClassificationReport, Matrix
 from fmexplore.checker.results import Finding, Outcome, Printed, Table, percent
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 
@@ -13,7 +13,7 @@ EACH = 1_000  # test images of Fashion-MNIST of each class
 
 
 def check_matrix(matrix: Matrix, claims: list[Printed]) -> Outcome:
-    """Check a matrix in itself and against claimed accuracies."""
+    """Check a confusion matrix in itself and against claimed accuracies."""
     size = len(matrix.rows)
     lengths = {len(row) for row in matrix.rows}
     names = _names(matrix)
@@ -48,14 +48,14 @@ def check_matrix(matrix: Matrix, claims: list[Printed]) -> Outcome:
         findings.append(Finding(fits, f"{counted}, {'as claimed' if fits else f'not the claimed {claim.percent}'}."))
     columns_of = ("class", "row sum", "precision", "recall", "F1")
     rows = tuple(
-        (name, f"{support:,}", *(f"{exact[figure]:.4f}" for figure in FIGURES))
+        (name, f"{support:,}", *(f"{exact[score]:.4f}" for score in SCORES))
         for name, support, exact in zip(names, sums, _scores(matrix))
     )
     return Outcome("confusion matrix", tuple(findings), (Table("What the matrix gives", columns_of, rows),))
 
 
-def compare_report(report: Report, matrix: Matrix) -> list[Finding]:
-    """The figures of a report against those that the matrix gives."""
+def compare_report(report: ClassificationReport, matrix: Matrix) -> list[Finding]:
+    """Compare the scores of a classification report with those that the confusion matrix gives."""
     if {len(row) for row in matrix.rows} != {len(matrix.rows)} or len(matrix.rows) != len(report.rows):
         return [Finding(False, f"The report has {len(report.rows)} classes and the matrix {len(matrix.rows)} rows.")]
     compared = (_compare_classes, _compare_averages, _compare_accuracy)
@@ -63,32 +63,32 @@ def compare_report(report: Report, matrix: Matrix) -> list[Finding]:
     return wrong or [Finding(True, "Every figure of the report is what the matrix gives, within rounding.")]
 
 
-def _compare_classes(report: Report, matrix: Matrix) -> Iterator[str]:
+def _compare_classes(report: ClassificationReport, matrix: Matrix) -> Iterator[str]:
     for row, exact, counts in zip(report.rows, _scores(matrix), matrix.rows):
-        for figure in FIGURES:
-            printed = row.figures.get(figure)
-            if printed and not printed.allows(exact[figure]):
-                said = f"{row.name}: the report prints a {figure} of {printed.text}, but the matrix gives"
-                yield f"{said} {exact[figure]:.4f}."
+        for score in SCORES:
+            printed = row.scores.get(score)
+            if printed and not printed.allows(exact[score]):
+                said = f"{row.name}: the report prints a {score} of {printed.text}, but the matrix gives"
+                yield f"{said} {exact[score]:.4f}."
         if row.support is not None and row.support != sum(counts):
             yield f"{row.name}: the report has {row.support:,} images, but the matrix {sum(counts):,}."
 
 
-def _compare_averages(report: Report, matrix: Matrix) -> Iterator[str]:
+def _compare_averages(report: ClassificationReport, matrix: Matrix) -> Iterator[str]:
     scores, sums = _scores(matrix), [sum(row) for row in matrix.rows]
     weights = {
         "macro avg": [1 / len(sums)] * len(sums),
         "weighted avg": [each / max(sum(sums), 1) for each in sums],
     }
     for name, row in report.averages.items():
-        for figure in FIGURES if name in weights else ():
-            value = sum(weight * exact[figure] for weight, exact in zip(weights[name], scores))
-            printed = row.figures.get(figure)
+        for score in SCORES if name in weights else ():
+            value = sum(weight * exact[score] for weight, exact in zip(weights[name], scores))
+            printed = row.scores.get(score)
             if printed and not printed.allows(value):
-                yield f"The {name} of {figure} is printed as {printed.text}, but the matrix gives {value:.4f}."
+                yield f"The {name} of {score} is printed as {printed.text}, but the matrix gives {value:.4f}."
 
 
-def _compare_accuracy(report: Report, matrix: Matrix) -> Iterator[str]:
+def _compare_accuracy(report: ClassificationReport, matrix: Matrix) -> Iterator[str]:
     right, total = sum(row[place] for place, row in enumerate(matrix.rows)), sum(map(sum, matrix.rows))
     accuracy = right / max(total, 1)
     if report.accuracy and not report.accuracy.allows(accuracy):
@@ -117,7 +117,7 @@ def _names(matrix: Matrix) -> list[str]:
 
 
 def check_thousands(counts: list[int], names: list[str], what: str) -> Iterator[Finding]:
-    """The test set of Fashion-MNIST has 1,000 images of each class: said where most of ten rows have them."""
+    """Report classes without 1,000 images, where ten classes suggest that this is the test set of Fashion-MNIST."""
     if len(counts) != len(CLASS_NAMES):
         return
     others = [(name, count) for name, count in zip(names, counts) if count != EACH]

@@ -1,5 +1,7 @@
-"""Whether the figures of a classification report can be true together, within the rounding they were printed with:
-whole numbers of images are looked for that give them. Knows no text; a class is a few ranges."""
+"""Checks whether the scores of a classification report can be true together, within the rounding of their printing.
+
+It looks for whole numbers of images that give the printed scores. Knows no text.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from fmexplore.checker.check_matrix import EACH, check_thousands, compare_report
-from fmexplore.checker.parse_scores import FIGURES, ClassRow, Matrix, Report
+from fmexplore.checker.parse_scores import SCORES, ClassificationReport, ClassRow, Matrix
 from fmexplore.checker.results import TINY, Finding, Outcome, Printed, Table, fraction, percent
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 
@@ -17,7 +19,7 @@ MOST_COUNTED = 20_000  # numbers of right images, over all classes, that are tri
 
 @dataclass(frozen=True)
 class Range:
-    """Lowest and highest value of something."""
+    """The lowest and the highest possible value of a number."""
 
     low: float
     high: float
@@ -28,19 +30,19 @@ ANY_SHARE, ANY_NUMBER = Range(0, 1), Range(0, math.inf)
 
 @dataclass(frozen=True)
 class _Class:
-    """What a row allows: images right, images given this name, and the figures; or why nothing does."""
+    """What the row of a class allows, or why it cannot be true."""
 
     row: ClassRow
     support: int
-    recall_right: Range  # by recall and support alone
-    right: Range
-    named: Range
-    figures: dict[str, Range]
+    recall_right: Range  # images of the class that were predicted correctly, by recall and support alone
+    right: Range  # the same, by all scores
+    named: Range  # images that were predicted as the class
+    scores: dict[str, Range]
     problem: str = ""
 
 
-def check_report(report: Report, claims: list[Printed], exact: Matrix | None = None) -> Outcome:
-    """Check a report in itself, against claimed accuracies and against the matrix printed with it."""
+def check_report(report: ClassificationReport, claims: list[Printed], exact: Matrix | None = None) -> Outcome:
+    """Check a classification report in itself, against claimed accuracies, and against a matrix printed with it."""
     classes, findings, notes = _read_classes(report)
     findings += [Finding(False, each.problem) for each in classes if each.problem]
     sound = not findings
@@ -61,23 +63,23 @@ def check_report(report: Report, claims: list[Printed], exact: Matrix | None = N
     if exact:
         findings += compare_report(report, exact)
     rows = tuple(_cells(each) for each in classes)
-    figures = (column for name in ("precision", "recall", "F1") for column in (name, f"allowed {name}"))
-    columns = ("class", "support", "images right", *figures)
+    scores = (column for name in ("precision", "recall", "F1") for column in (name, f"allowed {name}"))
+    columns = ("class", "support", "images right", *scores)
     return Outcome("classification report", tuple(findings), (Table("Classes", columns, rows),), tuple(notes))
 
 
-def _read_classes(report: Report) -> tuple[list[_Class], list[Finding], list[str]]:
+def _read_classes(report: ClassificationReport) -> tuple[list[_Class], list[Finding], list[str]]:
     rows, notes = report.rows, []
     if all(row.support is None for row in rows) and len(rows) == len(CLASS_NAMES):
         notes.append("No supports are printed: 1,000 images of each class are taken, as in Fashion-MNIST's test set.")
-        rows = tuple(ClassRow(row.name, row.figures, EACH) for row in rows)
+        rows = tuple(ClassRow(row.name, row.scores, EACH) for row in rows)
     return [_read_class(row, MOST_COUNTED // len(rows)) for row in rows], [], notes
 
 
 def _read_class(row: ClassRow, most: int) -> _Class:
     """What a row allows, by the first of four cases that it is."""
     each = _as_printed(row)
-    precision, recall, f1 = (row.figures.get(name) for name in FIGURES)
+    precision, recall, f1 = (row.scores.get(name) for name in SCORES)
     if each.support == 0:
         return _without_images(each)
     if recall and each.right.low > each.right.high:
@@ -88,15 +90,15 @@ def _read_class(row: ClassRow, most: int) -> _Class:
 
 
 def _as_printed(row: ClassRow) -> _Class:
-    """The figures within their rounding, the whole numbers of right images that the recall allows, and no more."""
-    figures = {name: Range(each.low, each.high) if (each := row.figures.get(name)) else ANY_SHARE for name in FIGURES}
-    support, recall = row.support or 0, figures["recall"]
+    """The ranges that rounding allows for the scores, and the numbers of right images that the recall allows."""
+    scores = {name: Range(each.low, each.high) if (each := row.scores.get(name)) else ANY_SHARE for name in SCORES}
+    support, recall = row.support or 0, scores["recall"]
     right = Range(math.ceil(support * recall.low - 1e-7), math.floor(support * recall.high + 1e-7))
-    return _Class(row, support, right, right, ANY_NUMBER, figures)
+    return _Class(row, support, right, right, ANY_NUMBER, scores)
 
 
 def _without_images(each: _Class) -> _Class:
-    """No images, or no support printed: then only the three figures can be held against each other."""
+    """No images, or no support printed: then only the three scores can be compared with each other."""
     return replace(each, problem=_problem_of_f1(each.row) if each.row.support is None else "")
 
 
@@ -106,29 +108,29 @@ def _with_impossible_recall(each: _Class, recall: Printed) -> _Class:
 
 
 def _by_recall_alone(each: _Class) -> _Class:
-    """A figure is missing, or there are too many numbers to try: bounds from precision and recall."""
-    precision, named = each.row.figures.get("precision"), each.named
+    """A score is missing, or there are too many numbers to try: bounds from precision and recall."""
+    precision, named = each.row.scores.get("precision"), each.named
     if precision and precision.low > 0:
         named = Range(each.right.low / precision.high, each.right.high / precision.low)
     return replace(each, named=named, problem=_problem_of_f1(each.row))
 
 
 def _by_counting(each: _Class, precision: Printed, f1: Printed) -> _Class:
-    """Try every number of right images that the recall allows, and keep those that the other figures allow."""
+    """Try every number of right images that the recall allows, and keep those that the other scores allow."""
     tried = range(int(each.right.low), int(each.right.high) + 1)
     found = {right: named for right in tried if (named := _named(right, each.support, precision, f1)) is not None}
     if not found:
-        complete = all(each.row.figures.get(name) for name in FIGURES)
+        complete = all(each.row.scores.get(name) for name in SCORES)
         none_fits = f"{each.row.name}: no numbers of images give the printed figures."
         return replace(each, problem=_problem_of_f1(each.row) if complete else none_fits)
     named = Range(min(given.low for given in found.values()), max(given.high for given in found.values()))
-    counted = _figures_of_counts(found, each.support)
-    figures = {name: _overlap(counted[name], each.figures[name]) for name in FIGURES}
-    return replace(each, right=Range(min(found), max(found)), named=named, figures=figures)
+    counted = _scores_of_counts(found, each.support)
+    scores = {name: _overlap(counted[name], each.scores[name]) for name in SCORES}
+    return replace(each, right=Range(min(found), max(found)), named=named, scores=scores)
 
 
-def _figures_of_counts(found: dict[int, Range], support: int) -> dict[str, Range]:
-    """The figures that numbers of right images, each with how many may have been given the name, can give."""
+def _scores_of_counts(found: dict[int, Range], support: int) -> dict[str, Range]:
+    """The scores that are possible for numbers of right images, each with the numbers of predictions it allows."""
     counts = found.items()
     return {
         "precision": Range(
@@ -144,14 +146,14 @@ def _figures_of_counts(found: dict[int, Range], support: int) -> dict[str, Range
 
 
 def _overlap(counted: Range, printed: Range) -> Range:
-    """What both allow; where they are apart, what is printed."""
+    """The intersection of two ranges; the printed one where they do not overlap."""
     low, high = max(counted.low, printed.low), min(counted.high, printed.high)
     apart = counted.low > printed.high or counted.high < printed.low
     return printed if apart else Range(low, high)
 
 
 def _named(right: int, support: int, precision: Printed | None, f1: Printed | None) -> Range | None:
-    """How many images may have been given a class's name, if `right` of them were."""
+    """How many images may have been predicted as a class, if `right` of them correctly; None if no number fits."""
     low, high = float(right), math.inf
     if right == 0:
         f1_fits = f1 is None or f1.low <= TINY or f1.high >= 1 - TINY
@@ -166,25 +168,25 @@ def _named(right: int, support: int, precision: Printed | None, f1: Printed | No
 
 
 def _problem_of_f1(row: ClassRow) -> str:
-    """Why precision, recall and F1 cannot stand together; empty where they can, and where one is not printed."""
-    precision, recall, f1 = (row.figures.get(name) for name in FIGURES)
+    """Why precision, recall and F1 cannot be true together; empty where they can, and where one is not printed."""
+    precision, recall, f1 = (row.scores.get(name) for name in SCORES)
     if not (precision and recall and f1):
         return ""
     low, high = _harmonic(precision.low, recall.low), _harmonic(precision.high, recall.high)
-    figures = f"{row.name}: precision {precision.text} and recall {recall.text}"
+    scores = f"{row.name}: precision {precision.text} and recall {recall.text}"
     if not f1.allows(low, high):
-        return f"{figures} give an F1 of {fraction(low, high, f1.digits)}, not {f1.text}."
+        return f"{scores} give an F1 of {fraction(low, high, f1.digits)}, not {f1.text}."
     if row.support is None or row.support > 20 / max(f1.high - f1.low, TINY):
         return ""
-    figures = f"precision {precision.text}, recall {recall.text} and F1 {f1.text}"
-    return f"{row.name}: no whole numbers of images out of {row.support:,} give {figures} together."
+    scores = f"precision {precision.text}, recall {recall.text} and F1 {f1.text}"
+    return f"{row.name}: no whole numbers of images out of {row.support:,} give {scores} together."
 
 
 def _harmonic(precision: float, recall: float) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
 
 
-def _check_supports(report: Report, total: int) -> Iterator[Finding]:
+def _check_supports(report: ClassificationReport, total: int) -> Iterator[Finding]:
     printed = {"accuracy": report.total, **{name: row.support for name, row in report.averages.items()}}
     for name, count in printed.items():
         if count is not None and count != total:
@@ -201,19 +203,19 @@ def _check_named(classes: list[_Class], total: int) -> Iterator[Finding]:
         yield Finding(False, f"{said}, but there are {total:,}.")
 
 
-def _check_averages(report: Report, classes: list[_Class], total: int) -> Iterator[Finding]:
+def _check_averages(report: ClassificationReport, classes: list[_Class], total: int) -> Iterator[Finding]:
     right = [each.right for each in classes]
     for name, row in report.averages.items():
-        for figure in FIGURES:
-            printed = row.figures.get(figure)
-            if printed is None or any(each.row.figures.get(figure) is None for each in classes):
+        for score in SCORES:
+            printed = row.scores.get(score)
+            if printed is None or any(each.row.scores.get(score) is None for each in classes):
                 continue
-            ranges = [each.figures[figure] for each in classes]
+            ranges = [each.scores[score] for each in classes]
             if name == "macro avg":
                 weights = [1 / len(classes)] * len(classes)
             elif name == "weighted avg":
                 weights = [each.support / total for each in classes]
-            elif name == "micro avg" and figure == "recall":
+            elif name == "micro avg" and score == "recall":
                 ranges, weights = right, [1 / total] * len(classes)
             else:
                 continue
@@ -221,12 +223,14 @@ def _check_averages(report: Report, classes: list[_Class], total: int) -> Iterat
             high = sum(weight * each.high for weight, each in zip(weights, ranges))
             if not printed.allows(low, high):
                 given = fraction(low, high, printed.digits + 1)
-                said = f"The {name} of {figure} is printed as {printed.text}, but the classes give {given}"
+                said = f"The {name} of {score} is printed as {printed.text}, but the classes give {given}"
                 yield Finding(False, f"{said}.")
 
 
-def _check_accuracy(report: Report, classes: list[_Class], total: int, claims: list[Printed]) -> Iterator[Finding]:
-    if any(each.row.figures.get("recall") is None and each.support for each in classes):
+def _check_accuracy(
+    report: ClassificationReport, classes: list[_Class], total: int, claims: list[Printed]
+) -> Iterator[Finding]:
+    if any(each.row.scores.get("recall") is None and each.support for each in classes):
         return
     by_recall = _share_of(total, [each.recall_right for each in classes])
     allowed = _share_of(total, [each.right for each in classes])
@@ -264,7 +268,7 @@ def _share_of(total: int, counts: list[Range]) -> Range:
 def _cells(each: _Class) -> tuple[str, ...]:
     right = f"{each.right.low:,.0f} to {each.right.high:,.0f}" if each.support else ""
     cells = [each.row.name, f"{each.support:,}" if each.support else "", right]
-    for figure in FIGURES:
-        printed, allowed = each.row.figures.get(figure), each.figures[figure]
+    for score in SCORES:
+        printed, allowed = each.row.scores.get(score), each.scores[score]
         cells += [printed.text if printed else "", "" if each.problem else fraction(allowed.low, allowed.high, 4)]
     return tuple(cells)

@@ -1,6 +1,7 @@
-"""Kinds of layer as Keras and torch name them, and what each makes of a shape and how many parameters it has.
+"""The kinds of layer in Keras and torch, and what settings a printed layer may have had.
 
-Knows layers one at a time: no table, no text. A shape is (channels, height, width) or (values,), as in `shapes`.
+Knows layers one at a time: no summary, no text. A shape is (channels, height, width) or (values,), as in
+`models.shapes`.
 """
 
 import math
@@ -46,27 +47,27 @@ LARGEST_KERNEL = 11
 
 @dataclass(frozen=True)
 class PrintedLayer:
-    """One layer as it was printed; None for what was not."""
+    """A layer as it was printed; None for what was not printed."""
 
     name: str
     kind: str = ""  # of KINDS; empty for one that is not known
     output: Shape | None = None
     parameters: int | None = None
-    sources: tuple[int, ...] | None = None  # rows that it reads, -1 for the input of the network; None: not known
+    sources: tuple[int, ...] | None = None  # rows of its inputs, -1: the input of the network; None: not known
     input: Shape | None = None
     units: int | None = None  # filters of a convolution, units of a dense layer
     kernel: tuple[int, int] | None = None
     stride: int | None = None
     padding: str | int | None = None
     bias: bool | None = None
-    counted: bool = True  # in the sum of the rows
+    counted: bool = True  # in the total of the parameters
     inner: bool = False  # a layer inside another row
     frozen: bool = False
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a layer is taken to be: the settings under which what was printed can be true."""
+    """Settings with which a printed layer would have this output and these parameters."""
 
     output: Shape
     parameters: int
@@ -78,7 +79,11 @@ class Reading:
 
 
 def find_kind(name: str) -> str:
-    """The kind of a layer class, also of one cut short with an ellipsis; empty where it is not known."""
+    """The kind of a layer class of Keras or torch, even if cut short with an ellipsis; empty where it is not known.
+
+    >>> find_kind("MaxPooling2D"), find_kind("BatchNormaliza…")
+    ('pool', 'batch_norm')
+    """
     plain = "".join(name.lower().replace("_", "").split())
     if not plain.endswith("…"):
         return KINDS.get(plain, "")
@@ -87,16 +92,24 @@ def find_kind(name: str) -> str:
 
 
 def read_layer(layer: PrintedLayer, inputs: list[Shape], style: Style) -> Iterator[Reading]:
-    """Every reading under which the layer makes the printed shape of `inputs` with the printed parameters, the
-    plainest first. Layers of unknown kinds have none."""
+    """All readings of a layer that give its printed shape and parameters, the simplest first.
+
+    Args:
+        layer: as printed.
+        inputs: the shapes of its inputs.
+        style: the library that printed it.
+
+    Yields:
+        Readings; none for a layer of an unknown kind, or one that cannot be true.
+    """
     for reading in _readings(layer, inputs, style):
         if layer.output in (None, reading.output) and layer.parameters in (None, reading.parameters):
             yield reading
 
 
 def suggest(layer: PrintedLayer, inputs: list[Shape], style: Style) -> list[Reading]:
-    """What a layer that fits nothing might have been meant to be: first those that make the printed shape, of these
-    those whose parameters are nearest."""
+    """Readings that come closest to a layer that cannot be true: those with the printed shape first, and among
+    them those with the most similar number of parameters."""
     units = layer.units or (layer.output[0] if layer.output else None)
     bare = replace(layer, parameters=None, output=None, units=units)
     printed = layer.parameters or 0
@@ -107,7 +120,7 @@ def suggest(layer: PrintedLayer, inputs: list[Shape], style: Style) -> list[Read
 
 
 def slide(size: int, kernel: int, stride: int, padding: str | int) -> int:
-    """How many steps a window makes; 0 or less where it is larger than the map."""
+    """The size of an output along one axis; 0 or less where the window is larger than the input."""
     if padding == "same":
         return -(-size // stride)
     return (size + 2 * (0 if padding == "valid" else int(padding)) - kernel) // stride + 1
@@ -115,7 +128,7 @@ def slide(size: int, kernel: int, stride: int, padding: str | int) -> int:
 
 @dataclass(frozen=True)
 class _Use:
-    """A layer and what it gets."""
+    """A layer and its inputs."""
 
     layer: PrintedLayer
     shape: Shape  # the first of the inputs, or the one printed beside the layer

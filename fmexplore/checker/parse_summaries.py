@@ -1,6 +1,6 @@
-"""Reads the layers that Keras 2 and 3, torchinfo and torchsummary print, and networks written in words.
+"""Reads summaries of networks as Keras 2 and 3, torchinfo and torchsummary print them, or written in words.
 
-Knows how they are printed, not what a layer may be: that is in `layer_kinds`.
+Knows how they are printed, not what a layer may be: that is in `layer_readings`.
 """
 
 import re
@@ -23,10 +23,10 @@ _COLUMN = re.compile(r"Input Shape|Output Shape|Param #|Param %|Kernel Shape|Mul
 
 @dataclass(frozen=True)
 class Summary:
-    """The layers of a network as printed, and the sums below them."""
+    """The layers of a network as printed, and the totals below them."""
 
     style: Style
-    words: bool  # written in words, so that nothing of a layer's shape needs to be printed
+    words: bool  # written in words, where no shapes are printed
     layers: tuple[PrintedLayer, ...]
     total: int | None = None
     trainable: int | None = None
@@ -36,8 +36,14 @@ class Summary:
 
 
 def read_summary(text: str) -> tuple[Summary | None, str]:
-    """The summary in a text, if there is one, and the text without its lines. Raises ConfigError for one that is
-    too long to be a network."""
+    """Find the summary of a network in a text.
+
+    Returns:
+        The summary, or None; and the text without its lines.
+
+    Raises:
+        ConfigError: it has more than 400 layers.
+    """
     for read in (_read_boxed, _read_torch, _read_keras, read_words):
         layers, rest, style = read(text)
         if len(layers) > MAX_LAYERS:

@@ -29,7 +29,11 @@ _ALONE = re.compile(r"(?<![\dx×./])\d{1,5}(?![\dx×./])")
 
 
 def read_words(text: str) -> tuple[list[PrintedLayer], list[str], Style]:
-    """A network in words: layers between |, arrows or on lines of their own; at least two with weights or windows."""
+    """Find a network in words: layers separated by |, by arrows or by lines, at least two with weights or windows.
+
+    Returns:
+        The layers, none where there is no network; the rest of the text as lines; and the library whose defaults apply.
+    """
     layers: list[PrintedLayer] = []
     rest: list[str] = []
     for line in text.splitlines():

@@ -1,4 +1,4 @@
-"""What checking a text finds: sentences that hold or not, and tables of what was recomputed. Knows no rules."""
+"""The results of a check, findings and tables, and printed numbers with their rounding. Knows no rules."""
 
 import re
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ TINY = 1e-9  # forgives ties: 0.845 may be printed as 0.84 and as 0.85
 
 @dataclass(frozen=True)
 class Finding:
-    """One sentence about what was printed, what follows from it, and what can be concluded."""
+    """A sentence about what was printed and what follows from it."""
 
-    holds: bool
+    holds: bool  # False: something printed cannot be true
     text: str
 
 
 @dataclass(frozen=True)
 class Table:
-    """Recomputed values beside the printed ones; the cells of a row are text, empty where nothing can be said."""
+    """Recomputed values beside the printed ones; cells are text, empty where nothing is known."""
 
     title: str
     columns: tuple[str, ...]
@@ -27,17 +27,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one part of a text gave."""
+    """The results of checking one part of a text."""
 
-    kind: str
+    kind: str  # such as "layer summary"
     findings: tuple[Finding, ...]
     tables: tuple[Table, ...]
-    unchecked: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()  # sentences about what could not be checked
 
 
 @dataclass(frozen=True)
 class Printed:
-    """A printed share and the true values that rounding makes of it, both ends included, as fractions."""
+    """A printed number with the range of true values that round to it, from 0 to 1, both ends included."""
 
     text: str
     low: float
@@ -46,30 +46,38 @@ class Printed:
 
     @property
     def percent(self) -> str:
-        """The figure in percent with the digits that were printed, as in "89 %"."""
+        """The number in percent with as many digits as were printed, such as "89 %"."""
         return f"{50 * (self.low + self.high):.{max(self.digits - 2, 0)}f} %"
 
     def allows(self, low: float, high: float | None = None) -> bool:
-        """Whether it can stand for something between `low` and `high`."""
+        """Whether a true value between `low` and `high` (or equal to `low`) can round to it."""
         return self.low - TINY <= (low if high is None else high) and low <= self.high + TINY
 
 
 def read_share(text: str) -> Printed | None:
-    """A printed fraction such as "0.89"; None for "nan"."""
+    """Read a printed fraction such as "0.89"; None for "nan"."""
     if not re.fullmatch(r"\d?\.\d{1,12}|[01]", text):
         return None
     return _rounded(text, text, 1.0)
 
 
 def read_percentage(text: str) -> Printed:
-    """A printed percentage such as "89" or "91.7"."""
+    """Read a printed percentage such as "89" or "91.7"."""
     return _rounded(text, text, 100.0)
 
 
 def read_accuracy(value: str | float) -> Printed:
-    """A claimed accuracy such as "89", "89 %", "91.68%" or "0.89"; its digits tell how it was rounded.
+    """Read a claimed accuracy; its digits tell how it was rounded.
 
-    Without a percent sign at most 1 is a fraction and more is a percentage. Raises ConfigError outside 0 to 100 %.
+    >>> claim = read_accuracy("89 %")
+    >>> claim.low, claim.high, claim.allows(0.8931)
+    (0.885, 0.895, True)
+
+    Args:
+        value: such as "89", "89 %", "91.68%" or "0.89". Without a percent sign, up to 1 it is a fraction.
+
+    Raises:
+        ConfigError: it is no number from 0 to 100 %.
     """
     said = value.strip() if isinstance(value, str) else f"{value:.12g}"
     found = re.fullmatch(r"(\d{0,3}(?:[.,]\d{1,12})?)\s*(%|percent|per cent)?", said)
@@ -84,13 +92,13 @@ def read_accuracy(value: str | float) -> Printed:
 
 
 def percent(low: float, high: float | None = None, digits: int = 1) -> str:
-    """As in "87.5 %", or "87.0 to 88.0 %" for a range; bounds that round to one figure are one."""
+    """A share from 0 to 1, or a range of shares, as text: "87.5 %" or "87.0 to 88.0 %"."""
     first, last = f"{100 * low:.{digits}f}", f"{100 * (low if high is None else high):.{digits}f}"
     return f"{first} %" if first == last else f"{first} to {last} %"
 
 
 def fraction(low: float, high: float, digits: int) -> str:
-    """As in "0.97", or "0.97 to 0.98" for a range of figures rounded to `digits`."""
+    """A range of shares as text, rounded to `digits`: "0.97 to 0.98", or "0.97" where both ends round to that."""
     first, last = f"{low:.{digits}f}", f"{high:.{digits}f}"
     return first if first == last else f"{first} to {last}"
 

@@ -1,6 +1,6 @@
-"""Which one change makes a network fit what is printed of it: a pool left out, another padding, kernel or bias.
+"""Finds the one change of a network with which its summary would be true: a pool, a padding, a kernel or a bias.
 
-Knows a summary whose layers were read already; reading and judging them is in `layer_checks`.
+Knows summaries whose layers have been recomputed; that is in `check_layers`.
 """
 
 from collections.abc import Iterator
@@ -17,24 +17,24 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "
 
 @dataclass(frozen=True)
 class LayerRow:
-    """A layer with what was worked out about it."""
+    """A layer with the result of recomputing it."""
 
     layer: PrintedLayer
     reading: Reading | None
-    problem: str = ""
+    problem: str = ""  # why it cannot be true
     unchecked: bool = False
-    guess: bool = False  # the reading is what was probably meant
+    guess: bool = False  # the reading does not fit what is printed, but is what was probably meant
 
 
 def count_of(row: LayerRow) -> int | None:
-    """Its printed parameters, or the recomputed ones; 0 for a layer of an unknown kind, None where nothing is known."""
+    """The printed parameters of a layer, else the recomputed ones; 0 for an unchecked layer, None where unknown."""
     if row.layer.parameters is not None:
         return row.layer.parameters
     return row.reading.parameters if row.reading else (0 if row.unchecked else None)
 
 
 def explain_by_one_change(summary: Summary, rows: list[LayerRow], start: Shape) -> list[Finding]:
-    """What one change would make every printed number of parameters, and the total, come out."""
+    """Findings about which single change would make all printed numbers of parameters, and their total, true."""
     wrong = [row for row in rows if row.problem and row.reading and row.layer.parameters is not None]
     if len(wrong) == 1 and summary.total is not None and wrong[0].reading:
         row, meant = wrong[0], wrong[0].reading.parameters

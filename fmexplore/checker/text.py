@@ -1,6 +1,6 @@
-"""Checks what a text claims: layer summaries, networks in words, classification reports and confusion matrices.
+"""Checks a pasted text for numbers that cannot be true: summaries of networks, classification reports, matrices.
 
-Knows which part of a text goes to whom; how they are read and checked is in the modules that it calls.
+Knows which parser and which check each part of a text needs; those are in the other modules of this package.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import TypeVar
 from fmexplore.checker.check_layers import check_summary
 from fmexplore.checker.check_matrix import check_matrix
 from fmexplore.checker.check_scores import check_report
-from fmexplore.checker.parse_scores import Matrix, Report, read_claims, read_matrix, read_report
+from fmexplore.checker.parse_scores import ClassificationReport, Matrix, read_claims, read_matrix, read_report
 from fmexplore.checker.parse_summaries import read_summary
 from fmexplore.checker.results import Finding, Outcome, Printed, Table, read_accuracy
 from fmexplore.errors import ConfigError
@@ -28,25 +28,39 @@ _Read = TypeVar("_Read")
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found in a text; `unchecked` says what could not be recomputed."""
+    """The results of checking a text."""
 
-    kinds: tuple[str, ...]
+    kinds: tuple[str, ...]  # of its parts, such as "layer summary"
     findings: tuple[Finding, ...]
     tables: tuple[Table, ...]
-    unchecked: tuple[str, ...]
+    unchecked: tuple[str, ...]  # sentences about what could not be checked
 
     @property
     def consistent(self) -> bool:
-        """Whether nothing was found that cannot be true."""
+        """Whether every finding holds."""
         return all(finding.holds for finding in self.findings)
 
 
 def check_text(text: str, accuracy: str | float | None = None) -> Checked:
-    """Recompute what a text prints and name what cannot be true, in itself and with a claimed accuracy.
+    """Recompute the numbers in a text, and find those that cannot be true.
 
-    `accuracy` is taken as it was printed, "89", "89 %" or "0.89": its digits tell how it was rounded. Raises
-    ConfigError for a text of more than 200,000 characters, one that is none of what is understood, and an accuracy
-    that is none.
+    >>> found = check_text("conv 32 3x3 valid relu | maxpool 2 | flatten | dense 10 | total 63,050")
+    >>> for finding in found.findings:
+    ...     print(finding.text)
+    Shapes and parameters of 4 of 4 layers fit.
+    The layers add up to 54,410 parameters, but the printed total is 63,050.
+    The total of 63,050 fits only with 'same' padding in the first convolution.
+    >>> found.consistent
+    False
+
+    Args:
+        text: summaries of networks, classification reports or confusion matrices, as printed; other text around them
+            is ignored.
+        accuracy: a claimed accuracy to compare with them, as printed ("89", "89 %", "0.89"): its digits tell how it
+            was rounded.
+
+    Raises:
+        ConfigError: the text has more than 200,000 characters or nothing to check, or the accuracy is no number.
     """
     claim = None if accuracy is None or accuracy == "" else read_accuracy(accuracy)
     _refuse_unreadable(text)
@@ -79,21 +93,21 @@ def _refuse_unreadable(text: str) -> None:
 
 
 def _read_each(text: str, head: str, read: Callable[[str], tuple[_Read | None, str]]) -> tuple[list[_Read], str]:
-    """What `read` finds below each head of a table, and the text without it."""
+    """What `read` finds below each heading of a table, and the text without it."""
     parts = [read(part) for part in _parts(text, head)]
     return [found for found, _ in parts if found], "\n".join(rest for _, rest in parts)
 
 
-def _check_scores(reports: list[Report], matrix: Matrix | None, claims: list[Printed]) -> list[Outcome]:
-    """Claims and a matrix belong to a report that stands alone; beside a matrix, claims are held against that."""
+def _check_scores(reports: list[ClassificationReport], matrix: Matrix | None, claims: list[Printed]) -> list[Outcome]:
+    """A single report is compared with the matrix; the claims with the matrix if there is one, else with the report."""
     alone = len(reports) == 1
     own_claims = claims if alone and not matrix else []
     outcomes = [check_report(report, own_claims, matrix if alone else None) for report in reports]
     return [*outcomes, check_matrix(matrix, claims)] if matrix else outcomes
 
 
-def _unused_claims(reports: list[Report], matrix: Matrix | None) -> Iterator[str]:
-    """Why a claimed accuracy could not be held against anything."""
+def _unused_claims(reports: list[ClassificationReport], matrix: Matrix | None) -> Iterator[str]:
+    """Why a claimed accuracy could not be compared with anything."""
     if not reports and not matrix:
         yield "A layer summary says nothing about accuracy: give a report or a confusion matrix with it."
     if len(reports) > 1 and not matrix:
@@ -101,7 +115,7 @@ def _unused_claims(reports: list[Report], matrix: Matrix | None) -> Iterator[str
 
 
 def _parts(text: str, head: str) -> list[str]:
-    """The text cut before each head of a table but the first, with the name of the model above it."""
+    """The text divided before each heading of a table but the first; the name of a model above it goes with it."""
     lines = text.splitlines()
     heads = [place for place, line in enumerate(lines) if re.search(head, line[:LONGEST_HEAD], re.I)][:MOST_TABLES]
     cuts = [0]
@@ -112,7 +126,7 @@ def _parts(text: str, head: str) -> list[str]:
 
 
 def decode_text(content: bytes, name: str) -> str:
-    """The text of a file, in UTF-8 or, from Windows, UTF-16. Raises ConfigError naming the file."""
+    """The text of a file in UTF-8 or UTF-16. Raises ConfigError, naming the file, where it is neither."""
     try:
         return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError:
@@ -120,7 +134,7 @@ def decode_text(content: bytes, name: str) -> str:
 
 
 def _claims_in(text: str, claim: Printed | None) -> list[Printed]:
-    """Accuracies that the text itself states, but the one that was claimed."""
+    """The accuracies that the text itself states, without the claimed one; at most five."""
     found: dict[str, Printed] = {}
     for said in read_claims(text):
         try:

@@ -12,7 +12,7 @@ from fmexplore.checker.text import MAX_CHARACTERS, check_text, decode_text
 from fmexplore.cli.terminal import AsJson, show_bar
 from fmexplore.data import fashion_mnist
 from fmexplore.errors import ConfigError
-from fmexplore.papers.claims import judge
+from fmexplore.papers.claims import assess_claims
 from fmexplore.papers.reported import PRINTED
 from fmexplore.papers.reproduction import (
     FOLDER,
@@ -90,7 +90,7 @@ def _print_verdicts(chosen: list[str], folder: Path) -> None:
     print("| system | claim | printed | here | verdict | why |")
     print("|---|---|---|---|---|---|")
     for name in (name for name in chosen if name in PRINTED):
-        for claim in judge(read_reproduction(name, folder), lambda other: read_reproduction(other, folder)):
+        for claim in assess_claims(read_reproduction(name, folder), lambda other: read_reproduction(other, folder)):
             cells = (name, claim.about, claim.printed, claim.found, claim.verdict, claim.reason)
             print(f"| {' | '.join(cells)} |")
 

@@ -17,7 +17,7 @@ from fmexplore.errors import ConfigError, PhotoError
 from fmexplore.photos.conversion import WAYS, Conversion
 from fmexplore.photos.files import SUFFIXES, open_photo, read_photo
 from fmexplore.photos.labelled import LabelledPhoto, hold_out, read_folder
-from fmexplore.photos.scoring import fit_photos, judge, score, unsure_threshold
+from fmexplore.photos.scoring import classify, fit_photos, score, unsure_threshold
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import read_settings
 
@@ -39,13 +39,13 @@ def predict(
     from fmexplore.machine import prepare_process
 
     prepare_process(trains=False)
-    from fmexplore.analysis.photos import judge_photo
+    from fmexplore.analysis.photos import classify_photo
 
     found, how, failed = RunStore(read_settings()).find(run), _way(way), False
     for path in _photo_files(paths):
         started = time.monotonic()
         try:
-            verdicts = judge_photo(found, read_photo(path), path.name, how)
+            verdicts = classify_photo(found, read_photo(path), path.name, how)
         except PhotoError as error:
             failed = True
             print(json.dumps({"file": str(path), "error": str(error)}) if as_json else f"{path}: {error}", flush=True)
@@ -86,7 +86,7 @@ def train_segmenter(
     import torch
 
     from fmexplore.photos import segmentation
-    from fmexplore.photos.segmentation import Segmenter, teach, write_segmenter
+    from fmexplore.photos.segmentation import Segmenter, fit_segmenter, write_segmenter
 
     photos = read_folder(folder)
     apart = hold_out(photos)
@@ -95,15 +95,15 @@ def train_segmenter(
             f"{folder} leaves {(~apart).sum()} photos to learn from and {apart.sum()} held out: at least "
             f"{segmentation.BATCH} and one are needed. {WHO_IS_HELD_OUT}"
         )
-    lessons = _lessons(photos, masks)
+    examples = _read_examples(photos, masks)
     torch.manual_seed(seed)
     network = Segmenter()
     with show_bar("Training the segmenter", as_json) as task:
         last = None
-        for last in teach(
+        for last in fit_segmenter(
             network,
-            lessons.take(np.flatnonzero(~apart)),
-            lessons.take(np.flatnonzero(apart)),
+            examples.take(np.flatnonzero(~apart)),
+            examples.take(np.flatnonzero(apart)),
             fashion_mnist.load().train.images,
             epochs,
             seed=seed,
@@ -116,8 +116,8 @@ def train_segmenter(
     write_segmenter(network, path)
     found = {"file": str(path), "bytes": path.stat().st_size, "held_out_overlap": last.overlap if last else None}
     if judge:
-        others = _lessons(read_folder(judge), masks)
-        found["overlap"] = segmentation.judge(segmentation.load_segmenter(path), others)
+        others = _read_examples(read_folder(judge), masks)
+        found["overlap"] = segmentation.mean_overlap(segmentation.load_segmenter(path), others)
     print(json.dumps(found))
 
 
@@ -173,7 +173,7 @@ def train_photos(
         return
     logits, _ = judge_photos(run, held_out)
     run.write_photo_fit(fit_photos(logits, held_out, len(learnt), source))
-    print(json.dumps({"run": run.id, **vars(score(held_out, judge(logits, run.photo_fit)))}))
+    print(json.dumps({"run": run.id, **vars(score(held_out, classify(logits, run.photo_fit)))}))
 
 
 @commands.command()
@@ -205,7 +205,7 @@ def photo_bench(
     if threshold:
         fit = found.photo_fit.replace(unsure_above=unsure_threshold(verdicts.ood_score, photos))
         found.write_photo_fit(fit)
-        verdicts = judge(logits, fit)
+        verdicts = classify(logits, fit)
     scored = score(photos, verdicts)
     if as_json:
         print(json.dumps({"run": found.id, "way": way, **vars(scored), "milliseconds": milliseconds}))
@@ -241,8 +241,8 @@ def _photo_files(paths: list[Path]) -> Iterator[Path]:
             yield path
 
 
-def _lessons(photos: list[LabelledPhoto], masks: Path):
-    from fmexplore.photos.segmentation import SIDE, Lessons
+def _read_examples(photos: list[LabelledPhoto], masks: Path):
+    from fmexplore.photos.segmentation import SIDE, SegmentationSet
 
     pictures, teachers = [], []
     for photo in photos:
@@ -252,4 +252,4 @@ def _lessons(photos: list[LabelledPhoto], masks: Path):
         picture = open_photo(read_photo(photo.path), photo.path.name).convert("RGB")
         pictures.append(np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)))
         teachers.append(np.asarray(Image.open(path).convert("L").resize((SIDE, SIDE))))
-    return Lessons(np.stack(pictures), np.stack(teachers))
+    return SegmentationSet(np.stack(pictures), np.stack(teachers))

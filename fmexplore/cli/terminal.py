@@ -149,17 +149,17 @@ def follow_training(as_json: bool, run: Run) -> Iterator[Callable[["Progress"], 
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.fields[figures]}"),
+            TextColumn("{task.fields[metrics]}"),
             TimeRemainingColumn(),
         )
         with Bar(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task(run.config.preset, total=None, figures="starting")
+            task = bar.add_task(run.config.preset, total=None, metrics="starting")
 
             def move(progress: "Progress") -> None:
-                figures: dict[str, Any] = {}
+                metrics: dict[str, Any] = {}
                 if progress.train_loss is not None:
-                    figures["figures"] = f"epoch {progress.epoch:.2f}  loss {progress.train_loss:.3f}"
-                bar.update(task, total=progress.steps, completed=progress.step, **figures)
+                    metrics["metrics"] = f"epoch {progress.epoch:.2f}  loss {progress.train_loss:.3f}"
+                bar.update(task, total=progress.steps, completed=progress.step, **metrics)
 
             yield move
     else:

@@ -18,7 +18,7 @@ from fmexplore.training.config import Augmentation, RunConfig, change_settings
 from fmexplore.training.presets import MUON, find_preset
 
 commands = typer.Typer()
-# Gentler than from the start: what is learnt is to be refined. The lessons bring their own soft targets.
+# Gentler than from the start: what is learnt is to be refined. The varied images bring their own soft targets.
 DISTILLING = MUON.replace(
     epochs=3,
     learning_rate=0.05,
@@ -26,7 +26,7 @@ DISTILLING = MUON.replace(
     label_smoothing=0,
     augmentation=Augmentation(flip="alternating"),
 )
-LESSONS = Augmentation(flip="alternating", erasing=0.4, cutmix=0.6)  # how the images of the lessons are varied
+DISTILLATION_AUGMENTATION = Augmentation(flip="alternating", erasing=0.4, cutmix=0.6)  # of what teachers see
 
 
 @commands.command()
@@ -101,7 +101,7 @@ def distill(
     prepare_process()
     from fmexplore.jobs.tasks import to_tensors
     from fmexplore.models.networks import build
-    from fmexplore.training.distillation import draw_lessons
+    from fmexplore.training.distillation import draw_soft_targets
     from fmexplore.training.execution import choose_execution
 
     store, images = RunStore(read_settings()), dataset.load()
@@ -128,8 +128,10 @@ def distill(
     assert learnt is not None  # there always are some
     bf16 = choose_execution(run.config.model, config).precision == "bf16"
     with show_bar("Running the teachers", as_json) as task:
-        lessons = draw_lessons(networks, learnt.images, times, LESSONS, config.seed, bf16, task.report)
-    train_here(run, as_json, spell("distill", *teachers, times=times), extra=lessons, begin=run.read_weights())
+        soft_targets = draw_soft_targets(
+            networks, learnt.images, times, DISTILLATION_AUGMENTATION, config.seed, bf16, task.report
+        )
+    train_here(run, as_json, spell("distill", *teachers, times=times), extra=soft_targets, begin=run.read_weights())
 
 
 def _plan(minutes: float, settings: Settings, quiet: bool) -> RunConfig:

@@ -1,6 +1,6 @@
-"""What images are to a network: pixels, or the output of one of its layers, as points `(n, width) float16`.
+"""Features of images: their pixels, or the output of one layer of a network, as points `(n, width) float16`.
 
-Streams batches, so that only what is kept is in memory. Arrays and modules; knows no run or path.
+Works in batches, so that only the result is in memory. Knows arrays and modules; no run and no path.
 """
 
 from __future__ import annotations
@@ -29,36 +29,44 @@ FIT_IMAGES, FIT_VALUES = 10_000, 2**23
 
 @dataclass(frozen=True)
 class Features:
-    """Points `(n, width) float16` of images, and the axes that wider ones were reduced to, to reduce others too."""
+    """Features of n images, and the principal axes that they were reduced to, where they had more than 128 values."""
 
-    points: np.ndarray
+    points: np.ndarray  # (n, width) float16
     mean: np.ndarray | None = None  # (values,)
     components: np.ndarray | None = None  # (width, values)
     variance: float = 1.0  # share of the variance of the values that the points keep
 
     def reduce(self, values: np.ndarray) -> np.ndarray:
-        """The same for other images: `(n, values)` as `layer_values` gives them, to `(n, width) float16`."""
+        """Features `(m, width) float16` of other images, from their `layer_values` `(m, values)`, on the same axes."""
         if self.mean is None or self.components is None:
             return _half(values)
         return _half((values - self.mean) @ self.components.T)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
+        """All its arrays by name, as they are stored."""
         axes = {"mean": self.mean, "components": self.components}
         known = {name: value for name, value in axes.items() if value is not None}
         return {"points": self.points, "variance": np.array([self.variance]), **known}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Features:
-        """What `to_arrays` gave. Raises KeyError for other arrays."""
+        """The features whose `to_arrays` gave these arrays. Raises KeyError where one is missing."""
         return cls(arrays["points"], arrays.get("mean"), arrays.get("components"), float(arrays["variance"][0]))
 
 
 def ids_of_split(data: DataSet, split: str, config: SplitConfig) -> np.ndarray:
-    """The ids `(n,)` of the images of a split, ascending: `test`, `validation` or `train` as the data set locates them,
-    or `all`.
+    """The ids of the images of a split.
+
+    Args:
+        data: the data set.
+        split: "test", "validation", "train" or "all".
+        config: how training images are divided into those for training and for validation.
+
+    Returns:
+        (n,) int, ascending; test images follow the training images.
 
     Raises:
-        ConfigError: it is another split, or there are no validation images.
+        ConfigError: there is no such split, or there are no validation images.
     """
     if split == "all":
         return np.arange(len(data.addresses))
@@ -70,14 +78,18 @@ def ids_of_split(data: DataSet, split: str, config: SplitConfig) -> np.ndarray:
 
 
 def image_batches(data: DataSet, split: str, config: SplitConfig) -> Iterator[np.ndarray]:
-    """The images of a split, in batches `(n, 28, 28) uint8`, in the order of their ids."""
+    """The images of a split in batches `(batch, 28, 28) uint8`, in the order of their ids."""
     ids = ids_of_split(data, split, config)
     for start in range(0, len(ids), BATCH):
         yield data.images_of(ids[start : start + BATCH])
 
 
 def check_layer(model: Model | None, layer: str) -> str:
-    """`layer` itself, where the network has it. Raises ConfigError saying which there are; None has only pixels."""
+    """`layer` itself, if the network has it; without a network there are only "pixels".
+
+    Raises:
+        ConfigError: there is no such layer; the message lists those there are.
+    """
     there = [PIXELS]
     if model is not None:
         there += [LAST, *(number for number, _, _ in layer_choices(model))]
@@ -87,9 +99,15 @@ def check_layer(model: Model | None, layer: str) -> str:
 
 
 def layer_values(network: Network | None, layer: str, images: np.ndarray) -> np.ndarray:
-    """Values `(n, values) float32` of a batch of images `(n, 28, 28) uint8`: of pixels from 0 to 1, or of a layer.
+    """The output of a layer for a batch of images, or their pixels.
 
-    A feature map of more than 128 values is averaged over each channel.
+    Args:
+        network: the network; None for pixels. Afterwards in the mode (training or evaluation) in which it came.
+        layer: "pixels", "last" for the input of the last dense layer, or the number of a layer.
+        images: (n, 28, 28) uint8.
+
+    Returns:
+        (n, values) float32; pixels from 0 to 1. Of a feature map with more than 128 values, the means of its channels.
     """
     if network is None or layer == PIXELS:
         return images.reshape(len(images), -1).astype(np.float32) / 255
@@ -110,9 +128,11 @@ def layer_values(network: Network | None, layer: str, images: np.ndarray) -> np.
 
 
 def gather(batches: Iterable[np.ndarray]) -> Features:
-    """Features of all images, from the values `(n, values)` of batches of them, in order.
+    """Features of all images; more than 128 values an image are reduced to 64 by PCA.
 
-    More than 128 values are reduced to 64 by PCA, fitted to the first 10,000 images, or fewer where they are wide.
+    Args:
+        batches: the `layer_values` of successive batches, each (batch, values) float32; at least one image. The PCA is
+            fitted to the first 10,000 images, or fewer where there are many values.
     """
     waiting: list[np.ndarray] = []
     axes: Features | None = None

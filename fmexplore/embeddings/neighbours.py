@@ -1,6 +1,6 @@
-"""Images as points in the feature space of a network: its axes, neighbours there, and a compact index of them.
+"""Nearest neighbours in feature space: principal axes, exact search, and a compact index of all images.
 
-Array functions; knows no network, run or screen.
+Knows arrays; no network, run or page.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -9,18 +9,28 @@ from typing import Literal
 
 import numpy as np
 
-DIMENSIONS = 64  # of the index: docs/performance.md says what it loses
+DIMENSIONS = 64  # of the index
 FIT_IMAGES = 10_000
 BLOCK = 1000
-FEW = 4  # vectors
+FEW = 4  # queries that are answered without scikit-learn
 Metric = Literal["euclidean", "cosine", "manhattan", "correlation"]
 
 
 def principal_axes(points: np.ndarray, dimensions: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean `(width,)`, axes `(dimensions, width)` and the share of the variance along each, the largest first.
+    """Principal component analysis: the axes along which points vary most.
 
-    Fewer where the points `(n, width)` are narrower; with fewer points than axes the last are zero. The largest entry
-    of an axis is positive, so that equal points have equal axes.
+    >>> mean, axes, shares = principal_axes(np.array([[0.0, 1], [2, 1], [4, 1]]), 1)
+    >>> mean.tolist(), axes.tolist(), shares.tolist()
+    ([2.0, 1.0], [[1.0, 0.0]], [1.0])
+
+    Args:
+        points: (n, width) float.
+        dimensions: how many axes, at most; there are no more than `width`.
+
+    Returns:
+        The mean of the points, (width,) float32; the axes, (dimensions, width) float32; and the share of the variance
+        along each, (dimensions,) float64, the largest first. With fewer points than axes the last axes are zero. The
+        entry of an axis with the largest absolute value is positive, so that equal points give equal axes.
     """
     points = points.astype(np.float32, copy=False)
     mean = points.mean(0, dtype=np.float64).astype(np.float32)
@@ -44,9 +54,22 @@ def nearest(
     metric: Metric = "euclidean",
     report: Callable[[float], None] = lambda _: None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each of `vectors (q, width)` the `count` nearest of `points (n, width)`, exactly.
+    """The nearest points of each of some vectors, by exact search.
 
-    Their numbers and distances, both `(q, min(count, n))`, nearest first. `report` is called with the share done.
+    >>> points = np.array([[0.0, 0], [1, 0], [5, 0]])
+    >>> numbers, distances = nearest(points, np.array([[0.75, 0.0]]), 2)
+    >>> numbers.tolist(), distances.tolist()
+    ([[1, 0]], [[0.25, 0.75]])
+
+    Args:
+        points: (n, width) float.
+        vectors: (q, width) float.
+        count: how many points to find for each; all n where there are fewer.
+        metric: of the distances; "cosine" and "correlation" are 0 for the same direction and 2 for the opposite one.
+        report: called with the share of the work that is done, 0 to 1.
+
+    Returns:
+        The positions of the points and their distances, (q, count) int64 and float32, nearest first.
     """
     if metric == "correlation":  # is the cosine of what is left without the mean
         points, vectors = (each - each.mean(1, keepdims=True, dtype=np.float32) for each in (points, vectors))
@@ -60,7 +83,7 @@ def nearest(
 def _search_few(
     points: np.ndarray, vectors: np.ndarray, count: int, manhattan: bool, report: Callable[[float], None]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Without scikit-learn: a page asks for one, and loading it would hold up all the others."""
+    """Without scikit-learn: a page asks for one vector, and the import would delay all other sessions."""
     distances = np.empty((len(vectors), len(points)), np.float32)
     for number, vector in enumerate(vectors.astype(np.float32)):
         for start in range(0, len(points), BLOCK):
@@ -97,7 +120,23 @@ def neighbours(
     metric: Metric = "euclidean",
     report: Callable[[float], None] = lambda _: None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `nearest`, for the points at `positions (q,)`, which are not their own neighbours."""
+    """The nearest neighbours of some of the points among all of them, by exact search.
+
+    >>> points = np.array([[0.0, 0], [1, 0], [5, 0]])
+    >>> numbers, distances = neighbours(points, np.array([0, 2]), 1)
+    >>> numbers.tolist(), distances.tolist()
+    ([[1], [1]], [[1.0], [4.0]])
+
+    Args:
+        points: (n, width) float.
+        positions: (q,) int; whose neighbours to find. No point is its own neighbour.
+        count: how many neighbours to find for each; n - 1 where there are fewer.
+        metric: of the distances, as in `nearest`.
+        report: called with the share of the work that is done, 0 to 1.
+
+    Returns:
+        The positions of the neighbours and their distances, (q, count) int64 and float32, nearest first.
+    """
     numbers, distances = nearest(points, points[positions], count + 1, metric, report)
     others = numbers != positions[:, None]
     others[others.all(1), -1] = False  # among points in one place it is not always among the first
@@ -105,11 +144,16 @@ def neighbours(
     return numbers[others].reshape(shape), distances[others].reshape(shape)
 
 
-def place(numbers: np.ndarray, distances: np.ndarray, coordinates: np.ndarray) -> np.ndarray:
-    """Where new images belong on a map `(n, d)`: between their neighbours, weighted by the inverse distance.
+def interpolate_position(numbers: np.ndarray, distances: np.ndarray, coordinates: np.ndarray) -> np.ndarray:
+    """Positions of new images on a map: the mean of their neighbours' positions, weighted by the inverse distance.
 
-    Numbers and distances `(q, k)` as `nearest` gives them, over ten neighbours or so; `(q, d) float32`. One that
-    lies on a known image is put on it.
+    Args:
+        numbers: (q, k) int; the neighbours of each new image, as `nearest` finds them (about ten).
+        distances: (q, k) float; their distances in feature space.
+        coordinates: (n, d) float; the map.
+
+    Returns:
+        (q, d) float32; an image at distance 0 of a known one gets that one's position.
     """
     weights = 1 / np.maximum(distances.astype(float), 1e-9 * max(float(distances.max(initial=0)), 1e-30))
     weights /= weights.sum(1, keepdims=True)
@@ -123,7 +167,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Axes:
-    """Principal axes of features, and how a point on them becomes bytes; distances in bytes are all to one scale."""
+    """Principal axes of features, and the scale, equal for all axes, on which coordinates are stored as bytes."""
 
     mean: np.ndarray  # (width,)
     components: np.ndarray  # (dimensions, width)
@@ -132,7 +176,7 @@ class Axes:
 
     @classmethod
     def fit(cls, features: np.ndarray, dimensions: int = DIMENSIONS) -> "Axes":
-        """From features `(n, width)`; fewer dimensions where they are narrower."""
+        """Fit the axes to features `(n, width)`; there are no more axes than `width`."""
         features = features.astype(np.float32)
         mean, components, _ = principal_axes(features, dimensions)
         places = (features - mean) @ components.T
@@ -141,14 +185,14 @@ class Axes:
         return cls(mean, components, low.astype(np.float32), np.array([step], np.float32))
 
     def encode(self, features: np.ndarray) -> np.ndarray:
-        """`(n, dimensions) uint8`; what lies far outside is moved to the edge."""
+        """Features `(n, width)` as bytes `(n, dimensions) uint8`; values outside the scale are clipped."""
         places = (features.astype(np.float32) - self.mean) @ self.components.T
         return ((places - self.low) / self.step).round().clip(0, 255).astype(np.uint8)
 
 
 @dataclass(frozen=True)
 class NeighbourIndex:
-    """All training and test images of the data set as bytes on a network's principal axes."""
+    """The features of all training and test images, as bytes on their principal axes."""
 
     axes: Axes
     train: np.ndarray  # (n, dimensions) uint8
@@ -156,24 +200,32 @@ class NeighbourIndex:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "NeighbourIndex":
-        """What `to_arrays` gave. Raises KeyError for other arrays."""
+        """The index whose `to_arrays` gave these arrays. Raises KeyError where one is missing."""
         return cls(Axes(**{field.name: arrays[field.name] for field in fields(Axes)}), arrays["train"], arrays["test"])
 
     def shorten(self, dimensions: int) -> "NeighbourIndex":
-        """The same on its first axes only."""
+        """The index with only the first `dimensions` axes."""
         axes = Axes(self.axes.mean, self.axes.components[:dimensions], self.axes.low[:dimensions], self.axes.step)
         return NeighbourIndex(axes, self.train[:, :dimensions], self.test[:, :dimensions])
 
     def to_arrays(self) -> dict[str, np.ndarray]:
+        """All its arrays by name, as they are stored."""
         axes = {field.name: getattr(self.axes, field.name) for field in fields(Axes)}
         return {**axes, "train": self.train, "test": self.test}
 
     def nearest(
         self, code: np.ndarray, among: np.ndarray, count: int, part: Literal["train", "test"] = "train"
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The `count` images nearest to a point `(dimensions,) uint8`, out of the numbers `among` of a part.
+        """The images that are nearest to a point, by Euclidean distance.
 
-        Their numbers and their Euclidean distances in feature units, nearest first.
+        Args:
+            code: (dimensions,) uint8; the point, as `Axes.encode` gives it.
+            among: (k,) int; the positions of the images to search.
+            count: how many to find; all k where there are fewer.
+            part: the part of the data set that `among` is about.
+
+        Returns:
+            The positions of the images and their distances, in units of the features, both (count,), nearest first.
         """
         differences = (self.train if part == "train" else self.test)[among].astype(np.float32) - code
         squares = np.einsum("nd,nd->n", differences, differences)
@@ -184,7 +236,15 @@ class NeighbourIndex:
 
 
 def encode_all(batches: Iterable[np.ndarray], fit_images: int = FIT_IMAGES) -> Iterator[tuple[Axes, np.ndarray]]:
-    """Features, batch by batch, as bytes on axes fitted to the first `fit_images` of them."""
+    """Features as bytes on their principal axes, batch by batch.
+
+    Args:
+        batches: features (batch, width) float.
+        fit_images: the axes are fitted to that many images, from the first.
+
+    Yields:
+        The axes, always the same, and the next images, (m, dimensions) uint8.
+    """
     waiting: list[np.ndarray] = []
     axes = None
     for batch in batches:

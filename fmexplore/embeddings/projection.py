@@ -1,7 +1,7 @@
-"""Points as a map of two or three dimensions, by PCA, t-SNE or UMAP. Array functions; knows no network, run or screen.
+"""Maps of two or three dimensions, by PCA, t-SNE or UMAP. Knows arrays; no network, run or page.
 
-A map is centred, and its points are one unit from the centre, in the root of the mean square. The same seed gives the
-same map. Every long step tells how far it is, so that it can be paused, stopped or given up within a second or so.
+A map is centred, and the root mean square distance of its points from the centre is 1. The same seed gives the same
+map. Long steps report their progress, so that a caller can pause, stop or cancel within about a second.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from fmexplore.embeddings.neighbours import Metric, neighbours, principal_axes
 from fmexplore.errors import ConfigError
 from fmexplore.schema import Schema
 
-PCA_FIRST = 128  # wider points are put on 50 axes before neighbours are sought
+PCA_FIRST = 128  # wider points are reduced to 50 axes before the search for neighbours
 PCA_WIDTH = 50
 SMALL = 3000  # up to here Barnes-Hut t-SNE is faster than that by FFT
 MOST_IN_SPACE = 10_000  # images that three-dimensional t-SNE is allowed, as it takes minutes
@@ -29,7 +29,7 @@ VERSIONS = {"pca": 1, "tsne": 1, "umap": 1}
 
 
 class ProjectionConfig(Schema):
-    """How to make a map. What does not belong to the method is ignored, by `key` too."""
+    """How a map is computed; settings of other methods than `method` are ignored."""
 
     method: Literal["pca", "tsne", "umap"] = "umap"
     dimensions: Literal[2, 3] = 2
@@ -66,7 +66,7 @@ class ProjectionConfig(Schema):
         return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:10]
 
     def choose(self, count: int) -> np.ndarray:
-        """Positions of the images to project, out of `count`, ascending."""
+        """The positions of the images to project, out of `count`, ascending: all, or a random sample."""
         if not self.sample or self.sample >= count:
             return np.arange(count)
         return np.sort(np.random.default_rng(self.seed).choice(count, self.sample, replace=False))
@@ -84,13 +84,13 @@ _OWN_FIELDS = {
 
 
 class Stopped(Exception):
-    """Raised by a report with positions in it: finish with these."""
+    """Raised by a progress callback to end the computation with the positions reached so far."""
 
 
-class Report(Protocol):
-    """Hears the share done, 0 to 1, what happens, and as soon as there are some the positions `(n, d) float32`.
+class ProgressCallback(Protocol):
+    """Called with the share of the work that is done, what is being done, and the positions `(n, d) float32` so far.
 
-    May wait, and may raise to give up; Stopped only when it was given positions.
+    It may wait to pause the computation, raise Stopped once it was given positions, or raise anything else to cancel.
     """
 
     def __call__(self, share: float, message: str, positions: np.ndarray | None = None, /) -> None: ...
@@ -98,24 +98,34 @@ class Report(Protocol):
 
 @dataclass(frozen=True)
 class Projected:
-    """A map: coordinates `(n, d) float32`, with PCA the share of the variance along each axis, and whether it was
-    stopped before its time."""
+    """A map of n points in d dimensions."""
 
-    coordinates: np.ndarray
-    explained_variance: np.ndarray | None = None  # (d,)
-    stopped: bool = False
+    coordinates: np.ndarray  # (n, d) float32
+    explained_variance: np.ndarray | None = None  # (d,): share of the variance along each axis; PCA only
+    stopped: bool = False  # before the method had finished
 
 
 def project(
     points: np.ndarray,
     config: ProjectionConfig,
-    report: Report = lambda *_: None,
+    report: ProgressCallback = lambda *_: None,
     start: np.ndarray | None = None,
 ) -> Projected:
-    """A map of all of `points (n, width)`; `config.sample` is for whoever chooses them.
+    """Project points to a map of two or three dimensions.
 
-    From `start (n, d)` t-SNE and UMAP go on instead of beginning anew. Raises ConfigError where there are too few
-    points for the settings, too many, or some are no numbers.
+    >>> points = np.array([[0.0, 0, 0], [2, 0, 0], [4, 0, 0], [2, 1, 0]])
+    >>> found = project(points, ProjectionConfig(method="pca"))
+    >>> found.coordinates.shape, found.explained_variance.round(2).tolist()
+    ((4, 2), [0.91, 0.09])
+
+    Args:
+        points: (n, width) float.
+        config: the method and its settings; `config.sample` is ignored, see `ProjectionConfig.choose`.
+        report: told how far the computation is.
+        start: (n, d) float; positions from which t-SNE and UMAP go on, instead of beginning anew.
+
+    Raises:
+        ConfigError: too few or too many points for the settings, or values that are not finite.
     """
     points = points.astype(np.float32)
     _check(points, config)
@@ -141,13 +151,13 @@ def project(
 
 
 def standardize(coordinates: np.ndarray) -> np.ndarray:
-    """Centred, and scaled to one unit from the centre in the root mean square; `(n, d) float32`."""
+    """Coordinates `(n, d)` centred and scaled to a root mean square distance of 1 from the centre, as float32."""
     coordinates = coordinates - coordinates.mean(0, dtype=np.float64)
     return (coordinates / (radius(coordinates) or 1)).astype(np.float32)
 
 
 def radius(coordinates: np.ndarray) -> float:
-    """Root mean square of the distances from the centre."""
+    """The root mean square distance of points `(n, d)` from their centre."""
     return float(np.sqrt(np.square(coordinates - coordinates.mean(0), dtype=np.float64).sum(1).mean()))
 
 
@@ -174,7 +184,9 @@ def _check(points: np.ndarray, config: ProjectionConfig) -> None:
         )
 
 
-def _find_neighbours(points: np.ndarray, count: int, metric: Metric, tell: Report) -> tuple[np.ndarray, np.ndarray]:
+def _find_neighbours(
+    points: np.ndarray, count: int, metric: Metric, tell: ProgressCallback
+) -> tuple[np.ndarray, np.ndarray]:
     """Neighbours of every point, `(n, count)`: the first tenth of the work."""
     if points.shape[1] > PCA_FIRST and metric == "euclidean":
         mean, components, _ = principal_axes(points, PCA_WIDTH)
@@ -192,7 +204,7 @@ def _spread(points: np.ndarray, config: ProjectionConfig, start: np.ndarray | No
     return start.astype(float) + rng.normal(0, 1e-4, start.shape)
 
 
-def _tsne(points: np.ndarray, config: ProjectionConfig, tell: Report, start: np.ndarray | None) -> np.ndarray:
+def _tsne(points: np.ndarray, config: ProjectionConfig, tell: ProgressCallback, start: np.ndarray | None) -> np.ndarray:
     """By openTSNE (van der Maaten 2014; Linderman et al. 2019), on one thread: a second one gains nothing."""
     import openTSNE
     from openTSNE.nearest_neighbors import PrecomputedNeighbors
@@ -236,7 +248,7 @@ def _tsne_start(points: np.ndarray, config: ProjectionConfig, affinities, start:
     return _spread(points, config, None) * 1e-4
 
 
-def _umap(points: np.ndarray, config: ProjectionConfig, tell: Report, start: np.ndarray | None) -> np.ndarray:
+def _umap(points: np.ndarray, config: ProjectionConfig, tell: ProgressCallback, start: np.ndarray | None) -> np.ndarray:
     """By umap-learn (McInnes et al. 2018), as `umap_loop` has it."""
     tell(0, "Loading UMAP")
     umap_loop.load()

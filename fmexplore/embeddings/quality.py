@@ -1,4 +1,4 @@
-"""What a map is worth, and maps that follow a network while it learns. Array functions."""
+"""How well a map preserves neighbourhoods, and maps of the same images over the course of a training. Arrays only."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -7,20 +7,20 @@ import numpy as np
 
 from fmexplore.embeddings.neighbours import neighbours as find_neighbours
 from fmexplore.embeddings.neighbours import principal_axes
-from fmexplore.embeddings.projection import ProjectionConfig, Report, Stopped, project, radius
+from fmexplore.embeddings.projection import ProgressCallback, ProjectionConfig, Stopped, project, radius
 from fmexplore.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class Trust:
-    """How far neighbours on a map are neighbours in feature space, over `images` of it; shares from 0 to 1."""
+    """How well the neighbourhoods of feature space are preserved on a map; shares from 0 to 1."""
 
-    trustworthiness: float  # Venna, Kaski 2001: 1 where no image has a false neighbour on the map
-    kept: float  # share of the nearest neighbours in feature space that are so on the map
+    trustworthiness: float  # Venna, Kaski 2001; 1: every neighbour on the map is one in feature space
+    kept: float  # share of the neighbours in feature space that are neighbours on the map too
     label_agreement: float  # share of the neighbours in feature space that have the image's label
-    map_agreement: float  # the same of the neighbours on the map
-    images: int
-    neighbours: int
+    map_agreement: float  # share of the neighbours on the map that have the image's label
+    images: int  # how many were examined
+    neighbours: int  # how many of each
 
 
 def trust(
@@ -31,9 +31,18 @@ def trust(
     sample: int = 2000,
     seed: int = 0,
 ) -> Trust:
-    """Figures for a map `(n, d)` of `points (n, width)`, as `sklearn.manifold.trustworthiness` on the same sample.
+    """Measure how well a map preserves neighbourhoods; trustworthiness as in `sklearn.manifold.trustworthiness`.
 
-    With fewer than 26 images it looks at fewer neighbours. Raises ConfigError for fewer than 4 images.
+    Args:
+        points: (n, width) float; the features.
+        coordinates: (n, d) float; the map of them.
+        labels: (n,) int.
+        neighbours: how many of each image; at most (n - 1) / 2.
+        sample: how many images to examine, drawn at random where there are more.
+        seed: of the sample.
+
+    Raises:
+        ConfigError: there are fewer than 4 images.
     """
     from sklearn.manifold import trustworthiness
 
@@ -57,13 +66,21 @@ def trust(
 
 
 def project_over_time(
-    snapshots: list[np.ndarray], config: ProjectionConfig, report: Report = lambda *_: None
+    snapshots: list[np.ndarray], config: ProjectionConfig, report: ProgressCallback = lambda *_: None
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Maps `(n, d) float32` of the same images at several times, from points `(n, width)`, and how far images moved.
+    """Maps of the same images at several points of a training, made comparable, and how far the images moved.
 
-    PCA lays the axes through all of them together, at one scale. t-SNE and UMAP start each map from the one before;
-    it is then turned and mirrored onto that (orthogonal Procrustes, scale kept). Movement, one for each step between
-    two maps, is the mean distance that an image went, in radii of the later map. Stopped, it gives the maps so far.
+    PCA uses the same axes and the same scale for all. t-SNE and UMAP start each map from the one before; the result is
+    rotated and mirrored onto that (orthogonal Procrustes). If stopped, there are only the maps so far.
+
+    Args:
+        snapshots: the features at each point of the training, each (n, width) float.
+        config: the method and its settings.
+        report: told how far the computation is.
+
+    Returns:
+        The maps, each (n, d) float32; and between each two the mean distance that an image moved, in radii of the
+        later map, (maps - 1,) float32.
     """
     if config.method == "pca":
         mean, components, _ = principal_axes(np.concatenate(snapshots), config.dimensions)

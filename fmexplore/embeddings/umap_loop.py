@@ -1,7 +1,7 @@
-"""UMAP from the parts of umap-learn (McInnes et al. 2018), with exact neighbours and a loop that says how far it is.
+"""UMAP (McInnes et al. 2018) from the parts of umap-learn, with exact neighbours and a loop that reports its progress.
 
-Its approximate neighbours take half a minute to compile in every process, and longer for 10,000 images. Knows arrays;
-no settings of a map and no other method.
+umap-learn's approximate search for neighbours takes half a minute to compile in every process, and finds those of
+10,000 images no faster. Knows arrays; no settings of a map and no other method.
 """
 
 import threading
@@ -23,24 +23,24 @@ _NO_DENSITIES = (False, _no_values, _no_values, 0, 0, 0, 0, _no_values, _no_valu
 
 
 def load() -> None:
-    """Import umap-learn, which takes seconds, so that a caller can say so before."""
+    """Import umap-learn, which takes seconds: a caller can tell the user before it does."""
     import umap.umap_  # noqa: F401
 
 
 def build_graph(
     points: np.ndarray, neighbours: np.ndarray, distances: np.ndarray, metric: str, random: np.random.RandomState
 ) -> "coo_matrix":
-    """How strongly points pull each other.
+    """UMAP's weighted graph: how strongly each two points attract each other.
 
     Args:
         points: (n, width) float32.
         neighbours: (n, count) int; the nearest other points of each.
         distances: (n, count) float; of these, by `metric`.
         metric: its name in umap-learn.
-        random: draws as umap-learn does.
+        random: source of random numbers, used as in umap-learn.
 
     Returns:
-        (n, n) float32, 0 to 1; without the edges that `EPOCHS` are too few to draw.
+        (n, n) float32, sparse, 0 to 1; without edges so weak that `EPOCHS` epochs never sample them.
     """
     from scipy.sparse import coo_matrix
     from umap.umap_ import fuzzy_simplicial_set
@@ -66,18 +66,18 @@ def move_points(
     random: np.random.RandomState,
     report: Callable[[int, np.ndarray], None],
 ) -> np.ndarray:
-    """The positions that the loop of `layouts.optimize_layout_euclidean` finds, told before each epoch.
+    """Optimise the positions of points on a map, as umap-learn's `optimize_layout_euclidean` does.
 
     Args:
-        graph: (n, n); of `build_graph`.
-        start: (n, d) float.
+        graph: (n, n) sparse; from `build_graph`.
+        start: (n, d) float; the positions to begin with.
         min_distance: 0 to 1; how close points may lie.
-        first_rate: the learning rate at first; it falls to nearly 0.
-        random: draws as umap-learn does.
-        report: gets the number of the epoch and the positions; what it raises ends the loop.
+        first_rate: the learning rate of the first epoch; it falls linearly to nearly 0.
+        random: source of random numbers, used as in umap-learn.
+        report: called before each epoch with its number and the positions; an exception from it ends the loop.
 
     Returns:
-        (n, d) float32.
+        (n, d) float32; the positions at the end.
     """
     from umap.umap_ import find_ab_params, make_epochs_per_sample
 
@@ -105,7 +105,7 @@ def _random_states(positions: np.ndarray, random: np.random.RandomState) -> np.n
 
 @cache
 def compile_epoch() -> Callable[..., None]:
-    """umap-learn's innermost loop, compiled so that other threads go on meanwhile."""
+    """One epoch of umap-learn's loop, compiled so that other Python threads can run meanwhile."""
     import numba
     from umap import layouts
 

@@ -1,1 +1,1 @@
-"""What a network predicts, and every figure that follows from its predictions."""
+"""The predictions of a network, and every metric that follows from them."""

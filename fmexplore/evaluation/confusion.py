@@ -1,6 +1,6 @@
-"""What a confusion matrix says, and how two networks differ. Array functions: knows no network, run or screen.
+"""Confusion matrices, what follows from them, and where two networks differ. Knows arrays; no network, run or page.
 
-A matrix holds counts `(10, 10)`: rows are true classes, columns predicted ones.
+A confusion matrix holds counts, `(10, 10) int64`: rows are true classes, columns predicted ones.
 """
 
 import math
@@ -18,13 +18,37 @@ CLASSES = len(CLASS_NAMES)
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Counts `(10, 10)`; rows are true classes, columns predicted ones."""
+    """How often images of each true class (rows) were given each predicted class (columns).
+
+    >>> matrix = confusion_matrix(np.array([0, 0, 6]), np.array([0, 6, 6]))  # a T-shirt taken for a shirt
+    >>> int(matrix[0, 6]), int(matrix.trace()), matrix.shape
+    (1, 2, (10, 10))
+
+    Args:
+        labels: (n,) int; the true classes, 0 to 9.
+        predicted: (n,) int; the predicted classes, 0 to 9.
+
+    Returns:
+        (10, 10) int64; all entries add up to n.
+    """
     flat = labels.astype(np.int64) * CLASSES + predicted
     return np.bincount(flat, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
 
 
 def class_report(matrix: np.ndarray) -> list[dict[str, Any]]:
-    """Precision, recall, F1 and support of each class; 0 where nothing can be divided."""
+    """Precision, recall, F1 score and support of each class.
+
+    >>> matrix = confusion_matrix(np.array([0, 0, 6]), np.array([0, 6, 6]))
+    >>> class_report(matrix)[6]
+    {'class': 'Shirt', 'precision': 0.5, 'recall': 1.0, 'f1': 0.6666666666666666, 'support': 1}
+
+    Args:
+        matrix: (10, 10) int; rows are true classes, columns predicted ones.
+
+    Returns:
+        A dict for each class, in the order of the labels: "class" (its name), "precision", "recall" and "f1" (0 to 1;
+        0 where the divisor is 0) and "support" (the number of its images).
+    """
     hits = np.diag(matrix).astype(float)
     support, predicted = matrix.sum(1), matrix.sum(0)
     columns = zip(_share(hits, predicted), _share(hits, support), _share(2 * hits, support + predicted), support)
@@ -35,11 +59,14 @@ def class_report(matrix: np.ndarray) -> list[dict[str, Any]]:
 
 
 def report_text(matrix: np.ndarray, digits: int = 3) -> str:
-    """scikit-learn's classification report, as text.
+    """The classification report as scikit-learn prints it.
 
     Args:
         matrix: (10, 10) int; rows are true classes, columns predicted ones.
         digits: after the decimal point.
+
+    Returns:
+        Lines of text: the ten classes, the accuracy, the macro average and the weighted average.
 
     Raises:
         ConfigError: no image was counted.
@@ -57,10 +84,20 @@ def report_text(matrix: np.ndarray, digits: int = 3) -> str:
 
 
 def accuracy_interval(right: int, total: int) -> tuple[float, float]:
-    """95 % Wilson score interval of an accuracy, as fractions (Wilson 1927).
+    """The 95 % Wilson score interval of an accuracy (Wilson 1927).
 
-    Written out, as importing scipy.stats takes longer than all else that a page does when a server has just started.
+    >>> low, high = accuracy_interval(9000, 10000)
+    >>> f"{low:.4f} to {high:.4f}"
+    '0.8940 to 0.9057'
+
+    Args:
+        right: how many images were classified correctly.
+        total: out of how many, at least 1.
+
+    Returns:
+        The lower and the upper end, from 0 to 1.
     """
+    # Written out: importing scipy.stats takes longer than all else that a page does on a server just started.
     z, share = NormalDist().inv_cdf(0.975), right / total
     centre = share + z * z / (2 * total)
     spread = z * math.sqrt(share * (1 - share) / total + (z / (2 * total)) ** 2)
@@ -68,18 +105,31 @@ def accuracy_interval(right: int, total: int) -> tuple[float, float]:
 
 
 def most_confused(matrix: np.ndarray) -> tuple[int, int]:
-    """The true and the predicted class of the largest count off the diagonal; some two classes where all are 0."""
+    """The pair of classes that is confused most often: the largest count off the diagonal.
+
+    Args:
+        matrix: (10, 10) int; rows are true classes, columns predicted ones.
+
+    Returns:
+        The true and the predicted class, 0 to 9; (0, 1) where nothing is confused.
+    """
     errors = np.where(np.eye(CLASSES, dtype=bool), -1, matrix)
     true, predicted = np.unravel_index(errors.argmax(), errors.shape)
     return int(true), int(predicted)
 
 
 def class_order(matrix: np.ndarray, by: Order) -> list[int]:
-    """The ten classes in an order in which the matrix is easier to read.
+    """The ten classes in an order that makes the matrix easier to read.
 
-    By `confusion`: the most errors, in its row and column, first; by `accuracy`: the lowest recall first;
-    `clustered`: classes that are confused with each other stand together (average linkage on the shares confused,
-    optimal leaf ordering of Bar-Joseph et al. 2001); `groups`: tops, dress and trouser, shoes, bag.
+    Args:
+        matrix: (10, 10) int; rows are true classes, columns predicted ones.
+        by: "data set" keeps the order of the labels. "confusion" puts the class with the most errors, in its row and
+            its column, first; "accuracy" the one with the lowest recall. "clustered" puts classes that are confused
+            with each other side by side (average linkage, optimal leaf ordering of Bar-Joseph et al. 2001), "groups"
+            similar kinds of clothing: tops, dress and trouser, shoes, bag.
+
+    Returns:
+        The labels 0 to 9, each once.
     """
     if by == "groups":
         return [label for group in GROUPS.values() for label in group]
@@ -103,24 +153,24 @@ def class_order(matrix: np.ndarray, by: Order) -> list[int]:
 
 @dataclass(frozen=True)
 class PairReport:
-    """How well two classes are told apart, among the images of both that were given one of the two names."""
+    """How well two classes are told apart, over their images that were predicted as one of the two."""
 
     counts: np.ndarray  # (2, 2): rows true, columns predicted
-    elsewhere: np.ndarray  # (2,): images of each that were taken for a third class
+    elsewhere: np.ndarray  # (2,): images of each that were predicted as a third class
 
     @property
     def precision(self) -> np.ndarray:
-        """Of each class, `(2,)`."""
+        """The precision of each of the two classes, `(2,)`, 0 to 1."""
         return _share(np.diag(self.counts).astype(float), self.counts.sum(0))
 
     @property
     def recall(self) -> np.ndarray:
-        """Of each class, `(2,)`."""
+        """The recall of each of the two classes, `(2,)`, 0 to 1."""
         return _share(np.diag(self.counts).astype(float), self.counts.sum(1))
 
 
 def pair_report(matrix: np.ndarray, first: int, second: int) -> PairReport:
-    """The part of a matrix that is about two classes."""
+    """The part of the confusion matrix `(10, 10)` that is about the classes `first` and `second`."""
     pair = [first, second]
     counts = matrix[np.ix_(pair, pair)]
     return PairReport(counts, matrix[pair].sum(1) - counts.sum(1))
@@ -128,24 +178,34 @@ def pair_report(matrix: np.ndarray, first: int, second: int) -> PairReport:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """Where two networks, asked about the same images, do not say the same; positions, ascending."""
+    """The images for which two networks predict different classes, by who is right; positions `(k,)`, ascending."""
 
     first_right: np.ndarray
     second_right: np.ndarray
-    both_wrong: np.ndarray  # in different ways
+    both_wrong: np.ndarray  # and predict different classes
 
     @property
     def p_value(self) -> float:
-        """McNemar's exact test: how likely a difference as large is by chance, if both are equally good."""
+        """The p value of McNemar's exact test of the hypothesis that both networks are equally accurate."""
         return mcnemar(len(self.first_right), len(self.second_right))
 
 
 def mcnemar(first_only: int, second_only: int) -> float:
-    """McNemar's test of images that only one of two networks gets right: the exact two-sided p value (McNemar 1947).
+    """The exact two-sided p value of McNemar's test: are two networks equally accurate (McNemar 1947)?
 
-    Always the exact binomial, also where many differ: in whole numbers it takes no longer than a millisecond, and needs
-    neither the chi-squared approximation nor scipy.stats (see `accuracy_interval`).
+    Only the images that one network classifies correctly and the other does not say anything about that.
+
+    >>> round(mcnemar(30, 50), 4)
+    0.033
+
+    Args:
+        first_only: how many images only the first network classifies correctly.
+        second_only: how many images only the second one does.
+
+    Returns:
+        The probability, from 0 to 1, of a difference at least as large between two equally accurate networks.
     """
+    # In whole numbers the exact binomial sum takes less than a millisecond, and no import of scipy.stats.
     decided, fewer = first_only + second_only, min(first_only, second_only)
     ways = tail = 1
     for count in range(fewer):
@@ -155,7 +215,13 @@ def mcnemar(first_only: int, second_only: int) -> float:
 
 
 def compare(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> Disagreement:
-    """Where the predicted classes `first` and `second`, both `(n,)`, differ."""
+    """The images for which two networks predict different classes.
+
+    Args:
+        labels: (n,) int; the true classes.
+        first: (n,) int; the classes that the first network predicts.
+        second: (n,) int; the classes that the second one predicts, of the same images.
+    """
     differ = first != second
     right_first, right_second = first == labels, second == labels
     return Disagreement(

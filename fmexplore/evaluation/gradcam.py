@@ -1,4 +1,4 @@
-"""Why a network says what it says. Knows modules and tensors; never a run, a path or a screen."""
+"""Which parts of an image a network's prediction rests on. Knows modules and tensors; no run, path or page."""
 
 import numpy as np
 import torch
@@ -6,15 +6,22 @@ from torch import nn
 
 from fmexplore.models.networks import Network, to_input
 
-SMALLEST_MAP = 5  # on a smaller one a heat map shows no place
+SMALLEST_MAP = 5  # height and width; a heat map of a smaller one shows no place
 
 
 def grad_cam(network: Network, image: np.ndarray, classes: list[int]) -> np.ndarray | None:
-    """Where in an image a network sees each class: heat `(len(classes), 28, 28) float32`, 0 to 1.
+    """Heat maps of the regions of an image that speak for each class, by Grad-CAM (Selvaraju et al. 2017).
 
-    Grad-CAM (Selvaraju et al. 2017) on the last feature map of at least 5 x 5; each class is scaled to its own
-    maximum, and all zero where nothing speaks for it. `image` is `(28, 28) uint8`. None for a network without such
-    a map. Leaves the network in evaluation mode.
+    It is computed on the last feature map of at least 5 x 5. Leaves the network in evaluation mode.
+
+    Args:
+        network: the network to explain.
+        image: (28, 28) uint8.
+        classes: k labels, 0 to 9.
+
+    Returns:
+        (k, 28, 28) float32, 0 to 1: each class scaled to its own maximum, all 0 where nothing speaks for it. None for
+        a network without a feature map of that size.
     """
     from captum.attr import LayerAttribution, LayerGradCam
 

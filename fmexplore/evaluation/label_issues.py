@@ -1,4 +1,4 @@
-"""Images to doubt: labels that a network contradicts, and pictures that lie in two splits. Array functions."""
+"""Problems of the data set: labels that are probably wrong, and near-duplicates across splits. Knows arrays only."""
 
 from collections.abc import Callable
 
@@ -10,10 +10,13 @@ BLOCK = 500
 
 
 def suspect_labels(predictions: Predictions) -> np.ndarray:
-    """Positions of images whose label is probably wrong, the least believable first.
+    """Images whose label is probably wrong, by confident learning (Northcutt, Jiang, Chuang 2021; cleanlab).
 
-    Confident learning (Northcutt, Jiang, Chuang 2021) as cleanlab does it. The predictions should be of images that
-    the network has not learnt from.
+    Args:
+        predictions: for images that the network was not trained on, or it will have learnt their wrong labels too.
+
+    Returns:
+        (k,) int; positions among the predictions, the most doubtful label first.
     """
     from cleanlab.filter import find_label_issues
 
@@ -30,14 +33,20 @@ def suspect_labels(predictions: Predictions) -> np.ndarray:
 def find_twins(
     train: np.ndarray, test: np.ndarray, report: Callable[[float], None] = lambda _: None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each image of `test` the nearest one of `train`, both `(n, 28, 28) uint8`.
+    """For each test image the most similar training image, by the difference of their pixels.
 
-    Its number `(n,)`, and `(n,)` how far they are apart: the root of the mean squared difference of their pixels, in
-    grey levels from 0 (the same picture) to 255. `report` is called with the share done.
+    Args:
+        train: (n, 28, 28) uint8.
+        test: (m, 28, 28) uint8.
+        report: called with the share of the work that is done, 0 to 1.
+
+    Returns:
+        The position of the most similar training image, (m,) int64, and its distance, (m,) float32: the root mean
+        square of the differences in grey levels, from 0 (an identical image) to 255.
     """
     import torch
 
-    # From -128 to 127 all sums are whole numbers below 2**24: exact, also between a copy and a picture just like it.
+    # With pixels from -128 to 127 all sums are whole numbers below 2**24, which float32 holds exactly.
     known = torch.tensor(train).flatten(1).float() - 128
     squares = known.square().sum(1)
     numbers, distances = [], []

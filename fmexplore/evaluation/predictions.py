@@ -1,4 +1,4 @@
-"""Predictions of a network, and the figures computed from them. Knows modules and arrays, never a run or a path."""
+"""A network's predictions and the metrics computed from them. Knows modules and arrays; no run and no path."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ ImageOrder = Literal["confidence", "margin", "boundary", "number"]
 
 @dataclass(frozen=True)
 class Predictions:
-    """Logits `(n, 10) float32` and labels `(n,) uint8` of the same images; what is computed from them is kept."""
+    """Logits `(n, 10) float32` and labels `(n,) uint8` of the same n images.
+
+    >>> found = Predictions(np.array([[9.0, 1, 0], [2, 3, 0]], np.float32), np.array([0, 0], np.uint8))
+    >>> found.accuracy, found.predicted.tolist()
+    (0.5, [0, 1])
+    """
 
     logits: np.ndarray
     labels: np.ndarray
@@ -34,12 +39,12 @@ class Predictions:
 
     @cached_property
     def predicted(self) -> np.ndarray:
-        """The class with the largest logit, `(n,)`."""
+        """The predicted class, the one with the largest logit, `(n,) int64`."""
         return self.logits.argmax(1)
 
     @cached_property
     def right(self) -> np.ndarray:
-        """`(n,) bool`."""
+        """Whether the predicted class is the true one, `(n,) bool`."""
         return self.predicted == self.labels
 
     @cached_property
@@ -50,24 +55,28 @@ class Predictions:
 
     @cached_property
     def confidence(self) -> np.ndarray:
-        """Probability of the predicted class, `(n,)`."""
+        """The probability of the predicted class, `(n,) float32`, 0.1 to 1."""
         return self.probabilities.max(1)
 
     @cached_property
     def margin(self) -> np.ndarray:
-        """Probability of the predicted class minus that of the runner-up, `(n,)`, 0 to 1."""
+        """The probability of the predicted class minus that of the second most probable one, `(n,)`, 0 to 1."""
         first_two = np.partition(self.probabilities, -2, axis=1)[:, -2:]
         return first_two[:, 1] - first_two[:, 0]
 
     @property
     def boundary_distance(self) -> np.ndarray:
-        """How far the logit of the predicted class is above that of the true class, or of the runner-up if right."""
+        """How far the largest logit lies above that of the true class, `(n,)`.
+
+        Where the prediction is right: above the second largest.
+        """
         top = self.logits.max(1)
         rival = np.take_along_axis(self.logits, self.labels[:, None].astype(int), 1)[:, 0]
         return top - np.where(self.right, np.partition(self.logits, -2, axis=1)[:, -2], rival)
 
     @property
     def accuracy(self) -> float:
+        """The share of images whose predicted class is the true one, 0 to 1."""
         return float(self.right.mean())
 
     @cached_property
@@ -84,7 +93,13 @@ class Predictions:
 
 
 def predict(network: Network, split: Split, precision: str = "fp32") -> Predictions:
-    """The network's predictions for a split, in evaluation mode."""
+    """The network's predictions for all images of a split, in evaluation mode.
+
+    Args:
+        network: the network; afterwards in the mode (training or evaluation) in which it came.
+        split: images and labels.
+        precision: "fp32", or "bf16" for mixed precision.
+    """
     batches = predict_batches(network, split.images, precision=precision)
     return Predictions(np.concatenate([logits for logits, _ in batches]), split.labels)
 
@@ -92,9 +107,17 @@ def predict(network: Network, split: Split, precision: str = "fp32") -> Predicti
 def predict_batches(
     network: Network, images: np.ndarray, with_features: int = 0, precision: str = "fp32"
 ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    """Logits `(batch, 10) float32`, batch by batch, and features of the first `with_features` images.
+    """As `predict`, one batch at a time, so that a caller can act in between.
 
-    `images` is `(n, 28, 28) uint8`. Between batches the network is in the mode in which it came.
+    Args:
+        network: the network; between batches in the mode in which it came.
+        images: (n, 28, 28) uint8.
+        with_features: how many images, from the first, to give features of.
+        precision: "fp32", or "bf16" for mixed precision.
+
+    Yields:
+        Logits of the next images, (batch, 10) float32, and the features of those among the first `with_features`,
+        (batch or fewer, width) float32, or None where there are none.
     """
     import torch
 
@@ -113,17 +136,17 @@ def predict_batches(
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds that a network took, again and again: for one image `(n,)`, and for batches of BATCH images `(m,)`."""
+    """Measured seconds for one image, `(n,)`, and for a batch of BATCH images, `(m,)`."""
 
     one: np.ndarray
     batches: np.ndarray
 
     def of_one(self) -> tuple[float, float, float]:
-        """Seconds for one image: the median, and the two ends of the middle half."""
+        """Seconds for one image: the median, the lower and the upper quartile."""
         return _median(self.one)
 
     def of_many(self, images: int) -> tuple[float, float, float]:
-        """Seconds for so many images, batch by batch, as `of_one`."""
+        """Seconds for `images` images in batches: the median, the lower and the upper quartile."""
         return _median(self.batches * images / BATCH)
 
 
@@ -133,8 +156,13 @@ def _median(seconds: np.ndarray) -> tuple[float, float, float]:
 
 
 def time_predictions(network: Network, images: np.ndarray, tell: Callable[[float], None]) -> Latency:
-    """How long `predict` takes here, with single images first and then with all `(n, 28, 28)`, or as many as there is
-    time for; `tell` hears the share of the work."""
+    """How long predictions take on this machine, for single images and for batches.
+
+    Args:
+        network: the network to time; if slow, on fewer images, so that it takes 25 seconds at most.
+        images: (n, 28, 28) uint8.
+        tell: called with the share of the work that is done, 0 to 1.
+    """
     alone, together = [], []
     for turn in range(SINGLES + WARM_UP):
         alone.append(_time(network, images[turn % len(images)][None]))
@@ -157,9 +185,15 @@ def _time(network: Network, images: np.ndarray) -> float:
 
 
 def order_images(predictions: Predictions, positions: np.ndarray, by: ImageOrder) -> np.ndarray:
-    """`positions` sorted: the most confident, the widest margin or the nearest to the boundary first, or as they are.
+    """Positions of images in the order in which a page shows them; equal ones keep their order.
 
-    Equal ones keep their order.
+    Args:
+        predictions: for all images.
+        positions: (k,) int; those to sort.
+        by: "confidence" or "margin", the largest first; "boundary", the smallest distance first; "number", unchanged.
+
+    Returns:
+        (k,) int.
     """
     if by == "number":
         return positions
@@ -169,27 +203,38 @@ def order_images(predictions: Predictions, positions: np.ndarray, by: ImageOrder
 
 
 def top_k_accuracy(predictions: Predictions, k: int) -> float:
-    """Share of images whose true class is among the `k` most probable ones."""
+    """The share of images whose true class is among the `k` most probable classes, 0 to 1."""
     best = np.argpartition(-predictions.logits, k - 1, axis=1)[:, :k]
     return float((best == predictions.labels[:, None]).any(1).mean())
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Images sorted into bins of equal width by confidence; bins without images are left out. All `(bins,)`."""
+    """A reliability diagram: images in bins of equal width by confidence, without the empty bins. All `(bins,)`."""
 
-    confidence: np.ndarray  # mean of the bin
-    accuracy: np.ndarray
-    counts: np.ndarray
+    confidence: np.ndarray  # the mean confidence of the bin's images, 0 to 1
+    accuracy: np.ndarray  # the share of them that is right, 0 to 1
+    counts: np.ndarray  # how many they are
 
     @property
     def error(self) -> float:
-        """Expected calibration error (Guo et al. 2017, equation 3), 0 to 1."""
+        """The expected calibration error (Guo et al. 2017, equation 3), 0 to 1; 0 is perfectly calibrated."""
         return float(np.abs(self.accuracy - self.confidence) @ self.counts / self.counts.sum())
 
 
 def calibration(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> Calibration:
-    """How often a network is right when it is that sure; `confidence (n,)` from 0 to 1, `right (n,) bool`."""
+    """How often predictions of each confidence are right: the reliability diagram (Guo et al. 2017, section 2).
+
+    >>> sure, right = np.array([0.9, 0.9, 0.9, 0.9]), np.array([True, True, True, False])
+    >>> found = calibration(sure, right, bins=10)
+    >>> found.accuracy.tolist(), round(found.error, 2)  # 90 % sure, but right in 75 % of the cases
+    ([0.75], 0.15)
+
+    Args:
+        confidence: (n,) float; the probability of the predicted class, 0 to 1.
+        right: (n,) bool; whether that class is the true one.
+        bins: how many of equal width there are between 0 and 1.
+    """
     confidence = confidence.astype(float)
     number = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)  # bins are open below, closed above
     counts = np.bincount(number, minlength=bins)
@@ -199,29 +244,53 @@ def calibration(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> 
 
 
 def coverage_curve(predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
-    """Shares of images answered, the most confident first, and the accuracy on those, both `(n,)`."""
+    """The accuracy of the k most confident predictions, for each k (the accuracy-coverage curve).
+
+    Args:
+        predictions: of n images.
+
+    Returns:
+        Coverage, (n,) float: the share k / n of images that get an answer; and the accuracy on those, (n,) float.
+    """
     right = predictions.right[np.argsort(-predictions.confidence, kind="stable")]
     answered = np.arange(1, len(right) + 1)
     return answered / len(right), np.cumsum(right) / answered
 
 
 def coverage_at(predictions: Predictions, accuracy: float) -> float:
-    """The largest share of images that can be answered with at least that accuracy; 0 where none can."""
+    """The largest coverage at which the accuracy is at least `accuracy`, both 0 to 1; 0 where it never is."""
     coverage, reached = coverage_curve(predictions)
     enough = np.flatnonzero(reached >= accuracy)
     return float(coverage[enough[-1]]) if len(enough) else 0.0
 
 
 def learnt_and_forgotten(before: Predictions, after: Predictions) -> tuple[np.ndarray, np.ndarray]:
-    """Positions that were wrong and are right now, and that were right and are wrong now (Toneva et al. 2019)."""
+    """Images that a network has learnt and that it has forgotten between two points of a training.
+
+    Args:
+        before: predictions at the earlier point.
+        after: predictions for the same images at the later one.
+
+    Returns:
+        Positions of those that were wrong and are right now, and of those that were right and are wrong now: the
+        forgetting events of Toneva et al. 2019.
+    """
     return np.flatnonzero(~before.right & after.right), np.flatnonzero(before.right & ~after.right)
 
 
 def find_overfitting(train_loss: list[float], validation_loss: list[float]) -> int | None:
-    """The position from which validation loss rises while training loss falls, or None.
+    """The epoch, from 0, after which a training overfits: validation loss rises while training loss falls.
 
-    It is the lowest validation loss, when at least two figures follow it, all of them above it, the last one by more
-    than 2 %, and training loss has fallen since.
+    >>> find_overfitting([0.5, 0.4, 0.3, 0.2], [0.45, 0.40, 0.42, 0.47])
+    1
+
+    Args:
+        train_loss: after each epoch.
+        validation_loss: after each epoch, as many.
+
+    Returns:
+        The epoch with the lowest validation loss, if at least two follow it, the last with a validation loss more
+        than 2 % above it and a lower training loss; else None.
     """
     if len(validation_loss) < 3:
         return None

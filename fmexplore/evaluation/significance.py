@@ -1,7 +1,7 @@
-"""Whether one network is better than another. Knows arrays, never a configuration, a run folder or a screen.
+"""Whether one network is more accurate than another. Knows arrays; no configuration, run folder or page.
 
-The test is about networks on the same images; what another seed of the same training would give, only several seeds
-tell (`spreads`).
+The test compares two trained networks on the same images. It says nothing of how far the accuracy of the same training
+varies with its seed: for that, see `seed_statistics`.
 """
 
 import math
@@ -13,60 +13,84 @@ import numpy as np
 
 from fmexplore.evaluation.confusion import Disagreement, compare
 
-LEVEL = 0.05  # below which a p value says that a difference is more than luck
+LEVEL = 0.05  # of significance: a difference with a smaller p value is called significant
 Z = statistics.NormalDist().inv_cdf(0.975)
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """A network against a reference on the same images; the first of the disagreement is the reference."""
+class PairedComparison:
+    """McNemar's test of a network against a reference network on the same images."""
 
-    disagreement: Disagreement
+    disagreement: Disagreement  # the reference comes first
     images: int
     p_value: float  # where several are tested, after Holm's correction
 
     @property
     def counts(self) -> tuple[int, int]:
-        """Images that only the reference and only the other one gets right: all that the test looks at."""
+        """How many images only the reference, and only the other network, classifies correctly."""
         return len(self.disagreement.first_right), len(self.disagreement.second_right)
 
     @property
-    def real(self) -> bool:
-        """Whether the difference is statistically significant."""
+    def significant(self) -> bool:
+        """Whether the two accuracies differ significantly, at the 5 % level."""
         return self.p_value < LEVEL
 
     @property
     def gain(self) -> float:
-        """How much more of the images the other one gets right, as a fraction."""
+        """The accuracy of the other network minus that of the reference, -1 to 1."""
         only_reference, only_other = self.counts
         return (only_other - only_reference) / self.images
 
     @property
     def margin(self) -> float:
-        """Half of the 95 % interval of the gain, for paired images (Agresti 2013, section 11.1)."""
+        """Half the width of the 95 % confidence interval of the gain, for paired images (Agresti 2013, 11.1)."""
         decided = sum(self.counts) / self.images
         return Z * math.sqrt(max(0.0, decided - self.gain**2) / self.images)
 
     def sentence(self, reference: str, other: str) -> str:
-        """What it means, with the names that the two go by."""
+        """The result in a sentence, with the names of the reference and of the other network."""
         only_reference, only_other = self.counts
         if only_reference == only_other:
             return "Both are right equally often."
         better = other if only_other > only_reference else reference
-        if self.real:
+        if self.significant:
             return f"The difference is statistically significant ({say_p(self.p_value)}): {better} is better."
         return f"The difference is not statistically significant ({say_p(self.p_value)})."
 
 
-def judge(labels: np.ndarray, reference: np.ndarray, others: Sequence[np.ndarray]) -> list[Verdict]:
-    """A verdict on each of `others` against `reference`: predicted classes `(n,)` of the same images."""
+def compare_accuracies(
+    labels: np.ndarray, reference: np.ndarray, others: Sequence[np.ndarray]
+) -> list[PairedComparison]:
+    """McNemar's test of each network against a reference, with Holm's correction for testing several.
+
+    >>> labels = np.zeros(100, int)
+    >>> worse, better = labels.copy(), labels.copy()
+    >>> worse[:20], better[:5] = 6, 6  # 20 and 5 shirts predicted where there are none
+    >>> (found,) = compare_accuracies(labels, worse, [better])
+    >>> found.gain, found.significant, say_p(found.p_value)
+    (0.15, True, 'p < 0.0001')
+
+    Args:
+        labels: (n,) int; the true classes.
+        reference: (n,) int; the classes that the reference predicts.
+        others: for each other network the classes that it predicts for the same images, (n,) int.
+
+    Returns:
+        One comparison for each of `others`.
+    """
     found = [compare(labels, reference, other) for other in others]
     p_values = correct_holm([each.p_value for each in found])
-    return [Verdict(each, len(labels), p_value) for each, p_value in zip(found, p_values, strict=True)]
+    return [PairedComparison(each, len(labels), p_value) for each, p_value in zip(found, p_values, strict=True)]
 
 
 def correct_holm(p_values: Sequence[float]) -> list[float]:
-    """The p values as if there had been one test only: with each more, one is likelier to err by luck (Holm 1979)."""
+    """The p values after Holm's correction (Holm 1979), in the same order.
+
+    Among many tests a small p value turns up by chance; the correction makes up for that.
+
+    >>> correct_holm([0.01, 0.04])
+    [0.02, 0.04]
+    """
     corrected, highest = [0.0] * len(p_values), 0.0
     for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
@@ -75,7 +99,7 @@ def correct_holm(p_values: Sequence[float]) -> list[float]:
 
 
 def say_p(p_value: float) -> str:
-    """As in "p = 0.023"."""
+    """The p value as text, such as "p = 0.023" or "p < 0.0001"."""
     return "p < 0.0001" if p_value < 0.0001 else f"p = {p_value:.2g}"
 
 
@@ -83,42 +107,57 @@ def say_p(p_value: float) -> str:
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Accuracies of the same training with several seeds."""
+class SeedStatistics:
+    """Mean and standard deviation of the accuracies of one training with several seeds."""
 
     members: tuple[int, ...]  # positions among the runs
     mean: float
-    deviation: float  # of the sample
+    deviation: float  # sample standard deviation
 
     @property
     def count(self) -> int:
+        """How many seeds there are."""
         return len(self.members)
 
 
-def spreads(groups: Sequence[tuple[int, ...]], accuracies: Sequence[float | None]) -> list[Spread]:
-    """How far seeds alone drive accuracies apart, for each group of trainings of which at least two have an accuracy.
+def seed_statistics(groups: Sequence[tuple[int, ...]], accuracies: Sequence[float | None]) -> list[SeedStatistics]:
+    """How far the accuracy varies with the seed alone, for each group of which at least two have an accuracy.
 
-    A group holds the positions among `accuracies` of trainings that differ in nothing but their seed.
+    Args:
+        groups: each holds the positions, among `accuracies`, of trainings that differ only in their seed.
+        accuracies: of all trainings, 0 to 1; None where it is not known.
     """
     found = []
     for group in groups:
         members = tuple(place for place in group if accuracies[place] is not None)
         if len(members) > 1:
             values = [accuracy for place in members if (accuracy := accuracies[place]) is not None]
-            found.append(Spread(members, statistics.fmean(values), statistics.stdev(values)))
+            found.append(SeedStatistics(members, statistics.fmean(values), statistics.stdev(values)))
     return found
 
 
 def generalisation_gap(training: tuple[float, int], validation: tuple[float, int]) -> tuple[float, float]:
-    """How much more a network gets right of what it learnt from, and half of the 95 % interval, as fractions.
+    """The generalisation gap: how much higher the accuracy is on training images than on validation images.
 
-    Each is an accuracy and the number of images that it was measured on.
+    Args:
+        training: the accuracy on training images, 0 to 1, and how many they are.
+        validation: the same of the validation images.
+
+    Returns:
+        The gap, and half the width of its 95 % confidence interval.
     """
     variance = sum(accuracy * (1 - accuracy) / count for accuracy, count in (training, validation))
     return training[0] - validation[0], Z * math.sqrt(variance)
 
 
 def first_reaching(curves: Sequence[Sequence[Sequence[float]]]) -> tuple[float, list[float]]:
-    """The highest level, in steps of 0.001, that every curve of (x, y) points reaches, and where each first does."""
+    """The highest level, in steps of 0.001, that every curve reaches, and where each first reaches it.
+
+    Args:
+        curves: each a list of points (x, y).
+
+    Returns:
+        The level y, and for each curve the first x at which it reaches that.
+    """
     level = math.floor(1000 * min(max(y for _, y in curve) for curve in curves)) / 1000
     return level, [next(x for x, y in curve if y >= level) for curve in curves]

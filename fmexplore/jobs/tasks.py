@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SAVE_SECONDS = 60
 END_STATES: dict[str, State] = {"STOP": "stopped", "PAUSE": "paused", "GONE": "interrupted"}
-FIGURES = (
+METRICS = (
     *("images_per_second", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"),
     *("test_loss", "test_accuracy"),
 )
@@ -63,7 +63,7 @@ def train_run(
     try:
         return _follow(job, run, trainer, listen)
     except TrainingDiverged:
-        run.write_weights(to_arrays(trainer.state.judged.state_dict()))
+        run.write_weights(to_arrays(trainer.state.eval_network.state_dict()))
         run.forget_resume()
         job.update(diverged=True)
         raise
@@ -206,15 +206,15 @@ def metrics_line(progress: "Progress") -> dict:
         "epoch": round(progress.epoch, 4),
         "seconds": round(progress.seconds, 2),
     }
-    line |= {name: round(value, 5) for name in FIGURES if (value := getattr(progress, name)) is not None}
+    line |= {name: round(value, 5) for name in METRICS if (value := getattr(progress, name)) is not None}
     if predictions := progress.predictions:
         line["confusion"] = confusion_matrix(predictions.labels, predictions.predicted).tolist()
     return line
 
 
 def _result(progress: "Progress", before: Result) -> Result:
-    figures = {name: getattr(progress, name) for name in Result.model_fields if name not in ("epoch", "seconds")}
+    metrics = {name: getattr(progress, name) for name in Result.model_fields if name not in ("epoch", "seconds")}
     if progress.kind == "report":  # a few validation images are no result
-        figures = {"images_per_second": progress.images_per_second}
-    known = {name: value for name, value in figures.items() if value is not None}
+        metrics = {"images_per_second": progress.images_per_second}
+    known = {name: value for name, value in metrics.items() if value is not None}
     return before.replace(epoch=progress.epoch, seconds=progress.seconds, **known)

@@ -1,4 +1,4 @@
-"""The kinds of layer: their settings, the shape they make, their weights and FLOPs. Knows no table and no torch."""
+"""The kinds of layer: settings, output shape, weights and FLOPs of each. Knows no layer table and no torch."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ Window = Annotated[int, Field(ge=1, le=28)]
 
 class _Layer(Schema):
     def output(self, shape: Shape) -> Shape:
-        """The shape it makes of `shape`; raises Refused where that is impossible."""
+        """The output shape for an input of `shape`. Raises Refused where the layer cannot take that."""
         return shape
 
     def tensors(self, shape: Shape) -> dict[str, Shape]:
-        """Names and shapes of its state."""
+        """The names and shapes of its tensors, for an input of `shape`."""
         return {}
 
     def frozen(self) -> tuple[str, ...]:
-        """Names in `tensors` that are not trained."""
+        """The names, among those of `tensors`, that are not trained."""
         return ()
 
     def flops(self, shape: Shape, output: Shape) -> int:
+        """FLOPs of a forward pass of one image, from an input of `shape` to an output of shape `output`."""
         return 0
 
     def branches(self) -> tuple[tuple[str, tuple[Layer, ...]], ...]:
-        """Inner chains and the name of each in the module's state; empty for a plain layer."""
+        """The chains of layers inside a block, each with its name in the torch module; empty for other layers."""
         return ()
 
 
@@ -41,6 +42,8 @@ def _weights(bias: bool, outputs: int, *inputs: int) -> dict[str, Shape]:
 
 
 class Conv(_Layer):
+    """Two-dimensional convolution with square kernels."""
+
     kind: Literal["conv"] = "conv"
     filters: Count = 32
     kernel: Window = 3
@@ -64,7 +67,7 @@ class Conv(_Layer):
 
 
 class BatchNorm(_Layer):
-    """Batch normalisation; `learn_weight=False` keeps its weight at 1. Momentum is the share of the new batch."""
+    """Batch normalisation. `learn_weight=False` keeps its weight at 1; `momentum` is the share of the new batch."""
 
     kind: Literal["batch_norm"] = "batch_norm"
     learn_weight: bool = True
@@ -81,6 +84,8 @@ class BatchNorm(_Layer):
 
 
 class Activation(_Layer):
+    """A non-linear function of each value."""
+
     kind: Literal["activation"] = "activation"
     function: Literal["relu", "gelu", "tanh", "leaky_relu", "elu"] = "relu"
 
@@ -97,10 +102,14 @@ class _Pool(_Layer):
 
 
 class MaxPool(_Pool):
+    """The largest value in each window."""
+
     kind: Literal["max_pool"] = "max_pool"
 
 
 class AvgPool(_Pool):
+    """The mean of each window."""
+
     kind: Literal["avg_pool"] = "avg_pool"
 
 
@@ -111,15 +120,19 @@ class _GlobalPool(_Layer):
 
 
 class GlobalMaxPool(_GlobalPool):
+    """The largest value of each channel."""
+
     kind: Literal["global_max_pool"] = "global_max_pool"
 
 
 class GlobalAvgPool(_GlobalPool):
+    """The mean of each channel."""
+
     kind: Literal["global_avg_pool"] = "global_avg_pool"
 
 
 class PixelUnshuffle(_Layer):
-    """Folds each factor x factor square of pixels into channels."""
+    """Turns each square of factor x factor pixels into channels of one pixel."""
 
     kind: Literal["pixel_unshuffle"] = "pixel_unshuffle"
     factor: Annotated[int, Field(ge=2, le=14)] = 2
@@ -132,11 +145,15 @@ class PixelUnshuffle(_Layer):
 
 
 class Dropout(_Layer):
+    """Sets a random share `rate` of the values to 0 while training (Srivastava et al. 2014)."""
+
     kind: Literal["dropout"] = "dropout"
     rate: float = Field(0.25, ge=0, lt=1)
 
 
 class Flatten(_Layer):
+    """Makes one vector of a feature map."""
+
     kind: Literal["flatten"] = "flatten"
 
     def output(self, shape: Shape) -> Shape:
@@ -144,6 +161,8 @@ class Flatten(_Layer):
 
 
 class Dense(_Layer):
+    """A fully connected layer."""
+
     kind: Literal["dense"] = "dense"
     units: Count = 128
     bias: bool = True
@@ -161,12 +180,14 @@ class Dense(_Layer):
 
 
 class LogitScale(_Layer):
+    """Multiplies every value by a constant."""
+
     kind: Literal["logit_scale"] = "logit_scale"
     factor: float = Field(0.125, gt=0, le=100)
 
 
 class Residual(_Layer):
-    """Adds the output of `layers` to the output of `shortcut` (empty: the input itself)."""
+    """Adds the outputs of `layers` and `shortcut`; an empty shortcut passes its input on (He et al. 2016)."""
 
     kind: Literal["residual"] = "residual"
     layers: tuple[Layer, ...] = Field(min_length=1, max_length=32)
@@ -176,6 +197,7 @@ class Residual(_Layer):
         return ("layers", self.layers), ("shortcut", self.shortcut)
 
     def join(self, outputs: list[Shape]) -> Shape:
+        """The output shape for branches with these output shapes. Raises Refused where they do not fit together."""
         inner, shortcut = outputs
         if inner != shortcut:
             raise Refused(
@@ -186,7 +208,7 @@ class Residual(_Layer):
 
 
 class Inception(_Layer):
-    """Runs `paths` side by side on the same input and joins their channels."""
+    """Runs `paths` in parallel on the same input and concatenates their channels (Szegedy et al. 2015)."""
 
     kind: Literal["inception"] = "inception"
     paths: tuple[tuple[Layer, ...], ...] = Field(min_length=1, max_length=8)
@@ -195,6 +217,7 @@ class Inception(_Layer):
         return tuple((f"paths.{index}", path) for index, path in enumerate(self.paths))
 
     def join(self, outputs: list[Shape]) -> Shape:
+        """The output shape for branches with these output shapes. Raises Refused where they do not fit together."""
         if len({output[1:] for output in outputs}) > 1 or any(len(output) != 3 for output in outputs):
             sizes = ", ".join(map(text, outputs))
             raise Refused(f"its branches give {sizes}, and only maps of one height and width can be joined")
@@ -202,7 +225,7 @@ class Inception(_Layer):
 
 
 class DenseBlock(_Layer):
-    """Repeats `layers`; each repetition sees the channels of all before it and adds its own."""
+    """Repeats `layers`; each repetition gets the channels of all before it and adds its own (Huang et al. 2017)."""
 
     kind: Literal["dense_block"] = "dense_block"
     repeat: Annotated[int, Field(ge=1, le=32)] = 4
@@ -228,7 +251,11 @@ for _block in (Residual, Inception, DenseBlock):
 
 
 def describe(layer: Layer) -> str:
-    """The layer in a few words, as in "conv 32 3x3 same"."""
+    """The layer in a few words.
+
+    >>> describe(Conv(filters=32))
+    'conv 32 3x3 same'
+    """
     match layer:
         case Conv():
             stride = f" stride {layer.stride}" if layer.stride > 1 else ""

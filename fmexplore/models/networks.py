@@ -1,8 +1,8 @@
 """Builds the torch module of a layer table. Knows nothing of training, files or data.
 
-Two rewritings make a few CPU cores fast and change no result: max pooling runs before a monotone activation (the
-same value and gradient away from ties, on a quarter of the data), and dropout compares random bytes instead of
-drawing floats one by one.
+Two things are done differently from the table, as that is faster on a CPU: max pooling runs before a monotone
+activation (the same values and, but for ties, gradients, on a quarter of the data), and dropout compares random bytes
+instead of drawing a float for each value.
 """
 
 import math
@@ -22,7 +22,10 @@ WIDEST_FEATURES = 512
 
 
 class Network(nn.Module):
-    """Ten logits for images `(n, 1, 28, 28)` float from 0 to 1; `layers[i]` is layer i + 1 of the table."""
+    """The torch module of a layer table; `layers[i]` is layer i + 1 of the table.
+
+    Calling it with images, (n, 1, 28, 28) float from 0 to 1, gives logits, (n, 10).
+    """
 
     def __init__(self, model: Model) -> None:
         super().__init__()
@@ -46,14 +49,14 @@ class Network(nn.Module):
         return self._run(images)[0]
 
     def logits_and_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits, and the input of the last dense layer.
+        """Logits `(n, 10)`, and the input of the last dense layer `(n, width)`.
 
-        Where that is a flattened map of more than 512 values, each channel is averaged, to keep it small.
+        Where that is a flattened map of more than 512 values, the features are the means of its channels.
         """
         return self._run(images)
 
     def output_of(self, number: int, images: Tensor) -> Tensor:
-        """What layer `number` of the table makes of the images; one that `models.layer_choices` offers."""
+        """The output of layer `number`, from 1, which must be one of `table.layer_choices`."""
         x = (images - MEAN) / DEVIATION if self.standardized else images
         for index in self.order[:number]:
             x = self.layers[index](x)
@@ -72,13 +75,21 @@ class Network(nn.Module):
         return x, x if features is None else features
 
     def seed_dropout(self, *entropy: int) -> None:
-        """Make the next dropout masks a function of `entropy` alone, so that a resumed run draws the same ones."""
+        """Seed the next dropout masks by `entropy`, so that a resumed run draws the same ones."""
         for dropout in self.dropouts:
             dropout.seed(*entropy)
 
 
 def build(model: Model, seed: int = 0) -> Network:
-    """The network of a layer table, its weights drawn from `seed`. Raises ConfigError as `models.summarize` does."""
+    """The network of a layer table, with random weights.
+
+    Args:
+        model: the layer table.
+        seed: of the weights; torch's own generator is left as it is.
+
+    Raises:
+        ConfigError: the table cannot be built, as in `table.summarize`.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Network(model)
@@ -89,12 +100,12 @@ def build(model: Model, seed: int = 0) -> Network:
 
 
 def to_input(images: Tensor) -> Tensor:
-    """Network input `(n, 1, 28, 28)` float from images `(n, 28, 28)` uint8; its strides are those of channels_last."""
+    """The input of a network: images (n, 28, 28) uint8 as (n, 1, 28, 28) float32 from 0 to 1, in channels_last."""
     return (images.float() / 255)[..., None].permute(0, 3, 1, 2)
 
 
 class ByteDropout(nn.Module):
-    """Dropout whose mask is random bytes from numpy's SFC64, as torch's CPU draw is serial; the rate is in 256ths."""
+    """Dropout with masks of random bytes from numpy's SFC64, faster than torch's on a CPU; its rate is in 256ths."""
 
     def __init__(self, rate: float, number: int) -> None:
         super().__init__()
@@ -102,6 +113,7 @@ class ByteDropout(nn.Module):
         self.generator = np.random.Generator(np.random.SFC64(number))
 
     def seed(self, *entropy: int) -> None:
+        """Make the next masks depend on `entropy` and the layer's number only."""
         self.generator = np.random.Generator(np.random.SFC64([*entropy, self.number]))
 
     def forward(self, x: Tensor) -> Tensor:

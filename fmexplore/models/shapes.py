@@ -1,6 +1,6 @@
-"""Shapes between layers, and what a window that slides over a map makes of them.
+"""Shapes of the data between layers, and how a sliding window changes them. Knows no layer.
 
-A shape is (channels, height, width) of a map, or (values,) after a flatten or a global pool.
+A shape is (channels, height, width) of a feature map, or (values,) after a flatten or a global pool.
 """
 
 from typing import Annotated, Literal
@@ -12,17 +12,31 @@ Padding = Literal["same", "valid"] | Annotated[int, Field(ge=0, le=14)]
 
 
 class Refused(Exception):
-    """A layer that does not fit where it stands; the summary adds its number."""
+    """A layer cannot take the shape that it gets. `table.summarize` adds the layer's number and raises ConfigError."""
 
 
 def need_map(shape: Shape) -> None:
-    """Raises Refused for anything but a map."""
+    """Raise Refused unless the shape is that of a feature map."""
     if len(shape) != 3:
         raise Refused(f"it needs a map, but gets {shape[0]} values: move it before the flatten or the global pool")
 
 
 def slide(shape: Shape, kernel: int, stride: int, padding: int, what: str) -> tuple[int, int]:
-    """Height and width after a window of `kernel` has moved over a map."""
+    """Height and width of a feature map after a convolution or a pooling.
+
+    >>> slide((1, 28, 28), kernel=3, stride=1, padding=0, what="kernel")
+    (26, 26)
+
+    Args:
+        shape: (channels, height, width).
+        kernel: side of the window, in pixels.
+        stride: how far it moves each time.
+        padding: pixels added on each side.
+        what: what the message calls the window.
+
+    Raises:
+        Refused: the shape is no feature map, or smaller than the window.
+    """
     need_map(shape)
     height, width = shape[1:]
     if kernel > min(height, width) + 2 * padding:
@@ -35,7 +49,7 @@ def slide(shape: Shape, kernel: int, stride: int, padding: int, what: str) -> tu
 
 
 def pixels(padding: Padding, kernel: int) -> int:
-    """Padding in pixels on each side."""
+    """The padding in pixels on each side. Raises Refused for "same" with an even kernel."""
     if padding == "same":
         if kernel % 2 == 0:
             raise Refused(f"'same' padding needs an odd kernel, not {kernel}: use {kernel + 1} or padding 'valid'")
@@ -44,5 +58,5 @@ def pixels(padding: Padding, kernel: int) -> int:
 
 
 def text(shape: Shape) -> str:
-    """As in "32x28x28", or "10 values"."""
+    """The shape as people write it: "32x28x28", or "10 values"."""
     return "x".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} values"

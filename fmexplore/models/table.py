@@ -1,7 +1,7 @@
-"""A network as a table of layers, in JSON, and the shape, parameters and FLOPs of every row.
+"""A network as a table of layers, and the shape, parameters and FLOPs of each.
 
-Knows no torch, so that the app can show every edit at once; `networks.py` builds the `nn.Module`.
-FLOPs are 2 x multiply-adds of convolutions and dense layers for one image, forward only.
+Knows no torch, so that the app can show every edit at once; `networks` builds the `nn.Module`. FLOPs are twice the
+multiply-adds of convolutions and dense layers, in the forward pass of one image.
 """
 
 from __future__ import annotations
@@ -24,35 +24,47 @@ MAX_PARAMETERS = 50_000_000
 MAX_LAYERS = 300
 MAX_DEPTH = 4  # blocks in blocks
 MONOTONE = ("relu", "leaky_relu", "elu", "tanh")
-WIDEST_VECTOR = 4096  # that can be looked at
+WIDEST_VECTOR = 4096  # values of a vector that can be examined
 
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """One row of a summary: the layer, its number as people say it ("7", or "7.2.1" inside a block), and its cost."""
+    """One row of a summary: a layer, its output shape and its cost."""
 
-    number: str
+    number: str  # "7", or "7.2.1" inside a block
     layer: Layer
     output: Shape
-    tensors: dict[str, Shape] = field(default_factory=dict)  # names and shapes as in the module's state
-    parameters: int = 0
-    flops: int = 0
+    tensors: dict[str, Shape] = field(default_factory=dict)  # names and shapes in the state of the torch module
+    parameters: int = 0  # trained ones
+    flops: int = 0  # of the forward pass, per image
     activations: int = 0  # values kept for the backward pass, per image
     children: tuple[LayerInfo, ...] = ()
 
 
 class Model(Schema):
-    """A network: its layer table, how its weights start, and how pixels are scaled before the first layer."""
+    """A network: its layers, how its weights are initialised, and how pixels are scaled before the first layer."""
 
     layers: tuple[Layer, ...] = Field(min_length=1, max_length=MAX_LAYERS)
     initialization: Literal["torch", "glorot", "he", "dirac"] = "torch"
-    input_scale: Literal["unit", "standardized"] = "unit"  # pixels / 255, or that less its mean over its deviation
+    input_scale: Literal["unit", "standardized"] = "unit"  # of pixels: 0 to 1, or mean 0 and deviation 1
 
 
 def summarize(model: Model) -> list[LayerInfo]:
-    """One LayerInfo for each layer of the table, blocks with their inner layers as children.
+    """The output shape, parameters and FLOPs of every layer of a network.
 
-    Raises ConfigError with the layer's number and the reason when the table cannot be built.
+    >>> from fmexplore.models.layers import Conv, Dense, Flatten
+    >>> rows = summarize(Model(layers=(Conv(filters=8), Flatten(), Dense(units=10))))
+    >>> [(row.number, row.output, row.parameters) for row in rows]
+    [('1', (8, 28, 28), 80), ('2', (6272,), 0), ('3', (10,), 62730)]
+
+    Args:
+        model: the layer table.
+
+    Returns:
+        One row for each layer; the layers inside a block are its children.
+
+    Raises:
+        ConfigError: the table cannot be built; the message has the layer's number and the reason.
     """
     rows = _trace_table(model.layers)
     if rows[-1].output != (CLASSES,):
@@ -68,7 +80,11 @@ def summarize(model: Model) -> list[LayerInfo]:
 
 
 def examine(model: Model) -> tuple[list[LayerInfo], ConfigError | None]:
-    """As `summarize`, but the rows up to the first layer that does not fit, and the error, for a table being edited."""
+    """As `summarize`, for a table that is being edited: the rows before the first layer that does not fit, and why.
+
+    Returns:
+        All rows and None; or the rows that can be computed, and the error.
+    """
     try:
         return summarize(model), None
     except ConfigError as error:
@@ -81,14 +97,17 @@ def examine(model: Model) -> tuple[list[LayerInfo], ConfigError | None]:
 
 
 def walk(rows: list[LayerInfo] | tuple[LayerInfo, ...]) -> Iterator[LayerInfo]:
-    """Every row, and every row inside a block right after it."""
+    """All rows, each block followed by the rows inside it."""
     for row in rows:
         yield row
         yield from walk(row.children)
 
 
 def execution_order(layers: tuple[Layer, ...]) -> list[int]:
-    """In which order the layers are run: max pooling before a monotone activation, as `networks` explains."""
+    """The order in which a torch module runs the layers, as positions in the table.
+
+    Max pooling runs before a monotone activation that precedes it in the table: the result is the same, with less work.
+    """
     order = list(range(len(layers)))
     for index in range(len(layers) - 1):
         first, second = layers[index], layers[index + 1]
@@ -98,10 +117,13 @@ def execution_order(layers: tuple[Layer, ...]) -> list[int]:
 
 
 def layer_choices(model: Model) -> list[tuple[str, str, Shape]]:
-    """Number, text and output of the layers whose output can be looked at. Raises ConfigError as `summarize` does.
+    """The layers whose output can be examined: number, description and output shape of each.
 
-    Left out are dropout and flattening, which change no value; vectors of more than 4,096 values; and an activation
-    that runs after the max pooling behind it, as its output then never exists.
+    Left out are dropout and flatten, which change no value; vectors of more than 4,096 values; and an activation that
+    runs after the max pooling behind it, as its output is never computed.
+
+    Raises:
+        ConfigError: as in `summarize`.
     """
     order, chosen = execution_order(model.layers), []
     for count, row in enumerate(summarize(model), start=1):
@@ -112,17 +134,17 @@ def layer_choices(model: Model) -> list[tuple[str, str, Shape]]:
 
 
 def parameters(rows: list[LayerInfo]) -> int:
-    """Trained parameters of a summary."""
+    """How many trained parameters the layers of a summary have together."""
     return sum(row.parameters for row in rows)
 
 
 def flops(rows: list[LayerInfo]) -> int:
-    """FLOPs of one forward pass of one image."""
+    """The FLOPs of a forward pass of one image."""
     return sum(row.flops for row in rows)
 
 
 def tensor_shapes(rows: list[LayerInfo]) -> dict[str, Shape]:
-    """Name and shape of every tensor in the state of the network that the summary describes."""
+    """The name and shape of every tensor in the `state_dict` of the torch module that the summary describes."""
     return {name: shape for row in walk(rows) for name, shape in row.tensors.items()}
 
 

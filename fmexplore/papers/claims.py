@@ -1,4 +1,7 @@
-"""What the papers claim of each system, all of it judged: printed figures, and what their words and tables say."""
+"""What the papers claim about each network, with a verdict: printed results, and statements in text and tables.
+
+Knows the papers and the stored trainings; trains nothing.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,55 +15,68 @@ from fmexplore.models.layers import Conv, MaxPool
 from fmexplore.models.table import parameters, summarize
 from fmexplore.papers.reported import PRINTED
 from fmexplore.papers.reproduction import Reproduction, Training, least_disturbed
-from fmexplore.papers.verdicts import Judged, Verdict, judge_f1, judge_figure, published, spread_of, untrained
+from fmexplore.papers.verdicts import AssessedClaim, Verdict, assess_f1, assess_metric, published, spread_of, untrained
 from fmexplore.training.published import find_system
 
 Find = Callable[[str], Reproduction]
-Outcome = tuple[str, Verdict, str]  # what came out here, the verdict, its reason
+Assessment = tuple[str, Verdict, str]  # what came out here, the verdict, its reason
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a paper says besides its figures; `judge` reads the trainings of the system, and of `other` if named."""
+    """A statement of a paper other than a printed metric."""
 
     about: str
     printed: str
-    judge: Callable[..., Outcome]
+    assess: Callable[..., Assessment]  # of the system's trainings and, if it is named, those of `other`
     other: str = ""
     by_reading: bool = False  # needs no training
 
 
-def judge(reproduction: Reproduction, find: Find) -> list[Judged]:
-    """All claims about a system, printed figures first. `find` gives the systems that a claim compares it with."""
+def assess_claims(reproduction: Reproduction, find: Find) -> list[AssessedClaim]:
+    """All claims about a system with their verdicts, printed metrics first.
+
+    Args:
+        reproduction: the trainings of the system.
+        find: gives those of another system by its id, where a claim compares the two.
+    """
     system, trainings = reproduction.system, published(reproduction)
     printed = PRINTED[system]
-    found = [judge_figure(reproduction, measure, value) for measure, value in printed.figures.items()]
+    found = [assess_metric(reproduction, measure, value) for measure, value in printed.metrics.items()]
     if printed.report:
-        found.append(judge_f1(printed.report, reproduction))
+        found.append(assess_f1(printed.report, reproduction))
     for claim in _CLAIMS.get(system, ()):
         needed = [] if claim.by_reading else [trainings, *([published(find(claim.other))] if claim.other else [])]
         if all(needed):
-            found.append(Judged(claim.about, claim.printed, *claim.judge(*needed)))
+            found.append(AssessedClaim(claim.about, claim.printed, *claim.assess(*needed)))
         else:
             found.append(untrained(claim.about, claim.printed, system))
     return found
 
 
 def accuracy_bounds(recalls: Sequence[float], accuracy: float) -> tuple[float, float]:
-    """Lowest and highest accuracy in percent that printed recalls and an accuracy printed with them allow.
+    """The range in which an accuracy must lie, by the recalls and the rounded accuracy that are printed with it.
 
-    All are fractions with two digits, the recalls of classes with equally many images.
+    >>> accuracy_bounds([0.90, 0.92], 0.91)
+    (90.5, 91.5)
+
+    Args:
+        recalls: of all classes, 0 to 1, rounded to two digits; the classes have equally many images.
+        accuracy: 0 to 1, rounded to two digits.
+
+    Returns:
+        The lowest and the highest possible accuracy, in percent.
     """
     mean = float(np.mean(recalls))
     low, high = max(mean, accuracy) - 0.005, min(mean, accuracy) + 0.005
     return round(100 * low, 2), round(100 * high, 2)
 
 
-def _read(found: str, verdict: Verdict, reason: str) -> Callable[[], Outcome]:
+def _read(found: str, verdict: Verdict, reason: str) -> Callable[[], Assessment]:
     return lambda: (found, verdict, reason)
 
 
-def _report_of_matrix() -> Outcome:
+def _report_of_matrix() -> Assessment:
     printed = PRINTED["codered-final"]
     assert printed.matrix is not None
     assert printed.report is not None
@@ -75,7 +91,7 @@ def _report_of_matrix() -> Outcome:
     )
 
 
-def _pool_after_third() -> Outcome:
+def _pool_after_third() -> Assessment:
     model = find_system("codered-final").model
     last = max(number for number, layer in enumerate(model.layers) if isinstance(layer, Conv))
     place = last + 2  # after its activation
@@ -89,7 +105,7 @@ def _pool_after_third() -> Outcome:
     )
 
 
-def _most_confused(trainings: Sequence[Training]) -> Outcome:
+def _most_confused(trainings: Sequence[Training]) -> Assessment:
     pairs = [{CLASS_NAMES[label] for label in most_confused(np.array(each.confusion))} for each in trainings]
     same = sum(pair == {"Shirt", "T-shirt/top"} for pair in pairs)
     return (
@@ -99,7 +115,7 @@ def _most_confused(trainings: Sequence[Training]) -> Outcome:
     )
 
 
-def _other_machine(trainings: Sequence[Training]) -> Outcome:
+def _other_machine(trainings: Sequence[Training]) -> Assessment:
     ours = spread_of([100 * each.result.test_accuracy for each in trainings])
     spread = 2 * 2**0.5 * ours.deviation  # two standard deviations of a difference
     explained = spread >= 91.68 - 90.84
@@ -111,7 +127,7 @@ def _other_machine(trainings: Sequence[Training]) -> Outcome:
     )
 
 
-def _epoch_seconds(trainings: Sequence[Training]) -> Outcome:
+def _epoch_seconds(trainings: Sequence[Training]) -> Assessment:
     quiet = least_disturbed(trainings)
     seconds = quiet.seconds / len(quiet.epochs)
     where = f"{trainings[0].cores} cores of {trainings[0].processor}"
@@ -119,10 +135,10 @@ def _epoch_seconds(trainings: Sequence[Training]) -> Outcome:
 
 
 def _abstract(system: str, value: int) -> Claim:
-    def judge_abstract() -> Outcome:
+    def assess_abstract() -> Assessment:
         printed = PRINTED[system]
         assert printed.report is not None
-        beside = printed.figures["test_accuracy"]
+        beside = printed.metrics["test_accuracy"]
         low, high = accuracy_bounds(printed.report.recall, beside / 100)
         return (
             f"{low:g} to {high:g} %",
@@ -130,16 +146,16 @@ def _abstract(system: str, value: int) -> Claim:
             f"The printed recalls, and the printed accuracy of {beside:g} %, allow {low:g} to {high:g} %.",
         )
 
-    return Claim("Test accuracy in the abstract", f"{value} %", judge_abstract, by_reading=True)
+    return Claim("Test accuracy in the abstract", f"{value} %", assess_abstract, by_reading=True)
 
 
-def _first_parameters() -> Outcome:
+def _first_parameters() -> Assessment:
     count = next(row.parameters for row in summarize(find_system("venkatesh-initial").model) if row.parameters)
     reason = "16 filters of 3 x 3 weights and a bias each; the paper's other table gives the right number."
     return f"{count}", "contradicts itself", reason
 
 
-def _overfits_from(trainings: Sequence[Training]) -> Outcome:
+def _overfits_from(trainings: Sequence[Training]) -> Assessment:
     lowest = [1 + int(np.argmin([epoch.validation_loss or 0 for epoch in each.epochs])) for each in trainings]
     ours = spread_of(lowest, "epochs")
     when = " or ".join(map(str, sorted(set(lowest))))
@@ -150,7 +166,7 @@ def _overfits_from(trainings: Sequence[Training]) -> Outcome:
     )
 
 
-def _greater_performance(trainings: Sequence[Training], before: Sequence[Training]) -> Outcome:
+def _greater_performance(trainings: Sequence[Training], before: Sequence[Training]) -> Assessment:
     def means(each: Sequence[Training]) -> tuple[float, float]:
         held_out = np.mean([100 * (one.result.validation_accuracy or 0) for one in each])
         return float(held_out), float(np.mean([100 * one.result.seen_accuracy for one in each]) - held_out)
@@ -165,7 +181,7 @@ def _greater_performance(trainings: Sequence[Training], before: Sequence[Trainin
     )
 
 
-def _no_overfitting(trainings: Sequence[Training]) -> Outcome:
+def _no_overfitting(trainings: Sequence[Training]) -> Assessment:
     epochs = trainings[0].epochs
     lowest = find_overfitting([each.seen_loss for each in epochs], [each.test_loss for each in epochs])
     gap = 100 * (epochs[-1].seen_accuracy - epochs[-1].test_accuracy)

@@ -1,4 +1,8 @@
-"""What the reproductions teach beside the claims: what peeking gains, what remedies cost, where everybody stands."""
+"""What the reproductions show beyond single claims. Knows the stored trainings; trains nothing.
+
+How much choosing the epoch on the test set gains, what each remedy against overfitting does, and how accurate networks
+of different sizes are.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,38 +30,38 @@ Find = Callable[[str], Reproduction]
 
 @dataclass(frozen=True)
 class Peeking:
-    """What choosing the epoch by the test set gains, in points, over choosing it by validation images."""
+    """How much test accuracy is gained by choosing the epoch on the test set instead of on validation images."""
 
     system: str
-    gain: Spread
-    best: Spread  # test accuracy of the epoch that the test set chooses, in percent
-    chosen: Spread  # of the one that validation images choose
+    gain: Spread  # percentage points
+    best: Spread  # test accuracy of the epoch that is best on the test set, in percent
+    chosen: Spread  # test accuracy of the epoch that is best on the validation images, in percent
     validation_images: int
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """What one thing against overfitting does: test accuracy, and the gap between training images and held-out ones."""
+    """The effect of one remedy against overfitting."""
 
     name: str
     about: str
-    accuracy: Spread  # percent of test images
-    gap: Spread  # points
+    accuracy: Spread  # on the test images, in percent
+    gap: Spread  # between the accuracy on training images and on held-out ones, in percentage points
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network that was trained here: where it stands among others."""
+    """The size and accuracy of a reproduced network."""
 
     name: str
     parameters: int
     flops: int
-    accuracy: Spread
-    minutes: float
+    accuracy: Spread  # on the test images, in percent
+    minutes: float  # of training
 
 
 def peeking(find: Find) -> list[Peeking]:
-    """Of each system that was trained with validation images of its own and looked at the test set beside them."""
+    """What choosing the epoch on the test set gains, for each system trained with separate validation images."""
     found = []
     for system in SYSTEMS:
         variant = HONEST if system.training.peeks else PUBLISHED
@@ -77,7 +81,7 @@ def peeking(find: Find) -> list[Peeking]:
 
 
 def remedies(find: Find) -> list[Remedy]:
-    """The base network first, then with each remedy, as far as they were trained."""
+    """The base network without a remedy, then with each remedy, as far as they were trained."""
     known = find(REMEDIES).variants
     tried = remedy_variants(plan(REMEDIES)[HONEST].config)
     wanted = [(HONEST, "none", "no remedy"), *((name, name, variant.about) for name, variant in tried.items())]
@@ -89,7 +93,7 @@ def remedies(find: Find) -> list[Remedy]:
 
 
 def published_pair(find: Find) -> list[Remedy]:
-    """The network that a paper began with, and the one with all of its remedies."""
+    """The first network of a paper, and the one with all its remedies, as far as they were trained."""
     names = (("venkatesh-initial", "initial"), ("venkatesh-optimised", "dropout, augmentation, early stopping"))
     trained = [(name, about, find(name).variants.get(PUBLISHED)) for name, about in names]
     return [_remedy(name, about, known.trainings) for name, about, known in trained if known and known.trainings]
@@ -102,7 +106,7 @@ def _remedy(name: str, about: str, trainings: Sequence[Training]) -> Remedy:
 
 
 def networks(find: Find) -> list[Network]:
-    """All that was reproduced, as published or, of the cited architectures, with the one recipe."""
+    """All reproduced networks: the papers' as published, the cited architectures with one common training."""
     found = []
     for name in systems():
         known = find(name).variants.get(PUBLISHED)

@@ -1,4 +1,4 @@
-"""What the papers print: figures, reports, a confusion matrix, and the marks that others set. Facts only.
+"""The results that the papers print, and the accuracies that others have reached. Facts only.
 
 Accuracies are in percent, as printed; losses in nats.
 """
@@ -17,8 +17,8 @@ MEASURES: dict[Measure, str] = {
 
 
 @dataclass(frozen=True)
-class Report:
-    """A classification report with two digits, one value for each class."""
+class PublishedReport:
+    """A classification report as a paper prints it: one value from 0 to 1, with two digits, for each class."""
 
     precision: tuple[float, ...]
     recall: tuple[float, ...]
@@ -26,19 +26,19 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Printed:
-    """What a paper prints of a system."""
+class PublishedResults:
+    """The results that a paper prints for a system."""
 
-    figures: dict[Measure, float] = field(default_factory=dict)
-    report: Report | None = None
+    metrics: dict[Measure, float] = field(default_factory=dict)
+    report: PublishedReport | None = None
     matrix: tuple[tuple[int, ...], ...] | None = None  # rows are true classes
 
 
-PRINTED: dict[str, Printed] = {
-    "codered-base": Printed({"train_accuracy": 99.28, "validation_accuracy": 91.15, "test_accuracy": 91.14}),
-    "codered-final": Printed(
+PRINTED: dict[str, PublishedResults] = {
+    "codered-base": PublishedResults({"train_accuracy": 99.28, "validation_accuracy": 91.15, "test_accuracy": 91.14}),
+    "codered-final": PublishedResults(
         {"train_accuracy": 93.09, "validation_accuracy": 91.68, "test_accuracy": 91.68},
-        Report(
+        PublishedReport(
             (0.88, 0.99, 0.84, 0.91, 0.90, 0.99, 0.75, 0.96, 0.98, 0.97),
             (0.84, 0.98, 0.89, 0.93, 0.86, 0.98, 0.77, 0.97, 0.97, 0.97),
             (0.86, 0.99, 0.87, 0.92, 0.88, 0.98, 0.76, 0.97, 0.98, 0.97),
@@ -56,39 +56,39 @@ PRINTED: dict[str, Printed] = {
             (0, 0, 0, 0, 0, 4, 0, 26, 0, 970),
         ),
     ),
-    "team4-cnn": Printed(
+    "team4-cnn": PublishedResults(
         {"test_accuracy": 92},
-        Report(
+        PublishedReport(
             (0.83, 0.99, 0.86, 0.91, 0.86, 0.99, 0.81, 0.95, 0.98, 0.98),
             (0.90, 0.98, 0.89, 0.92, 0.87, 0.97, 0.71, 0.98, 0.98, 0.96),
             (0.87, 0.98, 0.87, 0.92, 0.87, 0.98, 0.76, 0.97, 0.98, 0.97),
         ),
     ),
-    "team4-ann": Printed(
+    "team4-ann": PublishedResults(
         {"test_accuracy": 88},
-        Report(
+        PublishedReport(
             (0.85, 0.99, 0.80, 0.84, 0.78, 0.95, 0.71, 0.91, 0.96, 0.97),
             (0.79, 0.96, 0.78, 0.91, 0.82, 0.95, 0.69, 0.97, 0.97, 0.91),
             (0.82, 0.98, 0.79, 0.87, 0.80, 0.95, 0.70, 0.94, 0.97, 0.94),
         ),
     ),
-    "venkatesh-initial": Printed(
+    "venkatesh-initial": PublishedResults(
         {"train_accuracy": 98, "validation_accuracy": 91, "train_loss": 0.05, "validation_loss": 0.4078}
     ),
-    "venkatesh-optimised": Printed(
+    "venkatesh-optimised": PublishedResults(
         {"train_accuracy": 89.5, "validation_accuracy": 88.96, "train_loss": 0.2814, "validation_loss": 0.2981}
     ),
-    "patel-basic": Printed({"train_accuracy": 91, "test_accuracy": 88}),
-    "patel-cnn-32": Printed({"train_accuracy": 98, "test_accuracy": 91}),
-    "patel-cnn-64": Printed({"train_accuracy": 97, "test_accuracy": 92}),
-    "patel-cnn-128": Printed({"train_accuracy": 95, "test_accuracy": 93}),
-    "patel-final": Printed({"test_accuracy": 93.4}),
+    "patel-basic": PublishedResults({"train_accuracy": 91, "test_accuracy": 88}),
+    "patel-cnn-32": PublishedResults({"train_accuracy": 98, "test_accuracy": 91}),
+    "patel-cnn-64": PublishedResults({"train_accuracy": 97, "test_accuracy": 92}),
+    "patel-cnn-128": PublishedResults({"train_accuracy": 95, "test_accuracy": 93}),
+    "patel-final": PublishedResults({"test_accuracy": 93.4}),
 }
 
 
 @dataclass(frozen=True)
 class Mark:
-    """What somebody else reached on the test set; parameters where they are told."""
+    """The test accuracy, in percent, that somebody else has published; with the parameters where they are given."""
 
     name: str
     accuracy: float

@@ -1,7 +1,7 @@
-"""The papers' systems trained again: which trainings there are, what each gave, and the JSON file that keeps it.
+"""Repeats the papers' trainings: which there are, what each gave, and the JSON file that stores it.
 
-One file a system, written after each training, so that nothing is lost when the work is broken off. Imports torch only
-where it trains; knows nothing of claims.
+There is one file for each system, written after each training, so that nothing is lost if the work is interrupted.
+Imports torch only where it trains; knows nothing of claims.
 """
 
 import time
@@ -36,24 +36,23 @@ ONE_SEED = ("patel-final", "venkatesh-optimised", *CITED)  # an epoch costs too 
 HONESTLY = ("codered-base", "codered-final", "patel-basic", "patel-cnn-32")  # trained again without peeking
 REMEDIES = "codered-base"  # the network that the remedies are tried on
 HELD_OUT = ("validation_accuracy", "validation_loss")
-SEEN_IMAGES = 10_000  # training images that are looked at in evaluation mode after each epoch
+SEEN_IMAGES = 10_000  # training images that are evaluated after each epoch
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A system as published, or with one thing changed, and how many seeds it wants."""
+    """A system as published, or with one thing changed."""
 
     about: str
     config: RunConfig
-    seeds: int = 3
+    seeds: int = 3  # how many trainings are wanted
 
 
 class Epoch(Schema):
-    """What was known after one epoch; losses in nats.
+    """The metrics after one epoch: accuracies from 0 to 1, losses in nats.
 
-    Training accuracy is the mean over the epoch's batches with dropout on, as frameworks print it. `seen` figures are
-    those of training images in evaluation mode, as validation figures are. Validation figures are None where the
-    test set served for it.
+    Training metrics are the mean over the epoch's batches with dropout active, as frameworks print them. `seen` metrics
+    are those of training images in evaluation mode. Validation metrics are None where the test set was used for that.
     """
 
     train_accuracy: float
@@ -67,7 +66,7 @@ class Epoch(Schema):
 
 
 class Training(Schema):
-    """One seed's training. `kept` is the epoch whose weights stayed, from 0; the confusion matrix is theirs."""
+    """One training with one seed."""
 
     seed: int
     date: str
@@ -75,47 +74,47 @@ class Training(Schema):
     device: str
     processor: str
     cores: int
-    others: float  # cores that other work took meanwhile
+    others: float  # cores that other processes used meanwhile
     threads: int
     precision: str
     versions: dict[str, str]
-    seconds: float  # of training and validation, without the looks that only this project takes
+    seconds: float  # of training and validation, without the evaluations that only this project does
     epochs: tuple[Epoch, ...]
-    kept: int
-    confusion: tuple[tuple[int, ...], ...]
+    kept: int  # the epoch, from 0, whose weights were kept
+    confusion: tuple[tuple[int, ...], ...]  # the confusion matrix of those weights on the test images
 
     @property
     def result(self) -> Epoch:
-        """The figures of the weights that stayed."""
+        """The metrics of the weights that were kept."""
         return self.epochs[self.kept]
 
 
 def least_disturbed(trainings: Sequence[Training]) -> Training:
-    """The one beside which least other work ran: its time says most about the network."""
+    """The training during which other processes used the least computing time: its duration is the most reliable."""
     return min(trainings, key=lambda each: each.others)
 
 
 class Trainings(Schema):
-    """All seeds of a variant."""
+    """The trainings of a variant, one for each seed."""
 
     config: RunConfig
     trainings: tuple[Training, ...] = ()
 
 
 class Reproduction(Schema):
-    """All that was trained for a system."""
+    """The trainings of a system, by the name of their variant."""
 
     system: str
     variants: dict[str, Trainings] = Field(default_factory=dict)
 
 
 def systems() -> tuple[str, ...]:
-    """Ids of all that is reproduced: the papers' systems and the architectures that they cite."""
+    """The ids of all that is reproduced: the papers' systems and the architectures that they cite."""
     return (*(system.id for system in published.SYSTEMS), *CITED)
 
 
 def plan(system: str) -> dict[str, Variant]:
-    """The trainings of a system by name. Raises ConfigError with the names there are."""
+    """The variants of a system that are to be trained, by name. Raises ConfigError for an unknown system."""
     if system not in systems():
         raise ConfigError(f"There is no system {system!r}: choose one of {', '.join(systems())}.")
     config = find_preset(system).config
@@ -134,7 +133,7 @@ def plan(system: str) -> dict[str, Variant]:
 
 
 def remedy_variants(base: RunConfig) -> dict[str, Variant]:
-    """The base network with one remedy each against overfitting."""
+    """The base network with one remedy against overfitting each, by the name of the remedy."""
 
     def network(*layers: Layer) -> RunConfig:
         return base.replace(model=base.model.replace(layers=layers))
@@ -167,7 +166,7 @@ def remedy_variants(base: RunConfig) -> dict[str, Variant]:
 
 
 def read_reproduction(system: str, folder: Path | None = None) -> Reproduction:
-    """What is stored of a system; empty if nothing is. Raises RunBroken for a damaged file."""
+    """The stored trainings of a system; empty where there are none. Raises RunBroken for a damaged file."""
     path = (folder or FOLDER) / f"{system}.json"
     return read_cached(path, _parse) if path.exists() else Reproduction(system=system)
 
@@ -180,9 +179,15 @@ def _parse(path: Path) -> Reproduction:
 
 
 def missing(system: str, seeds: int | None = None, folder: Path | None = None) -> list[tuple[str, RunConfig]]:
-    """Trainings that are not stored: names of variants, and configurations with their seeds, in order of seeds.
+    """The trainings of a system that are not stored yet, the lowest seeds first.
 
-    `seeds` of each variant, or as many as `plan` says. What was trained with another configuration counts as missing.
+    Args:
+        system: its id.
+        seeds: how many trainings each variant should have; as many as `plan` says where it is None.
+        folder: where trainings are stored; those of another configuration count as missing.
+
+    Returns:
+        The name of the variant and the configuration, with its seed, of each training.
     """
     stored, wanted = read_reproduction(system, folder).variants, []
     for name, variant in plan(system).items():
@@ -195,7 +200,7 @@ def missing(system: str, seeds: int | None = None, folder: Path | None = None) -
 
 
 def keep_training(system: str, variant: str, training: Training, folder: Path | None = None) -> None:
-    """Add a training to what is stored, in place of one with the same seed or with an older configuration."""
+    """Store a training; it replaces one with the same seed, and all of an older configuration."""
     before, config = read_reproduction(system, folder), plan(system)[variant].config
     known = before.variants.get(variant)
     others = (
@@ -211,9 +216,17 @@ def keep_training(system: str, variant: str, training: Training, folder: Path | 
 def train_again(
     config: RunConfig, images: DataSet, command: str, listen: Callable[["Progress"], None] = lambda _: None
 ) -> Training:
-    """Train a network and look, after each epoch, at the test set too, which nothing depends on.
+    """Train a network, evaluating it on the test images after each epoch; the training does not depend on that.
 
-    `command` is noted as what repeats it. Raises TrainingDiverged, ConfigError.
+    Args:
+        config: the network and the settings of its training.
+        images: the data set.
+        command: the command that repeats it, which is stored with the result.
+        listen: called with each Progress.
+
+    Raises:
+        ConfigError: the network cannot be built, or this machine lacks the device.
+        TrainingDiverged: the loss is no longer finite.
     """
     from fmexplore.evaluation.predictions import predict
     from fmexplore.training.execution import choose_execution
@@ -228,14 +241,14 @@ def train_again(
         if progress.kind == "epoch":
             started = time.perf_counter()
             with use_threads(execution):
-                known, test = (predict(trainer.state.judged, split) for split in (seen, images.test))
+                known, test = (predict(trainer.state.eval_network, split) for split in (seen, images.test))
             looking += time.perf_counter() - started
             # Where the test set serves for validation, its figures are those of the test.
             held_out = {} if config.training.peeks else {name: getattr(progress, name) for name in HELD_OUT}
-            figures = {"train_accuracy": progress.train_accuracy, "train_loss": progress.train_loss, **held_out}
-            figures |= {"seen_accuracy": known.accuracy, "seen_loss": known.loss}
-            figures |= {"test_accuracy": test.accuracy, "test_loss": test.loss}
-            epochs.append(Epoch.parse({name: value and round(value, 6) for name, value in figures.items()}))
+            metrics = {"train_accuracy": progress.train_accuracy, "train_loss": progress.train_loss, **held_out}
+            metrics |= {"seen_accuracy": known.accuracy, "seen_loss": known.loss}
+            metrics |= {"test_accuracy": test.accuracy, "test_loss": test.loss}
+            epochs.append(Epoch.parse({name: value and round(value, 6) for name, value in metrics.items()}))
     end = progress.test_predictions
     assert end is not None  # the last Progress has them
     return Training(
@@ -257,7 +270,7 @@ def train_again(
 
 
 class _Watch:
-    """How many cores other processes have taken since it was made."""
+    """Measures how many cores other processes use from its creation on."""
 
     def __init__(self) -> None:
         self._before = self._now()

@@ -1,9 +1,9 @@
-"""A printed figure beside what came out here, and a verdict with its reason.
+"""Compares printed metrics with our trainings and gives each a verdict with its reason. Trains nothing.
 
-A figure *holds* where the printed value lies within the mean of our seeds, more or less the larger of two standard
-deviations and 0.7 points (of losses: 0.02 nats); it *fails* outside. It *cannot be known* where another value of a
-setting that the paper does not print brings it back inside. What the paper's own figures rule out *contradicts
-itself*. Knows results and facts, and trains nothing.
+A metric *holds* where the printed value differs from the mean of our seeds by at most two standard deviations or, if
+that is more, 0.7 percentage points (0.02 nats for a loss); else it *fails*. It *cannot be known* where another value
+of a setting that the paper does not print would make it hold. What the paper's own numbers rule out *contradicts
+itself*.
 """
 
 import statistics
@@ -14,12 +14,12 @@ from typing import Literal
 import numpy as np
 
 from fmexplore.evaluation.confusion import class_report
-from fmexplore.papers.reported import MEASURES, Measure, Report
+from fmexplore.papers.reported import MEASURES, Measure, PublishedReport
 from fmexplore.papers.reproduction import PUBLISHED, Epoch, Reproduction, Training
 from fmexplore.training.published import find_system
 
 Verdict = Literal["holds", "fails", "cannot be known", "contradicts itself", "not trained yet"]
-TONES: dict[Verdict, str] = {  # what kind of news each is
+TONES: dict[Verdict, str] = {  # how each is coloured
     "holds": "good",
     "fails": "bad",
     "cannot be known": "unknown",
@@ -31,7 +31,7 @@ POINTS, NATS = 0.7, 0.02
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and standard deviation over seeds, in percent or nats."""
+    """Mean and sample standard deviation over seeds, in `unit`."""
 
     mean: float
     deviation: float
@@ -40,11 +40,11 @@ class Spread:
 
     @property
     def tolerance(self) -> float:
-        """How far a printed value may lie from the mean."""
+        """How far a printed value may differ from the mean and still hold."""
         return max(2 * self.deviation, POINTS if self.unit == "%" else NATS)
 
     def covers(self, value: float) -> bool:
-        """Whether a printed value is one that such trainings give."""
+        """Whether a printed value differs from the mean by at most the tolerance."""
         return abs(value - self.mean) <= self.tolerance + 1e-9
 
     def __str__(self) -> str:
@@ -59,27 +59,27 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A claim with its verdict; `figure` and `ours` are there where a number was printed and trained for."""
+class AssessedClaim:
+    """A claim of a paper with its verdict."""
 
     about: str
-    printed: str
-    found: str
+    printed: str  # by the paper
+    found: str  # in our trainings
     verdict: Verdict
     reason: str
-    measure: Measure | None = None
-    figure: float | None = None
-    ours: Spread | None = None
+    measure: Measure | None = None  # where the claim is a metric
+    value: float | None = None  # that the paper prints of it, in percent or nats
+    ours: Spread | None = None  # what our trainings gave, where there are some
 
 
 def spread_of(values: Sequence[float], unit: str = "%") -> Spread:
-    """Of at least one value."""
+    """The mean and standard deviation of at least one value; the deviation of a single one is 0."""
     deviation = statistics.stdev(values) if len(values) > 1 else 0.0
     return Spread(statistics.fmean(values), deviation, len(values), unit)
 
 
 def value_of(epoch: Epoch, measure: Measure) -> float:
-    """In percent or nats. Where the test set served for validation, its figures are both."""
+    """A metric in percent or nats. Where the test set was used for validation, test metrics are validation metrics."""
     value = getattr(epoch, measure)
     if value is None:
         value = getattr(epoch, measure.replace("validation", "test"))
@@ -87,13 +87,13 @@ def value_of(epoch: Epoch, measure: Measure) -> float:
 
 
 def measured(trainings: Sequence[Training], measure: Measure) -> Spread | None:
-    """What our seeds gave, or None before one was trained."""
+    """A metric over our seeds; None where there is no training yet."""
     values = [value_of(each.result, measure) for each in trainings]
     return spread_of(values, _unit(measure)) if values else None
 
 
-def judge_figure(reproduction: Reproduction, measure: Measure, value: float) -> Judged:
-    """A printed figure against ours."""
+def assess_metric(reproduction: Reproduction, measure: Measure, value: float) -> AssessedClaim:
+    """Compare a metric that a paper prints, in percent or nats, with our trainings."""
     name, text = MEASURES[measure], _text(value, measure)
     trainings = published(reproduction)
     ours = measured(trainings, measure)
@@ -101,14 +101,14 @@ def judge_figure(reproduction: Reproduction, measure: Measure, value: float) -> 
         return untrained(name, text, reproduction.system, measure, value)
     if ours.covers(value):
         reason = f"The printed value lies within {_difference(ours.tolerance, measure)} of our mean."
-        return Judged(name, text, str(ours), "holds", reason, measure, value, ours)
+        return AssessedClaim(name, text, str(ours), "holds", reason, measure, value, ours)
     verdict, reason = _explain(_Outlier(reproduction, measure, value, ours))
-    return Judged(name, text, str(ours), verdict, reason, measure, value, ours)
+    return AssessedClaim(name, text, str(ours), verdict, reason, measure, value, ours)
 
 
 @dataclass(frozen=True)
 class _Outlier:
-    """A printed figure outside what our trainings as the paper says gave."""
+    """A printed metric that does not hold in our trainings with the paper's settings."""
 
     reproduction: Reproduction
     measure: Measure
@@ -125,20 +125,20 @@ class _Outlier:
 
     @property
     def away(self) -> str:
-        """How far it lies outside, the beginning of every reason."""
+        """How far it differs from our mean: the beginning of every reason."""
         side = "above" if self.value > self.ours.mean else "below"
         return f"The printed value lies {_difference(abs(self.value - self.ours.mean), self.measure)} {side} our mean"
 
     @property
     def best(self) -> Spread:
-        """Each training's best epoch, picked afterwards."""
+        """The metric at the best epoch of each training, chosen afterwards."""
         pick = min if self.measure.endswith("loss") else max
         values = [pick(value_of(epoch, self.measure) for epoch in each.epochs) for each in self.trainings]
         return spread_of(values, self.ours.unit)
 
 
 def _explain(outlier: _Outlier) -> tuple[Verdict, str]:
-    """Why a figure may lie outside, by the first rule that explains it."""
+    """Why a metric may differ, by the first rule that explains it."""
     return next(found for explain in _EXPLANATIONS if (found := explain(outlier)))
 
 
@@ -224,46 +224,46 @@ _EXPLANATIONS: tuple[Callable[[_Outlier], tuple[Verdict, str] | None], ...] = (
 
 
 def _first_within(training: Training, measure: Measure, value: float, tolerance: float) -> int | None:
-    """The first epoch, from 1, whose figure is that near."""
+    """The first epoch, from 1, at which the metric differs from `value` by at most the tolerance."""
     for number, epoch in enumerate(training.epochs, start=1):
         if abs(value_of(epoch, measure) - value) <= tolerance:
             return number
     return None
 
 
-def judge_f1(report: Report, reproduction: Reproduction) -> Judged:
-    """The mean F1 of a printed report against ours."""
+def assess_f1(report: PublishedReport, reproduction: Reproduction) -> AssessedClaim:
+    """Compare the mean F1 score of a printed classification report with our trainings."""
     name, value = "Mean F1 of the report", 100 * float(np.mean(report.f1))
     text, trainings = f"{value:.1f} %", published(reproduction)
     if not trainings:
         return untrained(name, text, reproduction.system)
     ours = _mean_f1(trainings)
     printed_rows = np.array([report.precision, report.recall, report.f1])
-    mine = np.mean([_figures(each) for each in trainings], axis=0)
+    mine = np.mean([_class_scores(each) for each in trainings], axis=0)
     near = int((np.abs(printed_rows - mine) <= 0.03).sum())
     reason = f"Of its {printed_rows.size} figures {near} lie within 3 points of our mean."
     if ours.covers(value):
-        return Judged(name, text, str(ours), "holds", reason)
+        return AssessedClaim(name, text, str(ours), "holds", reason)
     for other, alternative in find_system(reproduction.system).alternatives.items():
         tried = _of(reproduction, other)
         if tried and not alternative.against and (found := _mean_f1(tried)).covers(value):
             reason += f" The paper does not print every setting, and with {other} we get {found}."
-            return Judged(name, text, str(ours), "cannot be known", reason)
-    return Judged(name, text, str(ours), "fails", reason)
+            return AssessedClaim(name, text, str(ours), "cannot be known", reason)
+    return AssessedClaim(name, text, str(ours), "fails", reason)
 
 
 def _mean_f1(trainings: Sequence[Training]) -> Spread:
-    return spread_of([100 * float(_figures(each)[2].mean()) for each in trainings])
+    return spread_of([100 * float(_class_scores(each)[2].mean()) for each in trainings])
 
 
-def _figures(training: Training) -> np.ndarray:
+def _class_scores(training: Training) -> np.ndarray:
     """Precision, recall and F1 of each class, `(3, 10)`."""
     rows = class_report(np.array(training.confusion))
     return np.array([[row[name] for row in rows] for name in ("precision", "recall", "f1")])
 
 
 def published(reproduction: Reproduction) -> tuple[Training, ...]:
-    """The trainings as the paper says."""
+    """The trainings with the settings that the paper prints."""
     return _of(reproduction, PUBLISHED)
 
 
@@ -272,10 +272,12 @@ def _of(reproduction: Reproduction, variant: str) -> tuple[Training, ...]:
     return found.trainings if found else ()
 
 
-def untrained(name: str, text: str, system: str, measure: Measure | None = None, value: float | None = None) -> Judged:
-    """A claim that waits for a training."""
+def untrained(
+    name: str, text: str, system: str, measure: Measure | None = None, value: float | None = None
+) -> AssessedClaim:
+    """A claim that has no training yet to compare it with."""
     reason = f"Train it with: python -m fmexplore reproduce {system}"
-    return Judged(name, text, "", "not trained yet", reason, measure, value)
+    return AssessedClaim(name, text, "", "not trained yet", reason, measure, value)
 
 
 def _unit(measure: Measure) -> str:

@@ -1,4 +1,4 @@
-"""A photo becomes 28 x 28 grey, as Fashion-MNIST's pictures were made; every step with its picture and its reason.
+"""Converts a photo to an image of 28 x 28 grey pixels as in Fashion-MNIST, keeping the picture after every step.
 
 Knows Pillow and arrays. The network that finds the garment is passed in, so that this needs no torch.
 """
@@ -29,10 +29,10 @@ BLACK = (0, 0, 0)
 
 
 class Conversion(Schema):
-    """How a photo is converted; the default is what works best, `WAYS` names others."""
+    """The settings of a conversion. The default works best; `WAYS` has others to compare it with."""
 
-    turn: Literal[0, 90, 180, 270] = 0  # degrees clockwise, after EXIF
-    crop: tuple[Share, Share, Share, Share] = (0, 0, 1, 1)  # left, top, right, bottom, of what has been turned
+    turn: Literal[0, 90, 180, 270] = 0  # degrees clockwise, after the rotation that EXIF asks for
+    crop: tuple[Share, Share, Share, Share] = (0, 0, 1, 1)  # left, top, right, bottom; of the turned photo
     foreground: Foreground = "network"
     strokes: tuple[Stroke, ...] = Field((), max_length=200)
     trim: Literal["foreground", "corners", "none"] = "foreground"
@@ -60,37 +60,52 @@ WAYS = {
 
 
 @dataclass(frozen=True)
-class Step:
-    """What a step made: its `picture (h, w, 3) uint8`, and the `image (28, 28) uint8` if one stopped there."""
+class ConversionStep:
+    """The picture after one step of a conversion."""
 
     name: str
     title: str
-    picture: np.ndarray
-    note: str
+    picture: np.ndarray  # (h, w, 3) uint8
+    note: str  # what was done, in a sentence
     done: bool = True  # False: switched off, or nothing to do
 
     @property
     def image(self) -> np.ndarray:
+        """The image `(28, 28) uint8` that a network would get if the conversion ended here."""
         squashed = Image.fromarray(self.picture).resize((SIDE, SIDE), Image.Resampling.BOX)
         return np.asarray(squashed.convert("L"))
 
 
 @dataclass(frozen=True)
 class Converted:
-    """All steps in order, the last of which is the `image (28, 28) uint8`, and the `mask (h, w)` of the first."""
+    """A converted photo, with all steps on the way."""
 
-    steps: tuple[Step, ...]
-    image: np.ndarray
-    mask: np.ndarray | None
+    steps: tuple[ConversionStep, ...]
+    image: np.ndarray  # (28, 28) uint8
+    mask: np.ndarray | None  # (h, w) float32: the foreground of the turned and cropped photo, 0 to 1
     found: Foreground  # how the foreground was found in the end
 
 
 def convert(photo: Image.Image, how: Conversion, find: Finder) -> Converted:
-    """The photo as `open_photo` gives it, converted step by step. `find` is asked where `how` wants the network."""
-    steps: list[Step] = []
+    """Convert a photo to an image like those of Fashion-MNIST.
+
+    >>> photo = Image.new("RGB", (60, 80), "white")
+    >>> photo.paste("navy", (20, 10, 40, 70))  # a dark garment on white
+    >>> found = convert(photo, Conversion(foreground="none", trim="corners"), find=lambda picture: np.zeros((1, 1)))
+    >>> found.image.shape, int(found.image[0, 0]), bool(found.image[14, 14] > 200)
+    ((28, 28), 0, True)
+    >>> [step.name for step in found.steps]
+    ['upright', 'foreground', 'trim', 'resize', 'sharpen', 'centre', 'negate', 'grey']
+
+    Args:
+        photo: RGB or RGBA, as `files.open_photo` gives it.
+        how: the settings.
+        find: finds the garment, as a soft mask of any size; only called for `foreground="network"`.
+    """
+    steps: list[ConversionStep] = []
 
     def add(name: str, title: str, picture: Image.Image, note: str, done: bool = True) -> None:
-        steps.append(Step(name, title, np.asarray(picture.convert("RGB")), note, done))
+        steps.append(ConversionStep(name, title, np.asarray(picture.convert("RGB")), note, done))
 
     picture, note = turn_and_crop(photo, how)
     whole = on_white(picture)
@@ -130,7 +145,7 @@ def convert(photo: Image.Image, how: Conversion, find: Finder) -> Converted:
 
 
 def turn_and_crop(photo: Image.Image, how: Conversion) -> tuple[Image.Image, str]:
-    """The part of the photo that was asked for, upright, and in a sentence what was done."""
+    """The photo turned and cropped by the settings, and what was done in a sentence."""
     turned = photo.rotate(-how.turn, expand=True) if how.turn else photo
     width, height = turned.size
     left, top, right, bottom = how.crop
@@ -144,7 +159,7 @@ def turn_and_crop(photo: Image.Image, how: Conversion) -> tuple[Image.Image, str
 
 
 def _span(low: float, high: float, pixels: int) -> tuple[int, int]:
-    """Where shares of a side begin and end, in pixels: at least one of them."""
+    """A span given in shares of a side as pixels: its start and its end, at least one apart."""
     start = min(round(low * pixels), pixels - 1)
     return start, max(round(high * pixels), start + 1)
 

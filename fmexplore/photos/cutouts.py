@@ -1,6 +1,6 @@
-"""Labelled photos as training images: garments cut out once, then varied as photos of clothes vary.
+"""Labelled photos as training images: garments are cut out once, then augmented as photos of clothes vary.
 
-Pillow and arrays; the training itself is `training.train`, which takes them as extra images.
+Knows Pillow and arrays; the training itself is `loop.train`, which gets them as additional images.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,12 +28,18 @@ TRAINING = MUON.replace(
     augmentation=Augmentation(flip="alternating", erasing=0.25),
 )
 TEACHING = TRAINING.replace(epochs=2, learning_rate=0.01, rest_learning_rate=0.001, snapshots=0)
-VARIANTS = 1500  # of all photos together, when a run is taught a few
-REHEARSED = 3000  # images of the data set among them
+VARIANTS = 1500  # augmented images of all photos together, when a run is fine-tuned on a few
+REHEARSED = 3000  # images of the data set among them, so that the run does not forget them
 
 
 def cut_out(photo: Image.Image, find: Finder, how: Conversion = OURS) -> Image.Image:
-    """The garment of a photo with a little around it, at most 84 pixels a side, its mask as transparency."""
+    """The garment of a photo with a small margin: RGBA, at most 84 pixels a side, transparent outside the mask.
+
+    Args:
+        photo: RGB or RGBA, as `files.open_photo` gives it.
+        find: the network that finds the garment, as in `conversion.convert`.
+        how: the settings of the conversion.
+    """
     photo, _ = turn_and_crop(photo, how)
     mask, _, _ = find_foreground(photo, how.foreground, find, how.strokes)
     if mask is None:
@@ -49,7 +55,15 @@ def cut_out(photo: Image.Image, find: Finder, how: Conversion = OURS) -> Image.I
 
 
 def vary(garment: Image.Image, draw: np.random.Generator) -> np.ndarray:
-    """One of the ways in which the garment could have been photographed and found, converted to `(28, 28) uint8`."""
+    """A random variant of a cut-out garment: moved, lit and masked differently, then converted to an image.
+
+    Args:
+        garment: RGBA, as `cut_out` gives it.
+        draw: source of random numbers.
+
+    Returns:
+        (28, 28) uint8.
+    """
     garment = _move(garment, draw)
     garment.putalpha(_corrupt_mask(garment.getchannel("A"), draw))
     if np.asarray(garment.getchannel("A")).max() < 128:
@@ -62,7 +76,16 @@ def vary(garment: Image.Image, draw: np.random.Generator) -> np.ndarray:
 def cut_out_all(
     photos: Sequence[LabelledPhoto], find: Finder, report: Callable[[float], None] = lambda _: None
 ) -> list[Image.Image]:
-    """`cut_out` of every photo. Raises PhotoError."""
+    """Cut out the garments of all photos.
+
+    Args:
+        photos: the files to read.
+        find: the network that finds the garment, as in `conversion.convert`.
+        report: called with the share of the work that is done, 0 to 1.
+
+    Raises:
+        PhotoError: a file cannot be read or is no usable picture.
+    """
     found = []
     for number, photo in enumerate(photos):
         found.append(cut_out(open_photo(read_photo(photo.path), photo.path.name), find))
@@ -77,7 +100,18 @@ def vary_all(
     seed: int = 0,
     report: Callable[[float], None] = lambda _: None,
 ) -> Split:
-    """`times` variants of each garment with its target `(n, 10)`, as extra images to learn from."""
+    """Random variants of garments, as training images with soft targets.
+
+    Args:
+        garments: n pictures, as `cut_out` gives them.
+        targets: (n, 10) float; the probabilities to learn for each garment.
+        times: how many variants to make of each.
+        seed: of the variants.
+        report: called with the share of the work that is done, 0 to 1.
+
+    Returns:
+        times * n images with their targets.
+    """
     draw = np.random.default_rng(seed)
     images = np.empty((times, len(garments), 28, 28), np.uint8)
     for each in range(times):
@@ -89,7 +123,7 @@ def vary_all(
 
 
 def _move(garment: Image.Image, draw: np.random.Generator) -> Image.Image:
-    """Turned, sheared, stretched."""
+    """Turn, shear and stretch the garment at random."""
     width, height = garment.size
     side = round(1.3 * max(width, height))
     angle = np.radians(np.clip(draw.normal(0, 9), -30, 30))
@@ -107,7 +141,7 @@ def _move(garment: Image.Image, draw: np.random.Generator) -> Image.Image:
 
 
 def _corrupt_mask(mask: Image.Image, draw: np.random.Generator) -> Image.Image:
-    """A mask as wrong as masks are: too narrow, too wide, or without a part."""
+    """Spoil a mask at random, as a network may: too narrow, too wide, or without a part."""
     kind = draw.random()
     if kind < 0.15:
         mask = mask.filter(ImageFilter.MinFilter(3))
@@ -127,7 +161,7 @@ def _corrupt_mask(mask: Image.Image, draw: np.random.Generator) -> Image.Image:
 
 
 def _light(garment: Image.Image, draw: np.random.Generator) -> Image.Image:
-    """Other colours, light and sharpness."""
+    """Change colours, light and sharpness at random."""
     mask = garment.getchannel("A")
     values = np.asarray(garment.convert("RGB"), np.float32) / 255
     if draw.random() < 0.5:  # a garment of another colour has another grey

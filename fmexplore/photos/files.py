@@ -1,4 +1,4 @@
-"""Files that people choose become pictures, or a message: size, format, damage, orientation, transparency."""
+"""Opens the photos that people choose, and explains what is wrong with those that cannot be used. Knows Pillow only."""
 
 import io
 import warnings
@@ -26,7 +26,7 @@ TURNS = {
 
 
 def read_photo(path: Path) -> bytes:
-    """A photo's file. Raises PhotoError where it cannot be read."""
+    """The content of a photo's file. Raises PhotoError where it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -34,9 +34,14 @@ def read_photo(path: Path) -> bytes:
 
 
 def open_photo(content: bytes, name: str) -> Image.Image:
-    """A file's picture upright, at most 480 pixels a side, RGB or, where parts are transparent, RGBA.
+    """Decode a photo: upright, at most 480 pixels a side, RGB, or RGBA where parts are transparent.
 
-    Raises PhotoError naming the file, what is wrong with it and the remedy.
+    Args:
+        content: the bytes of the file: JPEG, PNG, WebP or HEIC.
+        name: what messages call the file.
+
+    Raises:
+        PhotoError: the file is too large, too small, damaged or no such picture; the message says what to do.
     """
     if len(content) > MAX_MB * 1_000_000:
         raise PhotoError(f"{name} has {len(content) / 1e6:.0f} MB: at most {MAX_MB} MB, so make it smaller first.")

@@ -1,4 +1,4 @@
-"""Where the garment is on a photo: soft masks `(h, w) float32`, 0 background to 1 garment, and the ways to find one.
+"""Masks of the garment on a photo, `(h, w) float32` from 0 (background) to 1 (garment), and the ways to find them.
 
 Knows Pillow and arrays. The network that finds the garment is passed in, so that this needs no torch.
 """
@@ -25,26 +25,27 @@ Finder = Callable[[Image.Image], np.ndarray]  # a picture -> soft mask of any si
 
 
 class Stroke(Schema):
-    """One brush stroke: what lies under it belongs to the garment, or does not."""
+    """A brush stroke on the photo, which marks pixels as garment or as background."""
 
     points: tuple[tuple[Share, Share], ...] = Field(min_length=1, max_length=2000)  # x, y: shares of width and height
     radius: float = Field(0.03, gt=0, le=0.5)  # of the width
-    keep: bool = True
+    keep: bool = True  # garment; False: background
 
 
 def find_foreground(
     picture: Image.Image, how: Foreground, find: Finder, strokes: Sequence[Stroke] = ()
 ) -> tuple[np.ndarray | None, Foreground, str]:
-    """Where the garment is, found as asked or else in the next best way, and corrected by hand.
+    """Find the garment on a picture.
 
     Args:
-        picture: RGB, or RGBA where it has a transparency of its own.
-        how: it is to be found.
-        find: is asked where the network is wanted.
-        strokes: of the brush, in order.
+        picture: RGB or RGBA, of h x w pixels.
+        how: the way to try first; where it finds nothing, the next best is tried.
+        find: the network, which gives a mask of any size; only called for "network".
+        strokes: brush strokes that then correct the mask, in order.
 
     Returns:
-        A clean mask `(h, w) float32` of the size of the picture, 0 to 1, or None; how it was found; that in a sentence.
+        The mask, (h, w) float32 from 0 (background) to 1 (garment), or None where nothing is found; how it was found
+        in the end; and the same in a sentence.
     """
     found, mask, note = how, None, ""
     if found == "network" and picture.mode == "RGBA":
@@ -72,7 +73,7 @@ def find_foreground(
 
 
 def foreground_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
-    """Left, top, right and bottom of what belongs to the garment, in pixels; None where nothing does."""
+    """The bounding box of a mask `(h, w)`: left, top, right and bottom in pixels, or None for an empty mask."""
     rows, columns = np.flatnonzero((mask > 0.5).any(1)), np.flatnonzero((mask > 0.5).any(0))
     if not len(rows):
         return None
@@ -80,12 +81,12 @@ def foreground_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
 
 
 def as_alpha(mask: np.ndarray) -> Image.Image:
-    """A soft mask as a channel of a picture."""
+    """A mask `(h, w)` from 0 to 1 as a grey picture from 0 to 255, for use as a channel of transparency."""
     return Image.fromarray((mask * 255).round().astype(np.uint8))
 
 
 def clean(mask: np.ndarray) -> np.ndarray | None:
-    """The mask without specks and holes, or None where what is left is too small or too large to be a garment."""
+    """Remove specks and holes from a mask `(h, w)`; None if the rest is too small or too large to be a garment."""
     from scipy import ndimage
 
     pieces, count = ndimage.label(mask > 0.5)
@@ -101,9 +102,15 @@ def clean(mask: np.ndarray) -> np.ndarray | None:
 
 
 def differs_from_border(picture: Image.Image) -> np.ndarray:
-    """A mask of what differs in colour from the border of the picture, at most 160 pixels a side.
+    """A mask of the pixels whose colour differs from the border of the picture, for plain backgrounds.
 
-    Distance in CIELAB to the nearest of three colours of the border (k-means), split by Otsu's threshold (1979).
+    The distance in CIELAB to the nearest of three colours of the border (k-means) is split by Otsu's threshold.
+
+    Args:
+        picture: of any size.
+
+    Returns:
+        (h, w) float32, 0 or 1; the picture reduced to at most 160 pixels a side.
     """
     from scipy.cluster.vq import kmeans2
 
@@ -122,7 +129,12 @@ def differs_from_border(picture: Image.Image) -> np.ndarray:
 
 
 def otsu(values: np.ndarray, bins: int = 128) -> float:
-    """The threshold that leaves the least variance within the two sides."""
+    """The threshold that splits values into two groups with the least variance within them (Otsu 1979).
+
+    Args:
+        values: float, of any shape.
+        bins: of the histogram that the threshold is searched in.
+    """
     counts, edges = np.histogram(values, bins)
     middles = (edges[:-1] + edges[1:]) / 2
     below, total = np.cumsum(counts), counts.sum()
@@ -133,7 +145,17 @@ def otsu(values: np.ndarray, bins: int = 128) -> float:
 
 
 def paint(mask: np.ndarray, points: Sequence[tuple[float, float]], radius: float, value: float) -> np.ndarray:
-    """The mask with a brush stroke through `points`, x and y as shares of width and height, radius of the width."""
+    """Draw a brush stroke on a mask.
+
+    Args:
+        mask: (h, w) float32.
+        points: the stroke's points, x and y as shares of width and height.
+        radius: of the brush, as a share of the width.
+        value: 0 for background to 1 for garment.
+
+    Returns:
+        (h, w) float32; a new mask.
+    """
     height, width = mask.shape
     stroke = Image.new("1", (width, height))
     draw, reach = ImageDraw.Draw(stroke), max(radius * width, 0.5)
@@ -145,7 +167,11 @@ def paint(mask: np.ndarray, points: Sequence[tuple[float, float]], radius: float
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> float:
-    """Intersection over union of two masks, 0 to 1; two empty ones are equal."""
+    """The intersection over union of two masks `(h, w)`, 0 to 1; 1 for two empty ones.
+
+    >>> overlap(np.array([[1.0, 1.0, 0.0]]), np.array([[0.0, 1.0, 1.0]]))
+    0.3333333333333333
+    """
     a, b = first > 0.5, second > 0.5
     union = int((a | b).sum())
     return float((a & b).sum() / union) if union else 1.0

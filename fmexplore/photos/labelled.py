@@ -1,8 +1,8 @@
-"""A folder of labelled photos: `labels.csv` beside the files. Knows files and labels; nothing of conversion.
+"""Reads a folder of labelled photos, with a file `labels.csv`. Knows files and labels; nothing of conversion.
 
-`labels.csv` has one line for each photo: `file`; `fmnist`, its label from 0 to 9, several as in `5|7|9` where the photo
-does not decide, or `ood` for what is none of the ten; and, if wanted, `lenient` (labels that are also defensible) and
-`sender` (who took it). Other columns are ignored.
+`labels.csv` has one line for each photo, with the columns `file` and `fmnist`: its label from 0 to 9, several as in
+`5|7|9` where the photo does not decide, or `ood` (out of distribution) for what is none of the ten classes. Optional
+are `lenient` (labels that are also defensible) and `sender` (who took the photo). Other columns are ignored.
 """
 
 import csv
@@ -20,12 +20,12 @@ NONE = "ood"
 
 @dataclass(frozen=True)
 class LabelledPhoto:
-    """One photo: `labels` that are right, none for what is none of the ten, and those that are also `lenient`."""
+    """A photo with its labels."""
 
     path: Path
-    labels: frozenset[int]
-    lenient: frozenset[int] = frozenset()
-    sender: str = ""
+    labels: frozenset[int]  # those that are right; none for what is none of the ten classes
+    lenient: frozenset[int] = frozenset()  # those that are also defensible
+    sender: str = ""  # who took it
 
     @property
     def known(self) -> bool:
@@ -33,9 +33,10 @@ class LabelledPhoto:
         return bool(self.labels)
 
     def target(self, lenient: float = 0.0) -> np.ndarray:
-        """What a network should say, `(10,) float32`: its labels alike, those that are only lenient with that share.
+        """The soft target to train on, `(10,) float32` of sum 1.
 
-        Of what is none of the ten it should say nothing: all are alike.
+        The labels share it equally, but for the share `lenient` that goes to labels that are only defensible. For what
+        is none of the ten classes, all ten are equally probable.
         """
         target = np.zeros(len(CLASS_NAMES), np.float32)
         also = list(self.lenient - self.labels) if self.known else []
@@ -48,7 +49,7 @@ class LabelledPhoto:
 
 
 def read_folder(folder: Path) -> list[LabelledPhoto]:
-    """The photos of `labels.csv`, in its order. Raises PhotoError naming the line."""
+    """The photos that `labels.csv` lists, in its order. Raises PhotoError, naming the line that is wrong."""
     path = folder / LABELS
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -64,9 +65,15 @@ def read_folder(folder: Path) -> list[LabelledPhoto]:
 
 
 def hold_out(photos: list[LabelledPhoto], share: float = 0.15, seed: int = 0) -> np.ndarray:
-    """Which photos `(n,) bool` are held out: all of some people's, about `share` of them, the same ones every time.
+    """Choose photos to hold out from training: all photos of some senders, so that nobody is in both parts.
 
-    Nobody is held out who took more than a fifth of those.
+    Args:
+        photos: n photos.
+        share: of the photos, about; a sender of more than a fifth of those is never held out.
+        seed: of the choice; the same seed gives the same choice.
+
+    Returns:
+        (n,) bool; whether each photo is held out.
     """
     senders = sorted({photo.sender for photo in photos})
     of = np.array([senders.index(photo.sender) for photo in photos])

@@ -1,6 +1,6 @@
-"""What is said of a photo in the end, and how good that is on labelled ones. Arrays only.
+"""Predictions for photos: calibrated probabilities, "unsure", and how good both are on labelled photos. Arrays only.
 
-Logits of a photo are made calibrated probabilities, and a score of how little it looks like any of the ten classes.
+A photo is called unsure where its score says that it shows none of the ten classes (out-of-distribution detection).
 """
 
 from collections.abc import Sequence
@@ -16,55 +16,69 @@ from fmexplore.photos.labelled import LabelledPhoto
 from fmexplore.schema import Schema
 
 SHOES = frozenset(GROUPS["shoes"])
-COVERAGE = 0.95  # of the photos of clothes get an answer; the others are called unsure
+COVERAGE = 0.95  # share of the photos of clothes that get an answer; the others are called unsure
 TEMPERATURES = (0.1, 10.0)
-NEAR_ZERO = 0.01  # how firmly biases are held there; the likeliest for people who were left out of the fit
+NEAR_ZERO = 0.01  # weight of the penalty on biases; best for people whose photos were left out of the fit
 FEWEST = 30  # photos that a group needs to count in the mean of the groups
 
 
 class PhotoFit(Schema):
-    """What a run knows of photos besides its weights; the default is for one that never saw any."""
+    """The calibration of a run for photos; the default is for a run that was not trained on any."""
 
     temperature: float = Field(1.0, gt=0)  # logits are divided by it (Guo et al. 2017)
     bias: Annotated[tuple[float, ...], Field(min_length=10, max_length=10)] = (0.0,) * 10  # then added to them
-    unsure_above: float | None = None  # of the score of `judge`; None: less than an even chance is unsure
-    photos: int = Field(0, ge=0)  # that it learnt from
+    unsure_above: float | None = None  # threshold of `ood_score`; None: unsure below a probability of 50 %
+    photos: int = Field(0, ge=0)  # that the run was trained on
     source: str = ""  # where they come from, for its card
 
 
 @dataclass(frozen=True)
-class Verdicts:
-    """Of n photos: `probabilities (n, 10)`, `ood_score (n,)`, high for what is none of the ten, `unsure (n,) bool`."""
+class PhotoPredictions:
+    """Predictions for n photos."""
 
-    probabilities: np.ndarray
-    ood_score: np.ndarray
-    unsure: np.ndarray
+    probabilities: np.ndarray  # (n, 10) float, calibrated
+    ood_score: np.ndarray  # (n,) float; high where a photo shows none of the ten classes
+    unsure: np.ndarray  # (n,) bool
 
 
-def judge(logits: np.ndarray, fit: PhotoFit) -> Verdicts:
-    """Verdicts on logits `(n, 10)`.
+def classify(logits: np.ndarray, fit: PhotoFit) -> PhotoPredictions:
+    """Calibrated predictions for photos.
 
-    The score is how flat the logits are, minus their standard deviation, where the run has learnt to leave them flat
-    (outlier exposure, Hendrycks et al. 2019); else what is missing to full confidence.
+    >>> found = classify(np.array([[4.0] + [0.0] * 9, [0.0] * 10]), PhotoFit())
+    >>> found.probabilities[0].argmax().item(), found.unsure.tolist()
+    (0, [False, True])
+
+    Args:
+        logits: (n, 10) float; of a network.
+        fit: the calibration of the run. If it was trained to give flat logits for what is none of the ten classes
+            (outlier exposure, Hendrycks et al. 2019), the score is minus their standard deviation; else it is one
+            minus the confidence.
     """
     probabilities = _softmax(calibrate(logits, fit))
     if fit.unsure_above is None:
         score = 1 - probabilities.max(1)
-        return Verdicts(probabilities, score, score > 0.5)
+        return PhotoPredictions(probabilities, score, score > 0.5)
     score = -logits.std(1)
-    return Verdicts(probabilities, score, score > fit.unsure_above)
+    return PhotoPredictions(probabilities, score, score > fit.unsure_above)
 
 
 def calibrate(logits: np.ndarray, fit: PhotoFit) -> np.ndarray:
-    """Logits `(n, 10)` whose softmax is the chance to be right."""
+    """Logits `(n, 10)` divided by the temperature, plus the bias: their softmax is calibrated."""
     return logits.astype(float) / fit.temperature + np.array(fit.bias)
 
 
 def fit_calibration(logits: np.ndarray, photos: Sequence[LabelledPhoto]) -> tuple[float, tuple[float, ...]]:
-    """The likeliest temperature and bias of the classes, for photos of clothes (Alexandari et al. 2020, BCTS).
+    """Bias-corrected temperature scaling (Alexandari et al. 2020): the most likely temperature and biases.
 
-    The bias says how much more often photos show a class than the data set does; it is held near zero, as a few hundred
-    photos show some classes rarely or never.
+    The biases make up for classes that are more or less frequent among photos than in the data set. A penalty holds
+    them near zero, as a few hundred photos show some classes rarely or never.
+
+    Args:
+        logits: (n, 10) float.
+        photos: n labelled photos that the run was not trained on; only those of clothes count.
+
+    Returns:
+        The temperature, and ten biases.
     """
     from scipy.optimize import minimize
 
@@ -83,41 +97,48 @@ def fit_calibration(logits: np.ndarray, photos: Sequence[LabelledPhoto]) -> tupl
 
 
 def fit_photos(logits: np.ndarray, photos: Sequence[LabelledPhoto], learnt: int, source: str) -> PhotoFit:
-    """What held-out photos say of a run that learnt from `learnt` others."""
+    """The calibration of a run, from photos that were held out of its training.
+
+    Args:
+        logits: (n, 10) float; for the held-out photos.
+        photos: the n photos.
+        learnt: how many photos the run was trained on.
+        source: where they come from.
+    """
     temperature, bias = fit_calibration(logits, photos)
     fit = PhotoFit(temperature=temperature, bias=bias, unsure_above=0.0, photos=learnt, source=source)
-    return fit.replace(unsure_above=unsure_threshold(judge(logits, fit).ood_score, photos))
+    return fit.replace(unsure_above=unsure_threshold(classify(logits, fit).ood_score, photos))
 
 
 def unsure_threshold(ood_score: np.ndarray, photos: Sequence[LabelledPhoto], coverage: float = COVERAGE) -> float:
-    """The score above which a verdict is unsure, so that `coverage` of the clothes get an answer."""
+    """The threshold of the score `(n,)` at which a share `coverage` of the photos of clothes gets an answer."""
     return float(np.quantile(ood_score[[photo.known for photo in photos]], coverage))
 
 
 def counted(photo: LabelledPhoto) -> frozenset[int]:
-    """The labels that count as right: pairs of shoes from above do not show which of the three they are."""
+    """The labels that count as right: for any kind of shoe all three, which photos from above do not tell apart."""
     return photo.labels | SHOES if photo.labels & SHOES else photo.labels
 
 
 @dataclass(frozen=True)
 class Score:
-    """How good verdicts are on labelled photos; shares from 0 to 1, None where no photo says it."""
+    """How good predictions are on labelled photos; shares from 0 to 1, None where there are no photos to tell."""
 
     photos: int  # of clothes
     others: int  # of what is none of the ten
-    top1: float  # strict; the three kinds of shoes count as one
-    lenient: float  # labels that are also defensible count too
-    macro: float  # mean of the groups with 30 photos or more
+    top1: float  # accuracy; the three kinds of shoes count as one
+    lenient: float  # accuracy where labels that are also defensible count too
+    macro: float  # mean accuracy of the groups with 30 photos or more
     error: float  # expected calibration error
-    sure_half: float  # right among the half that it is most sure of
-    auroc: float | None  # of the score, clothes against the others
-    answered: float  # share of clothes that are not called unsure
-    refused: float | None  # share of the others that are
-    groups: dict[str, tuple[float, int]]  # right, and how many
+    sure_half: float  # accuracy on the more confident half
+    auroc: float | None  # area under the ROC curve of the score, for telling the others from clothes
+    answered: float  # share of the clothes that are not called unsure
+    refused: float | None  # share of the others that are called unsure
+    groups: dict[str, tuple[float, int]]  # accuracy, and how many photos
 
 
-def score(photos: Sequence[LabelledPhoto], verdicts: Verdicts) -> Score:
-    """Score verdicts on the photos, in the same order, at least one of which shows clothes."""
+def score(photos: Sequence[LabelledPhoto], verdicts: PhotoPredictions) -> Score:
+    """Measure predictions on labelled photos, in the same order; at least one must show clothes."""
     known = np.array([photo.known for photo in photos])
     clothes = [photo for photo in photos if photo.known]
     probabilities = verdicts.probabilities[known]
@@ -144,7 +165,7 @@ def score(photos: Sequence[LabelledPhoto], verdicts: Verdicts) -> Score:
 
 
 def group(photo: LabelledPhoto) -> str:
-    """The class of a photo of clothes, all shoes being one."""
+    """The name of the class of a photo of clothes, "Shoes" for all shoes."""
     return "Shoes" if photo.labels & SHOES else CLASS_NAMES[min(photo.labels)]
 
 

@@ -1,7 +1,6 @@
-"""A small network that finds the garment on a photo, and how it was taught. Knows torch and arrays; no file format
-of labels.
+"""A small network that segments the garment on a photo, and its training. Knows torch and arrays; no labels.
 
-A U-Net (Ronneberger et al. 2015) on 160 x 160 pixels. Its teacher's masks are u2netp's (Qin et al. 2020).
+A U-Net (Ronneberger et al. 2015) on 160 x 160 pixels, trained on the masks of u2netp (Qin et al. 2020).
 """
 
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ RATE, WARMUP, BATCH = 2e-3, 0.1, 32
 
 
 class Segmenter(nn.Module):
-    """Logits `(n, 1, 160, 160)` of masks for photos `(n, 3, 160, 160)` float, 0 to 1."""
+    """The network. Photos (n, 3, 160, 160) float from 0 to 1 give logits of masks, (n, 1, 160, 160)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,52 +54,63 @@ def _block(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Se
 
 
 @dataclass(frozen=True)
-class Lessons:
-    """Photos `(n, 160, 160, 3) uint8` with their teacher's masks `(n, 160, 160) uint8`."""
+class SegmentationSet:
+    """Photos with the masks that a larger network gave them, to train on."""
 
-    photos: np.ndarray
-    masks: np.ndarray
+    photos: np.ndarray  # (n, 160, 160, 3) uint8
+    masks: np.ndarray  # (n, 160, 160) uint8, 0 background to 255 garment
 
-    def take(self, index: np.ndarray) -> "Lessons":
-        return Lessons(self.photos[index], self.masks[index])
+    def take(self, index: np.ndarray) -> "SegmentationSet":
+        """The examples at these positions, (k,) int."""
+        return SegmentationSet(self.photos[index], self.masks[index])
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """How far the training is: what it did wrong of late, and `overlap` with the held-out masks after an epoch."""
+class SegmentationProgress:
+    """How far the training of a segmenter is."""
 
     step: int
     steps: int
     loss: float
-    overlap: float | None = None
+    overlap: float | None = None  # mean on the held-out examples, after an epoch
 
 
-def teach(
+def fit_segmenter(
     network: Segmenter,
-    lessons: Lessons,
-    held_out: Lessons,
+    examples: SegmentationSet,
+    held_out: SegmentationSet,
     drawn: np.ndarray,
     epochs: int = 40,
     batch_size: int = BATCH,
     seed: int = 0,
     bf16: bool = False,
-) -> Iterator[Lesson]:
-    """Train the network, saying how far it is after each step.
+) -> Iterator[SegmentationProgress]:
+    """Train a segmenter, yielding its progress after each step.
 
-    Each batch is flipped, turned, scaled and recoloured; a third of its photos get another one's background, and an
-    eighth are replaced by scenes drawn from `drawn (m, 28, 28) uint8`, images of the data set on a page.
+    Each batch is flipped, turned, scaled and recoloured; a third of its photos get the background of another photo,
+    and an eighth are replaced by synthetic photos.
+
+    Args:
+        network: trained in place.
+        examples: to train on, at least one batch of them.
+        held_out: to measure the overlap on after each epoch.
+        drawn: (m, 28, 28) uint8; images of the data set for the synthetic photos.
+        epochs: how many times to go through the examples.
+        batch_size: at least 8.
+        seed: of the order and the augmentation.
+        bf16: whether to train in mixed precision.
     """
     generator = torch.Generator().manual_seed(seed)
     draw = np.random.default_rng(seed)
-    backgrounds = _backgrounds(lessons)
-    steps = epochs * (len(lessons.photos) // batch_size)
+    backgrounds = _backgrounds(examples)
+    steps = epochs * (len(examples.photos) // batch_size)
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, steps, pct_start=WARMUP)
     network.to(memory_format=torch.channels_last).train()
-    whole = len(lessons.photos) // batch_size * batch_size
-    order = np.concatenate([draw.permutation(len(lessons.photos))[:whole] for _ in range(epochs)])
+    whole = len(examples.photos) // batch_size * batch_size
+    order = np.concatenate([draw.permutation(len(examples.photos))[:whole] for _ in range(epochs)])
     for step, index in enumerate(order.reshape(steps, batch_size)):
-        photos, masks = _tensors(lessons.photos[index], lessons.masks[index])
+        photos, masks = _tensors(examples.photos[index], examples.masks[index])
         swapped = torch.from_numpy(draw.random(batch_size) < 1 / 3)
         others = _picture_tensor(backgrounds[draw.integers(len(backgrounds), size=int(swapped.sum()))])
         photos[swapped] = photos[swapped] * masks[swapped] + others * (1 - masks[swapped])
@@ -119,25 +129,25 @@ def teach(
         optimizer.zero_grad()
         schedule.step()
         ends = (step + 1) % (steps // epochs) == 0
-        yield Lesson(step + 1, steps, loss.item(), judge(network, held_out) if ends else None)
+        yield SegmentationProgress(step + 1, steps, loss.item(), mean_overlap(network, held_out) if ends else None)
     network.eval()
 
 
 def find_garment(network: Segmenter, picture: Image.Image) -> np.ndarray:
-    """A soft mask `(160, 160) float32` of a picture of any size."""
+    """The mask `(160, 160) float32`, 0 background to 1 garment, of a picture of any size."""
     small = np.asarray(picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0))
     return predict_masks(network, small[None])[0]
 
 
 def predict_masks(network: Segmenter, photos: np.ndarray) -> np.ndarray:
-    """Soft masks `(n, 160, 160) float32` of photos `(n, 160, 160, 3) uint8`."""
+    """The masks `(n, 160, 160) float32`, 0 to 1, of photos `(n, 160, 160, 3) uint8`."""
     with torch.inference_mode():
         batches = (network(_picture_tensor(photos[i : i + 32])) for i in range(0, len(photos), 32))
         return torch.cat([batch.sigmoid()[:, 0] for batch in batches]).numpy()
 
 
 def write_segmenter(network: Segmenter, path: Path = WEIGHTS) -> None:
-    """Keep its weights as float16."""
+    """Store the network's weights as float16."""
     from safetensors.torch import save
 
     from fmexplore.storage import write_bytes
@@ -155,7 +165,7 @@ def write_segmenter(network: Segmenter, path: Path = WEIGHTS) -> None:
 
 @lru_cache(maxsize=2)
 def load_segmenter(path: Path = WEIGHTS) -> Segmenter:
-    """The shipped one. Raises RunBroken where its file is missing or damaged."""
+    """The segmenter of that file, by default the shipped one. Raises RunBroken where it is missing or damaged."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -167,12 +177,12 @@ def load_segmenter(path: Path = WEIGHTS) -> Segmenter:
     return network.to(memory_format=torch.channels_last).eval()
 
 
-def judge(network: Segmenter, lessons: Lessons) -> float:
-    """The mean overlap with the teacher's masks."""
+def mean_overlap(network: Segmenter, examples: SegmentationSet) -> float:
+    """The mean intersection over union of the network's masks and those of the examples, 0 to 1."""
     learning = network.training
-    found = predict_masks(network.eval(), lessons.photos)
+    found = predict_masks(network.eval(), examples.photos)
     network.train(learning)
-    return float(np.mean([overlap(a, b / 255) for a, b in zip(found, lessons.masks, strict=True)]))
+    return float(np.mean([overlap(a, b / 255) for a, b in zip(found, examples.masks, strict=True)]))
 
 
 def _picture_tensor(photos: np.ndarray) -> Tensor:
@@ -183,11 +193,11 @@ def _tensors(photos: np.ndarray, masks: np.ndarray) -> tuple[Tensor, Tensor]:
     return _picture_tensor(photos), torch.tensor(masks)[:, None].float().div(255)
 
 
-def _backgrounds(lessons: Lessons) -> np.ndarray:
+def _backgrounds(examples: SegmentationSet) -> np.ndarray:
     """The photos with what the masks cover filled in from around it."""
-    filled = np.empty_like(lessons.photos)
+    filled = np.empty_like(examples.photos)
     for start in range(0, len(filled), 64):
-        photos, masks = _tensors(lessons.photos[start : start + 64], lessons.masks[start : start + 64])
+        photos, masks = _tensors(examples.photos[start : start + 64], examples.masks[start : start + 64])
         free = (masks < 0.1).float()
         colours, weights = (F.avg_pool2d(each, 16) for each in (photos * free, free))
         for _ in range(SIDE // 16):  # what is free spreads into what is not

@@ -14,10 +14,19 @@ from fmexplore.photos.foreground import as_alpha
 def draw_scene(
     image: np.ndarray, draw: np.random.Generator, side: int = 160, background: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A photo `(side, side, 3) uint8` of the garment on `image (28, 28) uint8`, and its mask `(side, side) float32`.
+    """Draw a synthetic photo of the garment on an image of the data set, with its mask.
 
-    The garment has a random colour, is dark where the image is bright, turned by up to 6 degrees, and lies somewhere
-    on `background (side, side, 3) uint8` or, without one, on a bright page that is lit from one side.
+    The garment gets a random colour, size and position and is turned by up to 6 degrees. It is dark where the image is
+    bright.
+
+    Args:
+        image: (28, 28) uint8.
+        draw: source of random numbers.
+        side: of the photo, in pixels.
+        background: (side, side, 3) uint8; without one it is a bright page, lit from one side.
+
+    Returns:
+        The photo, (side, side, 3) uint8, and the mask of the garment, (side, side) float32 from 0 to 1.
     """
     from scipy import ndimage
 
@@ -41,7 +50,7 @@ def draw_scene(
 
 
 def outline(image: np.ndarray) -> np.ndarray:
-    """Where the garment is on an image of the data set, `(28, 28) bool`, its dark parts included."""
+    """The mask `(28, 28) bool` of the garment on an image of the data set, including its dark parts."""
     from scipy import ndimage
 
     return ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(image, 2) > 8))[2:-2, 2:-2]

@@ -1,7 +1,7 @@
-"""Augmentation of whole batches with a different draw for each image, from one generator that can be seeded.
+"""Augmentation of a batch of images, each with random changes of its own. Knows tensors; no training and no data set.
 
-Flip and shift are index arithmetic on uint8, rotation and scale one resampling; kornia's counterparts draw per
-image too, but take three times as long for the two that short trainings use.
+Flip and shift are index arithmetic on uint8, rotation and scale are one resampling: a third of the time that kornia
+takes for the two that short trainings use.
 """
 
 import math
@@ -18,9 +18,18 @@ SIDE = 28
 
 
 def augment(images: Tensor, index: Tensor, epoch: int, how: Augmentation, generator: torch.Generator) -> Tensor:
-    """Network input `(n, 1, 28, 28)` float from images `(n, 28, 28)` uint8 with their positions in the data set.
+    """Change each image of a batch at random.
 
-    `index` and `epoch` decide alternating flips: an image mirrored in one epoch is not in the next.
+    Args:
+        images: (n, 28, 28) uint8.
+        index: (n,) int; their positions in the data set. With the epoch it decides alternating flips: an image that is
+            mirrored in one epoch is not mirrored in the next.
+        epoch: number of the epoch, from 0.
+        how: which changes to make, and how large they may be.
+        generator: source of random numbers.
+
+    Returns:
+        (n, 1, 28, 28) float32, 0 to 1; the input of a network.
     """
     n = len(images)
 
@@ -48,9 +57,18 @@ def augment(images: Tensor, index: Tensor, epoch: int, how: Augmentation, genera
 
 
 def mix(x: Tensor, how: Augmentation, generator: torch.Generator) -> tuple[Tensor, Tensor, float]:
-    """Each image mixed with another one of the batch: network input, the partners' positions, the own label's share.
+    """Mix each image with another one of the batch, by Mixup (Zhang et al. 2018) or CutMix (Yun et al. 2019).
 
-    Mixup (Zhang et al. 2018) blends the whole, CutMix (Yun et al. 2019) replaces a rectangle; one draw for a batch.
+    Mixup blends whole images, CutMix replaces a rectangle; the share or rectangle is the same for the whole batch.
+
+    Args:
+        x: (n, 1, 28, 28) float, 0 to 1.
+        how: how likely CutMix is, and how strong Mixup.
+        generator: source of random numbers.
+
+    Returns:
+        The mixed images, like `x`; the position of each image's partner, (n,) int64; and the weight of its own label,
+        0 to 1, the rest being that of the partner's.
     """
     seed = int(torch.randint(2**62, (), generator=generator))
     draw = np.random.default_rng(seed)

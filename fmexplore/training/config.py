@@ -1,4 +1,4 @@
-"""How a network is trained, as JSON. Knows no torch and no file; `training.py` does what it says."""
+"""The settings of a training, to and from JSON. Knows no torch and no file; `loop` does what they say."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fmexplore.schema import Schema
 
 
 class Augmentation(Schema):
-    """What happens to each training image, drawn anew for each image and epoch; zeros and "none" switch off."""
+    """Random changes of the training images, different for each image and epoch; 0 and "none" switch one off."""
 
     flip: Literal["none", "random", "alternating"] = "none"  # alternating: mirrored every other epoch
     shift: int = Field(0, ge=0, le=14)  # pixels, each way
@@ -28,17 +28,17 @@ class Augmentation(Schema):
 
 
 class EarlyStopping(Schema):
-    """Stop when the figure has not improved for `patience` epochs, and return to the best weights."""
+    """Stop when the metric has not improved for `patience` epochs, and keep the weights of the best epoch."""
 
     monitor: Literal["loss", "accuracy"] = "loss"
     patience: int = Field(3, ge=1, le=1000)
 
 
 class TrainConfig(Schema):
-    """One training: data split, optimiser, schedule, regularisation, and how the machine is used."""
+    """All settings of a training: data split, optimiser, schedule, regularisation and hardware."""
 
     epochs: float = Field(10, gt=0, le=1000)  # fractions allowed
-    minutes: float | None = Field(None, gt=0, le=10_000)  # the run ends then, and `epochs` is but its first plan
+    minutes: float | None = Field(None, gt=0, le=10_000)  # a time limit, in place of `epochs`
     batch_size: int = Field(128, ge=2, le=4096)
     seed: int = Field(0, ge=0, lt=2**31)
 
@@ -81,12 +81,12 @@ class TrainConfig(Schema):
 
     @property
     def peeks(self) -> bool:
-        """Whether the test set guides this run, as it did in several papers."""
+        """Whether the test set is used for validation, as in several papers: its accuracy is then too optimistic."""
         return self.validation == "test"
 
 
 class Execution(Schema):
-    """How a machine runs a training: chosen once by a few timed steps, then kept, so that the curve repeats."""
+    """The hardware settings of a run, chosen once and then kept, so that the training can be repeated exactly."""
 
     device: str = "cpu"
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -95,7 +95,7 @@ class Execution(Schema):
 
 
 class RunConfig(Schema):
-    """All that a run can be rebuilt from."""
+    """All settings of a run: with the same data set, they determine it."""
 
     format: Literal[1] = 1
     preset: str = Field("custom", pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
@@ -104,9 +104,18 @@ class RunConfig(Schema):
 
 
 def change_settings(config: TrainConfig, changes: list[str]) -> TrainConfig:
-    """The training with "name=value" changes, as `--set` takes them; dots reach into augmentation and early stopping.
+    """Change settings of a training by text, as the option `--set` does.
 
-    Raises ConfigError.
+    >>> changed = change_settings(TrainConfig(), ["epochs=3", "augmentation.flip=random"])
+    >>> changed.epochs, changed.augmentation.flip
+    (3.0, 'random')
+
+    Args:
+        config: the settings to begin with.
+        changes: "name=value" each; a dot reaches into augmentation and early stopping.
+
+    Raises:
+        ConfigError: there is no such setting, or the value is not allowed.
     """
     values = config.model_dump(mode="json")
     for change in changes:

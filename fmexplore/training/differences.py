@@ -1,4 +1,4 @@
-"""What several trainings have apart. Knows configurations and layer tables, never a run folder or a screen."""
+"""In which settings and layers trainings differ. Knows configurations and layer tables; no run folder and no page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from fmexplore.models.layers import Layer, describe
 from fmexplore.models.table import Model
 from fmexplore.training.config import RunConfig
 
-MOST_LAYERS = 8  # that are said one by one, where two tables differ
+MOST_LAYERS = 8  # that are listed one by one, where two tables differ
 WIDTHS = {"conv": "filters", "dense": "units", "residual": "", "inception": "", "dense_block": ""}  # layers that learn
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing in which configurations differ, and what each has there; None where it has no such thing."""
+    """One setting or layer in which configurations differ, and its value in each; None where one has no such thing."""
 
     name: str  # "preset", "model.input_scale", "layer 3", "network", or a setting as in "augmentation.flip"
     values: tuple[Any, ...]
 
 
 def config_differences(configs: Sequence[RunConfig]) -> list[Difference]:
-    """Preset, network and settings of the training in which not all are alike; the seed comes last."""
+    """The preset, layers and training settings in which not all configurations are equal; the seed comes last."""
     found = [Difference("preset", tuple(config.preset for config in configs))]
     found += layer_differences([config.model for config in configs])
     for name in ("initialization", "input_scale"):
@@ -35,7 +35,7 @@ def config_differences(configs: Sequence[RunConfig]) -> list[Difference]:
 
 
 def layer_differences(models: Sequence[Model]) -> list[Difference]:
-    """Where the layer tables differ: layer by layer if there are two tables and it takes few lines, else in a line."""
+    """Where layer tables differ: layer by layer if two tables differ in at most 8, else as a line for each table."""
     tables = list(dict.fromkeys(model.layers for model in models))
     if len(tables) == 1:
         return []
@@ -97,7 +97,10 @@ def _brief(value: Any) -> str:
 
 
 def seed_groups(configs: Sequence[RunConfig]) -> list[tuple[int, ...]]:
-    """Positions of trainings that differ in nothing but their seed; the name of the preset does not count."""
+    """Groups of trainings that differ only in their seed, as positions among `configs`; at least two each.
+
+    The name of the preset does not count, and of trainings with the same seed only the first is taken.
+    """
     groups: dict[tuple, dict[int, int]] = {}
     for place, config in enumerate(configs):
         key = config.model, config.training.replace(seed=0)

@@ -1,7 +1,7 @@
-"""What trained networks together say of varied training images, for another network to learn from (distillation).
+"""Soft targets for knowledge distillation (Hinton, Vinyals, Dean 2015). Knows networks and arrays; no run.
 
-After Hinton, Vinyals, Dean 2015; the teachers are asked about the very images that the pupil sees (Beyer et al. 2022,
-section 3), for what they learnt by heart tells nothing. Knows networks and arrays, never a run.
+The teachers' predictions are for the very images, with their augmentation, that the student is trained on (Beyer et al.
+2022, section 3): for unchanged training images they would only repeat the labels.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from fmexplore.training.config import Augmentation
 BATCH = 250
 
 
-def draw_lessons(
+def draw_soft_targets(
     teachers: Sequence[Network],
     images: np.ndarray,
     times: int,
@@ -27,9 +27,21 @@ def draw_lessons(
     bf16: bool = False,
     report: Callable[[float], None] = lambda _: None,
 ) -> Split:
-    """`times` variants of each of `images (n, 28, 28) uint8` with the mean probabilities of all teachers as targets.
+    """Augmented training images with the mean predictions of the teachers as soft targets.
 
-    A teacher's are the mean over an image and its mirror image.
+    A teacher's prediction is the mean of those for an image and for its mirror image.
+
+    Args:
+        teachers: trained networks, in evaluation mode.
+        images: (n, 28, 28) uint8.
+        times: how many augmented copies to make of each image.
+        how: the augmentation.
+        seed: of the augmentation.
+        bf16: whether the teachers compute in mixed precision.
+        report: called with the share of the work that is done.
+
+    Returns:
+        times * n images, in random order, with targets (times * n, 10) float32, each of sum 1.
     """
     source = torch.tensor(images)
     order = torch.cat([torch.randperm(len(source), generator=_generator(seed, each)) for each in range(times)])

@@ -1,4 +1,4 @@
-"""Which device, precision and number of threads run a network fastest here. Knows the training step, no file."""
+"""Which device, precision and number of threads train a network fastest on this machine. Knows no file."""
 
 import math
 import time
@@ -15,9 +15,13 @@ from fmexplore.training.loop import train, use_threads
 
 
 def choose_execution(model: Model, config: TrainConfig) -> Execution:
-    """Device, precision and threads for this network, the free ones chosen by a few timed steps on drawn images.
+    """The device, precision and number of threads for a training.
 
-    Takes about a second. bf16, where the CPU has it, and all cores are kept unless the other is a tenth faster.
+    What `config` leaves open is chosen by timing a few steps on random images, which takes about a second. Of two
+    choices, bf16 (where the CPU supports it) and all cores are preferred unless the other is 10 % faster.
+
+    Raises:
+        ConfigError: this machine does not have the device that `config` asks for.
     """
     device = find_device(config.device)
     if device != "cpu":
@@ -60,7 +64,7 @@ def _race(model: Model, config: TrainConfig, *candidates: Execution) -> Executio
 
 
 def find_device(wanted: str) -> str:
-    """The device to use. Raises ConfigError for one that this machine does not have."""
+    """The device to use, where `wanted` is "auto" the fastest. Raises ConfigError where this machine has none such."""
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if wanted == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if available[name])

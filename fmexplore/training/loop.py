@@ -1,6 +1,6 @@
-"""Trains a network: a generator that the caller drives. Knows no file, thread, process or screen.
+"""The training loop, as an iterator that the caller drives. Knows no file, thread, process or page.
 
-All randomness follows from (seed, epoch) or (seed, step), so a resumed run needs no generator state.
+All random numbers follow from (seed, epoch) or (seed, step), so a resumed run needs no state of a generator.
 """
 
 from __future__ import annotations
@@ -35,12 +35,21 @@ REPORT_IMAGES = 2500  # at most, between two reports
 
 
 class train(Iterator[Progress]):
-    """Train `model` on `data` as `config` says, yielding Progress at least once a step.
+    """Trains a network, yielding its Progress at least once a step.
 
-    Close it, or just stop asking, to stop or pause; `state` can be saved between two steps and given to a later call
-    as `resume`. `begin` are weights to begin with instead of drawn ones. `execution` fixes device, precision and
-    threads; `execution.choose_execution` finds the fastest. Raises ConfigError for a table that cannot be built,
-    TrainingDiverged when the loss is no longer finite; the network then holds the last finite weights.
+    To stop or pause, close it or ask for no more. `state` can be saved between two steps and given to a later `train`.
+
+    Args:
+        model: the layer table.
+        config: the settings of the training.
+        data: the data set; `config` says which part of the training images is for validation.
+        execution: device, precision and threads; `choose_execution` finds the fastest.
+        resume: what `state.save` gave, to continue from there.
+        begin: weights to begin with, in place of random ones.
+
+    Raises:
+        ConfigError: the layer table cannot be built.
+        TrainingDiverged: the loss is no longer finite; the network then has its last finite weights.
     """
 
     def __init__(
@@ -87,7 +96,7 @@ class train(Iterator[Progress]):
 
     @property
     def steps(self) -> int:
-        """How many there will be; with a budget of minutes, as far as is known."""
+        """How many steps there will be; with a time limit, an estimate."""
         return self.state.scalars["steps"]
 
     @property
@@ -139,7 +148,7 @@ class train(Iterator[Progress]):
             yield self._close_window(probe=not self._epoch_ends and step % self.probe_every < self.report_every)
 
     def take_step(self, step: int) -> None:
-        """Learn from one batch; nothing else that may be due at `step`."""
+        """Do training step `step`, from 0, and nothing else: one batch, one update of the weights."""
         config, state = self.config, self.state
         started = time.perf_counter()
         index, images, partners, share = self._draw_batch(step)
@@ -184,7 +193,7 @@ class train(Iterator[Progress]):
             self._diverged()
         for key in ("loss", "right", "seen"):
             scalars[key] += window[key]
-        figures = {
+        metrics = {
             "images_per_second": window["seen"] / max(window["seconds"], 1e-9),
             "train_loss": window["loss"] / window["seen"],
             "train_accuracy": window["right"] / window["seen"],
@@ -193,9 +202,9 @@ class train(Iterator[Progress]):
             self._plan(window, 60 * self.config.minutes)
         if probe and self.validation is not None:
             few = Split(self.validation.images[:PROBE_IMAGES], self.validation.labels[:PROBE_IMAGES])
-            found = predict(self.state.judged, few, self.execution.precision)
-            figures |= {"validation_loss": found.loss, "validation_accuracy": found.accuracy}
-        return self._progress("report", **figures)
+            found = predict(self.state.eval_network, few, self.execution.precision)
+            metrics |= {"validation_loss": found.loss, "validation_accuracy": found.accuracy}
+        return self._progress("report", **metrics)
 
     def _plan(self, window: dict, budget: float) -> None:
         """Fit the number of steps to the seconds that are left of the budget, by the pace of late."""
@@ -214,18 +223,18 @@ class train(Iterator[Progress]):
         """Validate on all images, then close the epoch and decide whether to stop early."""
         scalars, epoch_ends = self.state.scalars, self._epoch_ends
         seen = max(scalars["seen"], 1)
-        figures: dict = {"train_loss": scalars["loss"] / seen, "train_accuracy": scalars["right"] / seen}
+        metrics: dict = {"train_loss": scalars["loss"] / seen, "train_accuracy": scalars["right"] / seen}
         if self.validation is not None:
             predictions, features = yield from self._validate(self.validation)
-            figures |= _figures(predictions)
+            metrics |= _validation_metrics(predictions)
             last = epoch_ends and self._at_end and self.snapshot_steps
             if scalars["step"] in self.snapshot_steps or last:
-                figures["snapshot"] = self._snapshot(predictions, features)
+                metrics["snapshot"] = self._snapshot(predictions, features)
         scalars["due"] = ""
         if epoch_ends:
             scalars |= {"loss": 0.0, "right": 0, "seen": 0}
-            self._update_early_stopping(figures)
-        yield self._progress("epoch" if epoch_ends else "snapshot", **figures)
+            self._update_early_stopping(metrics)
+        yield self._progress("epoch" if epoch_ends else "snapshot", **metrics)
 
     def _validate(self, validation: Split) -> Generator[Progress, None, tuple[Predictions, np.ndarray]]:
         started = time.perf_counter()
@@ -234,28 +243,28 @@ class train(Iterator[Progress]):
         return found
 
     def _snapshot(self, predictions: Predictions, features: np.ndarray) -> Snapshot:
-        step, weights = self.state.scalars["step"], digest(self.state.judged)
+        step, weights = self.state.scalars["step"], digest(self.state.eval_network)
         logits, features = _half(predictions.logits), _half(features)
         return Snapshot(step, step / self.steps_per_epoch, weights, logits, predictions.labels, features)
 
     def _predict(self, split: Split, precision: str) -> Generator[Progress, None, tuple[Predictions, np.ndarray]]:
         """As `evaluation.predict`, with a Progress for each batch so that the caller can act in between."""
         logits, features = [], []
-        for batch, chosen in predict_batches(self.state.judged, split.images, FEATURE_IMAGES, precision):
+        for batch, chosen in predict_batches(self.state.eval_network, split.images, FEATURE_IMAGES, precision):
             logits.append(batch)
             features += [] if chosen is None else [chosen]
             yield self._progress("step")
         return Predictions(np.concatenate(logits), split.labels), np.concatenate(features)
 
-    def _update_early_stopping(self, figures: dict) -> None:
+    def _update_early_stopping(self, metrics: dict) -> None:
         """Keep the weights of the best epoch so far, and note how many epochs have passed since."""
         stopping, scalars = self.config.early_stopping, self.state.scalars
         if stopping is None:
             return
-        value = figures["validation_loss"] if stopping.monitor == "loss" else -figures["validation_accuracy"]
+        value = metrics["validation_loss"] if stopping.monitor == "loss" else -metrics["validation_accuracy"]
         if value < scalars.get("best_value", math.inf):
             scalars |= {"best_value": value, "best_step": scalars["step"], "waited": 0}
-            self.state.best = copy_weights(self.state.judged)
+            self.state.best = copy_weights(self.state.eval_network)
         else:
             scalars["waited"] += 1
             scalars["stopped"] = scalars["waited"] >= stopping.patience
@@ -263,24 +272,24 @@ class train(Iterator[Progress]):
     def _finish(self) -> Iterator[Progress]:
         """Measure the weights that are kept: the best with early stopping, else the last."""
         if self.state.best:
-            self.state.judged.load_state_dict(self.state.best)
+            self.state.eval_network.load_state_dict(self.state.best)
         test, _ = yield from self._predict(self.data.test, "fp32")
-        figures: dict = {"test_loss": test.loss, "test_accuracy": test.accuracy, "test_predictions": test}
+        metrics: dict = {"test_loss": test.loss, "test_accuracy": test.accuracy, "test_predictions": test}
         if self.validation is not None:
             kept = test if self.config.peeks else (yield from self._predict(self.validation, "fp32"))[0]
-            figures |= _figures(kept)
-        yield self._progress("end", **figures)
+            metrics |= _validation_metrics(kept)
+        yield self._progress("end", **metrics)
 
-    def _progress(self, kind, **figures) -> Progress:
+    def _progress(self, kind, **metrics) -> Progress:
         scalars = self.state.scalars
-        if not all(math.isfinite(value) for value in figures.values() if isinstance(value, float)):
+        if not all(math.isfinite(value) for value in metrics.values() if isinstance(value, float)):
             self._diverged()
         scalars["seconds"] = time.perf_counter() - self._clock
         step = scalars["step"]
-        return Progress(kind, step, self.steps, step / self.steps_per_epoch, scalars["seconds"], **figures)
+        return Progress(kind, step, self.steps, step / self.steps_per_epoch, scalars["seconds"], **metrics)
 
     def _diverged(self) -> None:
-        self.state.judged.load_state_dict(self.state.good)
+        self.state.eval_network.load_state_dict(self.state.good)
         step = self.state.scalars["step"]
         raise TrainingDiverged(
             f"The loss became infinite or not a number at step {step} (epoch {step / self.steps_per_epoch:.2f}); the "
@@ -289,7 +298,7 @@ class train(Iterator[Progress]):
         )
 
 
-def _figures(found: Predictions) -> dict:
+def _validation_metrics(found: Predictions) -> dict:
     """Of the validation images."""
     return {"validation_loss": found.loss, "validation_accuracy": found.accuracy, "predictions": found}
 
@@ -301,7 +310,7 @@ def _empty_window() -> dict:
 
 @contextmanager
 def use_threads(execution: Execution) -> Iterator[None]:
-    """Let torch use the threads of `execution` inside, and as many as before afterwards."""
+    """Within this context torch uses as many threads as `execution` says; afterwards as many as before."""
     before = torch.get_num_threads()
     torch.set_num_threads(execution.threads)
     try:

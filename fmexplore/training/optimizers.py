@@ -1,4 +1,4 @@
-"""Optimisers and learning-rate schedules as a TrainConfig names them. Knows no data and no loop."""
+"""The optimisers and learning-rate schedules of a TrainConfig. Knows no data and no training loop."""
 
 import math
 from typing import Any
@@ -10,7 +10,7 @@ from fmexplore.training.config import TrainConfig
 
 
 class Optimizer:
-    """One optimiser, or Muon for convolution filters beside AdamW for the rest, stepped and saved as one."""
+    """The optimiser of a network; with Muon, it is Muon for the filters of convolutions and AdamW for the rest."""
 
     def __init__(self, network: nn.Module, config: TrainConfig) -> None:
         self.config = config
@@ -38,7 +38,7 @@ class Optimizer:
         self.base_rates = [[group["lr"] for group in part.param_groups] for part in self.parts]
 
     def step(self, factor: float) -> None:
-        """Update the weights with every learning rate multiplied by `factor`, then forget the gradients."""
+        """Update the weights, with every learning rate multiplied by `factor`, then clear the gradients."""
         if self.config.l1:
             for weight in self.weights:
                 if weight.ndim > 1 and weight.grad is not None:
@@ -57,7 +57,7 @@ class Optimizer:
             weight.grad = None
 
     def tensors(self) -> dict[str, Tensor]:
-        """All state that a resumed run needs, by name."""
+        """The state of the optimiser by name, such as its moving averages, for `load`."""
         return {
             f"{number}.{index}.{key}": value
             for number, part in enumerate(self.parts)
@@ -67,7 +67,7 @@ class Optimizer:
         }
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Take back what `tensors` gave."""
+        """Restore the state that `tensors` gave."""
         for number, part in enumerate(self.parts):
             state: dict[int, dict[str, Any]] = {}
             weights = [weight for group in part.param_groups for weight in group["params"]]
@@ -103,7 +103,16 @@ def _plain(weights: list[nn.Parameter], config: TrainConfig) -> torch.optim.Opti
 
 
 def rate_factor(step: int, steps: int, config: TrainConfig) -> float:
-    """What the learning rate is multiplied by at `step` (from 0) of `steps`, from 0 to 1."""
+    """The learning rate at a step, as a share of its maximum, by the schedule of `config`.
+
+    Args:
+        step: number of the step, from 0.
+        steps: how many there are.
+        config: names the schedule and the share of the steps for the warm-up.
+
+    Returns:
+        0 to 1.
+    """
     done = (step + 0.5) / steps
     match config.schedule:
         case "constant":

@@ -28,7 +28,7 @@ from fmexplore.training.config import Augmentation, RunConfig, TrainConfig
 
 @dataclass(frozen=True)
 class Preset:
-    """A network and a training that go together, and where they come from."""
+    """A network and the settings of its training, under a name."""
 
     id: str
     about: str
@@ -38,16 +38,20 @@ class Preset:
 
     @property
     def config(self) -> RunConfig:
-        """The run that this preset starts."""
+        """The settings of a run with this preset."""
         return RunConfig(preset=self.id, model=self.model, training=self.training)
 
 
 def staged(stem: int, widths: tuple[int, ...], convs: int = 2, begin: str = "full", residual: bool = False) -> Model:
-    """The networks of our own presets: a stem, then stages that halve the map after their first convolution.
+    """The networks of our own presets: a first convolution, then stages, each of which halves the feature map.
 
-    `stem` filters, `widths` of the stages, `convs` convolutions in each, of which with `residual` all but the first
-    are a residual block. The stem sees all pixels and keeps a `full` map, a `pooled` one of 14 x 14, or one that
-    was `folded` to that before; the smaller, the faster and the less accurate (docs/champion.md).
+    Args:
+        stem: filters of the first convolution.
+        widths: filters of the convolutions in each stage.
+        convs: how many convolutions a stage has; max pooling follows the first one.
+        begin: "full" keeps the map of the first convolution at 28 x 28; "pooled" reduces it to 14 x 14; "folded"
+            turns squares of 2 x 2 pixels into channels before. A smaller map is faster and less accurate.
+        residual: whether all but the first convolution of a stage form a residual block.
     """
 
     def norm() -> tuple:
@@ -237,7 +241,7 @@ def _words(assumed: dict[str, str]) -> str:
 
 @cache
 def presets() -> dict[str, Preset]:
-    """Every preset by its id, in the order in which they are offered."""
+    """All presets by id, in the order in which pages and commands list them."""
     found = _own()
     found += [
         Preset(s.id, f"As published; assumed: {_words(s.assumed)}", s.source, s.model, s.training)
@@ -256,7 +260,15 @@ def presets() -> dict[str, Preset]:
 
 
 def find_preset(name: str) -> Preset:
-    """The preset with that id. Raises ConfigError with the ids there are."""
+    """The preset with the id `name`.
+
+    >>> from fmexplore.models.table import parameters, summarize
+    >>> parameters(summarize(find_preset("codered-base").model))
+    565386
+
+    Raises:
+        ConfigError: there is none; the message lists the ids there are.
+    """
     try:
         return presets()[name]
     except KeyError:

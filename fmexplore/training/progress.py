@@ -1,4 +1,4 @@
-"""What a training yields while it runs. Knows arrays, not torch, so that any reader can import it."""
+"""What a training yields while it runs. Knows arrays and not torch, so that importing it is fast."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ from fmexplore.evaluation.predictions import Predictions
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The network at one point of a run: predictions for the validation images and features of the first of them."""
+    """The network at one step of a run: its predictions for the validation images, and features of the first ones."""
 
     step: int
     epoch: float
@@ -22,11 +22,12 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Progress:
-    """What has happened since the last one.
+    """What has happened in a training since the last Progress; metrics that were not measured are None.
 
-    `step`: one batch or part of an evaluation, without figures. `report`: figures since the last report, and often
-    of a few validation images. `epoch`: running means of the epoch and all validation images. `snapshot`: all
-    validation images at another point. `end`: the same of the returned weights, and the test set, once.
+    Its `kind` says what was measured. "step": nothing, a batch or a part of an evaluation is done. "report": the
+    training metrics since the last report, sometimes with those of a few validation images. "epoch": the means over
+    the epoch and the metrics of all validation images. "snapshot": the same in the middle of an epoch. "end": the
+    metrics of the final weights on the validation images and, this once, on the test images.
     """
 
     kind: Literal["step", "report", "epoch", "snapshot", "end"]

@@ -1,6 +1,6 @@
-"""The eleven published systems: network and training as printed, and in `assumed` every setting the paper leaves out.
+"""The eleven networks of the papers: layers and training as printed, and every setting that the papers leave out.
 
-Softmax and log-softmax at the end are part of the loss here, so every table ends with ten logits.
+Softmax and log-softmax are part of the loss here, so every table ends with ten logits. Facts only; trains nothing.
 """
 
 from dataclasses import dataclass, field
@@ -23,16 +23,16 @@ SHORT = {CODERED: "CodeRed 2023", TEAM4: "CS637 Team 4", VENKATESH: "Venkatesh 2
 
 @dataclass(frozen=True)
 class Alternative:
-    """Another value of a setting, tried to explain a figure: changes of the training, or another network."""
+    """Another value of a setting, tried in order to explain a printed result."""
 
-    training: dict[str, Any] = field(default_factory=dict)
-    model: Model | None = None
-    against: bool = False  # the paper: it prints this setting
+    training: dict[str, Any] = field(default_factory=dict)  # changed settings of the training
+    model: Model | None = None  # another network
+    against: bool = False  # whether it contradicts the paper, which prints this setting
 
 
 @dataclass(frozen=True)
 class System:
-    """A network that a paper trained."""
+    """A network that a paper describes, with the settings of its training."""
 
     id: str
     source: str
@@ -43,7 +43,7 @@ class System:
 
     @property
     def short(self) -> str:
-        """Whose paper it is, in two words."""
+        """The paper in two words, such as "CodeRed 2023"."""
         return SHORT[self.source]
 
 
@@ -239,7 +239,7 @@ SYSTEMS = (
 
 
 def find_system(name: str) -> System:
-    """The system with that id. Raises ConfigError with the ids there are."""
+    """The system with the id `name`. Raises ConfigError, listing the ids there are, where there is none."""
     for system in SYSTEMS:
         if system.id == name:
             return system

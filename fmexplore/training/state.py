@@ -1,4 +1,4 @@
-"""All that a training needs to go on from where it stands. Knows tensors; no data and no file."""
+"""The state of a training from which it can be resumed. Knows tensors; no data and no file."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from fmexplore.training.optimizers import Optimizer
 
 @dataclass
 class TrainState:
-    """All that a run needs to go on: weights, optimiser, counters. Live while `train` runs; save it between steps."""
+    """The state of a training: weights, optimiser and counters. `loop.train` changes it; save it between two steps."""
 
     network: Network
     optimizer: Optimizer
-    averaged: Network | None = None  # the network with the average of its weights so far
+    averaged: Network | None = None  # the same network with averaged weights
     scalars: dict = field(default_factory=dict)
-    best: dict[str, Tensor] = field(default_factory=dict)  # weights, with early stopping
+    best: dict[str, Tensor] = field(default_factory=dict)  # weights of the best epoch, with early stopping
     good: dict[str, Tensor] = field(default_factory=dict)  # the last finite ones
 
     @property
-    def judged(self) -> Network:
-        """The network that is evaluated and kept."""
+    def eval_network(self) -> Network:
+        """The network that is evaluated and stored: the averaged one, where weights are averaged."""
         return self.averaged or self.network
 
     def average(self, share: float) -> None:
-        """Move the averaged weights, which keep `share` of themselves, towards those of now."""
+        """Update the exponential moving average of the weights; `share` is that of the old average, 0 to 1."""
         assert self.averaged is not None
         count = self.scalars["step"] + 1
         share = min(share, count / (count + 9))  # the first weights are soon forgotten
@@ -37,12 +37,12 @@ class TrainState:
             mean.lerp_(now, 1 - share) if mean.is_floating_point() else mean.copy_(now)
 
     def result(self) -> dict[str, Tensor]:
-        """The weights to keep if the run ended now: the best with early stopping, else the last finite ones."""
-        weights = self.judged.state_dict()
+        """The weights to store if the run ended now: with early stopping the best, else the last finite ones."""
+        weights = self.eval_network.state_dict()
         return self.best or (weights if are_finite(weights) else self.good)
 
     def save(self) -> tuple[dict[str, Tensor], dict]:
-        """Tensors by name and scalars for JSON."""
+        """The state as tensors by name, and as scalars that JSON can hold."""
         tensors = {f"weights.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"optimizer.{k}": v for k, v in self.optimizer.tensors().items()}
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
@@ -53,7 +53,7 @@ class TrainState:
         return tensors, copy.deepcopy(self.scalars)
 
     def load(self, tensors: dict[str, Tensor], scalars: dict) -> None:
-        """Take back what `save` gave."""
+        """Restore the state that `save` gave."""
         parts: dict[str, dict[str, Tensor]] = {"weights": {}, "optimizer": {}, "best": {}, "good": {}, "average": {}}
         for name, value in tensors.items():
             part, key = name.split(".", 1)
@@ -66,25 +66,25 @@ class TrainState:
         self.scalars = copy.deepcopy(scalars)
 
     def keep_good(self) -> bool:
-        """Copy the weights if they are finite, and say whether they are."""
+        """Copy the weights if all of them are finite; whether they are."""
         finite = are_finite(self.network.state_dict())
         if finite:
-            self.good = copy_weights(self.judged)
+            self.good = copy_weights(self.eval_network)
         return finite
 
 
 def are_finite(weights: dict[str, Tensor]) -> bool:
-    """Whether every weight is a number."""
+    """Whether no weight is infinite or not a number."""
     return all(bool(value.isfinite().all()) for value in weights.values())
 
 
 def copy_weights(network: Network) -> dict[str, Tensor]:
-    """Its weights by name, as they are now."""
+    """A copy of the network's weights by name."""
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
 def digest(network: Network) -> str:
-    """Names its weights: their SHA-256."""
+    """The SHA-256 of the network's weights, as hexadecimal digits."""
     digest = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):
         digest.update(name.encode() + value.cpu().contiguous().numpy().tobytes())

@@ -21,7 +21,7 @@ PAPER = "codered-final"
 
 
 @dataclass(frozen=True)
-class Step:
+class TourStep:
     """Where a step leads, with the parameters of its link for the runs of the tour, and what to do there."""
 
     title: str
@@ -41,7 +41,7 @@ def _train_text(_: list[Run]) -> str:
 
 
 def _paper_text(_: list[Run]) -> str:
-    accuracy = PRINTED[PAPER].figures["test_accuracy"]
+    accuracy = PRINTED[PAPER].metrics["test_accuracy"]
     return f"A student paper printed {accuracy:g} % for this network. It was trained again: see which claims hold."
 
 
@@ -60,8 +60,8 @@ def _change_parameters(runs: list[Run]) -> dict[str, str]:
 
 
 STEPS = (
-    Step("Train a network", lambda _: session.TRAIN_PAGE, _train_text, _start_parameters),
-    Step(
+    TourStep("Train a network", lambda _: session.TRAIN_PAGE, _train_text, _start_parameters),
+    TourStep(
         "Open shirt against T-shirt",
         lambda _: session.CONFUSIONS_PAGE,
         lambda _: (
@@ -69,20 +69,20 @@ STEPS = (
         ),
         lambda runs: {**_first(runs), "split": "test", "true": str(SHIRT), "pred": str(TOP)},
     ),
-    Step(
+    TourStep(
         "See them on the map",
         lambda _: session.EMBEDDINGS_PAGE,
         lambda _: "The same shirts are marked here. Images that lie close together are similar to the network.",
         lambda runs: {**_first(runs), "split": "test", "selected": f"t{SHIRT}p{TOP}"},
     ),
-    Step(
+    TourStep(
         "Try a photo",
         lambda _: session.PREDICT_PAGE,
         lambda _: "Click a sample, or take a photo of your own clothes, and see how it is converted step by step.",
         lambda _: {"run": session.FOR_PHOTOS},
     ),
-    Step("Compare with a paper", lambda _: session.PAPERS_PAGE, _paper_text, lambda _: {"system": PAPER}),
-    Step(
+    TourStep("Compare with a paper", lambda _: session.PAPERS_PAGE, _paper_text, lambda _: {"system": PAPER}),
+    TourStep(
         "Change one thing",
         lambda runs: session.COMPARE_PAGE if _changed(runs) else session.TRAIN_PAGE,
         _change_text,

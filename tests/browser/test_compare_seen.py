@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from fmexplore.evaluation.predictions import Predictions
-from fmexplore.evaluation.significance import judge
+from fmexplore.evaluation.significance import compare_accuracies
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.run import Run
 from fmexplore.settings import SHIPPED
@@ -30,7 +30,7 @@ def shipped(real, server) -> dict[str, Predictions]:
 
 def test_two_runs_are_compared_by_link(tab, shipped):
     opened = tab().open(BOTH)
-    (verdict,) = judge(shipped["quick"].labels, shipped["quick"].predicted, [shipped["best"].predicted])
+    (verdict,) = compare_accuracies(shipped["quick"].labels, shipped["quick"].predicted, [shipped["best"].predicted])
     opened.sees(
         f"best is better than quick, by {100 * verdict.gain:.1f} points: statistically significant (p < 0.0001)"
     )

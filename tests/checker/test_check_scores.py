@@ -175,22 +175,22 @@ def test_a_matrix_of_three_classes_and_its_table():
 # One changed number is found.
 
 
-def change(text: str, line: int, figure: int, by: float) -> str:
+def change(text: str, line: int, score: int, by: float) -> str:
     """The text with the figure of that number in that line changed, in its own digits."""
     lines = text.splitlines()
     places = list(re.finditer(r"\d\.\d+", lines[line]))
-    old = places[figure]
+    old = places[score]
     value = float(old[0]) + (by if float(old[0]) + by <= 1 else -by)
     lines[line] = f"{lines[line][: old.start()]}{value:.{len(old[0]) - 2}f}{lines[line][old.end() :]}"
     return "\n".join(lines)
 
 
 @pytest.mark.parametrize("digits", [2, 3, 4])
-@pytest.mark.parametrize("figure", range(3))
-def test_a_changed_figure_of_a_class_is_found(figure, digits):
-    text = print_report(draw_matrix(3 * figure + digits), digits)
+@pytest.mark.parametrize("score", range(3))
+def test_a_changed_score_of_a_class_is_found(score, digits):
+    text = print_report(draw_matrix(3 * score + digits), digits)
     for line in range(2, 12):
-        found = wrong(check_text(change(text, line, figure, 0.05)))
+        found = wrong(check_text(change(text, line, score, 0.05)))
         assert any(each.startswith(CLASS_NAMES[line - 2]) for each in found)
 
 
@@ -200,8 +200,8 @@ def test_a_changed_accuracy_or_average_is_found(seed):
     row = next(place for place, line in enumerate(text.splitlines()) if "accuracy" in line)
     assert "The accuracy row of" in wrong(check_text(change(text, row, 0, 0.03)))[0]
     for line, name in ((row + 1, "macro avg"), (row + 2, "weighted avg")):
-        for figure, what in enumerate(("precision", "recall", "f1")):
-            found = wrong(check_text(change(text, line, figure, 0.03)))
+        for score, what in enumerate(("precision", "recall", "f1")):
+            found = wrong(check_text(change(text, line, score, 0.03)))
             assert len(found) == 1
             assert found[0].startswith(f"The {name} of {what} is printed as")
 

@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
 from fmexplore.embeddings import projection, umap_loop
-from fmexplore.embeddings.neighbours import nearest, neighbours, place
+from fmexplore.embeddings.neighbours import interpolate_position, nearest, neighbours
 from fmexplore.embeddings.projection import STANDARD, ProjectionConfig, Stopped, project, radius, standardize
 from fmexplore.embeddings.quality import project_over_time, trust
 from fmexplore.errors import ConfigError
@@ -373,9 +373,9 @@ def test_the_nearest_to_another_vector_may_be_any_of_the_points():
 
 def test_a_new_image_lies_between_its_neighbours_nearer_to_the_nearer():
     coordinates = np.array([[0.0, 0], [4, 0], [0, 8]])
-    assert np.allclose(place(np.array([[0, 1]]), np.array([[1.0, 3]]), coordinates), [[1, 0]])
-    assert np.allclose(place(np.array([[1, 2]]), np.array([[0.0, 2]]), coordinates), [[4, 0]], atol=1e-6)
-    assert np.allclose(place(np.array([[0, 1]]), np.array([[0.0, 0]]), coordinates), [[2, 0]])
+    assert np.allclose(interpolate_position(np.array([[0, 1]]), np.array([[1.0, 3]]), coordinates), [[1, 0]])
+    assert np.allclose(interpolate_position(np.array([[1, 2]]), np.array([[0.0, 2]]), coordinates), [[4, 0]], atol=1e-6)
+    assert np.allclose(interpolate_position(np.array([[0, 1]]), np.array([[0.0, 0]]), coordinates), [[2, 0]])
 
 
 # Trust.

@@ -9,12 +9,12 @@ from scipy.stats import binomtest, chi2
 
 from fmexplore.evaluation.confusion import mcnemar
 from fmexplore.evaluation.significance import (
+    compare_accuracies,
     correct_holm,
     first_reaching,
     generalisation_gap,
-    judge,
     say_p,
-    spreads,
+    seed_statistics,
 )
 
 # --- McNemar ---
@@ -46,24 +46,26 @@ LABELS = np.arange(1000) % 10
 
 def test_a_verdict_says_how_much_better_the_other_is_and_whether_that_is_luck():
     reference = answers(LABELS, range(100))
-    (better, alike) = judge(LABELS, reference, [answers(LABELS, range(50)), answers(LABELS, range(3, 105))])
-    assert (better.counts, better.gain, better.real) == ((0, 50), 0.05, True)
+    (better, alike) = compare_accuracies(
+        LABELS, reference, [answers(LABELS, range(50)), answers(LABELS, range(3, 105))]
+    )
+    assert (better.counts, better.gain, better.significant) == ((0, 50), 0.05, True)
     assert better.sentence("old", "new") == "The difference is statistically significant (p < 0.0001): new is better."
-    assert (alike.counts, alike.real) == ((5, 3), False)
+    assert (alike.counts, alike.significant) == ((5, 3), False)
     assert alike.gain == pytest.approx(-0.002)
     assert alike.sentence("old", "new") == "The difference is not statistically significant (p = 0.73)."
 
 
 def test_the_reference_can_be_the_better_one_and_equals_are_equal():
     reference = answers(LABELS, range(50))
-    worse, same = judge(LABELS, reference, [answers(LABELS, range(100)), answers(LABELS, range(50, 100))])
+    worse, same = compare_accuracies(LABELS, reference, [answers(LABELS, range(100)), answers(LABELS, range(50, 100))])
     assert "old is better" in worse.sentence("old", "new")
     assert same.counts == (50, 50)
     assert same.sentence("old", "new") == "Both are right equally often."
 
 
 def test_the_margin_of_a_gain_is_that_of_paired_differences():
-    (found,) = judge(LABELS, answers(LABELS, range(100)), [answers(LABELS, range(60, 120))])
+    (found,) = compare_accuracies(LABELS, answers(LABELS, range(100)), [answers(LABELS, range(60, 120))])
     first, second = (answers(LABELS, wrong) == LABELS for wrong in (range(100), range(60, 120)))
     each = second.astype(float) - first
     assert found.margin == pytest.approx(1.959964 * each.std() / math.sqrt(len(each)), rel=1e-6)
@@ -79,8 +81,8 @@ def test_several_tests_are_corrected_as_holm_wrote():
 def test_a_difference_that_one_test_finds_may_not_survive_five():
     reference = answers(LABELS, range(100))
     lucky, alike = answers(LABELS, range(8, 100)), answers(LABELS, range(1, 101))
-    assert judge(LABELS, reference, [lucky])[0].real
-    assert not judge(LABELS, reference, [lucky, *[alike] * 9])[0].real
+    assert compare_accuracies(LABELS, reference, [lucky])[0].significant
+    assert not compare_accuracies(LABELS, reference, [lucky, *[alike] * 9])[0].significant
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.00001, "p < 0.0001"), (0.0234, "p = 0.023"), (1, "p = 1")])
@@ -92,10 +94,10 @@ def test_p_values_are_said_shortly(value, text):
 
 
 def test_the_spread_over_seeds_is_their_mean_and_sample_deviation():
-    (found,) = spreads([(0, 1, 2, 3)], [0.9, None, 0.92, 0.91])
+    (found,) = seed_statistics([(0, 1, 2, 3)], [0.9, None, 0.92, 0.91])
     assert found.members == (0, 2, 3)
     assert (found.mean, found.deviation) == pytest.approx((0.91, statistics.stdev([0.9, 0.92, 0.91])))
-    assert spreads([(0, 1, 2, 3)], [0.9, None, None, None]) == []
+    assert seed_statistics([(0, 1, 2, 3)], [0.9, None, None, None]) == []
 
 
 def test_the_gap_has_the_interval_of_a_difference_of_two_shares():

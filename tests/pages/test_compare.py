@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from fmexplore.evaluation.significance import judge
+from fmexplore.evaluation.significance import compare_accuracies
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import write_status
@@ -72,7 +72,7 @@ def two(trained, faster):
 def test_two_runs_are_compared_by_link(app, two, drawn):
     page = app().open(COMPARE, runs=ids(*two))
     first, second = (predictions(run, drawn) for run in two)
-    (verdict,) = judge(first.labels, first.predicted, [second.predicted])
+    (verdict,) = compare_accuracies(first.labels, first.predicted, [second.predicted])
     assert verdict.sentence("mine", "theirs") in page.text
     gain = f"{100 * verdict.gain:+.2f}".replace("-", "−")
     assert f"{gain} ± {100 * verdict.margin:.2f} points" in page.text
@@ -117,7 +117,9 @@ def test_several_runs_are_tested_against_one_that_can_be_chosen(app, two, traine
     assert page.query == {"runs": ids(*two, third), "against": third.id}
     assert "**mine** against **third**" in page.text
     first, *others = (predictions(run, drawn) for run in (third, *two))
-    for verdict, name in zip(judge(first.labels, first.predicted, [o.predicted for o in others]), ("mine", "theirs")):
+    for verdict, name in zip(
+        compare_accuracies(first.labels, first.predicted, [o.predicted for o in others]), ("mine", "theirs")
+    ):
         assert verdict.sentence("third", name) in page.text
 
 

@@ -188,10 +188,8 @@ def test_that_no_remedy_gains_is_said(open_papers, stored):
     stored("codered-base", training(epoch(0.91, seen=0.99, validation_accuracy=0.91)), variant=HONEST)
     stored("codered-base", training(epoch(0.90, seen=0.91, validation_accuracy=0.90)), variant="dropout")
     page = open_papers(view="remedies")
-    assert (
-        "No remedy gains more than the variation between seeds; dropout closes the gap most, by 7.0 points, and costs 1.00"
-        in page.text
-    )
+    found = "No remedy gains more than the variation between seeds; dropout closes the gap most, by 7.0 points"
+    assert f"{found}, and costs 1.00" in page.text
 
 
 def test_what_another_seed_would_give_is_no_gain(open_papers, stored):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.photos import cutouts
-from fmexplore.photos.scoring import PhotoFit, judge
+from fmexplore.photos.scoring import PhotoFit, classify
 from fmexplore.runs.run import Run
 from fmexplore.runs.store import RunStore
 from fmexplore.ui import shared
@@ -536,7 +536,7 @@ def test_a_label_is_marked_on_the_card(together):
 
 def test_a_file_name_is_text_and_no_formula_in_the_csv(opened, sure):
     page = upload(opened(sure, 0), ("=1+1.png", encode(paper())), (HTML, encode(paper(width=90))))
-    verdicts = judge(np.tile(np.eye(10)[6] * 5, (2, 1)), PhotoFit())
+    verdicts = classify(np.tile(np.eye(10)[6] * 5, (2, 1)), PhotoFit())
     rows = list(csv.DictReader(io.StringIO(verdicts_csv(here(page), verdicts))))
     assert [row["file"] for row in rows] == ["'=1+1.png", HTML]
     assert [row["verdict"] for row in rows] == ["Shirt", "Shirt"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.papers.claims import accuracy_bounds, judge
+from fmexplore.papers.claims import accuracy_bounds, assess_claims
 from fmexplore.papers.reported import PRINTED
 from fmexplore.papers.reproduction import Reproduction
 from fmexplore.training.published import SYSTEMS
@@ -18,7 +18,7 @@ def nothing(system):
 
 
 def claim(stored, about, find=nothing):
-    found = [each for each in judge(stored, find) if each.about == about]
+    found = [each for each in assess_claims(stored, find) if each.about == about]
     assert len(found) == 1
     return found[0]
 
@@ -31,8 +31,8 @@ def confused(true, predicted):
 
 @pytest.mark.parametrize("system", [system.id for system in SYSTEMS])
 def test_without_trainings_only_reading_decides(system):
-    found = judge(nothing(system), nothing)
-    assert len(found) >= len(PRINTED[system].figures)
+    found = assess_claims(nothing(system), nothing)
+    assert len(found) >= len(PRINTED[system].metrics)
     for each in found:
         assert each.about
         assert each.printed

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fmexplore.papers.reported import MEASURES, PRINTED, Report
+from fmexplore.papers.reported import MEASURES, PRINTED, PublishedReport
 from fmexplore.papers.reproduction import Reproduction
-from fmexplore.papers.verdicts import TONES, Spread, judge_f1, judge_figure, measured, spread_of, value_of
+from fmexplore.papers.verdicts import TONES, Spread, assess_f1, assess_metric, measured, spread_of, value_of
 from fmexplore.training import published
 from fmexplore.training.published import Alternative, find_system
 from tests.papers.results import epoch, reproduction, training
@@ -13,7 +13,7 @@ from tests.papers.results import epoch, reproduction, training
 
 def test_every_system_of_the_papers_has_printed_figures():
     assert list(PRINTED) == [system.id for system in published.SYSTEMS]
-    assert all(printed.figures for printed in PRINTED.values())
+    assert all(printed.metrics for printed in PRINTED.values())
 
 
 @pytest.mark.parametrize(("deviation", "tolerance"), [(0.1, 0.7), (0.35, 0.7), (0.5, 1.0)])
@@ -50,7 +50,7 @@ def test_the_figures_are_those_of_the_epoch_that_stayed():
 
 
 def test_a_printed_value_near_our_mean_holds():
-    found = judge_figure(
+    found = assess_metric(
         reproduction("patel-basic", *(training(epoch(test), seed=s) for s, test in enumerate((0.879, 0.881, 0.883)))),
         "test_accuracy",
         88,
@@ -62,20 +62,20 @@ def test_a_printed_value_near_our_mean_holds():
 
 
 def test_a_printed_value_that_no_epoch_reaches_fails():
-    found = judge_figure(reproduction("patel-basic", training(epoch(0.85), epoch(0.86))), "test_accuracy", 88)
+    found = assess_metric(reproduction("patel-basic", training(epoch(0.85), epoch(0.86))), "test_accuracy", 88)
     assert found.verdict == "fails"
     assert "2.00 points above our mean" in found.reason
     assert "none of our epochs comes near it" in found.reason
 
 
 def test_a_value_that_only_the_best_epoch_reaches_fails_and_says_so():
-    found = judge_figure(reproduction("team4-ann", training(epoch(0.88), epoch(0.86))), "test_accuracy", 88)
+    found = assess_metric(reproduction("team4-ann", training(epoch(0.88), epoch(0.86))), "test_accuracy", 88)
     assert found.verdict == "fails"
     assert "the best of all 2 epochs, picked afterwards, fits" in found.reason
 
 
 def test_a_value_that_was_passed_on_the_way_says_after_which_epochs():
-    found = judge_figure(
+    found = assess_metric(
         reproduction("team4-ann", training(epoch(0.86), epoch(0.88), epoch(0.90), epoch(0.91))), "test_accuracy", 88
     )
     assert found.verdict == "fails"
@@ -84,12 +84,14 @@ def test_a_value_that_was_passed_on_the_way_says_after_which_epochs():
 
 @pytest.mark.parametrize(("ours", "printed", "meant"), [(0.918, 91, "91.5"), (0.917, 92.5, "92.45"), (0.9, 91, "90.5")])
 def test_a_value_that_is_outside_only_as_rounded_says_what_it_may_stand_for(ours, printed, meant):
-    found = judge_figure(reproduction("team4-ann", training(epoch(ours))), "test_accuracy", printed)
+    found = assess_metric(reproduction("team4-ann", training(epoch(ours))), "test_accuracy", printed)
     assert (found.verdict, f"may stand for {meant}, which lies" in found.reason) == ("fails", printed == round(printed))
 
 
 def test_a_training_accuracy_that_fits_in_evaluation_mode_says_so():
-    found = judge_figure(reproduction("codered-base", training(epoch(train=0.98, seen=0.993))), "train_accuracy", 99.28)
+    found = assess_metric(
+        reproduction("codered-base", training(epoch(train=0.98, seen=0.993))), "train_accuracy", 99.28
+    )
     assert found.verdict == "fails"
     assert "in evaluation mode we get 99.30 % (one seed), which fits" in found.reason
 
@@ -97,7 +99,7 @@ def test_a_training_accuracy_that_fits_in_evaluation_mode_says_so():
 def test_where_another_value_of_an_assumed_setting_brings_it_back_it_cannot_be_known(monkeypatch):
     monkeypatch.setitem(find_system("patel-basic").alternatives, "5 epochs", Alternative({"epochs": 5}))
     stored = reproduction("patel-basic", training(epoch(0.86)), **{"5 epochs": [training(epoch(0.879))]})
-    found = judge_figure(stored, "test_accuracy", 88)
+    found = assess_metric(stored, "test_accuracy", 88)
     assert found.verdict == "cannot be known"
     assert "with 5 epochs we get 87.90 %" in found.reason
 
@@ -106,14 +108,16 @@ def test_a_change_of_what_is_printed_explains_and_does_not_excuse(monkeypatch):
     other = Alternative({"epochs": 30}, against=True)
     monkeypatch.setitem(find_system("codered-base").alternatives, "30 epochs", other)
     stored = reproduction("codered-base", training(epoch(0.86)), **{"30 epochs": [training(epoch(0.91))]})
-    found = judge_figure(stored, "test_accuracy", 91.14)
+    found = assess_metric(stored, "test_accuracy", 91.14)
     assert found.verdict == "fails"
     assert "with 30 epochs, which is not what the paper says, we get 91.00 %" in found.reason
 
 
 def test_where_the_epochs_are_not_printed_another_number_of_them_may_fit():
     epochs = (epoch(0.86), epoch(0.88), epoch(0.90), epoch(0.91))
-    found = judge_figure(reproduction("patel-basic", training(*epochs), training(*epochs, seed=1)), "test_accuracy", 88)
+    found = assess_metric(
+        reproduction("patel-basic", training(*epochs), training(*epochs, seed=1)), "test_accuracy", 88
+    )
     assert found.verdict == "cannot be known"
     assert "after 2 we get 88.00 ± 0.00 % (2 seeds)" in found.reason
 
@@ -121,31 +125,31 @@ def test_where_the_epochs_are_not_printed_another_number_of_them_may_fit():
 def test_an_alternative_that_does_not_fit_either_changes_nothing(monkeypatch):
     monkeypatch.setitem(find_system("patel-basic").alternatives, "5 epochs", Alternative({"epochs": 5}))
     stored = reproduction("patel-basic", training(epoch(0.86)), **{"5 epochs": [training(epoch(0.87))]})
-    assert judge_figure(stored, "test_accuracy", 88).verdict == "fails"
+    assert assess_metric(stored, "test_accuracy", 88).verdict == "fails"
 
 
 def test_without_a_training_it_says_how_to_get_one():
-    found = judge_figure(Reproduction(system="patel-basic"), "test_accuracy", 88)
+    found = assess_metric(Reproduction(system="patel-basic"), "test_accuracy", 88)
     assert found.verdict == "not trained yet"
     assert "python -m fmexplore reproduce patel-basic" in found.reason
 
 
 def test_a_report_is_judged_by_its_mean_f1():
-    same = Report((0.9,) * 10, (0.9,) * 10, (0.9,) * 10)
-    found = judge_f1(same, reproduction("team4-ann", training(epoch())))
+    same = PublishedReport((0.9,) * 10, (0.9,) * 10, (0.9,) * 10)
+    found = assess_f1(same, reproduction("team4-ann", training(epoch())))
     assert found.verdict == "holds"
     assert "Of its 30 figures 30 lie within 3 points" in found.reason
-    other = Report((0.9,) * 10, (0.9,) * 10, (0.8,) * 10)
-    found = judge_f1(other, reproduction("team4-ann", training(epoch())))
+    other = PublishedReport((0.9,) * 10, (0.9,) * 10, (0.8,) * 10)
+    found = assess_f1(other, reproduction("team4-ann", training(epoch())))
     assert found.verdict == "fails"
     assert "Of its 30 figures 20 lie" in found.reason
 
 
 def test_a_report_that_fits_with_another_value_of_an_assumed_setting_cannot_be_known():
-    printed = Report((0.8,) * 10, (0.8,) * 10, (0.8,) * 10)
+    printed = PublishedReport((0.8,) * 10, (0.8,) * 10, (0.8,) * 10)
     worse = np.diag([800] * 10) + 200 * np.roll(np.eye(10, dtype=int), 1, 1)
     tried = {"a batch size of 256": [training(epoch(), confusion=worse)]}
-    found = judge_f1(printed, reproduction("team4-ann", training(epoch()), **tried))
+    found = assess_f1(printed, reproduction("team4-ann", training(epoch()), **tried))
     assert found.verdict == "cannot be known"
     assert "with a batch size of 256 we get 80.00 %" in found.reason
 

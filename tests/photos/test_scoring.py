@@ -1,4 +1,4 @@
-"""Verdicts on photos: calibrated, unsure where they should be, scored; small cases by hand, AUROC by scikit-learn."""
+"""Predictions for photos: calibrated, unsure where they should be, scored; small cases by hand, AUROC by sklearn."""
 
 import json
 
@@ -11,12 +11,12 @@ from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photos.labelled import LabelledPhoto
 from fmexplore.photos.scoring import (
     PhotoFit,
-    Verdicts,
+    PhotoPredictions,
+    classify,
     counted,
     fit_calibration,
     fit_photos,
     group,
-    judge,
     score,
     unsure_threshold,
 )
@@ -40,20 +40,20 @@ def sampled(count: int, temperature: float, seed: int = 0) -> tuple[np.ndarray, 
     return logits, [photo(int(rng.choice(10, p=chance))) for chance in chances]
 
 
-def says(*labels: int, confidence: float = 0.7) -> Verdicts:
-    """Verdicts that say these labels, none of them unsure."""
+def says(*labels: int, confidence: float = 0.7) -> PhotoPredictions:
+    """Predictions that say these labels, none of them unsure."""
     probabilities = np.full((len(labels), 10), (1 - confidence) / 9)
     probabilities[np.arange(len(labels)), labels] = confidence
-    return Verdicts(probabilities, 1 - probabilities.max(1), np.zeros(len(labels), bool))
+    return PhotoPredictions(probabilities, 1 - probabilities.max(1), np.zeros(len(labels), bool))
 
 
-# Verdicts.
+# Predictions.
 
 
 def test_probabilities_are_those_of_the_logits_over_the_temperature():
     logits = np.random.default_rng(0).normal(0, 3, (20, 10)).astype(np.float32)
     for temperature in (0.5, 1, 4):
-        found = judge(logits, PhotoFit(temperature=temperature)).probabilities
+        found = classify(logits, PhotoFit(temperature=temperature)).probabilities
         assert found == pytest.approx(softmax(logits / temperature), abs=1e-6)
 
 
@@ -61,7 +61,7 @@ def test_probabilities_are_those_of_the_logits_over_the_temperature():
 def test_huge_logits_do_no_harm():
     logits = np.zeros((2, 10), np.float32)
     logits[0, 3] = 1e4
-    found = judge(logits, PhotoFit(temperature=0.1)).probabilities
+    found = classify(logits, PhotoFit(temperature=0.1)).probabilities
     assert found[0, 3] == 1
     assert found[1] == pytest.approx(np.full(10, 0.1))
 
@@ -69,7 +69,7 @@ def test_huge_logits_do_no_harm():
 def test_without_photos_less_than_an_even_chance_is_unsure():
     logits = np.zeros((3, 10))
     logits[:, 2] = np.log(9 * np.array([0.49, 0.51, 0.9]) / (1 - np.array([0.49, 0.51, 0.9])))
-    found = judge(logits, PhotoFit())
+    found = classify(logits, PhotoFit())
     assert found.ood_score == pytest.approx([0.51, 0.49, 0.1])
     assert found.unsure.tolist() == [True, False, False]
 
@@ -78,7 +78,7 @@ def test_with_photos_flat_logits_are_unsure_whatever_the_temperature():
     logits = np.zeros((3, 10))
     logits[0, 0], logits[1, 0] = 10, 1  # standard deviations 3 and 0.3
     for temperature in (0.01, 1, 100):
-        found = judge(logits, PhotoFit(temperature=temperature, unsure_above=-1.0))
+        found = classify(logits, PhotoFit(temperature=temperature, unsure_above=-1.0))
         assert found.ood_score == pytest.approx([-3, -0.3, 0])
         assert found.unsure.tolist() == [False, True, True]
 
@@ -103,7 +103,7 @@ def test_a_class_that_photos_show_more_often_gets_a_bias_and_the_best_verdicts()
     assert 0.9 < bias[2] - np.median(bias) < 1.6
     assert -1.1 < bias[6] - np.median(bias) < -0.5
     fits = PhotoFit(), PhotoFit(temperature=temperature, bias=bias)
-    plain, fitted = (score(photos, judge(logits, fit)) for fit in fits)
+    plain, fitted = (score(photos, classify(logits, fit)) for fit in fits)
     assert fitted.top1 > plain.top1 + 0.02
     assert fitted.error < plain.error
 
@@ -150,7 +150,7 @@ def test_held_out_photos_say_all_that_a_run_knows_of_photos():
     fit = fit_photos(logits, photos, 1234, "somewhere, CC0")
     assert (fit.photos, fit.source) == (1234, "somewhere, CC0")
     assert (fit.temperature, fit.bias) == fit_calibration(logits, photos)
-    found = score(photos, judge(logits, fit))
+    found = score(photos, classify(logits, fit))
     assert found.answered == pytest.approx(0.95, abs=0.002)
     assert found.refused == 1
 
@@ -217,7 +217,7 @@ def test_clothes_and_others_are_told_apart_as_scikit_learn_says():
     rng = np.random.default_rng(0)
     photos = [photo(0) if rng.random() < 0.7 else photo() for _ in range(200)]
     values = rng.normal(size=200) + [0.0 if each.known else 1.0 for each in photos]
-    found = score(photos, Verdicts(says(*[0] * 200).probabilities, values, values > 0.5))
+    found = score(photos, PhotoPredictions(says(*[0] * 200).probabilities, values, values > 0.5))
     others = np.array([not each.known for each in photos])
     assert found.auroc == pytest.approx(roc_auc_score(others, values))
     assert found.auroc > 0.6

@@ -1,4 +1,4 @@
-"""The network that finds the garment on a photo: its shapes, its lessons on drawn photos, its file, the shipped one."""
+"""The network that finds the garment on a photo: shapes, training on drawn photos, its file, the shipped one."""
 
 import numpy as np
 import pytest
@@ -11,12 +11,12 @@ from fmexplore.photos.foreground import overlap
 from fmexplore.photos.segmentation import (
     SIDE,
     WEIGHTS,
-    Lessons,
+    SegmentationSet,
     Segmenter,
     find_garment,
+    fit_segmenter,
     load_segmenter,
     predict_masks,
-    teach,
     write_segmenter,
 )
 from fmexplore.photos.synthetic import draw_scene
@@ -24,7 +24,7 @@ from fmexplore.photos.synthetic import draw_scene
 pytestmark = pytest.mark.slow
 
 
-def draw_lessons(count: int, seed: int = 0) -> Lessons:
+def draw_examples(count: int, seed: int = 0) -> SegmentationSet:
     """Bright rectangles on dark ground."""
     rng = np.random.default_rng(seed)
     photos = rng.integers(20, 60, (count, SIDE, SIDE, 3)).astype(np.uint8)
@@ -34,7 +34,7 @@ def draw_lessons(count: int, seed: int = 0) -> Lessons:
         width, height = rng.integers(50, 80, 2)
         photo[top : top + height, left : left + width] = rng.integers(180, 250, 3)
         mask[top : top + height, left : left + width] = 255
-    return Lessons(photos, masks)
+    return SegmentationSet(photos, masks)
 
 
 def drawn_images() -> np.ndarray:
@@ -51,14 +51,14 @@ def network() -> Segmenter:
 
 
 @pytest.fixture(scope="module")
-def taught() -> tuple[Segmenter, list, Lessons, float]:
-    """A network, what was said while it was taught for 15 steps, and held-out lessons with the overlap before."""
-    lessons, held_out = draw_lessons(24), draw_lessons(8, 1)
+def taught() -> tuple[Segmenter, list, SegmentationSet, float]:
+    """A network, what was said while it was taught for 15 steps, and held-out examples with the overlap before."""
+    examples, held_out = draw_examples(24), draw_examples(8, 1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = Segmenter()
-    before = segmentation.judge(network, held_out)
-    said = list(teach(network, lessons, held_out, drawn_images(), epochs=5, batch_size=8))
+    before = segmentation.mean_overlap(network, held_out)
+    said = list(fit_segmenter(network, examples, held_out, drawn_images(), epochs=5, batch_size=8))
     return network, said, held_out, before
 
 
@@ -71,7 +71,7 @@ def test_a_logit_is_given_for_each_pixel(network):
 
 
 def test_masks_are_soft_and_found_photo_by_photo(network):
-    photos = draw_lessons(34).photos  # more than one batch
+    photos = draw_examples(34).photos  # more than one batch
     masks = predict_masks(network, photos)
     assert masks.shape == (34, SIDE, SIDE)
     assert masks.dtype == np.float32
@@ -85,11 +85,11 @@ def test_a_picture_of_any_size_has_a_mask(network, mode, size):
     assert find_garment(network, Image.new(mode, size)).shape == (SIDE, SIDE)
 
 
-def test_lessons_are_taken_with_their_masks():
-    lessons = draw_lessons(5)
-    few = lessons.take(np.array([4, 1]))
-    assert np.array_equal(few.photos, lessons.photos[[4, 1]])
-    assert np.array_equal(few.masks, lessons.masks[[4, 1]])
+def test_examples_are_taken_with_their_masks():
+    examples = draw_examples(5)
+    few = examples.take(np.array([4, 1]))
+    assert np.array_equal(few.photos, examples.photos[[4, 1]])
+    assert np.array_equal(few.masks, examples.masks[[4, 1]])
 
 
 # Teaching.
@@ -100,7 +100,7 @@ def test_it_learns_to_find_what_is_bright(taught):
     losses = [each.loss for each in said]
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
     assert said[-1].overlap > before + 0.15
-    assert segmentation.judge(network, held_out) == pytest.approx(said[-1].overlap, abs=0.01)
+    assert segmentation.mean_overlap(network, held_out) == pytest.approx(said[-1].overlap, abs=0.01)
 
 
 def test_each_step_is_told_and_after_each_epoch_the_overlap(taught):
@@ -117,31 +117,31 @@ def test_the_same_seed_teaches_the_same():
     losses = []
     for seed in (0, 0, 1):
         torch.manual_seed(3)
-        lesson = next(teach(Segmenter(), draw_lessons(8), draw_lessons(1), drawn_images(), 1, 8, seed))
-        losses.append(lesson.loss)
+        progress = next(fit_segmenter(Segmenter(), draw_examples(8), draw_examples(1), drawn_images(), 1, 8, seed))
+        losses.append(progress.loss)
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     assert losses[0] != pytest.approx(losses[2], rel=1e-4)
 
 
-def test_the_lessons_are_not_changed_by_teaching():
-    lessons, before = draw_lessons(8), draw_lessons(8)
-    list(teach(Segmenter(), lessons, draw_lessons(1), drawn_images(), 1, 8))
-    assert np.array_equal(lessons.photos, before.photos)
-    assert np.array_equal(lessons.masks, before.masks)
+def test_training_does_not_change_the_examples():
+    examples, before = draw_examples(8), draw_examples(8)
+    list(fit_segmenter(Segmenter(), examples, draw_examples(1), drawn_images(), 1, 8))
+    assert np.array_equal(examples.photos, before.photos)
+    assert np.array_equal(examples.masks, before.masks)
 
 
 @pytest.mark.parametrize("learning", [True, False])
 def test_a_network_that_is_judged_goes_on_as_it_was(network, learning):
-    segmentation.judge(network.train(learning), draw_lessons(2))
+    segmentation.mean_overlap(network.train(learning), draw_examples(2))
     assert network.training == learning
 
 
 def test_it_is_judged_by_its_mean_overlap(monkeypatch, network):
-    lessons = draw_lessons(4)
-    empty = Lessons(lessons.photos, np.zeros_like(lessons.masks))
-    monkeypatch.setattr(segmentation, "predict_masks", lambda _, photos: (lessons.masks / 255).astype(np.float32))
-    assert segmentation.judge(network, lessons) == 1
-    assert segmentation.judge(network, empty) == 0
+    examples = draw_examples(4)
+    empty = SegmentationSet(examples.photos, np.zeros_like(examples.masks))
+    monkeypatch.setattr(segmentation, "predict_masks", lambda _, photos: (examples.masks / 255).astype(np.float32))
+    assert segmentation.mean_overlap(network, examples) == 1
+    assert segmentation.mean_overlap(network, empty) == 0
 
 
 # Its file.

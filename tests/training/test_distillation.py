@@ -1,4 +1,4 @@
-"""Lessons drawn from what networks say of varied images, and the command that trains on them."""
+"""Soft targets: what networks say of varied images, and the command that trains on them."""
 
 import functools
 import json
@@ -17,7 +17,7 @@ from fmexplore.runs.status import own_process
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings
 from fmexplore.training.config import Augmentation
-from fmexplore.training.distillation import draw_lessons
+from fmexplore.training.distillation import draw_soft_targets
 
 pytestmark = pytest.mark.slow
 
@@ -35,32 +35,34 @@ def said(network, images):
 
 
 def test_targets_are_the_mean_over_teachers_and_mirror_images(networks, drawn):
-    lessons = draw_lessons(networks, drawn.test.images, 1, PLAIN)
-    wanted = np.mean([said(n, each) for n in networks for each in (lessons.images, lessons.images[:, :, ::-1])], axis=0)
-    assert np.abs(lessons.targets - wanted).max() < 1e-5
-    assert lessons.targets.sum(1) == pytest.approx(1, abs=1e-5)
-    assert (lessons.labels == wanted.argmax(1)).all()
+    drawn_targets = draw_soft_targets(networks, drawn.test.images, 1, PLAIN)
+    wanted = np.mean(
+        [said(n, each) for n in networks for each in (drawn_targets.images, drawn_targets.images[:, :, ::-1])], axis=0
+    )
+    assert np.abs(drawn_targets.targets - wanted).max() < 1e-5
+    assert drawn_targets.targets.sum(1) == pytest.approx(1, abs=1e-5)
+    assert (drawn_targets.labels == wanted.argmax(1)).all()
 
 
 def test_each_image_comes_as_often_as_was_asked(networks, drawn):
-    lessons = draw_lessons(networks, drawn.test.images, 3, PLAIN)
-    assert len(lessons) == 3 * len(drawn.test)
+    drawn_targets = draw_soft_targets(networks, drawn.test.images, 3, PLAIN)
+    assert len(drawn_targets) == 3 * len(drawn.test)
     for place in range(3):
-        part = lessons.images[place * len(drawn.test) : (place + 1) * len(drawn.test)]
+        part = drawn_targets.images[place * len(drawn.test) : (place + 1) * len(drawn.test)]
         assert sorted(map(bytes, part)) == sorted(map(bytes, drawn.test.images))
 
 
 def test_the_teachers_are_asked_about_the_varied_images(networks, drawn):
     how = Augmentation(erasing=1, cutmix=1)
-    lessons = draw_lessons(networks[:1], drawn.test.images, 1, how)
-    assert not {*map(bytes, lessons.images)} & {*map(bytes, drawn.test.images)}
-    wanted = (said(networks[0], lessons.images) + said(networks[0], lessons.images[:, :, ::-1])) / 2
-    assert np.abs(lessons.targets - wanted).max() < 1e-5
+    drawn_targets = draw_soft_targets(networks[:1], drawn.test.images, 1, how)
+    assert not {*map(bytes, drawn_targets.images)} & {*map(bytes, drawn.test.images)}
+    wanted = (said(networks[0], drawn_targets.images) + said(networks[0], drawn_targets.images[:, :, ::-1])) / 2
+    assert np.abs(drawn_targets.targets - wanted).max() < 1e-5
 
 
-def test_the_same_seed_draws_the_same_lessons_and_another_one_others(networks, drawn):
+def test_the_same_seed_draws_the_same_images_and_another_one_others(networks, drawn):
     how = Augmentation(flip="random", erasing=0.5)
-    first, same, other = (draw_lessons(networks, drawn.test.images, 2, how, seed).images for seed in (0, 0, 1))
+    first, same, other = (draw_soft_targets(networks, drawn.test.images, 2, how, seed).images for seed in (0, 0, 1))
     assert (first == same).all()
     assert (first != other).any()
 
@@ -105,7 +107,7 @@ def test_a_pupil_learns_from_one_image_more_for_each_variant(home_with_teachers,
     assert lines[-1]["steps"] == pytest.approx(3 * 0.9 * len(drawn.train) / 64, abs=1)
 
 
-def test_a_pupil_that_was_paused_goes_on_with_the_same_lessons(home_with_teachers):
+def test_a_student_that_was_paused_goes_on_with_the_same_soft_targets(home_with_teachers):
     first, second = (run.id for run in home_with_teachers.own_runs())
     parent = home_with_teachers.get(first)
     training = parent.config.training.replace(epochs=1, batch_size=64)
@@ -127,7 +129,7 @@ def test_teachers_that_have_learnt_from_the_validation_images_are_refused(home_w
     assert "must not have learnt from them" in message
 
 
-def test_a_worker_without_the_lessons_says_how_to_go_on(home_with_teachers, tiny):
+def test_a_worker_without_the_soft_targets_says_how_to_go_on(home_with_teachers, tiny):
     run = home_with_teachers.create(tiny, state="running", task="distill", **own_process())
     run_job(Job(run.path, home_with_teachers.settings))
     assert run.status.state == "failed"

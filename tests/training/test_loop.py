@@ -468,7 +468,7 @@ def photos(count: int = 200) -> Split:
 
 
 def chances(run, images: Split) -> np.ndarray:
-    return predict(run.state.judged, images).probabilities
+    return predict(run.state.eval_network, images).probabilities
 
 
 def test_extra_images_teach_their_soft_targets_beside_the_labels(drawn, tiny):

@@ -8,7 +8,7 @@ import streamlit as st
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.confusion import accuracy_interval
 from fmexplore.evaluation.predictions import Predictions
-from fmexplore.evaluation.significance import first_reaching, judge, spreads
+from fmexplore.evaluation.significance import compare_accuracies, first_reaching, seed_statistics
 from fmexplore.runs.run import Run
 from fmexplore.training.differences import seed_groups
 from fmexplore.ui import session, shared, url, widgets
@@ -40,7 +40,7 @@ def compare() -> None:
     verdicts = []
     if reference.run.id in tested:
         labels, first = tested[reference.run.id].labels, tested[reference.run.id].predicted
-        verdicts = judge(labels, first, [tested[each.run.id].predicted for each in others])
+        verdicts = compare_accuracies(labels, first, [tested[each.run.id].predicted for each in others])
     st.subheader(tell_finding(runs, reference, others, verdicts), anchor=False)
     with st.container(key="compare_figures"):
         left, right = st.columns([52, 48], gap="large")
@@ -199,7 +199,7 @@ def _accuracies(runs: list[Compared], tested: dict[str, Predictions]) -> None:
             rows.append((each.name, low, accuracy, high, each.place))
     if not rows:
         return
-    groups = spreads(seed_groups([each.config for each in runs]), accuracies)
+    groups = seed_statistics(seed_groups([each.config for each in runs]), accuracies)
     for number, group in enumerate(groups, 1):
         name = f"{group.count} seeds" + (f" ({number})" if len(groups) > 1 else "")
         rows.append((name, group.mean - group.deviation, group.mean, group.mean + group.deviation, None))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from fmexplore.evaluation.significance import Verdict, say_p
+from fmexplore.evaluation.significance import PairedComparison, say_p
 from fmexplore.ui import session, url, widgets
 from fmexplore.ui.selection.runs import Compared
 
@@ -12,7 +12,7 @@ ABREAST = 3  # verdicts in a row, where there are several
 
 
 def tell_finding(
-    runs: Sequence[Compared], reference: Compared, others: Sequence[Compared], verdicts: Sequence[Verdict]
+    runs: Sequence[Compared], reference: Compared, others: Sequence[Compared], verdicts: Sequence[PairedComparison]
 ) -> str:
     """The result in words; `others` are the tested runs, one for each verdict where the reference is tested too."""
     name = widgets.plain(reference.name)
@@ -26,11 +26,11 @@ def tell_finding(
         (verdict,), other = verdicts, widgets.plain(others[0].name)
         better, worse = (other, name) if verdict.gain > 0 else (name, other)
         points = f"{100 * abs(verdict.gain):.1f} points"
-        if verdict.real:
+        if verdict.significant:
             return f"{better} is better than {worse}, by {points}: statistically significant ({say_p(verdict.p_value)})"
         return f"{name} and {other} differ by {points}: not statistically significant ({say_p(verdict.p_value)})"
-    better = sum(verdict.real and verdict.gain > 0 for verdict in verdicts)
-    worse = sum(verdict.real and verdict.gain < 0 for verdict in verdicts)
+    better = sum(verdict.significant and verdict.gain > 0 for verdict in verdicts)
+    worse = sum(verdict.significant and verdict.gain < 0 for verdict in verdicts)
     counts = {
         "better": better,
         "worse": worse,
@@ -43,7 +43,7 @@ def tell_finding(
 
 
 def show_verdicts(
-    runs: Sequence[Compared], reference: Compared, others: Sequence[Compared], verdicts: Sequence[Verdict]
+    runs: Sequence[Compared], reference: Compared, others: Sequence[Compared], verdicts: Sequence[PairedComparison]
 ) -> None:
     """A card for each of `others`, with links to the images that decide; below them how all was tested."""
     abreast = min(len(verdicts), ABREAST)
@@ -59,7 +59,7 @@ def show_verdicts(
             st.caption(f"{words}: {', '.join(names)}.")
 
 
-def _card(reference: Compared, other: Compared, verdict: Verdict) -> None:
+def _card(reference: Compared, other: Compared, verdict: PairedComparison) -> None:
     names = [widgets.plain(each.name) for each in (reference, other)]
     with st.container(border=True, key=f"verdict_{other.run.id}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -86,7 +86,7 @@ def _card(reference: Compared, other: Compared, verdict: Verdict) -> None:
                 )
 
 
-def _method(runs: Sequence[Compared], verdicts: Sequence[Verdict]) -> str:
+def _method(runs: Sequence[Compared], verdicts: Sequence[PairedComparison]) -> str:
     """What was tested, and what that does not tell."""
     text = (
         f"McNemar's exact test on the same {verdicts[0].images:,} test images: only those count that exactly "
@@ -103,7 +103,7 @@ def _method(runs: Sequence[Compared], verdicts: Sequence[Verdict]) -> str:
     for each in runs:
         if each.config.training.peeks:
             text += f"{widgets.plain(each.name)} used the test set for validation: its accuracy is a little too good. "
-    if not all(verdict.real for verdict in verdicts):
+    if not all(verdict.significant for verdict in verdicts):
         text += "A difference that is not significant is not proved to be zero. "
     return (
         text + "Another seed of the same training may change the accuracy by more: train several seeds "

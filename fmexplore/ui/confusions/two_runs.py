@@ -8,7 +8,7 @@ import streamlit as st
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError, RunNotFound
 from fmexplore.evaluation.confusion import Disagreement, compare
-from fmexplore.evaluation.significance import Verdict
+from fmexplore.evaluation.significance import PairedComparison
 from fmexplore.runs.run import Run
 from fmexplore.ui import session, shared, url, widgets
 from fmexplore.ui.components.confusion_grid import Look, Picked, confusion_grid
@@ -97,7 +97,7 @@ def _verdict(now: Shown, second: Shown, found: Disagreement) -> None:
         anchor=False,
     )
     st.markdown(
-        Verdict(found, len(now.predictions), found.p_value).sentence(*names),
+        PairedComparison(found, len(now.predictions), found.p_value).sentence(*names),
         help="McNemar's exact test on the images that only one of the two gets right. Another seed of the same "
         "training may differ by more: train several seeds to find out.",
     )

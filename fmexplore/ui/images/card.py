@@ -8,7 +8,7 @@ from fmexplore.embeddings.neighbours import NeighbourIndex
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.run import Run
 from fmexplore.ui import session, shared, url, widgets
-from fmexplore.ui.components.card import Chip, Step, Way, card
+from fmexplore.ui.components.card import CardAction, Chip, Way, card
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.selection import predictions as selected_predictions
 
@@ -36,7 +36,7 @@ def image_card(
         question = shared.analyst().ask("look_at", run=run, images=image[None])
         logits = widgets.await_answer(question, "Running the network")[0][0]
 
-    def go(step: Step) -> None:
+    def go(step: CardAction) -> None:
         if step == "close":
             st.session_state.last_image = (part, number)
         if step == "close" or near.get(step) is not None:

@@ -9,7 +9,7 @@ from fmexplore.models.layers import describe
 from fmexplore.models.table import flops, parameters, summarize, walk
 from fmexplore.papers.reported import PRINTED
 from fmexplore.papers.reproduction import PUBLISHED, Training, least_disturbed, read_reproduction
-from fmexplore.papers.verdicts import TONES, Judged, Verdict
+from fmexplore.papers.verdicts import TONES, AssessedClaim, Verdict
 from fmexplore.training.config import TrainConfig
 from fmexplore.training.presets import find_preset
 from fmexplore.training.published import System
@@ -29,9 +29,9 @@ WORDS = {
 }
 
 
-def paper_card(system: System, judged: list[Judged]) -> None:
+def paper_card(system: System, assessed: list[AssessedClaim]) -> None:
     """Everything about a system, below a title that counts the verdicts."""
-    st.subheader(f"{system.id}: {_count(judged)}", anchor=False)
+    st.subheader(f"{system.id}: {_count(assessed)}", anchor=False)
     st.caption(system.source)
     known = read_reproduction(system.id).variants.get(PUBLISHED)
     trainings = known.trainings if known else ()
@@ -63,12 +63,12 @@ def paper_card(system: System, judged: list[Judged]) -> None:
     elif part == "matrix":
         _matrix(system, trainings)
     else:
-        rows = [(each.about, each.printed, each.found, each.verdict, each.reason) for each in judged]
-        verdict_table(HEADS, rows, [TONES[each.verdict] for each in judged], key="paper_claims")
+        rows = [(each.about, each.printed, each.found, each.verdict, each.reason) for each in assessed]
+        verdict_table(HEADS, rows, [TONES[each.verdict] for each in assessed], key="paper_claims")
 
 
-def _count(judged: list[Judged]) -> str:
-    counts = {verdict: sum(each.verdict == verdict for each in judged) for verdict in ORDER}
+def _count(assessed: list[AssessedClaim]) -> str:
+    counts = {verdict: sum(each.verdict == verdict for each in assessed) for verdict in ORDER}
     return ", ".join(f"{count} {WORDS[verdict][count > 1]}" for verdict, count in counts.items() if count)
 
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from fmexplore.checker.results import Table
 from fmexplore.checker.text import Checked, check_text, decode_text
-from fmexplore.papers.reported import PRINTED, Report
+from fmexplore.papers.reported import PRINTED, PublishedReport
 from fmexplore.ui import widgets
 from fmexplore.ui.components.verdicts import VERDICT, verdict_table
 
@@ -16,7 +16,7 @@ WORDS = (
 )
 
 
-def _lists(report: Report) -> str:
+def _lists(report: PublishedReport) -> str:
     named = (("precision", report.precision), ("recall", report.recall), ("f1", report.f1))
     return "\n".join(f"{name} {' '.join(f'{value:.2f}' for value in values)}" for name, values in named)
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from fmexplore.papers.claims import judge
+from fmexplore.papers.claims import assess_claims
 from fmexplore.papers.reported import MEASURES, PRINTED, Measure
 from fmexplore.papers.reproduction import read_reproduction
-from fmexplore.papers.verdicts import TONES, Judged
+from fmexplore.papers.verdicts import TONES, AssessedClaim
 from fmexplore.training.published import SYSTEMS, System
 from fmexplore.ui import url, widgets
 from fmexplore.ui.components.dumbbell import Row, dumbbell
@@ -40,8 +40,8 @@ def papers() -> None:
 
 
 def _claims(system: str) -> None:
-    judged = {each.id: judge(read_reproduction(each.id), read_reproduction) for each in SYSTEMS}
-    rows = [_row(each, judged[each.id]) for each in SYSTEMS]
+    assessed = {each.id: assess_claims(read_reproduction(each.id), read_reproduction) for each in SYSTEMS}
+    rows = [_row(each, assessed[each.id]) for each in SYSTEMS]
     left, right = st.columns([46, 54], gap="large")
     with left:
         st.subheader(_finding(rows), anchor=False)
@@ -53,20 +53,20 @@ def _claims(system: str) -> None:
         low, high = min([*scale, *measured]) - 0.8, max([*scale, *measured]) + 0.8
         dumbbell(rows, "papers_systems", (low, high), system, lambda picked: url.go(system=picked), "Systems")
     with right, widgets.boundary():
-        paper_card(next(each for each in SYSTEMS if each.id == system), judged[system])
+        paper_card(next(each for each in SYSTEMS if each.id == system), assessed[system])
 
 
-def _row(system: System, judged: list[Judged]) -> Row:
-    measure = next(measure for measure in HEADLINES if measure in PRINTED[system.id].figures)
-    claim = next(each for each in judged if each.measure == measure)
-    assert claim.figure is not None
+def _row(system: System, assessed: list[AssessedClaim]) -> Row:
+    measure = next(measure for measure in HEADLINES if measure in PRINTED[system.id].metrics)
+    claim = next(each for each in assessed if each.measure == measure)
+    assert claim.value is not None
     ours = claim.ours
     said = f"{system.id}: {MEASURES[measure].lower()}, printed {claim.printed}, here {claim.found or 'not trained yet'}"
     return Row(
         id=system.id,
         name=system.id,
         note=system.short,
-        printed=claim.figure,
+        printed=claim.value,
         mean=ours.mean if ours else None,
         tolerance=ours.tolerance if ours else 0.0,
         verdict=claim.verdict,

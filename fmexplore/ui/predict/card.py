@@ -9,10 +9,10 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.photos.conversion import WAYS, Conversion, Converted
-from fmexplore.photos.scoring import Verdicts, calibrate
+from fmexplore.photos.scoring import PhotoPredictions, calibrate
 from fmexplore.runs.run import Run
 from fmexplore.ui import session, shared, widgets
-from fmexplore.ui.components.card import Chip, Step, Way, card
+from fmexplore.ui.components.card import CardAction, Chip, Way, card
 from fmexplore.ui.components.steps import Stage, steps
 from fmexplore.ui.images.card import find_index, neighbours_of, show_heat
 from fmexplore.ui.predict.correction import correct
@@ -80,7 +80,7 @@ def _ask_label(photo: Photo) -> None:
     )  # fmt: skip
 
 
-def sentence(verdicts: Verdicts, number: int) -> str:
+def sentence(verdicts: PhotoPredictions, number: int) -> str:
     """The verdict on a photo, as in "Shirt, 87 % sure"."""
     probabilities = verdicts.probabilities[number]
     name = CLASS_NAMES[probabilities.argmax()]
@@ -90,13 +90,13 @@ def sentence(verdicts: Verdicts, number: int) -> str:
     return f"{name}, {sure} sure"
 
 
-def _verdict(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
+def _verdict(photo: Photo, run: Run, known: Known, verdicts: PhotoPredictions) -> None:
     """The network's input, its ten probabilities, and the predictions of other runs."""
     ids = list(photos.photos())
     here = ids.index(photo.id)
     near = {"previous": here - 1 if here else None, "next": here + 1 if here + 1 < len(ids) else None}
 
-    def go(step: Step) -> None:
+    def go(step: CardAction) -> None:
         if (number := near.get(step)) is not None:
             st.session_state.photo_shown = ids[number]
 
@@ -188,7 +188,7 @@ def _choose_way(photo: Photo) -> None:
     )  # fmt: skip
 
 
-def _why(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
+def _why(photo: Photo, run: Run, known: Known, verdicts: PhotoPredictions) -> None:
     """Grad-CAM for the two likeliest classes, and the nearest training images."""
     first, second = (int(each) for each in np.argsort(-verdicts.probabilities[0])[:2])
     left, right = st.columns(2, gap="large")

@@ -5,7 +5,7 @@ import streamlit as st
 
 from fmexplore.analysis.client import Question
 from fmexplore.errors import FMExploreError
-from fmexplore.photos.scoring import judge
+from fmexplore.photos.scoring import classify
 from fmexplore.runs.run import Run
 from fmexplore.ui import session, shared, widgets
 from fmexplore.ui.predict.table import label_table, look_at_all
@@ -25,7 +25,7 @@ def photo_teaching(run: Run) -> None:
     with left:
         looked = look_at_all(run)
         here = list(photos.photos().values())
-        label_table(here, looked, judge(np.stack([known.logits for known in looked]), run.photo_fit))
+        label_table(here, looked, classify(np.stack([known.logits for known in looked]), run.photo_fit))
     with right:
         st.markdown(
             "Choose in the column *true class* what your photos show. A copy of the network then learns from "
@@ -118,5 +118,5 @@ def _compare(run: Run, pupil: Run, parent: Run, taught: list[str], held_back: li
 
 
 def _right(run: Run, chosen: list[Photo]) -> int:
-    verdicts = judge(np.stack([photos.look(photo, run).logits for photo in chosen]), run.photo_fit)
+    verdicts = classify(np.stack([photos.look(photo, run).logits for photo in chosen]), run.photo_fit)
     return int(photos.is_right(chosen, verdicts).sum())

@@ -6,9 +6,9 @@ import streamlit as st
 from fmexplore.data.addresses import find_positions
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.embeddings.features import LAST
-from fmexplore.embeddings.neighbours import place
+from fmexplore.embeddings.neighbours import interpolate_position
 from fmexplore.embeddings.projection import ProjectionConfig
-from fmexplore.photos.scoring import Verdicts
+from fmexplore.photos.scoring import PhotoPredictions
 from fmexplore.runs.run import Run
 from fmexplore.ui import session, shared, url, widgets
 from fmexplore.ui.components.gallery import picture_sheet
@@ -23,7 +23,7 @@ from fmexplore.ui.selection.photos import Known, Photo
 NEAR = 40  # whose error record is told
 
 
-def place_on_map(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> None:
+def place_on_map(photo: Photo, run: Run, known: Known, verdicts: PhotoPredictions) -> None:
     """Its place on the map of the test images, and how often the network is wrong around there."""
     index = find_index(run)
     config = ProjectionConfig(method="umap")
@@ -41,7 +41,7 @@ def place_on_map(photo: Photo, run: Run, known: Known, verdicts: Verdicts) -> No
     code = index.axes.encode(known.features[None])[0]
     numbers, distances = index.nearest(code, everyone, NEAR, "test")
     rows = find_positions(everyone, numbers)
-    point = place(np.arange(10)[None], distances[None, :10], now.coordinates[rows[:10]])
+    point = interpolate_position(np.arange(10)[None], distances[None, :10], now.coordinates[rows[:10]])
     said = int(verdicts.probabilities[0].argmax())
     st.markdown(f"**{_record(now.labels[rows], now.predicted[rows], said)}**")
     outputs = now.outputs

@@ -6,7 +6,7 @@ import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.confusion import accuracy_interval, confusion_matrix
-from fmexplore.photos.scoring import Verdicts, judge
+from fmexplore.photos.scoring import PhotoPredictions, classify
 from fmexplore.runs.run import Run
 from fmexplore.ui import widgets
 from fmexplore.ui.components.confusion_grid import confusion_grid
@@ -18,7 +18,7 @@ from fmexplore.ui.selection.photos import LABELS, OTHER, Known, Photo
 def photo_set(run: Run) -> None:
     """Every photo with its verdict; labels of one's own make a score."""
     here, looked = list(photos.photos().values()), look_at_all(run)
-    verdicts = judge(np.stack([known.logits for known in looked]), run.photo_fit)
+    verdicts = classify(np.stack([known.logits for known in looked]), run.photo_fit)
     labelled = np.array([photo.label is not None for photo in here])
     st.subheader(_title(here, verdicts, labelled), anchor=False)
     left, right = st.columns([60, 40], gap="large")
@@ -43,7 +43,7 @@ def look_at_all(run: Run) -> list[Known]:
     return looked
 
 
-def label_table(here: list[Photo], looked: list[Known], verdicts: Verdicts) -> None:
+def label_table(here: list[Photo], looked: list[Known], verdicts: PhotoPredictions) -> None:
     """A table whose last column takes the labels."""
     predicted, confidence = verdicts.probabilities.argmax(1), verdicts.probabilities.max(1)
     table = pd.DataFrame(
@@ -88,7 +88,7 @@ def label_table(here: list[Photo], looked: list[Known], verdicts: Verdicts) -> N
         st.rerun()
 
 
-def _title(here: list[Photo], verdicts: Verdicts, labelled: np.ndarray) -> str:
+def _title(here: list[Photo], verdicts: PhotoPredictions, labelled: np.ndarray) -> str:
     if not labelled.any():
         unsure = int(verdicts.unsure.sum())
         return f"{len(here)} photos" + (f", {unsure} of them unsure" if unsure else "")
@@ -96,7 +96,7 @@ def _title(here: list[Photo], verdicts: Verdicts, labelled: np.ndarray) -> str:
     return f"{int(right.sum())} of your {len(right)} labelled photos are recognised"
 
 
-def _score(here: list[Photo], verdicts: Verdicts) -> None:
+def _score(here: list[Photo], verdicts: PhotoPredictions) -> None:
     known = np.array([photo.label is not None and photo.label != OTHER for photo in here])
     if not known.any():
         st.info(
@@ -115,7 +115,7 @@ def _score(here: list[Photo], verdicts: Verdicts) -> None:
     confusion_grid([("Your photos", matrix)], "photo_matrix", lambda _: None, label="Confusion matrix of your photos")
 
 
-def verdicts_csv(here: list[Photo], verdicts: Verdicts) -> str:
+def verdicts_csv(here: list[Photo], verdicts: PhotoPredictions) -> str:
     """One line a photo: file, verdict, whether it is unsure, the ten probabilities, the label given to it."""
     rows = []
     for number, photo in enumerate(here):

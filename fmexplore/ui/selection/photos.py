@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError, PhotoError
 from fmexplore.photos.conversion import OURS, Conversion, Converted
-from fmexplore.photos.scoring import Verdicts, judge
+from fmexplore.photos.scoring import PhotoPredictions, classify
 from fmexplore.runs.run import Run
 from fmexplore.ui import shared, widgets
 
@@ -155,12 +155,12 @@ def recognize(run: Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return widgets.await_answer(shared.analyst().ask("recognize", run=run, images=images), "Running the network")
 
 
-def verdict(known: Known, run: Run) -> Verdicts:
+def verdict(known: Known, run: Run) -> PhotoPredictions:
     """Of one photo."""
-    return judge(known.logits[None], run.photo_fit)
+    return classify(known.logits[None], run.photo_fit)
 
 
-def is_right(chosen: Sequence[Photo], verdicts: Verdicts) -> np.ndarray:
+def is_right(chosen: Sequence[Photo], verdicts: PhotoPredictions) -> np.ndarray:
     """Which verdicts agree with the labels, `(n,) bool`; what is none of the ten should be unsure."""
     labels = np.array([photo.label for photo in chosen])
     return np.where(labels == OTHER, verdicts.unsure, verdicts.probabilities.argmax(1) == labels)

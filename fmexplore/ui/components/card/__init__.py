@@ -10,7 +10,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.ui.components import register, sent
 from fmexplore.ui.components.gallery import picture_sheet
 
-Step = Literal["previous", "next", "close"]
+CardAction = Literal["previous", "next", "close"]
 _component = register("card", "<div class='card'></div>")
 
 
@@ -38,7 +38,7 @@ def card(
     image: np.ndarray,
     label: int | None,
     key: str,
-    on_go: Callable[[Step], None],
+    on_go: Callable[[CardAction], None],
     probabilities: np.ndarray | None = None,
     way: Way = Way(),
     history: Sequence[Chip] = (),
