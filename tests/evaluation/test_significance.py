@@ -17,6 +17,7 @@ from fmexplore.evaluation.significance import (
     seed_statistics,
 )
 
+
 # --- McNemar ---
 
 
