@@ -17,7 +17,6 @@ from fmexplore.evaluation.significance import (
     seed_statistics,
 )
 
-
 # --- McNemar ---
 
 
