@@ -13,8 +13,8 @@ PARAMETER = "look"
 ON, OFF = (True, False), (False, True)
 # Choices by what links copied from earlier versions call them.
 FORMER = {
-    "% of the true class": "% of true class (recall)",
-    "% of what it says": "% of predicted class (precision)",
+    "% of the true class": "% of true class",
+    "% of what it says": "% of predicted class",
     "hardest first": "lowest recall first",
     "alike side by side": "confused classes together",
     "nearest to the boundary first": "nearest to the decision boundary first",

@@ -960,7 +960,7 @@ def test_numbers_order_and_colour_are_the_ones_chosen_and_stay(app, known):
     page = app().open(CONFUSIONS, run=known[0].id)
     grid = page.given("confusion_grid")
     assert (grid["numbers"], grid["scale"], grid["dim"], grid["order"]) == ("counts", "log", False, list(range(10)))
-    page.set("matrix_numbers", "% of true class (recall)").set("matrix_order", "tops, dresses, shoes, bag")
+    page.set("matrix_numbers", "% of true class").set("matrix_order", "tops, dresses, shoes, bag")
     page.set("matrix_log", False).set("matrix_dim", True)
     page.open(TRAIN, run=known[0].id).open(CONFUSIONS, run=known[0].id)
     grid = page.given("confusion_grid")
@@ -1356,7 +1356,7 @@ def test_two_sessions_do_not_see_each_others_selection(app, trained, labels_of):
     first, second = trained("first"), trained("second", seed=5)
     one, two = app().open(CONFUSIONS, run=first.id), app().open(CONFUSIONS, run=second.id, view="matrix")
     one.pick(cell=(6, 6)).set("images_order", "by number")
-    two.pick(row=2).set("matrix_numbers", "% of true class (recall)")
+    two.pick(row=2).set("matrix_numbers", "% of true class")
     wanted = cells_of(read_kept(first, "test", labels_of()), (6, 6))
     assert one.run().images == wanted
     assert one.given("confusion_grid")["numbers"] == "counts"

@@ -37,6 +37,13 @@ def test_what_a_link_sets_can_be_changed_afterwards(app, trained):
     assert copied(page) == {}
 
 
+def test_a_link_copied_before_a_choice_was_renamed_still_sets_it(app, trained):
+    run, former = trained(), "matrix_numbers=%25 of what it says&matrix_order=hardest first"
+    page = app().open(CONFUSIONS, run=run.id, look=former)
+    assert not page.warnings
+    assert copied(page) == {"matrix_numbers": "% of predicted class", "matrix_order": "lowest recall first"}
+
+
 def test_settings_of_the_map_are_copied_with_their_types(app, trained):
     page = app().open(EMBEDDINGS, run=trained().id, method="umap", look="map_neighbours=5&map_min_distance=0.25")
     assert page.at.get_by_key("map_neighbours").value == 5

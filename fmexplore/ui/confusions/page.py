@@ -32,9 +32,10 @@ VIEWS: dict[str, tuple[str, Callable[[Shown, Link], None]]] = {
 }
 NUMBERS: dict[str, Numbers] = {
     "counts": "counts",
-    "% of true class (recall)": "true",
-    "% of predicted class (precision)": "predicted",
+    "% of true class": "true",
+    "% of predicted class": "predicted",
 }
+SHARES = "On the diagonal, % of true class is the recall and % of predicted class the precision."
 ORDERS: dict[str, Order] = {
     "as in the data set": "data set",
     "most confused first": "confusion",
@@ -124,7 +125,7 @@ def _controls(run: Run, selection: Link, found: list[str]) -> tuple[Look, Order]
         )
         if selection.view == MATRIX:
             keep: dict[str, Any] = {"persist_state": "session"}
-            numbers = st.selectbox("Numbers", list(NUMBERS), key="matrix_numbers", width=165, **keep)
+            numbers = st.selectbox("Numbers", list(NUMBERS), key="matrix_numbers", width=180, help=SHARES, **keep)
             order = st.selectbox("Order of classes", list(ORDERS), key="matrix_order", width=185, **keep)
             with st.popover("Colour"):
                 log = st.toggle(

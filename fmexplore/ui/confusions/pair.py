@@ -51,7 +51,7 @@ def _pickers(first: int, second: int) -> None:
 
     st.session_state.pair_first, st.session_state.pair_second = first, second
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        for key, label in (("pair_first", "One class"), ("pair_second", "The other")):
+        for key, label in (("pair_first", "One class"), ("pair_second", "The other class")):
             st.selectbox(label, range(10), format_func=CLASS_NAMES.__getitem__, key=key, on_change=change, width=160)
 
 
