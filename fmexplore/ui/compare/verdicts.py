@@ -32,8 +32,8 @@ def tell_finding(
     better = sum(verdict.significant and verdict.gain > 0 for verdict in verdicts)
     worse = sum(verdict.significant and verdict.gain < 0 for verdict in verdicts)
     counts = {
-        "better": better,
-        "worse": worse,
+        "significantly better": better,
+        "significantly worse": worse,
         "not significantly different": len(verdicts) - better - worse,
     }
     told = [f"{count} {'is' if count == 1 else 'are'} {what}" for what, count in counts.items() if count]

@@ -33,9 +33,7 @@ def pair(now: Shown, selection: Link) -> None:
             f"| {report.counts[n].sum():,} | {report.elsewhere[n]:,} |"
             for n, label in enumerate((first, second))
         ]
-        st.markdown(
-            "\n".join(["| | precision | recall | images | other predictions |", "|---|--:|--:|--:|--:|", *rows])
-        )
+        st.markdown("\n".join(["| | precision | recall | images | other class |", "|---|--:|--:|--:|--:|", *rows]))
         st.caption("Precision and recall count only images of the two classes that were predicted as one of them.")
         _overlap(now, first, second)
         _means(now, first, second)
