@@ -112,6 +112,7 @@ def run_elsewhere(command: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", RUN_HERE)
 def test_every_command_of_the_documents_runs(command, call, here, request):
     ours = re.match(r"(?:\.venv/bin/)?(?:python -m )?fmexplore ", command)
