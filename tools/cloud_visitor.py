@@ -155,7 +155,7 @@ def visit(visitor: Visitor) -> None:
     training = page.url.rsplit("/", 1)[-1]
     with visitor.step("a new UMAP of 10,000 images beside it"):
         visitor.open("embeddings?run=solid&layer=pixels&method=umap")
-        busy = main.get_by_role("button", name="Give up", exact=True)
+        busy = main.get_by_role("button", name="Cancel", exact=True)
         busy.wait_for()
         busy.wait_for(state="hidden")
         main.locator("canvas.over").first.wait_for()

@@ -159,7 +159,7 @@ def test_a_press_on_an_image_that_is_gone_when_it_arrives_changes_nothing(tab):
 
 def test_the_views_are_steps_in_the_history_too(tab):
     opened = tab().open("/confusions?run=quick")
-    opened.main.get_by_role("radio", name="Figures").click()
+    opened.main.get_by_role("radio", name="Metrics").click()
     opened.at(run="quick", view="figures").sees("It can answer")
     opened.page.go_back()
     opened.at(run="quick").sees("images are wrong")

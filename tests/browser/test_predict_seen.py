@@ -58,7 +58,7 @@ def network_image(opened) -> str:
 
 @pytest.fixture
 def opened(tab):
-    return tab().open(PREDICT).sees("What does a network make of your clothes?")
+    return tab().open(PREDICT).sees("What does a network recognise in your clothes?")
 
 
 def test_two_files_are_recognised_and_told_in_the_title(opened, files):
@@ -198,13 +198,13 @@ def test_a_taught_run_is_compared_and_asked(labelled):
     (pupil,) = labelled.server.runs()
     assert pupil.status.state == "finished"
     assert pupil.title.endswith("taught 2 photos")
-    labelled.press(f"Ask {pupil.title} from now on")
+    labelled.press(f"Use {pupil.title} from now on")
     labelled.at(run=pupil.id).sees(f"Teach a copy of {pupil.title}")
 
 
 def test_photos_are_gone_in_another_tab(opened, tab, files):
     bring(opened, files[0])
-    tab().open(PREDICT).sees("What does a network make of your clothes?")
+    tab().open(PREDICT).sees("What does a network recognise in your clothes?")
 
 
 def test_a_phone_does_not_scroll_sideways(tab, files):

@@ -737,30 +737,30 @@ def test_while_a_map_is_computed_the_principal_axes_are_shown(opened, run, desk)
     page = opened(run=run.id, method="tsne")
     assert "Meanwhile, PCA. t-SNE follows." in page.text
     assert len(page.find("scatter")) == 1
-    assert {"Give up"} <= page.buttons.keys()
+    assert {"Cancel"} <= page.buttons.keys()
     assert not {"Pause", "Stop here"} & page.buttons.keys(), "there is nothing to stop with yet"
     (question,) = [question for question in desk.names() if question.arguments["config"].method == "tsne"]
     chosen = question.arguments["config"].choose(160)
     question.partial = {"coordinates": np.zeros((60, 2), np.float32), "index": chosen.astype(np.int32)}
     question.share = 0.5
     page.run()
-    assert {"Pause", "Stop here", "Give up"} <= page.buttons.keys()
+    assert {"Pause", "Stop here", "Cancel"} <= page.buttons.keys()
     page.click("Pause")
     assert question.paused
-    page.click("Go on")
+    page.click("Resume")
     assert not question.paused
     page.click("Stop here")
     assert question.stopped
     question.work()
     page.run()
-    assert "Give up" not in page.buttons
+    assert "Cancel" not in page.buttons
     assert page.has("scatter_main")
     assert len([each for each in desk.names() if each.arguments["config"].method == "tsne"]) == 1
 
 
 def test_after_giving_up_the_page_is_usable(opened, run, desk):
     desk.slow = {"tsne"}
-    page = opened(run=run.id, method="tsne").click("Give up")
+    page = opened(run=run.id, method="tsne").click("Cancel")
     page.run()
     assert "Compute the map" in page.buttons
     assert len(page.find("scatter")) == 1
@@ -779,9 +779,9 @@ def test_who_gives_up_is_done_with_it_while_others_go_on_waiting(opened, run, de
     desk.slow = {"tsne"}
     page = opened(run=run.id, method="tsne")
     monkeypatch.setattr(desk.names()[-1], "cancel", lambda: None)
-    page.click("Give up").run()
+    page.click("Cancel").run()
     assert "Compute the map" in page.buttons
-    assert "Give up" not in page.buttons
+    assert "Cancel" not in page.buttons
 
 
 def test_a_stopped_map_is_not_judged_and_gives_way_to_the_whole_one(opened, run, store, desk):

@@ -116,7 +116,7 @@ def opened(app):
 
 def test_an_empty_page_says_what_to_do_and_offers_samples(app, sure):
     page = app().open(PREDICT, run=sure.id)
-    assert title(page) == "What does a network make of your clothes?"
+    assert title(page) == "What does a network recognise in your clothes?"
     assert "never written to disk" in page.text
     assert [item["caption"] for item in page.given("photo_samples")["items"]] == list(CLASS_NAMES)
     assert not page.find("steps")
@@ -206,7 +206,7 @@ def test_photos_are_not_in_another_session(opened, app, sure):
     assert len(here(opened(sure, 2))) == 2
     other = app().open(PREDICT, run=sure.id)
     assert not here(other)
-    assert title(other).startswith("What does a network make")
+    assert title(other).startswith("What does a network recognise")
 
 
 def test_looking_at_photos_writes_nothing_but_what_is_derived_from_the_run(opened, sure, home, monkeypatch):
@@ -228,7 +228,7 @@ def test_one_photo_is_removed_or_all(opened, sure):
     assert [photo.name for photo in here(page)] == ["1.png", "2.png"]
     page.click("Remove all")
     assert not here(page)
-    assert title(page).startswith("What does a network make")
+    assert title(page).startswith("What does a network recognise")
     for name in ("known_photos", "converted_photos"):
         assert not page.at.session_state[name], f"{name} still holds what was removed"
 
