@@ -78,7 +78,7 @@ def test_ctrl_click_marks_several_cells(tab, predictions):
 
 def test_it_is_all_done_by_keyboard(tab, predictions):
     opened = tab().open("/confusions?run=quick")
-    opened.sees("images are wrong")
+    opened.sees("images are misclassified")
     opened.tab_to("true T-shirt/top, predicted T-shirt/top").keys(*["ArrowDown"] * 6, "ArrowRight", "ArrowLeft")
     opened.focus("true Shirt, predicted T-shirt/top").keys("Enter").at(run="quick", true=6, pred=0)
     expect(opened.images).to_have_count(opened.count("Shirt", "T-shirt/top"))
@@ -119,7 +119,7 @@ def test_a_link_shows_the_same_to_someone_else(tab):
 
 def test_back_and_forward_walk_through_what_was_looked_at(tab):
     opened = tab().open("/confusions?run=quick")
-    opened.sees("images are wrong")
+    opened.sees("images are misclassified")
     opened.cell("Sneaker", "Ankle boot").click()
     count = opened.count("Sneaker", "Ankle boot")
     cell = {"run": "quick", "true": 7, "pred": 9}
@@ -135,7 +135,7 @@ def test_back_and_forward_walk_through_what_was_looked_at(tab):
     expect(opened.card).to_have_count(0)
     expect(opened.images).to_have_count(count)
     opened.page.go_back()
-    opened.at(run="quick").sees("images are wrong")
+    opened.at(run="quick").sees("images are misclassified")
     expect(opened.cell("Sneaker", "Ankle boot")).to_have_attribute("aria-pressed", "false")
     opened.page.go_forward()
     opened.at(**cell)
@@ -162,7 +162,7 @@ def test_the_views_are_steps_in_the_history_too(tab):
     opened.main.get_by_role("radio", name="Metrics").click()
     opened.at(run="quick", view="figures").sees("It can answer")
     opened.page.go_back()
-    opened.at(run="quick").sees("images are wrong")
+    opened.at(run="quick").sees("images are misclassified")
     expect(opened.main.get_by_role("radio", name="Matrix")).to_be_checked()
 
 
@@ -306,7 +306,7 @@ def test_two_browsers_look_at_different_things(tab):
     number = number_of(two.labels[0])
     two.images.first.click()
     expect(two.card).to_be_visible()
-    one.press("All mistakes").sees("images are wrong")
+    one.press("All mistakes").sees("images are misclassified")
     two.at(run="quick", split="validation", true=3, pred=6, image=number)
     expect(two.card).to_be_visible()
     expect(one.card).to_have_count(0)

@@ -71,7 +71,7 @@ def test_a_copied_link_opens_the_same_in_a_fresh_browser(tab):
     field = opened.page.get_by_role("spinbutton", name="Sample")  # a popover is not in the main part
     field.fill("2000")
     field.press("Enter")
-    opened.sees(re.compile("of 2,000 images are mistaken")).settle()
+    opened.sees(re.compile("of 2,000 images are misclassified")).settle()
     opened.page.keyboard.press("Escape")
     opened.page.get_by_role("button", name="Copy link").click()
     expect(opened.page.get_by_test_id("stSidebar").get_by_text("Copied")).to_be_visible()

@@ -137,7 +137,7 @@ def test_team4s_89_percent_cannot_be(claim):
 def test_team4s_88_percent_can_be(text):
     checked = check_text(text, "88")
     assert wrong(checked) == []
-    assert checked.findings[-1].text.startswith("An accuracy of 88 % can be: the recalls allow 87.0 to 88.0 %")
+    assert checked.findings[-1].text.startswith("An accuracy of 88 % is possible: the recalls allow 87.0 to 88.0 %")
 
 
 def test_87_percent_can_be_by_the_recalls_but_not_beside_an_accuracy_of_88():

@@ -184,7 +184,7 @@ def test_a_run_left_running_by_a_dead_process_becomes_interrupted_and_resumable(
     change_status(run, state="running", started=time.time(), **dead_process())
     queue.tick()
     assert run.status.state == "interrupted"
-    assert "press Resume" in run.status.error
+    assert "click Resume" in run.status.error
     queue.resume(run, "local")
     assert run.status.state == "queued"
 
@@ -387,7 +387,7 @@ def test_a_killed_worker_fails_with_the_reason_and_the_next_one_runs(real, queue
         status = wait_for_state(killed, "failed")
         wait_for_state(waiting, "finished")
     assert "killed by signal 9" in status.error
-    assert "press Resume" in status.error
+    assert "click Resume" in status.error
     assert killed.read_metrics()
     assert killed.read_resume()
 

@@ -553,7 +553,7 @@ def test_with_nothing_marked_all_mistakes_are_shown(app, known):
     page = app().open(CONFUSIONS, run=run.id)
     wrong = np.flatnonzero(~predictions["test"].right)
     assert sorted(page.images) == wrong.tolist()
-    assert f"{len(wrong)} images are wrong" in page.text
+    assert f"{len(wrong)} images are misclassified" in page.text
 
 
 @pytest.mark.parametrize(("split", "rows"), [("test", range(10)), ("validation", (0, 6))])

@@ -357,7 +357,7 @@ def test_a_sample_of_ten_has_a_map_by_every_method(opened, run, method):
     page.open(EMBEDDINGS, run=run.id, method=method)
     assert not page.errors
     assert not page.warnings
-    assert "of 10 images are mistaken" in page.text
+    assert "of 10 images are misclassified" in page.text
 
 
 def test_a_changed_setting_marks_the_map_as_stale_and_offers_to_compute_it(opened, run, desk):
@@ -370,22 +370,22 @@ def test_a_changed_setting_marks_the_map_as_stale_and_offers_to_compute_it(opene
     assert len(page.find("scatter")) == 1
     page.click("Compute the map")
     assert desk.names()[-1].arguments["config"].perplexity == 8.0
-    assert "settings before" not in page.text
+    assert "previous settings" not in page.text
     assert "Compute the map" not in page.buttons
     page.set("map_perplexity", 5.0)
-    assert "settings before" not in page.text, "it is kept"
+    assert "previous settings" not in page.text, "it is kept"
 
 
 def test_figures_below_a_stale_map_are_not_computed_unasked(opened, run, desk):
     page = opened(run=run.id, method="tsne", view="trust").set("map_perplexity", 8.0)
-    assert "settings before" in page.text
+    assert "previous settings" in page.text
     asked = {question.arguments["config"].perplexity for question in desk.asked if "config" in question.arguments}
     assert 8.0 not in asked
 
 
 def test_the_map_beside_a_stale_one_has_the_same_settings(opened, run, desk):
     page = opened(run=run.id, method="tsne", view="pair").set("map_perplexity", 8.0)
-    assert "settings before" in page.text
+    assert "previous settings" in page.text
     assert {question.arguments["config"].perplexity for question in desk.names()} <= {5.0, 30.0}
 
 
@@ -395,7 +395,7 @@ def test_what_is_written_below_a_stale_map_is_about_that_map(opened, run):
     page.open(EMBEDDINGS, run=run.id, method="tsne")
     (kept,) = re.findall(r"\d+ % of the nearest neighbours are kept", page.text)
     page.set("map_perplexity", 8.0)
-    assert "settings before" in page.text
+    assert "previous settings" in page.text
     assert kept in page.text
 
 
@@ -506,7 +506,7 @@ def test_the_class_mix_counts_the_selected_images(whole, run, drawn, store):
     page = lasso(whole(run=run.id))
     coordinates, index = points_of(page, run, store)
     labels = drawn.test.labels[index[even_odd(coordinates, TRIANGLE)]]
-    (text,) = re.findall(r"\*\*In it:\*\* (.+)", page.text)
+    (text,) = re.findall(r"\*\*Selected:\*\* (.+)", page.text)
     counts = [int(count) for count in re.findall(r" (\d+) \(", text)]
     assert counts == sorted(np.bincount(labels)[np.bincount(labels) > 0].tolist(), reverse=True)
     assert sum(counts) == len(labels)
@@ -735,7 +735,7 @@ def test_two_sessions_do_not_see_each_others_selection(whole, run):
 def test_while_a_map_is_computed_the_principal_axes_are_shown(opened, run, desk):
     desk.slow = {"tsne"}
     page = opened(run=run.id, method="tsne")
-    assert "Meanwhile, PCA. t-SNE follows." in page.text
+    assert "Meanwhile, this is the PCA map; t-SNE follows." in page.text
     assert len(page.find("scatter")) == 1
     assert {"Cancel"} <= page.buttons.keys()
     assert not {"Pause", "Stop here"} & page.buttons.keys(), "there is nothing to stop with yet"
@@ -794,7 +794,7 @@ def test_a_stopped_map_is_not_judged_and_gives_way_to_the_whole_one(opened, run,
     files.write(files.projection_name("last", "test", config), arrays)
     question.answer.set_result(arrays)
     page.run()
-    assert "This map was stopped before its time." in page.warnings
+    assert "This map was stopped early." in page.warnings
     page.open(EMBEDDINGS, run=run.id, method="tsne", view="trust")
     assert "This map was stopped early and is not evaluated" in page.text
     assert not desk.names("trust_map")

@@ -172,9 +172,9 @@ def test_deleting_asks_first_and_can_be_undone(app, make_run, store):
     page.click("Undo")
     assert page.names == ["precious [run](x)"]
     assert store.find(run.id).status.state == "finished"
-    assert "is back" in page.text
+    assert "was restored" in page.text
     page.click("Dismiss")
-    assert "is back" not in page.text
+    assert "was restored" not in page.text
 
 
 def test_the_run_in_the_link_goes_with_its_deletion(app, make_run):

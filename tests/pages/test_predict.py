@@ -587,7 +587,7 @@ def test_a_taught_run_has_a_name_and_is_compared_and_keeps_no_photo(lessons, sto
     assert pupil.title == "parent, taught 2 photos"
     assert (pupil.status.state, pupil.has_weights) == ("finished", True)
     assert "| right | before | after |" in lessons.text
-    assert "| photos that it was taught | " in lessons.text
+    assert "| photos it was trained on | " in lessons.text
     assert " of 2 | " in lessons.text
     assert f"| the 10,000 test images | 79.00 % | {100 * pupil.status.result.test_accuracy:.2f} % |" in lessons.text
     assert "It was trained on these photos" in lessons.text
