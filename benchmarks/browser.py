@@ -96,7 +96,7 @@ def confusions(browser: Browser, count: int) -> dict[str, list[float]]:
             page.get_by_role("button", name="All mistakes").click()
             rest(page)
         page.locator("button.item").first.click()
-        page.get_by_text("What speaks for").wait_for(timeout=60_000)  # the analyst is warm from here on
+        page.get_by_text("Evidence for").wait_for(timeout=60_000)  # the analyst is warm from here on
         for number in range(2, count + 2):
             rest(page)
             place = f"{number} of"

@@ -127,7 +127,7 @@ def visit(visitor: Visitor) -> None:
     with visitor.step("an image's card: neighbours, heat maps"):
         visitor.open("confusions?run=quick&true=6&pred=0")
         main.locator("button.item").first.click()
-        main.get_by_text("What speaks for").wait_for()
+        main.get_by_text("Evidence for").wait_for()
         main.get_by_text("Nearest training images").wait_for()
         visitor.rest()
     with visitor.step("a picture of the map"):

@@ -16,13 +16,13 @@ PAGE = 200
 # Pages and views, and a text that is there once they are.
 PLACES = {
     "/confusions?run=quick&split=validation&true=6": "the finished network",
-    "/confusions?run=quick&true=6&pred=0&image=18": "What speaks for",
+    "/confusions?run=quick&true=6&pred=0&image=18": "Evidence for",
     "/confusions?run=quick&view=pair": "Most typical shirts",
     "/confusions?run=quick&view=figures": "It can answer",
     "/confusions?run=quick&view=suspects": "labels are likely errors",
     "/data": "6,000 of each",
     "/data?split=test&class=6": "All 1,000 shirts",
-    "/data?split=test&class=6&image=18": "What speaks for",
+    "/data?split=test&class=6&image=18": "Evidence for",
 }
 
 
@@ -183,7 +183,7 @@ def test_the_card_has_probabilities_neighbours_and_where_it_looks(tab, predictio
         which, label = re.match(r"Training image (\d+), (.+), distance [\d.]+$", name).groups()
         assert label == CLASS_NAMES[real.train.labels[int(which)]]
     expect(opened.main.get_by_role("group", name="Grad-CAM").get_by_role("img")).to_have_count(2)
-    opened.sees("What speaks for")
+    opened.sees("Evidence for")
 
 
 def test_a_list_beside_the_card_stays_where_it_was(tab):
@@ -192,7 +192,7 @@ def test_a_list_beside_the_card_stays_where_it_was(tab):
     label = opened.labels[60]
     opened.images.nth(60).click()
     expect(opened.card.get_by_text(re.compile("^61 of "))).to_be_visible()
-    opened.sees("What speaks for").settle().focus(re.escape(label))
+    opened.sees("Evidence for").settle().focus(re.escape(label))
     assert opened.main.locator(".gallery.bounded").evaluate("list => list.scrollTop") > 0
 
 

@@ -8,7 +8,7 @@ LINKS = {
     "/?run=quick": "Watch a network learn",
     "/train?run=quick&preset=solid": "Start training",
     "/confusions?run=quick&split=test&true=6&pred=0": "Shirts",
-    "/embeddings?run=quick&split=test": "How far to trust it",
+    "/embeddings?run=quick&split=test": "Map quality",
     "/data?split=train&class=6&run=quick": "The mean image",
     "/predict?run=photo": "Or try one of these",
     "/compare?runs=quick,best": "In brackets",

@@ -15,7 +15,7 @@ from fmexplore.photos.synthetic import draw_scene
 PREDICT = "/predict?run=quick"
 VIEWS = {
     "Conversion steps": "Conversion",
-    "Where it looks": "What speaks for",
+    "Where it looks": "Evidence for",
     "On the map": "test images nearest to it",
     "Correct by hand": "The bright part counts",
     "All together": "what your photos really show",
@@ -162,7 +162,7 @@ def test_the_camera_gives_a_photo(filmed):
 def test_other_views_of_the_photo_open(opened, files):
     bring(opened, files[0])
     opened.main.get_by_role("radio", name="Where it looks").click()
-    opened.sees("What speaks for Trouser").sees("Nearest training images").settle()
+    opened.sees("Evidence for Trouser").sees("Nearest training images").settle()
     opened.main.get_by_role("radio", name="On the map").click()
     opened.sees("Of the 40 test images nearest to it").settle()
     expect(opened.main.locator(".scatter")).to_have_attribute("data-drawn", "10001")
