@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 from playwright.sync_api import sync_playwright
@@ -36,7 +37,7 @@ async def rerun_times(port: int, page: str, count: int) -> list[float]:
     return times[3:]
 
 
-def press(port: int, preset: str, epochs: float, while_training) -> tuple[float, float, object]:
+def press(port: int, preset: str, epochs: float, while_training) -> tuple[float, float, Any]:
     """Seconds from *Start training* to the first point and from *Stop training* to "stopped", in Chromium."""
     with sync_playwright() as playwright:
         browser = launch(playwright)

@@ -78,8 +78,8 @@ def build_pytorch(table: dict):
 def train_keras(folder: Path) -> dict:
     """`fit` on a float32 array; runs in the interpreter of --keras-python."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras
-    import tensorflow
+    import keras  # pyrefly: ignore [missing-import] only the other interpreter has them
+    import tensorflow  # pyrefly: ignore [missing-import]
 
     images, labels, table = read(folder)
     training = table["training"]

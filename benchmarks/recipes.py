@@ -74,6 +74,8 @@ def measure(network: str, text: str, epochs: float, seed: int, precision: str) -
         if progress.kind == "end":
             break
     found, held_out = progress.predictions, run.validation
+    assert found
+    assert held_out
     both = add_mirrored(run.state.eval_network, held_out, found)
     return {
         **{"network": network, "settings": text, "epochs": epochs, "seed": seed},
@@ -102,6 +104,7 @@ def ask_runs(names: list[str], part: str) -> None:
     runs = [store.find(name) for name in names]
     training = runs[0].config.training
     split = images.select(part, training.split_config)
+    assert split
     once, both = [], []
     for run in runs:
         network = build(run.config.model)

@@ -12,6 +12,7 @@ import json
 import statistics
 import time
 from pathlib import Path
+from typing import Literal
 
 from benchmarks.peers import PRESET, build_pytorch
 from fmexplore.machine import prepare_process
@@ -29,7 +30,7 @@ from fmexplore.training.loop import train  # noqa: E402
 from fmexplore.training.presets import find_preset  # noqa: E402
 
 
-def train_ours(precision: str, epochs: int, seed: int) -> tuple[list[float], float]:
+def train_ours(precision: Literal["fp32", "bf16"], epochs: int, seed: int) -> tuple[list[float], float]:
     """Accuracies on the held-out images after each epoch, and on the test images."""
     config = find_preset(PRESET).config
     training = config.training.replace(epochs=epochs, seed=seed, validation="share", snapshots=0, precision=precision)
@@ -37,9 +38,9 @@ def train_ours(precision: str, epochs: int, seed: int) -> tuple[list[float], flo
     curve = []
     for progress in train(config.model, training, fashion_mnist.load(), execution):
         if progress.kind == "epoch":
-            curve.append(progress.validation_accuracy)
+            curve.append(progress.validation_accuracy or 0.0)
         if progress.kind == "end":
-            return curve, progress.test_accuracy
+            return curve, progress.test_accuracy or 0.0
     raise AssertionError
 
 
@@ -48,6 +49,7 @@ def train_plainly(epochs: int, seed: int) -> tuple[list[float], float]:
     config = find_preset(PRESET).config
     images = fashion_mnist.load()
     learnt, held_out = images.divide(SplitConfig("share", config.training.validation_share))
+    assert held_out
     model = build_pytorch(config.model_dump(mode="json"))
     ours = list(build(config.model, seed).parameters())
     for mine, other in zip(model.parameters(), ours, strict=True):

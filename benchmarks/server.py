@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,7 +44,7 @@ def free_port() -> int:
 
 def weigh(processes: list[psutil.Process]) -> dict[str, float]:
     """MB by kind of process, and of all: proportional (PSS), so that what they share counts once."""
-    found: Counter = Counter(dict.fromkeys(("server", *MODULES), 0.0))
+    found = dict.fromkeys(("server", *MODULES), 0.0)
     for process in processes:
         with contextlib.suppress(psutil.Error):  # it has just ended
             command = process.cmdline()

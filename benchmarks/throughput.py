@@ -57,7 +57,7 @@ def train_ours(folder: Path, precision: str) -> dict:
     scalars["step"] = fresh.steps_per_epoch - WARM_UP
     run = train(config.model, training, data, fresh.execution, (tensors, scalars))
 
-    step_seconds, steps, step = 0.0, 0, scalars["step"]
+    step_seconds, steps, step, watch = 0.0, 0, scalars["step"], Watch()
     while True:
         before = time.perf_counter()
         progress = next(run)
@@ -86,7 +86,7 @@ def measure_peak(folder: Path) -> dict:
 
     from fmexplore.models.table import Model, flops, summarize
 
-    found = {"flops": 3 * flops(summarize(Model.parse(read(folder)[2]["model"])))}
+    found: dict[str, float] = {"flops": 3 * flops(summarize(Model.parse(read(folder)[2]["model"])))}
     for precision, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         one, other = torch.randn(4096, 4096, dtype=kind), torch.randn(4096, 4096, dtype=kind)
         seconds = []
@@ -118,7 +118,7 @@ def run_one(name: str, folder: Path, python: str = sys.executable) -> dict:
 
 
 def print_table(found: dict[str, list[dict]], rounds: int, images: int) -> None:
-    from report import machine  # not at the top: where Keras is, it could not be imported
+    from benchmarks.report import machine  # not at the top: where Keras is, it could not be imported
 
     def median(name: str, key: str = "images_per_second") -> float:
         return statistics.median(one[key] for one in found[name])

@@ -78,6 +78,7 @@ def main() -> None:
                 keras.append(run_apart("throughput", *arguments, python=options.keras_python))
                 print(keras[-1], flush=True)
     print("\n" + machine(f"Python {platform.python_version()}", found[0]["versions"]))
+    needed = 0.0
     if keras:
         needed = KERAS_EPOCHS * IMAGES / statistics.median(one["images_per_second"] for one in keras)
         print(f"{KERAS_EPOCHS} epochs of codered-final with {keras[0]['versions']}: {needed:.0f} s")

@@ -20,6 +20,7 @@ from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
+from websockets.typing import Origin, Subprotocol
 
 KEPT_RUNS = 2  # of the script, after which the front end forgets a large message that was not shown again
 TIMEOUT = 120
@@ -47,8 +48,8 @@ class Tab:
         self.cookies["_streamlit_xsrf"] = token
         self._socket = await websockets.connect(
             f"ws://{self.address}/_stcore/stream",
-            subprotocols=["streamlit", token],
-            origin=f"http://{self.address}",
+            subprotocols=[Subprotocol("streamlit"), Subprotocol(token)],
+            origin=Origin(f"http://{self.address}"),
             additional_headers={"Cookie": self._cookie_header()},
             max_size=None,
             ping_interval=None,

@@ -70,7 +70,7 @@ class Visitor:
         self.page.goto(self.server.url)
         links = self.page.get_by_test_id("stSidebarNavLink")
         links.first.wait_for()
-        return [urlsplit(link.get_attribute("href")).path.strip("/") for link in links.all()]
+        return [urlsplit(link.get_attribute("href") or "").path.strip("/") for link in links.all()]
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -97,6 +97,7 @@ class Visitor:
     def find_picture(self, canvas: Locator) -> None:
         """Move the pointer over a map until it shows the picture of a point; between points it shows none."""
         box, drawn, chance = canvas.bounding_box(), self.main.locator(".tip[data-drawn]"), random.Random(0)
+        assert box
         for _ in range(100):
             right, down = chance.uniform(0.1, 0.9), chance.uniform(0.1, 0.9)
             self.page.mouse.move(box["x"] + box["width"] * right, box["y"] + box["height"] * down)

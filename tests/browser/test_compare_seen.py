@@ -25,7 +25,8 @@ PLACES = {
 def shipped(real, server) -> dict[str, Predictions]:
     """Predictions of the test images."""
     runs = {name: Run(SHIPPED / name, shipped=True) for name in ("quick", "best")}
-    return {name: Derived(run, server.store.settings).read_predictions("test", real) for name, run in runs.items()}
+    found = {name: Derived(run, server.store.settings).read_predictions("test", real) for name, run in runs.items()}
+    return {name: predictions for name, predictions in found.items() if predictions}
 
 
 def test_two_runs_are_compared_by_link(tab, shipped):

@@ -56,7 +56,7 @@ class Chart:
 
     def box(self) -> dict:
         self.over.scroll_into_view_if_needed()
-        return self.over.bounding_box()
+        return dict(self.over.bounding_box() or {})
 
     def scale(self) -> tuple[np.ndarray, np.ndarray, float]:
         """Of the unmoved map: the centre in its coordinates and on the page, and pixels a unit."""
@@ -115,7 +115,7 @@ def even_odd(points: np.ndarray, outline) -> np.ndarray:
 
 def outline_in(link: str) -> list[tuple[float, float]]:
     corners = re.match(r"o([^hke]*(?:e-\d+[^hke]*)*)", link)[1]
-    return [tuple(map(float, corner.split("~"))) for corner in corners.split("_")]
+    return [(float(x), float(y)) for x, y in (corner.split("~") for corner in corners.split("_"))]
 
 
 def ids(opened) -> list[int]:

@@ -48,8 +48,8 @@ def print_report(matrix: np.ndarray, digits: int = 2, labels: object = None) -> 
     """scikit-learn's own text."""
     kept = range(10) if labels is None else labels
     names = [CLASS_NAMES[label] for label in kept]
-    return classification_report(
-        *labels_of(matrix), digits=digits, labels=list(kept), target_names=names, zero_division=0
+    return str(
+        classification_report(*labels_of(matrix), digits=digits, labels=list(kept), target_names=names, zero_division=0)
     )
 
 

@@ -218,8 +218,10 @@ def sklearns_report(run, drawn, split: str) -> str:
     network.load_state_dict({name: torch.from_numpy(value) for name, value in run.read_weights().items()})
     training = run.config.training
     found = predict(network, drawn.select(split, training.split_config))
-    return classification_report(
-        found.labels, found.predicted, labels=range(10), target_names=CLASS_NAMES, digits=3, zero_division=0
+    return str(
+        classification_report(
+            found.labels, found.predicted, labels=range(10), target_names=CLASS_NAMES, digits=3, zero_division=0
+        )
     )
 
 

@@ -1,6 +1,7 @@
 """Maps: the same from the same seed, as good as others' tools make them, and refused where they cannot be."""
 
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def name(config: ProjectionConfig) -> str:
 @pytest.fixture(scope="module")
 def blobs():
     """400 points in five heaps, and which heap each is in."""
-    points, labels = make_blobs(400, 20, centers=5, cluster_std=2.0, random_state=0)
+    points, labels = make_blobs(400, 20, centers=5, cluster_std=2.0, random_state=0)[:2]
     return points.astype(np.float32), labels
 
 
@@ -343,7 +344,8 @@ def test_tsne_in_space_refuses_more_images_than_it_can_do_in_minutes():
 def distances(a: np.ndarray, b: np.ndarray, metric: str) -> np.ndarray:
     from scipy.spatial.distance import cdist
 
-    return cdist(a.astype(float), b.astype(float), "cityblock" if metric == "manhattan" else metric)
+    kind: Any = "cityblock" if metric == "manhattan" else metric
+    return cdist(a.astype(float), b.astype(float), kind)
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine", "manhattan", "correlation"])

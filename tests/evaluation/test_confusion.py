@@ -58,8 +58,10 @@ def drawn_matrix(seed: int = 0) -> np.ndarray:
 
 
 def sklearns_text(labels: np.ndarray, predicted: np.ndarray) -> str:
-    return metrics.classification_report(
-        labels, predicted, labels=range(10), target_names=CLASS_NAMES, digits=3, zero_division=0
+    return str(
+        metrics.classification_report(
+            labels, predicted, labels=range(10), target_names=CLASS_NAMES, digits=3, zero_division=0
+        )
     )
 
 

@@ -32,15 +32,15 @@ def forge(page, *ids: str):
 
 @pytest.mark.parametrize("state", ["queued", "running", "paused"])
 def test_a_button_that_only_the_owner_is_shown_does_nothing_for_another(hosted, store, state):
-    ids = {}
+    ids, runs = {}, []
     for letter in "ab":
         hosted(letter).open(TRAIN, preset="lenet-5").click("Start training")
         run = store.own_runs()[0]
+        runs.append(run)
         for each in ("queued", "running", "paused"):
             write_status(run.path, run.status.replace(state=each, **own_process()))
             ids |= {button.label: button.id for button in hosted(letter).open(TRAIN).at.button}
-        if letter == "a":
-            ann = run
+    ann = runs[0]
     assert {"Pause", "Stop training", "Resume"} <= ids.keys()
     write_status(ann.path, ann.status.replace(state=state))
     before = {path: path.read_bytes() for path in ann.path.iterdir()}

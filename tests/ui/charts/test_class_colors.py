@@ -18,22 +18,22 @@ COLORS = [Color(color) for color in CLASS_COLORS]
 RUNS = [Color(color) for color in RUN_COLORS]
 
 
-def distance(first: int, second: int, sight: str, colors: list[Color] = COLORS) -> float:
+def distance(pair: tuple[int, int], sight: str, colors: list[Color] = COLORS) -> float:
     """CIEDE2000."""
-    pair = [colors[n] if sight == "normal" else colors[n].filter(sight) for n in (first, second)]
-    return pair[0].delta_e(pair[1], method="2000")
+    first, second = (colors[n] if sight == "normal" else colors[n].filter(sight) for n in pair)
+    return first.delta_e(second, method="2000")
 
 
 @pytest.mark.parametrize("sight", ["normal", "protan", "deutan"])
 def test_any_two_classes_are_told_apart(sight):
     assert len(COLORS) == len(CLASS_NAMES)
     pairs = itertools.combinations(range(len(COLORS)), 2)
-    assert min(distance(*pair, sight) for pair in pairs) >= 12
+    assert min(distance(pair, sight) for pair in pairs) >= 12
 
 
 @pytest.mark.parametrize("pair", [(6, 0), (6, 2), (6, 4), (4, 2), (7, 9), (7, 5)])
 def test_classes_that_networks_confuse_are_farther_apart(pair):
-    assert min(distance(*pair, sight) for sight in ("normal", "protan", "deutan")) >= 18
+    assert min(distance(pair, sight) for sight in ("normal", "protan", "deutan")) >= 18
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -47,4 +47,4 @@ def test_every_colour_is_seen_on_the_ground(theme):
 @pytest.mark.parametrize("sight", ["normal", "protan", "deutan"])
 def test_any_two_compared_runs_are_told_apart_by_colour_and_mark(sight):
     assert len(set(RUN_SYMBOLS)) == len(RUNS) == 6
-    assert min(distance(*pair, sight, RUNS) for pair in itertools.combinations(range(len(RUNS)), 2)) >= 20
+    assert min(distance(pair, sight, RUNS) for pair in itertools.combinations(range(len(RUNS)), 2)) >= 20
