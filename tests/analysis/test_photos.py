@@ -1,5 +1,8 @@
 """Teaching a copy of a run a few photos: what is kept of it, also beside the queue, on a full disk and cancelled."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 
@@ -99,6 +102,15 @@ def test_a_disk_too_full_for_what_was_taught_fails_with_that_reason(queue, run, 
     queue.discard(pupil)
     assert queue.store.own_runs() == [run]
     assert queue.store.count() == 1, "nor is it in the trash"
+
+
+def test_a_disk_too_full_even_for_that_reason_fails_too(run, pupil, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(AnalysisFailed, match="free some space"):
+        teach_one(run, pupil, Watcher(lambda: monkeypatch.setattr(os, "replace", full)))
+    assert not pupil.has_weights
 
 
 def test_an_error_of_ours_names_the_log_of_the_process(run, pupil, monkeypatch):

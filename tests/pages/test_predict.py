@@ -620,7 +620,7 @@ def test_teaching_that_fails_says_why_and_leaves_no_run(lessons, store, monkeypa
     monkeypatch.setattr(Run, "write_weights", full)
     lessons.edit_cell("true class", 0, "Shirt").edit_cell("true class", 1, "Bag")
     teach_button(lessons).click().run()
-    assert "The disk is full: free some space." in lessons.errors
+    assert any("The disk is full" in error for error in lessons.errors)
     assert store.own_runs() == before
     assert store.count() == 1
     assert not teach_button(lessons).disabled
