@@ -1,10 +1,10 @@
 """The data set as a network sees it: a map of images by pixels or by the features of a layer."""
 
-from fmexplore.ui import frame, widgets
+from fmexplore.ui import frame, messages, widgets
 from fmexplore.ui.embeddings.page import embeddings
 
 frame.require()
-widgets.show_told()
+messages.show_told()
 if widgets.data_gate():
-    with widgets.boundary():
+    with messages.boundary():
         embeddings()

@@ -1,10 +1,10 @@
 """Photos of one's own clothes: converted step by step, recognised, explained."""
 
-from fmexplore.ui import frame, widgets
+from fmexplore.ui import frame, messages, widgets
 from fmexplore.ui.predict.page import predict
 
 frame.require()
-widgets.show_told()
+messages.show_told()
 if widgets.data_gate():
-    with widgets.boundary():
+    with messages.boundary():
         predict()

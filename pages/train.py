@@ -2,18 +2,18 @@
 
 import streamlit as st
 
-from fmexplore.ui import frame, widgets
+from fmexplore.ui import frame, messages, widgets
 from fmexplore.ui.train.form import training_form
 from fmexplore.ui.train.live import live_run, run_details
 
 frame.require()
-widgets.show_told()
+messages.show_told()
 if widgets.data_gate():
     with st.container(key="figure_first"):
         left, right = st.columns([32, 68], gap="large")
-    with left, widgets.boundary():
+    with left, messages.boundary():
         training_form()
     run = None
-    with right, widgets.boundary():
+    with right, messages.boundary():
         run = live_run()
     run_details(run)

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 import streamlit as st
 
-from fmexplore.ui import widgets
+from fmexplore.ui import formatting
 from fmexplore.ui.components.copy_link import copy_link
 
 PARAMETER = "look"
@@ -58,7 +58,7 @@ def recall(settings: Mapping[str, Collection | Span]) -> None:
                     st.session_state[name], read[name] = value, text
             except (KeyError, ValueError, OverflowError):
                 told = f"The link sets {name} to {said[name][:40]!r}, which is not one of its values: it was ignored."
-                st.warning(widgets.unlinked(told))
+                st.warning(formatting.unlinked(told))
         if name not in st.session_state or not _fits(st.session_state[name], known):
             st.session_state[name] = firsts[name]
 

@@ -7,7 +7,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from fmexplore.errors import DataError, RunNotFound
 from fmexplore.settings import PROJECT
-from fmexplore.ui import display_options, session, shared, tour, url, widgets
+from fmexplore.ui import display_options, formatting, messages, session, shared, tour, url
 from fmexplore.ui.components.history import keep_steps, name_run
 from fmexplore.ui.components.theme import follow_theme
 
@@ -42,7 +42,7 @@ def show(page) -> None:
     follow_theme()
     display_options.forget()
     url.follow()
-    with widgets.boundary():
+    with messages.boundary():
         session.ask_owner()
         _measure_once()
         session.keep_run()
@@ -82,7 +82,7 @@ def _run_picker(page) -> None:
         runs.setdefault(shown.id, shown)
     if not runs:
         return
-    texts = widgets.run_texts(runs.values())
+    texts = formatting.run_texts(runs.values())
     st.session_state["picked_run"] = shown.id if shown else None
     st.selectbox(
         "Run",

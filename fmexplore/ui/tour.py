@@ -12,7 +12,7 @@ from fmexplore.jobs.estimates import estimate, known_execution, read_speed
 from fmexplore.papers.reported import PRINTED
 from fmexplore.runs.run import Run
 from fmexplore.training.presets import find_preset
-from fmexplore.ui import session, shared, url, widgets
+from fmexplore.ui import formatting, session, shared, url
 from fmexplore.ui.components.bookmark import keep_bookmark
 
 COOKIE, PARAMETER = "fmexplore_tour", "tour"
@@ -33,7 +33,7 @@ class TourStep:
 def _train_text(_: list[Run]) -> str:
     config, speed = find_preset(session.FIRST).config, read_speed(shared.settings())
     seconds = estimate(config, speed, known_execution(shared.settings(), config)).seconds if speed else None
-    time = f", for about {widgets.duration(seconds)}" if seconds else ""
+    time = f", for about {formatting.duration(seconds)}" if seconds else ""
     return (
         f"Click *Start training* and watch the loss fall{time}. Go on when it has ended, or at once with the run "
         f"*{session.FIRST}* that comes with the app."

@@ -11,7 +11,7 @@ from fmexplore.evaluation.predictions import Predictions
 from fmexplore.evaluation.significance import compare_accuracies, first_reaching, seed_statistics
 from fmexplore.runs.run import Run
 from fmexplore.training.differences import seed_groups
-from fmexplore.ui import session, shared, url, widgets
+from fmexplore.ui import formatting, messages, session, shared, url
 from fmexplore.ui.charts.base import interval_chart
 from fmexplore.ui.charts.curves import overlaid_curves
 from fmexplore.ui.charts.template import draw
@@ -30,7 +30,7 @@ OVER = {"epochs": "Over epochs", "minutes": "Over minutes"}
 def compare() -> None:
     shared.analyst()
     runs, problems = selected_runs.read_compared()
-    widgets.warn(problems)
+    messages.warn(problems)
     reference = _choose(runs)
     if reference is None:
         return
@@ -44,19 +44,19 @@ def compare() -> None:
     st.subheader(tell_finding(runs, reference, others, verdicts), anchor=False)
     with st.container(key="compare_figures"):
         left, right = st.columns([52, 48], gap="large")
-    with left, widgets.boundary():
+    with left, messages.boundary():
         active = any(each.status.active for each in runs)
         st.fragment(_curves, run_every=POLL_SECONDS if active else None)(runs)
-    with right, widgets.boundary():
+    with right, messages.boundary():
         _accuracies(runs, tested)
         if len(verdicts) == 1:
             show_verdicts(runs, reference, others, verdicts)
     if len(verdicts) > 1:
-        with widgets.boundary():
+        with messages.boundary():
             show_verdicts(runs, reference, others, verdicts)
-    with widgets.boundary():
+    with messages.boundary():
         differences(runs)
-    with widgets.boundary():
+    with messages.boundary():
         costs(runs, tested)
 
 
@@ -66,7 +66,7 @@ def compare() -> None:
 def _choose(runs: list[Compared]) -> Compared | None:
     """The row above everything; the run that the others are compared to, or None while there are too few."""
     choices = selected_runs.read_choices(runs)
-    names = widgets.tell_apart(choices.values())
+    names = formatting.tell_apart(choices.values())
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="strip_compared"):
         st.session_state["compared_runs"] = [each.run.id for each in runs]
         st.multiselect(
@@ -115,7 +115,7 @@ def _suggest(choices: dict[str, Run], names: dict[str, str], runs: list[Compared
         st.page_link(session.TRAIN_PAGE, label="Train a network")
         return
     if runs:
-        name = widgets.plain(runs[0].name)
+        name = formatting.plain(runs[0].name)
         st.info(f"What should {name} be compared to? Choose another run above, or one of these.")
     else:
         st.info(
@@ -124,7 +124,7 @@ def _suggest(choices: dict[str, Run], names: dict[str, str], runs: list[Compared
         )
     with st.container(horizontal=True):
         for text, ids in selected_runs.suggest(choices, names, runs):
-            st.button(widgets.plain(text), key=f"suggest_{'_'.join(ids)}", on_click=_go, args=(ids,))
+            st.button(formatting.plain(text), key=f"suggest_{'_'.join(ids)}", on_click=_go, args=(ids,))
 
 
 def _ask_all(runs: list[Compared]) -> dict[str, Predictions]:
@@ -135,7 +135,7 @@ def _ask_all(runs: list[Compared]) -> dict[str, Predictions]:
             if each.answers:
                 found[each.run.id] = each.ask_test()
         except FMExploreError as error:
-            st.warning(widgets.unlinked(f"{each.name} is not tested: {error}"))
+            st.warning(formatting.unlinked(f"{each.name} is not tested: {error}"))
     return found
 
 
@@ -143,7 +143,7 @@ def _ask_all(runs: list[Compared]) -> dict[str, Predictions]:
 
 
 def _curves(runs: list[Compared]) -> None:
-    with widgets.boundary():
+    with messages.boundary():
         if any(each.run.status.state != each.status.state for each in runs):
             st.rerun()  # the whole page: what has ended is tested
         figure, over = (
@@ -152,7 +152,7 @@ def _curves(runs: list[Compared]) -> None:
         curves = [(each.name, each.points(figure, over)) for each in runs]
         anew = {each.name for each in runs if each.status.task == "train"}  # others began with what a run had learnt
         title = _curves_finding([(name, points) for name, points in curves if name in anew], figure, over)
-        st.markdown(f"**{widgets.plain(title)}**")
+        st.markdown(f"**{formatting.plain(title)}**")
         options = overlaid_curves(curves, figure, over)
         st.echarts_chart(options, height=CURVES_HEIGHT, key="compared_curves", alt=title)
         with st.container(horizontal=True):
@@ -163,8 +163,8 @@ def _curves(runs: list[Compared]) -> None:
             st.segmented_control(
                 "Axis", list(OVER), format_func=OVER.__getitem__, default="epochs", key="curve_over", **keep
             )
-        missing = [widgets.plain(name) for name, points in curves if not points]
-        taught = [widgets.plain(name) for name, _ in curves if name not in anew]
+        missing = [formatting.plain(name) for name, points in curves if not points]
+        taught = [formatting.plain(name) for name, _ in curves if name not in anew]
         if taught:
             st.caption(f"Began with the weights of an earlier run: {', '.join(taught)}.")
         if missing:
@@ -184,8 +184,8 @@ def _curves_finding(curves: list[tuple[str, list[list[float]]]], figure: str, ov
     soon, late = f"{first:.2g}", f"{last:.2g}"
     after = f"{soon} {over.removesuffix('s') if soon == '1' else over}"
     if soon == late:
-        return f"All reach {widgets.percent(level)} after {after}"
-    return f"{quickest} reaches {widgets.percent(level)} first, after {after}; {slowest} needs {late}"
+        return f"All reach {formatting.percent(level)} after {after}"
+    return f"{quickest} reaches {formatting.percent(level)} first, after {after}; {slowest} needs {late}"
 
 
 def _accuracies(runs: list[Compared], tested: dict[str, Predictions]) -> None:
@@ -204,17 +204,17 @@ def _accuracies(runs: list[Compared], tested: dict[str, Predictions]) -> None:
         name = f"{group.count} seeds" + (f" ({number})" if len(groups) > 1 else "")
         rows.append((name, group.mean - group.deviation, group.mean, group.mean + group.deviation, None))
     best = max(rows[: len(rows) - len(groups)], key=lambda row: row[2])
-    title = f"{best[0]} gets {widgets.percent(best[2], 2)} of the test images right"
-    st.markdown(f"**{widgets.plain(title)}**")
+    title = f"{best[0]} gets {formatting.percent(best[2], 2)} of the test images right"
+    st.markdown(f"**{formatting.plain(title)}**")
     compact = AXIS_HEIGHT + ROW_HEIGHT * len(rows)  # leaves room for the only verdict below it
     height = compact if len(rows) < 3 else CURVES_HEIGHT
     draw(interval_chart(rows), height=height, key="compared_accuracies", alt=title)
     seeds = "; for several seeds, ± one standard deviation" if groups else ""
     st.caption(f"Lines are 95 % intervals{seeds}.")
     for group in groups:
-        names = ", ".join(widgets.plain(runs[place].name) for place in group.members)
+        names = ", ".join(formatting.plain(runs[place].name) for place in group.members)
         st.markdown(
-            f"{names} differ only in their seed: {widgets.percent(group.mean, 2)} ± "
+            f"{names} differ only in their seed: {formatting.percent(group.mean, 2)} ± "
             f"{100 * group.deviation:.2f} points (mean and standard deviation of {group.count}). A difference of that "
             "size says nothing about settings."
         )

@@ -12,7 +12,7 @@ from fmexplore.evaluation.predictions import Predictions
 from fmexplore.evaluation.significance import generalisation_gap
 from fmexplore.machine import cores, processor
 from fmexplore.training.differences import Difference, config_differences
-from fmexplore.ui import shared, widgets
+from fmexplore.ui import formatting, messages, shared, widgets
 from fmexplore.ui.charts.base import RUN_COLORS
 from fmexplore.ui.selection.runs import Compared
 from fmexplore.ui.train.fields import name_setting, name_value
@@ -58,7 +58,7 @@ def costs(runs: Sequence[Compared], tested: dict[str, Predictions]) -> None:
         "Validation images right": lambda each: _accuracy(each.validation),
         "Training images right": lambda each: _accuracy(each.training),
         "Gap, training to validation": _gap,
-        "Epochs": lambda each: widgets.epochs(each.status.result.epoch),
+        "Epochs": lambda each: formatting.epochs(each.status.result.epoch),
         "Minutes of training": lambda each: f"{each.status.result.seconds / 60:.1f}",
         "Parameters": lambda each: f"{each.parameters:,}",
         "FLOPs for one image": lambda each: f"{each.flops / 1e6:.1f} million",
@@ -71,7 +71,7 @@ def costs(runs: Sequence[Compared], tested: dict[str, Predictions]) -> None:
         "Minutes are those "
         "of the machine that trained. A large gap means overfitting."
     )
-    with st.container(), widgets.boundary():
+    with st.container(), messages.boundary():
         _measure(runs)
 
 
@@ -81,7 +81,7 @@ def _costs_finding(runs: Sequence[Compared]) -> str:
     if ratio < 1.1:
         return "Their networks cost about the same"
     times = f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"
-    return f"{widgets.plain(dear.name)} needs {times} times the FLOPs per image of {widgets.plain(cheap.name)}"
+    return f"{formatting.plain(dear.name)} needs {times} times the FLOPs per image of {formatting.plain(cheap.name)}"
 
 
 def _measure(runs: Sequence[Compared]) -> None:
@@ -107,7 +107,7 @@ def _measure(runs: Sequence[Compared]) -> None:
         for each in missing:
             if each.latency is None:
                 question = shared.analyst().ask("time_network", run=each.run)
-                widgets.await_answer(question, f"Timing {widgets.plain(each.name)}")
+                widgets.await_answer(question, f"Timing {formatting.plain(each.name)}")
             if each.training is None:
                 each.ask_training()
     except FMExploreError:
@@ -140,7 +140,7 @@ def _accuracy(found: tuple[float, int] | None) -> str:
     if found is None:
         return NONE
     low, high = accuracy_interval(round(found[0] * found[1]), found[1])
-    return f"{widgets.percent(found[0], 2)} ({100 * low:.1f} to {100 * high:.1f})"
+    return f"{formatting.percent(found[0], 2)} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def _gap(each: Compared) -> str:

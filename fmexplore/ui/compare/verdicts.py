@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from fmexplore.evaluation.significance import PairedComparison, say_p
-from fmexplore.ui import session, url, widgets
+from fmexplore.ui import formatting, session, url, widgets
 from fmexplore.ui.selection.runs import Compared
 
 ABREAST = 3  # verdicts in a row, where there are several
@@ -15,7 +15,7 @@ def tell_finding(
     runs: Sequence[Compared], reference: Compared, others: Sequence[Compared], verdicts: Sequence[PairedComparison]
 ) -> str:
     """The result in words; `others` are the tested runs, one for each verdict where the reference is tested too."""
-    name = widgets.plain(reference.name)
+    name = formatting.plain(reference.name)
     if not verdicts:
         if len(others) > 1:
             return f"{name} is not tested: choose another run to test against"
@@ -23,7 +23,7 @@ def tell_finding(
             return "The runs are tested when two of them have ended"
         return "No test: it needs two finished runs with weights or predictions"
     if len(verdicts) == 1:
-        (verdict,), other = verdicts, widgets.plain(others[0].name)
+        (verdict,), other = verdicts, formatting.plain(others[0].name)
         better, worse = (other, name) if verdict.gain > 0 else (name, other)
         points = f"{100 * abs(verdict.gain):.1f} points"
         if verdict.significant:
@@ -55,12 +55,12 @@ def show_verdicts(
     st.caption(_method(runs, verdicts))
     left_out = [each for each in runs if each not in (reference, *others)]
     for words, active in (("Not tested yet", True), ("Cannot be tested", False)):
-        if names := [widgets.plain(each.name) for each in left_out if each.status.active == active]:
+        if names := [formatting.plain(each.name) for each in left_out if each.status.active == active]:
             st.caption(f"{words}: {', '.join(names)}.")
 
 
 def _card(reference: Compared, other: Compared, verdict: PairedComparison) -> None:
-    names = [widgets.plain(each.name) for each in (reference, other)]
+    names = [formatting.plain(each.name) for each in (reference, other)]
     with st.container(border=True, key=f"verdict_{other.run.id}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"**{names[1]}** against **{names[0]}**", width="content")
@@ -102,7 +102,9 @@ def _method(runs: Sequence[Compared], verdicts: Sequence[PairedComparison]) -> s
         text += "Their validation images are not the same, so those are not tested. "
     for each in runs:
         if each.config.training.peeks:
-            text += f"{widgets.plain(each.name)} used the test set for validation: its accuracy is a little too good. "
+            text += (
+                f"{formatting.plain(each.name)} used the test set for validation: its accuracy is a little too good. "
+            )
     if not all(verdict.significant for verdict in verdicts):
         text += "A difference that is not significant is not proved to be zero. "
     return (

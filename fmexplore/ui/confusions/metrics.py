@@ -8,7 +8,7 @@ import streamlit as st
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.confusion import accuracy_interval, class_report, report_text
 from fmexplore.evaluation.predictions import calibration, coverage_at, coverage_curve, top_k_accuracy
-from fmexplore.ui import widgets
+from fmexplore.ui import formatting, widgets
 from fmexplore.ui.charts.base import calibration_curve, coverage_chart
 from fmexplore.ui.charts.template import draw
 from fmexplore.ui.selection.predictions import Shown
@@ -30,15 +30,15 @@ def figures(now: Shown, _: Link) -> None:
     matrix, predictions = now.matrix, now.predictions
     report, calibrated = class_report(matrix), calibration(predictions.confidence, predictions.right)
     low, high = accuracy_interval(int(matrix.trace()), int(matrix.sum()))
-    answered = widgets.percent(coverage_at(predictions, TARGET))
+    answered = formatting.percent(coverage_at(predictions, TARGET))
     hardest = min(range(len(report)), key=lambda label: report[label]["recall"])
-    accuracy, recall = widgets.percent(predictions.accuracy, 2), widgets.percent(report[hardest]["recall"])
+    accuracy, recall = formatting.percent(predictions.accuracy, 2), formatting.percent(report[hardest]["recall"])
     st.subheader(
-        f"{accuracy} of {len(predictions):,} {now.words} are right; of the {widgets.plural(hardest)} only {recall}",
+        f"{accuracy} of {len(predictions):,} {now.words} are right; of the {formatting.plural(hardest)} only {recall}",
         anchor=False,
     )
-    interval, top = f"{100 * low:.1f} to {100 * high:.1f} %", widgets.percent(top_k_accuracy(predictions, 2))
-    values = (accuracy, interval, top, widgets.percent(calibrated.error), answered)
+    interval, top = f"{100 * low:.1f} to {100 * high:.1f} %", formatting.percent(top_k_accuracy(predictions, 2))
+    values = (accuracy, interval, top, formatting.percent(calibrated.error), answered)
     with st.container(horizontal=True):
         for (name, help_), value in zip(HELP.items(), values, strict=True):
             st.metric(name, value, border=True, help=help_)
@@ -49,11 +49,11 @@ def figures(now: Shown, _: Link) -> None:
     with right:
         signed = (calibrated.confidence - calibrated.accuracy) @ calibrated.counts
         calibration_is = "The network is overconfident" if signed > 0 else "The network is underconfident"
-        gap = widgets.percent(abs(signed) / calibrated.counts.sum())
+        gap = formatting.percent(abs(signed) / calibrated.counts.sum())
         st.markdown(f"**{calibration_is} on average, by {gap}**")
         chart = calibration_curve(calibrated.confidence, calibrated.accuracy, calibrated.counts)
         draw(chart, height=270, key="calibration", alt="Share right over confidence")
-        st.markdown(f"**It can answer {answered} of the images and be {widgets.percent(TARGET, 0)} right**")
+        st.markdown(f"**It can answer {answered} of the images and be {formatting.percent(TARGET, 0)} right**")
         chart = coverage_chart(*coverage_curve(predictions), TARGET)
         draw(chart, height=230, key="coverage", alt="Share right over the share of images answered")
 
@@ -79,7 +79,7 @@ def _downloads(now: Shown, matrix: np.ndarray, report: list[dict], interval: tup
         "report": report,
     }
     rows = ([name, *counts] for name, counts in zip(CLASS_NAMES, matrix.tolist(), strict=True))
-    table = widgets.csv_text(["true \\ predicted", *CLASS_NAMES], rows)
+    table = formatting.csv_text(["true \\ predicted", *CLASS_NAMES], rows)
     with st.container(horizontal=True):
         widgets.download("Predictions, CSV", lambda: predictions_csv(now), f"{name}-predictions.csv", "text/csv")
         widgets.download("Matrix, CSV", table, f"{name}-matrix.csv", "text/csv")
@@ -96,4 +96,4 @@ def predictions_csv(now: Shown) -> str:
     places = zip(now.numbers.tolist(), predictions.labels.tolist(), predictions.predicted.tolist(), strict=True)
     shares = predictions.probabilities.astype(float).round(6).tolist()
     header = ["image", "true", "predicted", *(f"p_{name}" for name in CLASS_NAMES)]
-    return widgets.csv_text(header, ([*place, *ten] for place, ten in zip(places, shares, strict=True)))
+    return formatting.csv_text(header, ([*place, *ten] for place, ten in zip(places, shares, strict=True)))

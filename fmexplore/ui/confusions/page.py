@@ -11,7 +11,7 @@ from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.confusion import Order, accuracy_interval, class_order, most_confused
 from fmexplore.evaluation.predictions import learnt_and_forgotten
 from fmexplore.runs.run import Run
-from fmexplore.ui import display_options, session, shared, url, widgets
+from fmexplore.ui import display_options, formatting, messages, session, shared, url, widgets
 from fmexplore.ui.components.confusion_grid import Look, Numbers, Picked, confusion_grid
 from fmexplore.ui.confusions.metrics import figures
 from fmexplore.ui.confusions.pair import pair
@@ -58,7 +58,7 @@ POLL_SECONDS = 2
 def confusions() -> None:
     shared.analyst()
     selection = url.read_link((MATRIX, *VIEWS))
-    widgets.warn(selection.problems)
+    messages.warn(selection.problems)
     run = session.shown_run()
     if run is None:
         st.info("Nothing has been trained yet.")
@@ -71,7 +71,7 @@ def confusions() -> None:
     _follow(run)
     display_options.recall(LOOK)
     grid = _controls(run, selection, found)
-    with widgets.boundary():
+    with messages.boundary():
         with st.container():
             now, moments = _look_at(run, selection, found)
         if selection.view == MATRIX:
@@ -81,7 +81,7 @@ def confusions() -> None:
 
 
 def _nothing_yet(run: Run) -> None:
-    name = widgets.plain(run.title)
+    name = formatting.plain(run.title)
     if run.status.active:
         st.info(f"{name} has no snapshot yet: its confusions appear here with the first one.")
         _follow(run)
@@ -134,7 +134,7 @@ def _controls(run: Run, selection: Link, found: list[str]) -> tuple[Look, Order]
                 dim = st.toggle("Dim the diagonal", key="matrix_dim", **keep)
     if run.status.active:
         st.caption(
-            f"{widgets.plain(run.title)} is still training: this is its latest snapshot, and the next "
+            f"{formatting.plain(run.title)} is still training: this is its latest snapshot, and the next "
             f"ones will replace it."
         )
     return Look(NUMBERS[numbers], log, dim), ORDERS[order]
@@ -142,7 +142,7 @@ def _controls(run: Run, selection: Link, found: list[str]) -> tuple[Look, Order]
 
 def _look_at(run: Run, selection: Link, found: list[str]) -> tuple[Shown, list[Moment]]:
     """The predictions that the link selects, and all moments to choose from: read once, as a run may end meanwhile."""
-    name, split = widgets.plain(run.title), selection.split if selection.split in found else found[0]
+    name, split = formatting.plain(run.title), selection.split if selection.split in found else found[0]
     words = selected_predictions.words(split)
     if selection.split and selection.split != split:
         when = " before it has ended" if run.status.active else ""
@@ -161,7 +161,7 @@ def _matrix(now: Shown, moments: list[Moment], selection: Link, colours: Look, o
     frames = []
     for moment in moments:
         each = now if moment == now.moment else selected_predictions.show(now.run, now.split, moment)
-        frames.append((f"{moment.text}: {widgets.percent(each.predictions.accuracy)} right", each.matrix))
+        frames.append((f"{moment.text}: {formatting.percent(each.predictions.accuracy)} right", each.matrix))
     place = moments.index(now.moment)
 
     def picked(event: dict) -> None:
@@ -178,7 +178,7 @@ def _matrix(now: Shown, moments: list[Moment], selection: Link, colours: Look, o
         st.subheader(finding(matrix), anchor=False)
         low, high = accuracy_interval(int(matrix.trace()), int(matrix.sum()))
         st.caption(
-            f"{widgets.percent(now.predictions.accuracy, 2)} of {matrix.sum():,} {now.words} are right "
+            f"{formatting.percent(now.predictions.accuracy, 2)} of {matrix.sum():,} {now.words} are right "
             f"(95 % interval {100 * low:.1f} to {100 * high:.1f} %). Rows are true classes. "
             "Ctrl-click marks several cells."
         )
@@ -192,7 +192,7 @@ def _matrix(now: Shown, moments: list[Moment], selection: Link, colours: Look, o
                 on_click=url.go,
                 kwargs={"split": "validation", "snapshot": first[0].step, "image": None},
             )
-    with right, widgets.boundary():
+    with right, messages.boundary():
         before = selected_predictions.show(now.run, now.split, moments[place - 1]) if place else None
         _selected(now, selection, before)
 
@@ -204,7 +204,9 @@ def finding(matrix: np.ndarray) -> str:
     if not count:
         return "No image is misclassified"
     times = "once" if count == 1 else f"{count} times"
-    return f"{widgets.plural(true, start=True)} are taken for {widgets.plural(said)} {times}, the other way {back}"
+    return (
+        f"{formatting.plural(true, start=True)} are taken for {formatting.plural(said)} {times}, the other way {back}"
+    )
 
 
 def _selected(now: Shown, selection: Link, before: Shown | None) -> None:
@@ -258,19 +260,21 @@ def _title(text: str) -> None:
 def _describe(now: Shown, picked: Picked, positions: np.ndarray) -> None:
     """The title of the gallery, with count and share, and the actions on the selection."""
     count, labels = len(positions), now.predictions.labels
-    right = widgets.percent(float(now.predictions.right[positions].mean()) if count else None)
+    right = formatting.percent(float(now.predictions.right[positions].mean()) if count else None)
     if len(picked.cells) == 1:
         ((true, said),) = picked.cells
         of = int((labels == true).sum())
-        what = "are recognised" if true == said else f"are taken for {widgets.plural(said)}"
-        _title(f"{count:,} of {of:,} {widgets.plural(true)} {what}, {widgets.percent(count / max(of, 1))}")
+        what = "are recognised" if true == said else f"are taken for {formatting.plural(said)}"
+        _title(f"{count:,} of {of:,} {formatting.plural(true)} {what}, {formatting.percent(count / max(of, 1))}")
     elif picked.cells:
-        cells = [f"{widgets.plural(t)}{'' if t == p else f' taken for {widgets.plural(p)}'}" for t, p in picked.cells]
+        cells = [
+            f"{formatting.plural(t)}{'' if t == p else f' taken for {formatting.plural(p)}'}" for t, p in picked.cells
+        ]
         _title(f"{count:,} images: {'; '.join(cells)}")
     elif picked.row is not None:
-        _title(f"All {count:,} {widgets.plural(picked.row)}: {right} are recognised")
+        _title(f"All {count:,} {formatting.plural(picked.row)}: {right} are recognised")
     elif picked.column is not None:
-        _title(f"{count:,} images are taken for {widgets.plural(picked.column)}, {right} of them correctly")
+        _title(f"{count:,} images are taken for {formatting.plural(picked.column)}, {right} of them correctly")
     else:
         _title(
             f"{count:,} images are misclassified: click a cell to see only its images"

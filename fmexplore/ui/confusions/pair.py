@@ -5,7 +5,7 @@ import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.confusion import most_confused, pair_report
-from fmexplore.ui import url, widgets
+from fmexplore.ui import formatting, messages, url
 from fmexplore.ui.charts.base import CLASS_COLORS, overlap_histogram
 from fmexplore.ui.charts.template import draw
 from fmexplore.ui.components.confusion_grid import Picked
@@ -26,10 +26,11 @@ def pair(now: Shown, selection: Link) -> None:
         _pickers(first, second)
         report = pair_report(now.matrix, first, second)
         forth, back = report.counts[0, 1], report.counts[1, 0]
-        names = widgets.plural(first, start=True), widgets.plural(second)
+        names = formatting.plural(first, start=True), formatting.plural(second)
         st.subheader(f"{names[0]} are taken for {names[1]} {forth:,} times, the other way {back:,}", anchor=False)
         rows = [
-            f"| {CLASS_NAMES[label]} | {widgets.percent(report.precision[n])} | {widgets.percent(report.recall[n])} "
+            f"| {CLASS_NAMES[label]} "
+            f"| {formatting.percent(report.precision[n])} | {formatting.percent(report.recall[n])} "
             f"| {report.counts[n].sum():,} | {report.elsewhere[n]:,} |"
             for n, label in enumerate((first, second))
         ]
@@ -37,7 +38,7 @@ def pair(now: Shown, selection: Link) -> None:
         st.caption("Precision and recall count only images of the two classes that were predicted as one of them.")
         _overlap(now, first, second)
         _means(now, first, second)
-    with right, widgets.boundary():
+    with right, messages.boundary():
         _extremes(now, selection, first, second)
 
 
@@ -83,12 +84,12 @@ def _means(now: Shown, first: int, second: int) -> None:
     grey = [np.repeat(mean[..., None], 3, 2) for mean in means]
     st.markdown("**The mean image of each class, and where they differ**")
     items = [
-        Item(0, CLASS_NAMES[first], f"Mean of {widgets.plural(first)}"),
-        Item(1, CLASS_NAMES[second], f"Mean of {widgets.plural(second)}"),
+        Item(0, CLASS_NAMES[first], f"Mean of {formatting.plural(first)}"),
+        Item(1, CLASS_NAMES[second], f"Mean of {formatting.plural(second)}"),
         Item(
             2,
             "difference",
-            f"Blue where {widgets.plural(first)} are brighter, orange where {widgets.plural(second)} are",
+            f"Blue where {formatting.plural(first)} are brighter, orange where {formatting.plural(second)} are",
         ),
     ]
     gallery(
@@ -111,9 +112,9 @@ def _extremes(now: Shown, selection: Link, first: int, second: int) -> None:
         typical = np.flatnonzero((labels == label) & (said == label))
         mistaken = np.flatnonzero((labels == label) & (said == other))
         groups += [
-            (f"Most typical {widgets.plural(label)}", typical[np.argsort(-probabilities[typical, label])][:EACH]),
+            (f"Most typical {formatting.plural(label)}", typical[np.argsort(-probabilities[typical, label])][:EACH]),
             (
-                f"{widgets.plural(label, start=True)} most confidently taken for {widgets.plural(other)}",
+                f"{formatting.plural(label, start=True)} most confidently taken for {formatting.plural(other)}",
                 mistaken[np.argsort(-probabilities[mistaken, other])][:EACH],
             ),
         ]
@@ -131,7 +132,7 @@ def _extremes(now: Shown, selection: Link, first: int, second: int) -> None:
             st.caption("No such image.")
             continue
         items = [
-            Item(int(now.numbers[p]), widgets.percent(float(probabilities[p].max()), 0), now.sentence(int(p)))
+            Item(int(now.numbers[p]), formatting.percent(float(probabilities[p].max()), 0), now.sentence(int(p)))
             for p in positions
         ]
         gallery(

@@ -10,7 +10,7 @@ from fmexplore.analysis.images import TWINS
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import RunBroken
 from fmexplore.runs.run import Arrays, unpack
-from fmexplore.ui import shared, url, widgets
+from fmexplore.ui import messages, shared, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.images.gallery import HEIGHT, find_image, images_or_card
 from fmexplore.ui.selection.predictions import Shown
@@ -61,7 +61,7 @@ def _labels(now: Shown, selection: Link) -> None:
         images_or_card(
             now, positions, None, lambda: None, f"doubt_{now.run.id}_{now.split}", sortable=False, caption=caption
         )
-    with right, widgets.boundary():
+    with right, messages.boundary():
         if find_image(now, selection.image) is None:
             _commonest(now, positions)
         else:
@@ -133,7 +133,7 @@ def _twins(now: Shown, selection: Link) -> None:
             height=HEIGHT,
             current=selection.image,
         )
-    with right, widgets.boundary():
+    with right, messages.boundary():
         if now.split == "test" and find_image(now, selection.image) is not None:
             images_or_card(now, closest, selection.image, lambda: None, "twins", "Close", sortable=False)
         else:

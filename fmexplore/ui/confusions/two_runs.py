@@ -10,7 +10,7 @@ from fmexplore.errors import FMExploreError, RunNotFound
 from fmexplore.evaluation.confusion import Disagreement, compare
 from fmexplore.evaluation.significance import PairedComparison
 from fmexplore.runs.run import Run
-from fmexplore.ui import session, shared, url, widgets
+from fmexplore.ui import formatting, messages, session, shared, url
 from fmexplore.ui.components.confusion_grid import Look, Picked, confusion_grid
 from fmexplore.ui.images.gallery import images_or_card
 from fmexplore.ui.selection import predictions as selected_predictions
@@ -36,9 +36,9 @@ def two_runs(now: Shown, selection: Link) -> None:
     left, right = st.columns([52, 48], gap="large")
     with left:
         st.session_state.other_run = chosen
-        texts = widgets.run_texts(others.values())
+        texts = formatting.run_texts(others.values())
         st.selectbox(
-            f"{widgets.plain(now.run.title)} against",
+            f"{formatting.plain(now.run.title)} against",
             list(texts),
             format_func=texts.__getitem__,
             key="other_run",
@@ -62,7 +62,7 @@ def two_runs(now: Shown, selection: Link) -> None:
         )
         one, other = _names(now, second)
         st.caption(f"Images that {one} has more (blue) or fewer (orange) in a cell than {other}.")
-    with right, widgets.boundary():
+    with right, messages.boundary():
         _images(now, second, found, selection)
 
 
@@ -83,8 +83,8 @@ def _others(now: Shown, linked: str | None) -> list[Run]:
 
 
 def _names(now: Shown, second: Shown) -> tuple[str, str]:
-    one, other = widgets.tell_apart([now.run, second.run]).values()
-    return widgets.plain(one), widgets.plain(other)
+    one, other = formatting.tell_apart([now.run, second.run]).values()
+    return formatting.plain(one), formatting.plain(other)
 
 
 def _verdict(now: Shown, second: Shown, found: Disagreement) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES, Split
-from fmexplore.ui import display_options, session, shared, url, widgets
+from fmexplore.ui import display_options, formatting, messages, session, shared, url, widgets
 from fmexplore.ui.charts.base import pixel_histogram
 from fmexplore.ui.charts.template import draw
 from fmexplore.ui.components.gallery import Item, gallery
@@ -27,7 +27,7 @@ def data_set() -> None:
     chosen = widgets.choice_in_link("class", tuple(map(str, range(len(CLASS_NAMES)))))
     label = None if chosen is None else int(chosen)
     split, image = shared.dataset().part(part), selection.image
-    widgets.warn(selection.problems)
+    messages.warn(selection.problems)
     if image is not None and image >= len(split):
         st.warning(f"Image {image:,} does not exist: choose a number from 0 to {len(split) - 1:,}.")
         image = None
@@ -37,18 +37,18 @@ def data_set() -> None:
         numbers = in_order(part, of) if label == of else np.array([image])
         with st.container(key="figure_first"):
             left, right = st.columns([52, 48], gap="large")
-        with left, widgets.boundary():
+        with left, messages.boundary():
             _one_class(part, of, image)
-        with right, widgets.boundary():
+        with right, messages.boundary():
             run = session.shown_run()
             logits = selected_predictions.known(run, part, image) if run else None
             image_card(run, part, image, logits, *way_through(numbers, image, "Close"), session.DATA_PAGE)
     elif label is not None:
         with st.container(key="figure_first"):  # the same as beside a card, so that the gallery stays as it is
             left, right = st.columns([52, 48], gap="large")
-        with left, widgets.boundary():
+        with left, messages.boundary():
             _one_class(part, label)
-        with right, widgets.boundary():
+        with right, messages.boundary():
             _summary(part, label)
     else:
         _all_classes(part)
@@ -116,8 +116,8 @@ def _all_classes(part: str) -> None:
                 f"{name}: {counts[label]:,}", key=f"all_{label}", width=150, on_click=url.go, kwargs={"class": label}
             )
             items = [
-                Item(-1, "", f"Mean of all {widgets.plural(label)}"),
-                Item(-2, "", f"Where {widgets.plural(label)} vary"),
+                Item(-1, "", f"Mean of all {formatting.plural(label)}"),
+                Item(-2, "", f"Where {formatting.plural(label)} vary"),
             ]
             items += [Item(int(n), "", f"{name} {n}") for n in numbers]
             gallery(
@@ -132,7 +132,7 @@ def _all_classes(part: str) -> None:
 
 def _one_class(part: str, label: int, image: int | None = None) -> None:
     split, numbers = shared.dataset().part(part), in_order(part, label)
-    st.subheader(f"All {len(numbers):,} {widgets.plural(label)} among the {PART_WORDS[part]}", anchor=False)
+    st.subheader(f"All {len(numbers):,} {formatting.plural(label)} among the {PART_WORDS[part]}", anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
         choose_order(ORDERS, "data_order")
         page = choose_page(len(numbers), f"data_{part}_{label}", np.flatnonzero(numbers == image))
@@ -162,12 +162,12 @@ def _summary(part: str, label: int) -> None:
     mean, deviation = class_pictures(part, label)
     st.markdown("**The mean image, and where images differ from it**")
     items = [
-        Item(0, "mean", f"Mean of {widgets.plural(label)}"),
-        Item(1, "standard deviation", f"Where {widgets.plural(label)} vary"),
+        Item(0, "mean", f"Mean of {formatting.plural(label)}"),
+        Item(1, "standard deviation", f"Where {formatting.plural(label)} vary"),
     ]
     gallery(np.stack([mean, deviation]), items, "class_pictures", size=150, label="Mean and standard deviation")
     counts, pixels = pixel_counts(part, label)
-    black = widgets.percent(1 - counts.sum() / pixels, 0)
+    black = formatting.percent(1 - counts.sum() / pixels, 0)
     st.markdown(f"**{black} of the pixels are black; the grey levels of the others**")
     draw(pixel_histogram(counts), height=220, key="pixels", alt="How many pixels have which grey level")
 

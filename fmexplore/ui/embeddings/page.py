@@ -7,7 +7,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.embeddings.features import PIXELS
 from fmexplore.errors import RunNotFound
 from fmexplore.runs.run import Run
-from fmexplore.ui import session, shared, url, widgets
+from fmexplore.ui import formatting, messages, session, shared, url, widgets
 from fmexplore.ui.embeddings.canvas import draw_map, draw_marks
 from fmexplore.ui.embeddings.computing import find_map
 from fmexplore.ui.embeddings.quality import trust_line, trust_view
@@ -24,7 +24,7 @@ VIEWS = {MAP: "Map", "pair": "Side by side", "time": "Over the training", "trust
 def embeddings() -> None:
     shared.analyst()
     selection = url.read_link(tuple(VIEWS), tuple(SPLITS), ("view", "image"))
-    widgets.warn(selection.problems)
+    messages.warn(selection.problems)
     run = _usable_run()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         widgets.choose_view(VIEWS, selection.view, "map_view")
@@ -33,7 +33,7 @@ def embeddings() -> None:
         config = choose_config(method)
     if config is None:
         return
-    with widgets.boundary():
+    with messages.boundary():
         if selection.view == "time":
             over_time(source, config)
         elif selection.view == "pair":
@@ -47,10 +47,10 @@ def _usable_run() -> Run | None:
     try:
         run = session.shown_run()
     except RunNotFound as error:
-        st.error(widgets.unlinked(f"{error} Until then, this is a map of the pixels."))
+        st.error(formatting.unlinked(f"{error} Until then, this is a map of the pixels."))
         return None
     if run and (why := selected_predictions.unavailable_reason(run)):
-        st.info(f"{widgets.plain(run.title)} {why}: this is a map of the pixels.")
+        st.info(f"{formatting.plain(run.title)} {why}: this is a map of the pixels.")
         return None
     return run
 
@@ -64,7 +64,7 @@ def _map(now: Mapped, number: int | None) -> None:
         draw_map(now, "main")
         trust_line(now)
     near = np.zeros(0, int)
-    with right, widgets.boundary():
+    with right, messages.boundary():
         near = selection_panel(marks)
     draw_marks("map", marks, near)
 
@@ -81,4 +81,4 @@ def finding(now: Mapped) -> str:
     apart = np.linalg.norm(centres[:, None] - centres, axis=2) / (spreads[:, None] + spreads + 1e-9)
     np.fill_diagonal(apart, np.inf)
     one, other = (classes[place] for place in np.unravel_index(apart.argmin(), apart.shape))
-    return f"{who}, {widgets.plural(one)} and {widgets.plural(other)} overlap most"
+    return f"{who}, {formatting.plural(one)} and {formatting.plural(other)} overlap most"

@@ -5,7 +5,7 @@ import streamlit as st
 
 from fmexplore.analysis.client import Question
 from fmexplore.embeddings.quality import Trust
-from fmexplore.ui import shared, url, widgets
+from fmexplore.ui import formatting, shared, url, widgets
 from fmexplore.ui.charts.base import CLASS_COLORS
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.selection.maps import Mapped, Source, as_map, read_map
@@ -24,7 +24,7 @@ MEANING = {
 def trust_line(now: Mapped) -> None:
     """One line below the map."""
     known = None if now.stopped else _known().get(_key(now))
-    figures = f"{widgets.percent(known.kept, 0)} of the nearest neighbours are kept. " if known else ""
+    figures = f"{formatting.percent(known.kept, 0)} of the nearest neighbours are kept. " if known else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(figures + MEANING[now.config.method])
         st.button("Map quality", on_click=url.go, kwargs={"view": "trust"}, type="tertiary")
@@ -37,7 +37,7 @@ def trust_view(now: Mapped) -> None:
         return
     config, found = now.config, _trust(now)
     st.subheader(
-        f"Of an image's {found.neighbours} nearest neighbours, {widgets.percent(found.kept, 0)} are still among its "
+        f"Of an image's {found.neighbours} nearest neighbours, {formatting.percent(found.kept, 0)} are still among its "
         f"nearest on the map",
         anchor=False,
     )
@@ -46,13 +46,13 @@ def trust_view(now: Mapped) -> None:
             f"{found.trustworthiness:.3f}",
             "1: no image has a false neighbour on the map (Venna, Kaski 2001). 0.5: no better than a random map.",
         ),
-        "Neighbours kept": (widgets.percent(found.kept), None),
+        "Neighbours kept": (formatting.percent(found.kept), None),
         "Same label, in feature space": (
-            widgets.percent(found.label_agreement),
+            formatting.percent(found.label_agreement),
             "The share of an image's nearest neighbours with the same label.",
         ),
         "Same label, on the map": (
-            widgets.percent(found.map_agreement),
+            formatting.percent(found.map_agreement),
             "The same for neighbours on the map: if it is much lower, the map has lost information that the "
             "features hold.",
         ),

@@ -9,7 +9,7 @@ import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.embeddings.neighbours import Metric, neighbours
-from fmexplore.ui import display_options, session, shared, url, widgets
+from fmexplore.ui import display_options, formatting, messages, session, shared, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.images.card import image_card
 from fmexplore.ui.images.gallery import PAGE, choose_page, last_opened, turn_again, way_through
@@ -22,7 +22,7 @@ HEIGHT, NEIGHBOURS, CELLS = 420, 10, 3
 def find_marks(maps: Sequence[Mapped], number: int | None) -> Marks:
     """What the link selects and opens on these maps; problems are reported."""
     marks, problems = selected_maps.read_marks(maps, st.query_params.get("selected"), number)
-    widgets.warn(problems)
+    messages.warn(problems)
     return marks
 
 
@@ -57,9 +57,12 @@ def search(now: Mapped) -> None:
     known = now.outputs.known
     labels, predicted = now.labels[known], now.predicted[known]
     confused = Counter(zip(labels[labels != predicted], predicted[labels != predicted], strict=True)).most_common(8)
-    options = {f"t{label}": f"all {widgets.plural(label)}" for label in range(len(CLASS_NAMES))}
+    options = {f"t{label}": f"all {formatting.plural(label)}" for label in range(len(CLASS_NAMES))}
     options = {
-        **{f"t{t}p{p}": f"{widgets.plural(int(t))} taken for {widgets.plural(int(p))}: {n}" for (t, p), n in confused},
+        **{
+            f"t{t}p{p}": f"{formatting.plural(int(t))} taken for {formatting.plural(int(p))}: {n}"
+            for (t, p), n in confused
+        },
         **options,
     }
 
@@ -117,8 +120,8 @@ def _mix(now: Mapped, positions: np.ndarray) -> None:
     order = [label for label in np.argsort(-counts, kind="stable") if counts[label]]
     shares = counts / len(positions)
     parts = [
-        f"{widgets.plural(int(label))} {counts[label]:,}"
-        + (f" ({widgets.percent(shares[label], 0)})" if shares[label] >= 0.005 else "")
+        f"{formatting.plural(int(label))} {counts[label]:,}"
+        + (f" ({formatting.percent(shares[label], 0)})" if shares[label] >= 0.005 else "")
         for label in order
     ]
     st.markdown("**Selected:** " + ", ".join(parts))
@@ -129,7 +132,7 @@ def _mix(now: Mapped, positions: np.ndarray) -> None:
     mistaken = [(true, said) for true, said in cells if true != said and matrix[true, said]][:CELLS]
     for true, said in mistaken:
         place = {"run": now.run.id, "split": now.split, "true": str(true), "pred": str(said)}
-        words = f"{widgets.plural(true, start=True)} taken for {widgets.plural(said)}: {matrix[true, said]} here"
+        words = f"{formatting.plural(true, start=True)} taken for {formatting.plural(said)}: {matrix[true, said]} here"
         st.page_link(session.CONFUSIONS_PAGE, label=words, query_params=place)
 
 
@@ -149,7 +152,7 @@ def map_csv(now: Mapped, positions: np.ndarray) -> str:
         said = predicted[position] if predicted[position] < len(CLASS_NAMES) else ""
         place = (f"{value:.6g}" for value in now.coordinates[position])
         rows.append([*addresses.part_and_number(now.ids[position]), now.labels[position], said, *place])
-    return widgets.csv_text(["part", "image", "true", "predicted", *"xyz"[: now.coordinates.shape[1]]], rows)
+    return formatting.csv_text(["part", "image", "true", "predicted", *"xyz"[: now.coordinates.shape[1]]], rows)
 
 
 def map_npz(now: Mapped) -> bytes:

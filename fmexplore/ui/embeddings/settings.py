@@ -9,7 +9,7 @@ from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import ConfigError
 from fmexplore.models.table import layer_choices
 from fmexplore.runs.run import Run
-from fmexplore.ui import display_options, url, widgets
+from fmexplore.ui import display_options, formatting, url, widgets
 from fmexplore.ui.display_options import Span
 from fmexplore.ui.selection.maps import Source
 
@@ -103,7 +103,7 @@ def choose_config(method: str) -> ProjectionConfig | None:
     try:
         return ProjectionConfig.parse(values)
     except ConfigError as error:
-        st.error(widgets.unlinked(str(error)))
+        st.error(formatting.unlinked(str(error)))
         return None
 
 

@@ -8,7 +8,7 @@ from fmexplore.embeddings.features import LAST, PIXELS
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.run import Run
-from fmexplore.ui import display_options, session, shared, widgets
+from fmexplore.ui import display_options, formatting, session, shared, widgets
 from fmexplore.ui.embeddings.canvas import draw_course, draw_map, draw_marks
 from fmexplore.ui.embeddings.computing import find_map
 from fmexplore.ui.embeddings.selection import find_marks, selection_panel
@@ -48,7 +48,7 @@ def side_by_side(source: Source, config: ProjectionConfig, number: int | None) -
             draw_map(each, f"{PAIR}_{place}", PAIR)
     same = np.isin(maps[0].ids, maps[1].ids).mean()
     if same < 1:
-        st.caption(f"{widgets.percent(float(same), 0)} of the images are on both maps.")
+        st.caption(f"{formatting.percent(float(same), 0)} of the images are on both maps.")
     near = np.zeros(0, int)
     if marks.selection or marks.image_id is not None:
         near = selection_panel(marks)
@@ -67,7 +67,7 @@ def _title(now: Mapped) -> str:
     if now.moment:
         return now.caption
     names = layer_names(now.run)
-    return f"{widgets.plain(now.run.title)}: {names[now.layer]}" if now.run and now.layer != PIXELS else "Pixels"
+    return f"{formatting.plain(now.run.title)}: {names[now.layer]}" if now.run and now.layer != PIXELS else "Pixels"
 
 
 def _other_source(now: Source, kind: str) -> Source | None:
@@ -84,7 +84,7 @@ def _other_source(now: Source, kind: str) -> Source | None:
             st.info("No other run can be mapped on the same images: train another one.")
             return None
         display_options.recall({"beside_run": runs})
-        texts = widgets.run_texts(runs.values())
+        texts = formatting.run_texts(runs.values())
         chosen = st.selectbox("Run", list(texts), format_func=texts.__getitem__, key="beside_run", width=260)
         layer = now.layer if now.layer in layer_names(runs[chosen]) and now.run else LAST
         return Source(runs[chosen], layer, now.split)
@@ -112,7 +112,7 @@ def over_time(source: Source, config: ProjectionConfig) -> None:
         place = int(moved.argmax())
         st.subheader(
             f"The points move most between {maps[place].caption} and {maps[place + 1].caption}: by "
-            f"{widgets.percent(float(moved[place]), 0)} of the map's radius on average",
+            f"{formatting.percent(float(moved[place]), 0)} of the map's radius on average",
             anchor=False,
         )
     draw_course(maps, TIME)
@@ -145,7 +145,7 @@ def _course(run: Run, config: ProjectionConfig) -> tuple[list[Mapped], np.ndarra
         logits = predictions.logits[places] if predictions else np.full((len(ids), 10), np.nan, np.float32)
         text = f"epoch {shared.snapshot_epoch(run, int(step)):.2f}"
         if predictions:
-            text += f", {widgets.percent(Predictions(logits, labels).accuracy, 0)} right"
+            text += f", {formatting.percent(Predictions(logits, labels).accuracy, 0)} right"
         moment, outputs = selected_predictions.Moment(int(step), text), Outputs(logits, labels)
         maps.append(Mapped(run, LAST, split, coordinates.astype(np.float32), ids, outputs, config, moment=moment))
     return maps, course["movements"]

@@ -10,7 +10,7 @@ from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.evaluation.confusion import confusion_matrix, most_confused
 from fmexplore.runs.run import Run
 from fmexplore.training.presets import find_preset
-from fmexplore.ui import session, shared, tour, url, widgets
+from fmexplore.ui import formatting, messages, session, shared, tour, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.components.matrix import matrix
 from fmexplore.ui.embeddings.quality import miniature
@@ -37,12 +37,12 @@ def welcome() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         widgets.train_button("Train one now", find_preset(session.FIRST).config, primary=True)
         tour.invite()
-    with widgets.boundary():
+    with messages.boundary():
         _strip()
-    with widgets.boundary():
+    with messages.boundary():
         _doors()
     st.header("Runs", anchor=False)
-    with widgets.boundary():
+    with messages.boundary():
         run_list(key="home")
 
 
@@ -72,7 +72,7 @@ def _doors() -> None:
         true, said = most_confused(confusion_matrix(predictions.labels, predictions.predicted))
         cell = {"run": first.id, "split": "test", "true": str(true), "pred": str(said)}
         chosen = np.flatnonzero((predictions.labels == true) & (predictions.predicted == said))[:CELL_IMAGES]
-        words = f"{widgets.plural(true, start=True)} taken for {widgets.plural(said)}"
+        words = f"{formatting.plural(true, start=True)} taken for {formatting.plural(said)}"
         with next(columns):
             _door("What it confuses", words, data.test.images[chosen], 50, session.CONFUSIONS_PAGE, cell)
         if now := selected_maps.read_map(Source(first, LAST, "test"), ProjectionConfig()):
@@ -111,6 +111,6 @@ def _matrices(run: Run) -> list[tuple[str, list[list[int]]]]:
         arrays, metadata = run.read_snapshot(step)
         predicted = arrays["logits"].argmax(1)
         accuracy = float((predicted == arrays["labels"]).mean())
-        title = f"epoch {float(metadata['epoch']):.2f}: {widgets.percent(accuracy, 0)}"
+        title = f"epoch {float(metadata['epoch']):.2f}: {formatting.percent(accuracy, 0)}"
         frames.append((title, confusion_matrix(arrays["labels"], predicted).tolist()))
     return frames

@@ -7,7 +7,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.embeddings.neighbours import NeighbourIndex
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.run import Run
-from fmexplore.ui import session, shared, url, widgets
+from fmexplore.ui import formatting, messages, session, shared, url, widgets
 from fmexplore.ui.components.card import CardAction, Chip, Way, card
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.selection import predictions as selected_predictions
@@ -55,13 +55,13 @@ def image_card(
     if why or probabilities is None:
         what = "Prediction," if probabilities is None else "Its"
         st.caption(
-            f"{widgets.plain(run.title)} {why}. {what} nearest images and Grad-CAM are shown once the "
+            f"{formatting.plain(run.title)} {why}. {what} nearest images and Grad-CAM are shown once the "
             "run has ended, with its weights."
         )
         return
-    with st.container(), widgets.boundary():
+    with st.container(), messages.boundary():
         _neighbours(run, part, number, label)
-    with st.container(), widgets.boundary():
+    with st.container(), messages.boundary():
         rivals = [int(each) for each in np.argsort(-probabilities) if each != label]
         show_heat(run, (part, number), image, (label, rivals[0]))
 
@@ -88,7 +88,7 @@ def _title(number: int, label: int, predictions: Predictions | None) -> str:
     name = f"{CLASS_NAMES[label]} {number:,}"
     if predictions is None:
         return name
-    said, sure = CLASS_NAMES[predictions.predicted[0]], widgets.percent(float(predictions.confidence[0]), 0)
+    said, sure = CLASS_NAMES[predictions.predicted[0]], formatting.percent(float(predictions.confidence[0]), 0)
     return f"{name} is {'recognised' if predictions.right[0] else f'taken for {said}'}, {sure} sure"
 
 
@@ -122,7 +122,7 @@ def _others(run: Run | None, part: str, number: int, label: int) -> list[Chip]:
         if logits is not None:
             seen = Predictions(logits[None], np.array([label], np.uint8))
             said = CLASS_NAMES[seen.predicted[0]]
-            chips.append(Chip(said, other.title, bool(seen.right[0]), widgets.percent(float(seen.confidence[0]))))
+            chips.append(Chip(said, other.title, bool(seen.right[0]), formatting.percent(float(seen.confidence[0]))))
     return chips
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.predictions import ImageOrder, order_images
-from fmexplore.ui import session, url, widgets
+from fmexplore.ui import formatting, session, url
 from fmexplore.ui.components.card import Way
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.images.card import image_card
@@ -86,7 +86,7 @@ def _default_caption(shown: Shown, positions: np.ndarray) -> Callable[[int], str
     telling = predictions.labels if _all_equal(predictions.predicted[positions]) else predictions.predicted
 
     def caption(position: int) -> str:
-        sure = widgets.percent(float(predictions.confidence[position]), 0)
+        sure = formatting.percent(float(predictions.confidence[position]), 0)
         return sure if one_cell else f"{CLASS_NAMES[telling[position]]} {sure}"
 
     return caption

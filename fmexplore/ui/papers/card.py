@@ -13,7 +13,7 @@ from fmexplore.papers.verdicts import TONES, AssessedClaim, Verdict
 from fmexplore.training.config import TrainConfig
 from fmexplore.training.presets import find_preset
 from fmexplore.training.published import System
-from fmexplore.ui import widgets
+from fmexplore.ui import formatting, widgets
 from fmexplore.ui.components.confusion_grid import Look, confusion_grid
 from fmexplore.ui.components.verdicts import VERDICT, verdict_table
 
@@ -75,7 +75,7 @@ def _count(assessed: list[AssessedClaim]) -> str:
 def _origin(trainings: tuple[Training, ...]) -> str:
     """How often, how long, where and with what it was trained here."""
     first, times = trainings[0], "once" if len(trainings) == 1 else f"{len(trainings)} times"
-    seconds = widgets.duration(least_disturbed(trainings).seconds)
+    seconds = formatting.duration(least_disturbed(trainings).seconds)
     machine = f"{first.cores} cores of {first.processor}, {first.precision}, torch {first.versions['torch']}"
     return f"Trained here {times}, in {seconds} when least else ran, on {machine}, {first.date}. `{first.command}`"
 
@@ -145,7 +145,7 @@ def _report(system: System, trainings: tuple[Training, ...]) -> None:
                 row[f"{figure}, here"] = ours
                 away = abs(ours - getattr(printed, figure)[label])
                 if away > widest:
-                    widest, where = away, f"{figure} of {widgets.plural(label)}"
+                    widest, where = away, f"{figure} of {formatting.plural(label)}"
         table.append(row)
     if reports:
         st.markdown(f"**The largest difference is in the {where}: {100 * widest:.0f} points**")
@@ -171,7 +171,7 @@ def _matrix(system: System, trainings: tuple[Training, ...]) -> None:
     if len(frames) > 1 and position == 0:
         true, said = np.unravel_index(np.abs(difference).argmax(), difference.shape)
         st.markdown(
-            f"**Largest difference: {widgets.plural(int(true))} called {CLASS_NAMES[int(said)]}, "
+            f"**Largest difference: {formatting.plural(int(true))} called {CLASS_NAMES[int(said)]}, "
             f"{printed[true, said]} printed, {printed[true, said] + difference[true, said]} here**"
         )
     confusion_grid(

@@ -5,7 +5,7 @@ import streamlit as st
 from fmexplore.checker.results import Table
 from fmexplore.checker.text import Checked, check_text, decode_text
 from fmexplore.papers.reported import PRINTED, PublishedReport
-from fmexplore.ui import widgets
+from fmexplore.ui import formatting, messages
 from fmexplore.ui.components.verdicts import VERDICT, verdict_table
 
 MAX_MB = 1
@@ -47,7 +47,7 @@ def claim_checker() -> None:
             ["txt", "log", "csv", "md"],
             max_upload_size=MAX_MB,
             key="claim_file",
-            on_change=lambda: widgets.act(_take_file),
+            on_change=lambda: messages.act(_take_file),
             label_visibility="collapsed",
         )
         st.text_area(
@@ -69,7 +69,7 @@ def claim_checker() -> None:
         with st.container(horizontal=True, gap="small"):
             for name, (text, accuracy) in examples().items():
                 st.button(name, on_click=_fill, args=(text, accuracy), type="tertiary")
-    with right, widgets.boundary():
+    with right, messages.boundary():
         if st.session_state.get(TEXT, "").strip():
             _results(check_text(st.session_state[TEXT], st.session_state.get(ACCURACY) or None))
         else:
@@ -103,13 +103,13 @@ def _results(checked: Checked) -> None:
     tones = ["good" if finding.holds else "bad" for finding in ordered]
     verdict_table((VERDICT, "What was printed, and what follows"), rows, tones, key="claim_findings")
     for text in checked.unchecked:
-        st.caption(widgets.unlinked(text))
+        st.caption(formatting.unlinked(text))
     for number, table in enumerate(checked.tables):
         _table(table, number)
 
 
 def _table(table: Table, number: int) -> None:
-    st.markdown(f"**{widgets.plain(table.title)}**")
+    st.markdown(f"**{formatting.plain(table.title)}**")
     said = [place for place in range(len(table.columns)) if any(row[place] for row in table.rows)]
     rows = [{table.columns[place]: row[place] for place in said} for row in table.rows]
     st.dataframe(rows, hide_index=True, key=f"claim_table_{number}", height="content" if len(rows) < 16 else 560)

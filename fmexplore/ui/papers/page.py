@@ -9,7 +9,7 @@ from fmexplore.papers.reported import MEASURES, PRINTED, Measure
 from fmexplore.papers.reproduction import read_reproduction
 from fmexplore.papers.verdicts import TONES, AssessedClaim
 from fmexplore.training.published import SYSTEMS, System
-from fmexplore.ui import url, widgets
+from fmexplore.ui import messages, url, widgets
 from fmexplore.ui.components.dumbbell import Row, dumbbell
 from fmexplore.ui.papers.card import paper_card
 from fmexplore.ui.papers.checker import claim_checker
@@ -29,10 +29,10 @@ HEADLINES: tuple[Measure, ...] = ("test_accuracy", "validation_accuracy")
 def papers() -> None:
     selection = url.read_link((CLAIMS, *VIEWS), names=("view",))
     system = widgets.choice_in_link("system", tuple(each.id for each in SYSTEMS)) or SYSTEMS[0].id
-    widgets.warn(selection.problems)
+    messages.warn(selection.problems)
     names = {CLAIMS: "Claims", **{key: name for key, (name, _) in VIEWS.items()}}
     widgets.choose_view(names, selection.view, "papers_view")
-    with widgets.boundary():
+    with messages.boundary():
         if selection.view == CLAIMS:
             _claims(system)
         else:
@@ -52,7 +52,7 @@ def _claims(system: str) -> None:
         measured = [row.mean for row in rows if row.mean is not None]
         low, high = min([*scale, *measured]) - 0.8, max([*scale, *measured]) + 0.8
         dumbbell(rows, "papers_systems", (low, high), system, lambda picked: url.go(system=picked), "Systems")
-    with right, widgets.boundary():
+    with right, messages.boundary():
         paper_card(next(each for each in SYSTEMS if each.id == system), assessed[system])
 
 

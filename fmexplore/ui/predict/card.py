@@ -11,7 +11,7 @@ from fmexplore.evaluation.predictions import Predictions
 from fmexplore.photos.conversion import WAYS, Conversion, Converted
 from fmexplore.photos.scoring import PhotoPredictions, calibrate
 from fmexplore.runs.run import Run
-from fmexplore.ui import session, shared, widgets
+from fmexplore.ui import formatting, messages, session, shared
 from fmexplore.ui.components.card import CardAction, Chip, Way, card
 from fmexplore.ui.components.steps import Stage, steps
 from fmexplore.ui.images.card import find_index, neighbours_of, show_heat
@@ -52,14 +52,14 @@ def photo_card(photo: Photo, run: Run) -> None:
     st.subheader(sentence(verdicts, 0), anchor=False)
     left, right = st.columns([30, 70], gap="large")
     with left:
-        st.image(photo.picture, caption=widgets.plain(photo.name), alt=f"Your photo {photo.name}")
+        st.image(photo.picture, caption=formatting.plain(photo.name), alt=f"Your photo {photo.name}")
     with right:
         _verdict(photo, run, known, verdicts)
     view = st.segmented_control(
         "View of the photo", list(VIEWS), format_func=VIEWS.__getitem__, key="photo_part", default="steps",
         required=True, label_visibility="collapsed",
     )  # fmt: skip
-    with st.container(), widgets.boundary():
+    with st.container(), messages.boundary():
         if view == "steps":
             _steps(photo, run)
         elif view == "why":
@@ -84,7 +84,7 @@ def sentence(verdicts: PhotoPredictions, number: int) -> str:
     """The verdict on a photo, as in "Shirt, 87 % sure"."""
     probabilities = verdicts.probabilities[number]
     name = CLASS_NAMES[probabilities.argmax()]
-    sure = widgets.percent(float(probabilities.max()), 0)
+    sure = formatting.percent(float(probabilities.max()), 0)
     if verdicts.unsure[number]:
         return f"Unsure, perhaps none of the ten classes; most probable is {name}, {sure}"
     return f"{name}, {sure} sure"
@@ -125,7 +125,7 @@ def _others(photo: Photo, run: Run, label: int | None) -> list[Chip]:
         except FMExploreError:
             continue
         said = int(found.probabilities[0].argmax())
-        sure = widgets.percent(float(found.probabilities[0].max()), 0)
+        sure = formatting.percent(float(found.probabilities[0].max()), 0)
         chips.append(Chip(CLASS_NAMES[said], other.title, label is None or said == label, sure))
     return chips
 
@@ -147,7 +147,7 @@ def _stages(converted: Converted, how: Conversion, run: Run) -> tuple[list[Stage
         changed = bool(said != before)
         if changed:
             turns.append(f"at {step.title} {CLASS_NAMES[before]} became {CLASS_NAMES[said]}")
-        verdict = f"{CLASS_NAMES[said]} {widgets.percent(float(sure), 0)}"
+        verdict = f"{CLASS_NAMES[said]} {formatting.percent(float(sure), 0)}"
         action = _action(step.name, how)
         stages.append(Stage(step.name, step.title, step.picture, step.note, verdict, changed, step.done, action))
         before = int(said)

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.photos.foreground import Stroke
-from fmexplore.ui import widgets
+from fmexplore.ui import messages
 from fmexplore.ui.components.photo_editor import Tool, photo_editor
 from fmexplore.ui.selection import photos
 from fmexplore.ui.selection.photos import WHOLE, Photo
@@ -45,7 +45,7 @@ def correct(photo: Photo) -> None:
                 stroke = Stroke.parse({"points": points, "radius": radius, "keep": event.get("tool") != "remove"})
                 photos.change(photo, strokes=(*how.strokes, stroke))
 
-        widgets.act(draw)
+        messages.act(draw)
 
     left, right = st.columns([40, 60], gap="large")
     with left:

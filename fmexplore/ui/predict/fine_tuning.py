@@ -11,7 +11,7 @@ from fmexplore.photos.cutouts import teaching_config
 from fmexplore.photos.scoring import classify
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import own_process
-from fmexplore.ui import session, shared, widgets
+from fmexplore.ui import formatting, messages, session, shared
 from fmexplore.ui.predict.table import label_table, look_at_all
 from fmexplore.ui.selection import photos
 from fmexplore.ui.selection.photos import OTHER, Photo
@@ -24,7 +24,7 @@ def photo_teaching(run: Run) -> None:
     labelled = [photo for photo in photos.photos().values() if photo.label is not None]
     held_back = labelled[2::3] if len(labelled) >= HOLD_BACK else []
     taught = [photo for photo in labelled if photo not in held_back]
-    st.subheader(f"Teach a copy of {widgets.plain(run.title)} your clothes", anchor=False)
+    st.subheader(f"Teach a copy of {formatting.plain(run.title)} your clothes", anchor=False)
     left, right = st.columns([60, 40], gap="large")
     with left:
         looked = look_at_all(run)
@@ -49,7 +49,7 @@ def photo_teaching(run: Run) -> None:
         if question is not None:
             st.fragment(_watch, run_every=0.5)(question)
         elif pupil := _pupil():
-            with widgets.boundary():
+            with messages.boundary():
                 _compare(run, pupil, *st.session_state.lesson)
 
 
@@ -124,13 +124,13 @@ def _compare(run: Run, pupil: Run, parent: Run, taught: list[str], held_back: li
         if chosen:
             before, after = (f"{_right(each, chosen)} of {len(chosen)}" for each in (parent, pupil))
             lines.append(f"| {name} | {before} | {after} |")
-    tests = (widgets.percent(each.status.result.test_accuracy, 2) for each in (parent, pupil))
+    tests = (formatting.percent(each.status.result.test_accuracy, 2) for each in (parent, pupil))
     lines.append(f"| the 10,000 test images | {' | '.join(tests)} |")
     st.markdown("\n".join(lines))
     if not held_back:
         st.caption("It was trained on these photos: only new photos tell whether it recognises clothes better.")
     if run != pupil:
-        name = widgets.plain(pupil.title)
+        name = formatting.plain(pupil.title)
         st.button(f"Use {name} from now on", on_click=session.select_run, args=(pupil.id,))
 
 

@@ -7,7 +7,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.photos.files import MAX_MB, SUFFIXES
 from fmexplore.photos.synthetic import draw_scene
 from fmexplore.runs.run import Run
-from fmexplore.ui import session, shared, widgets
+from fmexplore.ui import formatting, messages, session, shared
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.predict.card import photo_card
 from fmexplore.ui.predict.fine_tuning import photo_teaching
@@ -42,7 +42,7 @@ def predict() -> None:
         )  # fmt: skip
     if not run.photo_fit.photos:
         _advise(run)
-    with widgets.boundary():
+    with messages.boundary():
         if view == "all":
             photo_set(run)
         elif view == "teach":
@@ -56,7 +56,7 @@ def _tell_source(run: Run) -> None:
     fit = run.photo_fit
     if fit.source:
         st.caption(
-            f"The run {widgets.plain(run.title)} learnt from {fit.photos:,} photos: {widgets.plain(fit.source)}."
+            f"The run {formatting.plain(run.title)} learnt from {fit.photos:,} photos: {formatting.plain(fit.source)}."
         )
 
 
@@ -68,7 +68,7 @@ def _usable_run() -> Run | None:
         st.page_link(session.TRAIN_PAGE, label="Train a network")
         return None
     if why := selected_predictions.unavailable_reason(run):
-        st.info(f"{widgets.plain(run.title)} {why}: choose another run on the left, or come back when it has ended.")
+        st.info(f"{formatting.plain(run.title)} {why}: choose another run on the left, or come back when it has ended.")
         return None
     return run
 
@@ -105,7 +105,7 @@ def _bring_in() -> None:
         st.session_state.photo_lot += 1
         st.rerun()
     if problems := st.session_state.get("photo_problems"):
-        st.error("\n\n".join(map(widgets.plain, problems)))
+        st.error("\n\n".join(map(formatting.plain, problems)))
         st.button("Dismiss", key="dismiss_photos", on_click=lambda: st.session_state.pop("photo_problems", None))
 
 
@@ -122,7 +122,7 @@ def _samples(title: str) -> None:
 
     def take(number: int) -> None:
         name = f"Sample {CLASS_NAMES[labels[number]]}"
-        widgets.act(lambda: st.session_state.update(photo_shown=photos.add_picture(name, sample(number))))
+        messages.act(lambda: st.session_state.update(photo_shown=photos.add_picture(name, sample(number))))
 
     if numbers:
         pictures = np.stack([sample(number) for number in numbers])
@@ -141,7 +141,7 @@ def _advise(run: Run) -> None:
     if better is None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"{widgets.plain(run.title)} was not trained on photos.")
+        st.caption(f"{formatting.plain(run.title)} was not trained on photos.")
         st.button(f"Use {better.title}, which was", on_click=session.select_run, args=(better.id,))
 
 

@@ -8,7 +8,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.confusion import accuracy_interval, confusion_matrix
 from fmexplore.photos.scoring import PhotoPredictions, classify
 from fmexplore.runs.run import Run
-from fmexplore.ui import widgets
+from fmexplore.ui import formatting, widgets
 from fmexplore.ui.components.confusion_grid import confusion_grid
 from fmexplore.ui.components.steps import as_png
 from fmexplore.ui.selection import photos
@@ -107,10 +107,10 @@ def _score(here: list[Photo], verdicts: PhotoPredictions) -> None:
     labels = np.array([photo.label for photo in here])[known].astype(np.uint8)
     matrix = confusion_matrix(labels, verdicts.probabilities.argmax(1)[known])
     low, high = accuracy_interval(int(matrix.trace()), int(matrix.sum()))
-    right = widgets.percent(matrix.trace() / matrix.sum(), 0)
+    right = formatting.percent(matrix.trace() / matrix.sum(), 0)
     st.markdown(
-        f"**{right} right; with so few photos the true accuracy may lie between {widgets.percent(low, 0)} and "
-        f"{widgets.percent(high, 0)}**"
+        f"**{right} right; with so few photos the true accuracy may lie between {formatting.percent(low, 0)} and "
+        f"{formatting.percent(high, 0)}**"
     )
     confusion_grid([("Your photos", matrix)], "photo_matrix", lambda _: None, label="Confusion matrix of your photos")
 
@@ -131,7 +131,7 @@ def verdicts_csv(here: list[Photo], verdicts: PhotoPredictions) -> str:
                 label,
             ]
         )
-    return widgets.csv_text(["file", "verdict", "unsure", "ood_score", *CLASS_NAMES, "label"], rows)
+    return formatting.csv_text(["file", "verdict", "unsure", "ood_score", *CLASS_NAMES, "label"], rows)
 
 
 def _safe(name: str) -> str:

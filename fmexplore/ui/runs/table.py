@@ -10,7 +10,7 @@ from fmexplore.models.table import parameters, summarize
 from fmexplore.runs.archive import pack_run
 from fmexplore.runs.run import Run
 from fmexplore.settings import MAX_ZIP_MB
-from fmexplore.ui import session, shared, url, widgets
+from fmexplore.ui import formatting, messages, session, shared, url, widgets
 
 
 def run_list(key: str) -> None:
@@ -62,7 +62,7 @@ def _row(run: Run) -> dict:
             "minutes": status.result.seconds / 60,
             "state": "shipped"
             if run.shipped
-            else ", ".join(filter(None, [status.state, widgets.days_left(run, status)])),
+            else ", ".join(filter(None, [status.state, formatting.days_left(run, status)])),
             "preset": config.preset + (" (peeks)" if config.training.peeks else ""),
             "parameters": parameters(summarize(config.model)),
         }
@@ -74,7 +74,7 @@ def _actions(run: Run, key: str) -> None:
     owner, store = session.owner(), shared.store()
     broken = not session.is_whole(run)
     if broken:
-        with widgets.boundary():
+        with messages.boundary():
             _ = (run.config, run.status)
     with st.container(horizontal=True, vertical_alignment="center"):
         if not broken:
@@ -92,14 +92,14 @@ def _actions(run: Run, key: str) -> None:
                     label.name,
                     max_chars=80,
                     key=f"name_{key}_{run.id}",
-                    on_change=lambda: widgets.act(
+                    on_change=lambda: messages.act(
                         lambda: store.relabel(run, owner, name=st.session_state[f"name_{key}_{run.id}"].strip())
                     ),
                 )
             st.button(
                 "Remove star" if label.starred else "Star",
                 key=f"star_{key}",
-                on_click=widgets.act,
+                on_click=messages.act,
                 args=(lambda: store.relabel(run, owner, starred=not label.starred),),
             )
         if not broken:
@@ -130,12 +130,12 @@ def _use(run: Run) -> None:
 @st.dialog("Delete this run?", on_dismiss=lambda: st.session_state.pop("deleting", None))
 def _confirm(run: Run) -> None:
     st.write(
-        f"{widgets.plain(run.title)} and its curves, snapshots and weights are deleted. You can undo this for a day."
+        f"{formatting.plain(run.title)} and its curves, snapshots and weights are deleted. You can undo this for a day."
     )
     with st.container(horizontal=True):
         if st.button("Delete", key="confirm_delete", type="primary"):
             st.session_state.pop("deleting", None)
-            widgets.act(lambda: _delete(run), undo=run.id)
+            messages.act(lambda: _delete(run), undo=run.id)
             st.rerun()
         if st.button("Keep the run", key="keep_run"):
             st.session_state.pop("deleting", None)
@@ -159,5 +159,5 @@ def _upload(key: str) -> None:
             max_upload_size=MAX_ZIP_MB,
         )
         if file and st.button("Load the run", key=f"load_{key}"):
-            widgets.act(lambda: f"{shared.queue().load_zip(file.getvalue(), session.owner()).title} was loaded.")
+            messages.act(lambda: f"{shared.queue().load_zip(file.getvalue(), session.owner()).title} was loaded.")
             st.rerun()

@@ -10,7 +10,7 @@ from fmexplore.errors import FMExploreError, RunBroken
 from fmexplore.evaluation.confusion import confusion_matrix
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.run import Run
-from fmexplore.ui import shared, widgets
+from fmexplore.ui import formatting, shared, widgets
 from fmexplore.ui.components.confusion_grid import Picked
 
 SPLIT_NAMES = {"test": "Test", "validation": "Validation", "train": "Training"}
@@ -73,7 +73,7 @@ class Shown:
         predictions = self.predictions
         said = CLASS_NAMES[predictions.predicted[position]]
         verdict = f"recognised as {said}" if predictions.right[position] else f"taken for {said}"
-        sure = widgets.percent(float(predictions.confidence[position]), 0)
+        sure = formatting.percent(float(predictions.confidence[position]), 0)
         return f"{CLASS_NAMES[predictions.labels[position]]} {self.numbers[position]}, {verdict}, {sure} sure"
 
 

@@ -12,7 +12,7 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status
 from fmexplore.training.config import RunConfig
 from fmexplore.training.differences import seed_groups
-from fmexplore.ui import session, shared, widgets
+from fmexplore.ui import formatting, session, shared
 from fmexplore.ui.selection import predictions as selected_predictions
 
 MOST = 6
@@ -94,7 +94,7 @@ def read_compared() -> tuple[list[Compared], list[str]]:
             problems.append(f"{error} The link may be old, or the run was deleted; the others are shown.")
         except FMExploreError as error:
             problems.append(f"{error} It was left out.")
-    names = widgets.tell_apart(run for run, *_ in found).values()
+    names = formatting.tell_apart(run for run, *_ in found).values()
     return [
         Compared(run, name, config, status, place)
         for place, ((run, config, status, _), name) in enumerate(zip(found, names, strict=True))

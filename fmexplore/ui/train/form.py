@@ -10,13 +10,13 @@ from fmexplore.jobs.estimates import estimate, known_execution, read_speed
 from fmexplore.models.table import examine, flops, parameters
 from fmexplore.training.config import RunConfig
 from fmexplore.training.presets import find_preset, presets
-from fmexplore.ui import session, shared, widgets
+from fmexplore.ui import formatting, messages, session, shared, widgets
 from fmexplore.ui.train.fields import GROUPS, LABELS, MAIN, Field
 
 
 def training_form() -> None:
     """Everything to set up and start a training."""
-    with widgets.boundary():
+    with messages.boundary():
         session.take_preset()
     config = session.draft()
     _preset_picker(config)
@@ -69,7 +69,7 @@ def _budget(config: RunConfig) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.number_input(
             "Time limit, minutes", 0.1, 10_000.0, key="field:minutes", step=1.0, format="%g", placeholder="no limit",
-            on_change=lambda: widgets.act(lambda: session.change_draft("minutes", st.session_state["field:minutes"])),
+            on_change=lambda: messages.act(lambda: session.change_draft("minutes", st.session_state["field:minutes"])),
             help="The run ends after this time on any machine: the number of epochs is adapted during the run.",
         )  # fmt: skip
         st.button(
@@ -88,11 +88,11 @@ def _choose() -> None:
         session.set_draft(plan.config)
         training = plan.config.training
         session.tell(
-            f"{plan.config.preset} for about {training.epochs:g} epochs: {widgets.percent(plan.accuracy)} of the "
+            f"{plan.config.preset} for about {training.epochs:g} epochs: {formatting.percent(plan.accuracy)} of the "
             "validation images should then be right."
         )
 
-    widgets.act(choose)
+    messages.act(choose)
 
 
 def _more(config: RunConfig) -> None:
@@ -152,7 +152,7 @@ def _changed(field: Field) -> None:
         patience = st.session_state.get("field:early_stopping.patience", 3)
         path, value = "early_stopping", None if value == "never" else {"monitor": value, "patience": patience}
     before = st.session_state.draft
-    widgets.act(lambda: session.change_draft(path, value))
+    messages.act(lambda: session.change_draft(path, value))
     if st.session_state.draft == before:  # refused: show what still holds
         del st.session_state[f"field:{field.path}"]
 
@@ -161,7 +161,7 @@ def _cost(config: RunConfig) -> ConfigError | None:
     """What the training will take; the error that forbids it, if one does."""
     rows, error = examine(config.model)
     if error:
-        st.error(widgets.unlinked(str(error)))
+        st.error(formatting.unlinked(str(error)))
         return error
     st.markdown(f"**{parameters(rows):,}** parameters · **{flops(rows) / 1e6:.1f}** MFLOPs an image")
     _limits()
@@ -172,7 +172,7 @@ def _cost(config: RunConfig) -> ConfigError | None:
         return None
     cost = estimate(config, speed, known_execution(shared.settings(), config), rows=rows)
     st.markdown(
-        f"About **{widgets.duration(cost.seconds)}** and **{cost.memory_mb / 1000:.1f} GB** of memory",
+        f"About **{formatting.duration(cost.seconds)}** and **{cost.memory_mb / 1000:.1f} GB** of memory",
         help=f"Estimated {cost.basis}.",
     )
     limit = shared.settings().max_minutes
@@ -200,4 +200,4 @@ def _start() -> None:
         run = shared.queue().submit_run(session.draft(), session.owner())
         session.select_run(run.id)
 
-    widgets.act(start)
+    messages.act(start)

@@ -10,7 +10,7 @@ from fmexplore.evaluation.predictions import find_overfitting
 from fmexplore.models.table import examine
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status, read_request
-from fmexplore.ui import display_options, session, shared, url, widgets
+from fmexplore.ui import display_options, formatting, messages, session, shared, url, widgets
 from fmexplore.ui.charts.curves import learning_curves
 from fmexplore.ui.components.confusion_grid import Picked, confusion_grid
 from fmexplore.ui.components.layer_table import layer_table
@@ -32,7 +32,7 @@ def live_run() -> Run | None:
     if run is None:
         st.info("Nothing has been trained yet. Choose a preset and click *Start training*.")
         return None
-    with widgets.boundary():
+    with messages.boundary():
         status = run.status
         _header(run, status)
         # A paused one may be resumed from another tab.
@@ -51,7 +51,7 @@ def run_details(run: Run | None) -> None:
     view = st.segmented_control(
         "Details", views, default=views[0], key="details", label_visibility="collapsed", required=True
     )
-    with widgets.boundary():
+    with messages.boundary():
         if view == LAYERS:
             _layers()
         elif view == EARLIER:
@@ -62,14 +62,14 @@ def run_details(run: Run | None) -> None:
 
 def _header(run: Run, status: Status) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{widgets.plain(run.title)}**", width="content")
+        st.markdown(f"**{formatting.plain(run.title)}**", width="content")
         widgets.state_badge(run, status)
         if run.config.training.peeks:
             widgets.peeks_badge()
 
 
 def _curves(run: Run, shown_state: str) -> None:
-    with widgets.boundary():
+    with messages.boundary():
         status, lines = run.status, shared.metrics(run)
         if status.state != shown_state:
             st.rerun()  # the whole page: its buttons and its polling depend on the state
@@ -93,18 +93,18 @@ def _finding(status: Status, lines: list[dict]) -> str:
     full = [line for line in lines if "validation_accuracy" in line and line["kind"] != "report"]
     if status.state == "finished" and status.result.test_accuracy is not None:
         return (
-            f"{widgets.percent(status.result.test_accuracy)} of the test images are right after "
-            f"{widgets.epochs(status.result.epoch)} epochs in {widgets.duration(status.result.seconds)}"
+            f"{formatting.percent(status.result.test_accuracy)} of the test images are right after "
+            f"{formatting.epochs(status.result.epoch)} epochs in {formatting.duration(status.result.seconds)}"
         )
     if full:
-        accuracy = widgets.percent(full[-1]["validation_accuracy"])
+        accuracy = formatting.percent(full[-1]["validation_accuracy"])
         return f"{accuracy} of the validation images are right after {full[-1]['epoch']:.2f} epochs"
     if status.diverged:
         return "Training diverged: the loss became infinite or not a number"
     if status.state == "queued":
         return "Waiting in the queue"
     if lines and "train_accuracy" in lines[-1]:
-        accuracy = widgets.percent(lines[-1]["train_accuracy"])
+        accuracy = formatting.percent(lines[-1]["train_accuracy"])
         return f"{accuracy} of the latest training images are right after {lines[-1]['epoch']:.2f} epochs"
     return "Nothing learnt yet"
 
@@ -118,7 +118,7 @@ def _overfit_epoch(lines: list[dict]) -> float | None:
 def _overlay(run: Run) -> list[tuple[str, list[dict]]]:
     """Names and metrics of the runs that were chosen to lie beneath."""
     chosen = {other.id: other for other in _other_runs(run) if other.id in st.session_state.get("overlay_runs", ())}
-    names = widgets.tell_apart([run, *chosen.values()])
+    names = formatting.tell_apart([run, *chosen.values()])
     return [(names[other.id], shared.metrics(other)) for other in chosen.values()]
 
 
@@ -128,7 +128,7 @@ def _other_runs(run: Run) -> list[Run]:
 
 def _progress(run: Run, status: Status, lines: list[dict]) -> None:
     if status.error:
-        st.error(widgets.unlinked(status.error))
+        st.error(formatting.unlinked(status.error))
     if status.state == "queued":
         _place_in_queue(run)
         return
@@ -147,15 +147,15 @@ def _progress(run: Run, status: Status, lines: list[dict]) -> None:
 def _progress_in_words(run: Run, status: Status, lines: list[dict], share: float) -> Iterator[str]:
     """Progress, speed, duration and pending commands of a run; `share` is that of its steps."""
     last = lines[-1]
-    epoch = f"{last['epoch']:.2f}" if share < 1 else widgets.epochs(last["epoch"])
+    epoch = f"{last['epoch']:.2f}" if share < 1 else formatting.epochs(last["epoch"])
     yield f"epoch {epoch} of {run.config.training.epochs:g}"
     if rate := next((line["images_per_second"] for line in reversed(lines) if "images_per_second" in line), None):
         yield f"{rate:,.0f} images/s"
     if status.state == "running" and share > 0:
         left = last["seconds"] * (1 - share) / share
-        yield f"{widgets.duration(left)} left" if share < 1 else "measuring the final accuracy"
+        yield f"{formatting.duration(left)} left" if share < 1 else "measuring the final accuracy"
     else:
-        yield f"{widgets.duration(last['seconds'])} of training"
+        yield f"{formatting.duration(last['seconds'])} of training"
         if status.execution:
             threads = f"{status.execution.threads} thread" + "s" * (status.execution.threads > 1)
             yield f"{status.execution.precision}, {threads}"
@@ -170,7 +170,7 @@ def _place_in_queue(run: Run) -> None:
     waiting = queue.waiting()
     place = waiting.index(run.path) if run.path in waiting else 0
     ahead = [Run(path) for path in [*queue.running(), *waiting[:place]]]
-    names = [widgets.plain(other.title) if other.status.owner == owner else "someone else's run" for other in ahead]
+    names = [formatting.plain(other.title) if other.status.owner == owner else "someone else's run" for other in ahead]
     st.progress(0.0, f"Waiting in the queue, {len(ahead)} ahead" if ahead else "Starting in a moment")
     if names:
         turns = " Users take turns." if shared.settings().hosted else ""
@@ -183,15 +183,15 @@ def _controls(run: Run, status: Status) -> None:
     with st.container(horizontal=True):
         if mine and status.active:
             if status.state == "running":
-                st.button("Pause", on_click=widgets.act, args=(lambda: queue.pause(run, owner),))
-            st.button("Stop training", on_click=widgets.act, args=(lambda: queue.stop(run, owner),))
+                st.button("Pause", on_click=messages.act, args=(lambda: queue.pause(run, owner),))
+            st.button("Stop training", on_click=messages.act, args=(lambda: queue.stop(run, owner),))
         elif status.diverged:
             st.button("Try a tenth of the learning rate", type="primary", on_click=_try_tenth, args=(run,))
         elif mine and status.resumable:
-            st.button("Resume", type="primary", on_click=widgets.act, args=(lambda: queue.resume(run, owner),))
+            st.button("Resume", type="primary", on_click=messages.act, args=(lambda: queue.resume(run, owner),))
         st.button("Use as a new configuration", key="reuse", on_click=session.set_draft, args=(run.config,))
         with st.popover("Chart", type="tertiary"):
-            others = widgets.tell_apart(_other_runs(run))
+            others = formatting.tell_apart(_other_runs(run))
             st.multiselect(
                 "Compare with earlier runs",
                 list(others),
@@ -210,7 +210,7 @@ def _try_tenth(run: Run) -> None:
 
 def _confusion(run: Run) -> None:
     url.leave_fragment()
-    with widgets.boundary():
+    with messages.boundary():
         last = next((line for line in reversed(shared.metrics(run)) if "confusion" in line), None)
         if last is None:
             st.caption("The confusion matrix appears with the first snapshot of a run that has validation images.")
@@ -220,7 +220,7 @@ def _confusion(run: Run) -> None:
         left, right = st.columns([32, 68], gap="large")  # as above, so that the matrix lies below the curves
         with left:
             st.markdown(
-                f"**Most often, {widgets.plural(true)} are taken for {widgets.plural(said)}: "
+                f"**Most often, {formatting.plural(true)} are taken for {formatting.plural(said)}: "
                 f"{counts[true, said]} of {counts[true].sum():,} times**"
             )
             st.caption(
@@ -252,10 +252,10 @@ def _layers() -> None:
         rows,
         str(error or ""),
         "layer_table",
-        on_edit=lambda layers: widgets.act(lambda: session.change_model(layers=layers)),
+        on_edit=lambda layers: messages.act(lambda: session.change_model(layers=layers)),
     )
     if error:
-        st.error(widgets.unlinked(str(error)))
+        st.error(formatting.unlinked(str(error)))
 
 
 def _model_choice(name: str, label: str, choices: tuple[str, ...], value: str) -> None:
@@ -270,5 +270,5 @@ def _model_choice(name: str, label: str, choices: tuple[str, ...], value: str) -
             "(convolutions start as the identity).",
             "input_scale": "Unit: 0 to 1. Standardized: mean 0 and standard deviation 1 over the training images.",
         }[name],
-        on_change=lambda: widgets.act(lambda: session.change_model(**{name: st.session_state[key]})),
+        on_change=lambda: messages.act(lambda: session.change_model(**{name: st.session_state[key]})),
     )

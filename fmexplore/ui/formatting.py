@@ -1,0 +1,86 @@
+"""Values as texts: numbers with units, names of runs, tables as CSV, text that markdown must not change."""
+
+import csv
+import io
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable
+
+from fmexplore.data.fashion_mnist import PLURALS
+from fmexplore.errors import RunBroken
+from fmexplore.runs.run import Run
+from fmexplore.runs.status import Status
+from fmexplore.ui import shared
+
+
+def plain(text: str) -> str:
+    """Text that a person has typed, so that markdown shows it as it is."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+.!|$:~-])", r"\\\1", text)
+
+
+def unlinked(message: str) -> str:
+    """A message whose `code` stays code, while a link or picture in what it quotes stays text."""
+    return re.sub(r"([\[\]<>$:])", r"\\\1", message).replace("www.", "www\\.")
+
+
+def plural(label: int, start: bool = False) -> str:
+    """The name of a class for several of it, as within a sentence or at its start: "shirts", "T-shirts"."""
+    name = PLURALS[label]
+    return name if start or name[1] == "-" else name.lower()
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share as text, as in "91.9 %", which no line breaks apart."""
+    return "–" if value is None else f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def epochs(count: float) -> str:
+    """Of a training, with as many of two decimals as it needs."""
+    return f"{round(count, 2):g}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that people would use."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def csv_text(header: Iterable[str], rows: Iterable[Iterable]) -> str:
+    """A table as CSV with a line for its head."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()
+
+
+def tell_apart(runs: Iterable[Run]) -> dict[str, str]:
+    """Titles by id, with the end of the id where two are the same: Streamlit takes an option by its text."""
+    runs = list(runs)
+    counts = Counter(run.title for run in runs)
+    return {
+        run.id: run.title if run.shipped or counts[run.title] == 1 else f"{run.title} ({run.id[-4:]})" for run in runs
+    }
+
+
+def run_texts(runs: Iterable[Run]) -> dict[str, str]:
+    """Name, accuracy and state by id, as the pickers of runs show them; no two are the same."""
+    runs = list(runs)
+    return {run.id: f"{name} · {_news(run)}" for run, name in zip(runs, tell_apart(runs).values(), strict=True)}
+
+
+def _news(run: Run) -> str:
+    try:
+        accuracy = run.status.result.validation_accuracy
+        figure = f"{percent(accuracy)} · " if accuracy is not None else ""
+        return figure + ("shipped" if run.shipped else run.status.state)
+    except RunBroken:
+        return "broken"
+
+
+def days_left(run: Run, status: Status) -> str:
+    """How long a hosted server keeps a run, in words; empty where it keeps it for good."""
+    days = shared.settings().max_age_days
+    if not days or status.active or run.label.starred:
+        return ""
+    return time.strftime("kept until %d %b", time.localtime((status.ended or status.created) + days * 86400))

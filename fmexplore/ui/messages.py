@@ -1,0 +1,56 @@
+"""What a page tells: errors without a traceback, warnings about a link, the result of the last action."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+from streamlit.logger import get_logger
+
+from fmexplore.errors import FMExploreError
+from fmexplore.ui import formatting, session, shared
+
+
+@contextmanager
+def boundary() -> Iterator[None]:
+    """Show an error inside as its message; never a traceback."""
+    try:
+        yield
+    except FMExploreError as error:
+        st.error(formatting.unlinked(str(error)))
+    except Exception:
+        get_logger(__name__).exception("page failed")
+        st.error("Something went wrong on this page. Reload it; the server's log has the details.")
+
+
+def warn(problems: Iterable[str]) -> None:
+    """Show warnings about invalid values in a link."""
+    for problem in problems:
+        st.warning(formatting.unlinked(problem))
+
+
+def act(action: Callable[[], str | None], undo: str | None = None) -> None:
+    """Run an action in a callback and report the result: its returned message, or its error."""
+    try:
+        if message := action():
+            session.tell(message, undo)
+        elif (shown := session.told()) and shown["wrong"]:
+            session.dismiss()
+    except FMExploreError as error:
+        session.tell(str(error), wrong=True)
+
+
+def show_told() -> None:
+    """The message of the last action, with *Undo* after a deletion."""
+    told = session.told()
+    if not told:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        (st.error if told["wrong"] else st.info)(formatting.unlinked(told["message"]))
+        if told["undo"]:
+            st.button("Undo", on_click=act, args=(lambda: _restore(told["undo"]),))
+        st.button("Dismiss", key="dismiss_told", on_click=session.dismiss, type="tertiary")
+
+
+def _restore(run_id: str) -> str:
+    run = shared.queue().restore(run_id, session.owner())
+    return f"{run.title} was restored."
