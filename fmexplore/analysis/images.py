@@ -46,8 +46,8 @@ class NullProgress:
         pass
 
 
-class Cancelled(Exception):
-    """Nobody wants the result any more."""
+class Cancelled(BaseException):
+    """Nobody wants the result any more. No Exception, so that nothing on its way up takes it for a failure."""
 
 
 def warm(task: Task) -> None:

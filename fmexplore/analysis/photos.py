@@ -3,28 +3,22 @@
 Functions of a Task as in `images`; the photos live in memory only.
 """
 
-import shutil
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from fmexplore.analysis.images import NullProgress, Task, look_at
-from fmexplore.data import fashion_mnist
-from fmexplore.data.fashion_mnist import DataSet
-from fmexplore.errors import FMExploreError
-from fmexplore.jobs.queue import JobQueue
+from fmexplore.errors import AnalysisFailed
+from fmexplore.jobs.job import Job
+from fmexplore.jobs.worker import run_job
 from fmexplore.photos.conversion import OURS, Conversion, Converted, convert
 from fmexplore.photos.files import open_photo, read_photo
 from fmexplore.photos.labelled import LabelledPhoto
 from fmexplore.photos.scoring import PhotoPredictions, classify
 from fmexplore.runs.run import Run
-from fmexplore.runs.status import Result, own_process, write_status
 from fmexplore.settings import read_settings
-from fmexplore.training.config import RunConfig
 
 
 def open_picture(task: Task, content: bytes, file: str) -> np.ndarray:
@@ -56,47 +50,33 @@ def recognize(task: Task, run: Run, images: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def teach(
-    task: Task, run: Run, pictures: Sequence[np.ndarray], hows: Sequence[Conversion], targets: np.ndarray, owner: str
-) -> str:
-    """Fine-tune a copy of a run on opened photos with targets `(n, 10)`; the id of the new run, which keeps no photo.
+    task: Task,
+    run: Run,
+    pupil: Run,
+    pictures: Sequence[np.ndarray],
+    hows: Sequence[Conversion],
+    targets: np.ndarray,
+) -> None:
+    """Do the task "teach" of the queue for `pupil`, a copy of a run, with opened photos and their targets `(n, 10)`.
 
-    It learns from variants of the photos among images that the run learnt from, and keeps what the run knows of photos.
+    Here and not in a worker, as the photos are in this process and must not be in a file. Raises AnalysisFailed with
+    the reason when the pupil has not learnt; who made it then removes it.
     """
-    from fmexplore.jobs.tasks import to_arrays, to_tensors
-    from fmexplore.photos.cutouts import REHEARSED, TEACHING, VARIANTS, cut_out, vary_all
-    from fmexplore.training.execution import choose_execution
-    from fmexplore.training.loop import train
+    from fmexplore.photos.cutouts import VARIANTS, cut_out, vary_all
 
     task.report(0.0, "Cutting out the garments")
     garments = [cut_out(Image.fromarray(p), find, how) for p, how in zip(pictures, hows, strict=True)]
     extra = vary_all(
         garments, targets, VARIANTS // len(garments), report=lambda share: task.report(share / 5, "Varying")
     )
-    before, images = run.config.training, fashion_mnist.load()
-    learnt = images.select("train", before.split_config)
-    assert learnt is not None  # every run learns from some
-    rehearsed = learnt.take(np.random.default_rng(0).choice(len(learnt), min(REHEARSED, len(learnt)), replace=False))
-    training = TEACHING.replace(validation="none")
-    lesson = DataSet(rehearsed, images.test, extra)
-    execution = choose_execution(run.config.model, training)
-    trainer = train(run.config.model, training, lesson, execution, begin=to_tensors(run.read_weights()))
-    for progress in trainer:
-        task.report(0.2 + 0.6 * progress.step / progress.steps, "Training, then testing on the test images")
-    queue = JobQueue(read_settings())
-    kept = training.replace(**asdict(before.split_config))
-    config = RunConfig(preset="taught", model=run.config.model, training=kept)
-    pupil = queue.keep(config, owner, state="running", **own_process())  # else the queue takes it for one left behind
-    try:
-        pupil.write_weights(to_arrays(trainer.state.result()))
-        if run.photo_fit.photos:
-            pupil.write_photo_fit(run.photo_fit.replace(photos=run.photo_fit.photos + len(pictures)))
-        queue.store.relabel(pupil, owner, name=f"{run.title}, taught {len(pictures)} photos"[:80])
-        result = Result(test_accuracy=progress.test_accuracy, test_loss=progress.test_loss, seconds=progress.seconds)
-        write_status(pupil.path, pupil.status.replace(state="finished", ended=time.time(), pid=None, result=result))
-    except FMExploreError:
-        shutil.rmtree(pupil.path, ignore_errors=True)
-        raise
-    return pupil.id
+
+    def report(share: float) -> None:
+        task.report(0.2 + 0.6 * share, "Training, then testing on the test images")
+
+    job = Job(pupil.path, read_settings(), log="analyst.log")
+    run_job(job, parent=run, extra=extra, photos=len(pictures), report=report)
+    if job.status.state not in ("finished", "stopped"):
+        raise AnalysisFailed(job.status.error or "The run could not be written: free some space on the disk.")
 
 
 ANALYSES: dict[str, Callable[..., Any]] = {

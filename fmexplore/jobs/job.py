@@ -13,8 +13,9 @@ LOOK_SECONDS = 0.1
 class Job:
     """What a task sees of the work it does: its folder, its status, and whether it should end."""
 
-    def __init__(self, folder: Path, settings: Settings, parent: int | None = None) -> None:
+    def __init__(self, folder: Path, settings: Settings, parent: int | None = None, log: str = "worker.log") -> None:
         self.folder, self.settings, self.parent = folder, settings, parent
+        self.log = log  # the file that has what this process prints
         self.status = self._write(
             read_status(folder), state="running", started=time.time(), ended=None, error="", **own_process()
         )

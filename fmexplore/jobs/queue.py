@@ -6,6 +6,7 @@ process may put jobs into the queue; one at a time, the one that holds dispatche
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,6 +33,7 @@ from fmexplore.runs.status import (
     BROUGHT_BY,
     LOCAL_OWNER,
     RESUMABLE,
+    TEACH_AGAIN,
     Status,
     clear_requests,
     read_status,
@@ -43,7 +45,7 @@ from fmexplore.settings import PACKAGE, Settings, child_environment
 from fmexplore.training.config import RunConfig
 
 # Measuring beside a training would give wrong figures for both.
-LANES = {"train": "training", **dict.fromkeys(BROUGHT_BY, "training"), "measure": "training", "fetch": "analysis"}
+LANES = dict.fromkeys(("train", *BROUGHT_BY, "measure"), "training") | dict.fromkeys(("fetch", "teach"), "analysis")
 TICK_SECONDS = 0.3
 SMALL_MEMORY = 4e9  # below it the lanes take turns
 CLOSING_SECONDS = 30  # in which a worker should save and end
@@ -85,10 +87,18 @@ class JobQueue:
             limits.check_disk(self.store)
 
     def keep(self, config: RunConfig, owner: str, **status: Any) -> Run:
-        """A new run that was not trained through the queue. Raises NotAllowed, ConfigError, StorageError."""
+        """A new run whose work the queue does not start, as `RunStore.create` makes it.
+
+        Raises NotAllowed, ConfigError, StorageError.
+        """
         with self._lock:
             self.require_room(owner)
             return self.store.create(config, owner, **status)
+
+    def discard(self, run: Run) -> None:
+        """Remove for good what `keep` made for work that was cancelled or has failed."""
+        with self._lock:  # else the dispatcher may write a status into it
+            shutil.rmtree(run.path, ignore_errors=True)
 
     def load_zip(self, content: bytes, owner: str = LOCAL_OWNER) -> Run:
         """A run from a zip that was downloaded here or elsewhere. Raises NotAllowed, RunBroken, StorageError."""
@@ -131,6 +141,8 @@ class JobQueue:
             if status.diverged:
                 raise NotAllowed(f"{run.title} would diverge again: start a new run with a lower learning rate.")
             if status.state in RESUMABLE:
+                if status.task == "teach":
+                    raise NotAllowed(f"{run.title} cannot be resumed. {TEACH_AGAIN}")
                 if command := BROUGHT_BY.get(status.task):
                     raise NotAllowed(
                         f"{run.title} learns from images that are not kept: resume it with the command and options "
@@ -158,7 +170,7 @@ class JobQueue:
     def running(self) -> list[Path]:
         """Trainings under way, the longest first."""
         with self._lock:
-            jobs = self._scan()
+            jobs = _in_lane(self._scan(), "training")
         found = [(status.started or 0, folder) for folder, status in jobs if status.state == "running"]
         return [folder for _, folder in sorted(found) if folder.parent == self.store.folder]
 

@@ -6,17 +6,18 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import psutil
 
 from fmexplore.data import download, fashion_mnist
-from fmexplore.data.fashion_mnist import Split
+from fmexplore.data.fashion_mnist import DataSet, Split
 from fmexplore.errors import ConfigError, StorageError, TrainingDiverged
 from fmexplore.evaluation.confusion import confusion_matrix
 from fmexplore.jobs.estimates import keep_execution, known_execution, learn_from_run, update_speed
 from fmexplore.jobs.job import Job
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.run import Arrays, Run
-from fmexplore.runs.status import BROUGHT_BY, Result, State
+from fmexplore.runs.status import BROUGHT_BY, TEACH_AGAIN, Result, State
 from fmexplore.settings import Settings
 from fmexplore.training.config import RunConfig
 
@@ -75,6 +76,48 @@ def train_with_extra(job: Job, extra: Split | None = None, **arguments: Any) -> 
         command = BROUGHT_BY[job.status.task]
         raise ConfigError(f"This run learns from images that are not kept: resume it with `{command} --resume`.")
     return train_run(job, extra=extra, **arguments)
+
+
+def teach(
+    job: Job,
+    parent: Run | None = None,
+    extra: Split | None = None,
+    photos: int = 0,
+    report: Callable[[float], None] = lambda _: None,
+) -> State:
+    """Fine-tune a copy of `parent` on `extra` images, which are variants of so many photos.
+
+    It learns among them from images that the parent learnt from, and keeps what the parent knows of photos. Raises
+    ConfigError without the images: they are nowhere but in the process that has the photos.
+    """
+    if parent is None or extra is None:
+        raise ConfigError(TEACH_AGAIN)
+    from fmexplore.photos.cutouts import REHEARSED
+    from fmexplore.training.execution import choose_execution
+    from fmexplore.training.loop import train
+
+    run, images = Run(job.folder), fashion_mnist.load()
+    config = run.config
+    learnt = images.select("train", config.training.split_config)
+    assert learnt is not None  # every run learns from some
+    rehearsed = learnt.take(np.random.default_rng(0).choice(len(learnt), min(REHEARSED, len(learnt)), replace=False))
+    training = config.training.replace(validation="none")  # what is rehearsed has been divided already
+    execution = choose_execution(config.model, training)
+    lesson = DataSet(rehearsed, images.test, extra)
+    trainer = train(config.model, training, lesson, execution, begin=to_tensors(parent.read_weights()))
+    state: State = "finished"
+    for progress in trainer:
+        report(progress.step / progress.steps)
+        if progress.kind != "end" and job.read_request():
+            trainer.close()
+            state = "stopped"  # also where it should pause: it could not be resumed
+            break
+    run.write_weights(to_arrays(trainer.state.result()))
+    if parent.photo_fit.photos:
+        run.write_photo_fit(parent.photo_fit.replace(photos=parent.photo_fit.photos + photos))
+    result = Result(test_accuracy=progress.test_accuracy, test_loss=progress.test_loss, seconds=progress.seconds)
+    job.update(result=result)
+    return state
 
 
 def _follow(job: Job, run: Run, trainer: "train", listen: Callable[["Progress"], None]) -> State:
@@ -169,6 +212,7 @@ def fetch_data(job: Job) -> State:
 TASKS: dict[str, Callable[..., State]] = {
     "train": train_run,
     **dict.fromkeys(BROUGHT_BY, train_with_extra),
+    "teach": teach,
     "measure": measure_speed,
     "fetch": fetch_data,
 }

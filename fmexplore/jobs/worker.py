@@ -31,7 +31,7 @@ def run_job(job: Job, **extra: object) -> None:
             job.end("failed", error="There was not enough memory: use a smaller batch or a smaller network.")
             return
         traceback.print_exc()
-        job.end("failed", error=f"Something went wrong inside ({type(error).__name__}: {error}); see worker.log.")
+        job.end("failed", error=f"Something went wrong inside ({type(error).__name__}: {error}); see {job.log}.")
 
 
 def _end_in_vain(job: Job, reason: str) -> None:

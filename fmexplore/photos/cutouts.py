@@ -4,6 +4,7 @@ Knows Pillow and arrays; the training itself is `loop.train`, which gets them as
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -13,7 +14,7 @@ from fmexplore.photos.conversion import OURS, Conversion, convert, turn_and_crop
 from fmexplore.photos.files import open_photo, read_photo
 from fmexplore.photos.foreground import Finder, as_alpha, find_foreground, foreground_box
 from fmexplore.photos.labelled import LabelledPhoto
-from fmexplore.training.config import Augmentation
+from fmexplore.training.config import Augmentation, RunConfig
 from fmexplore.training.presets import MUON
 
 CUT_SIDE = 84  # of a garment that has been cut out: three times what the network sees
@@ -30,6 +31,12 @@ TRAINING = MUON.replace(
 TEACHING = TRAINING.replace(epochs=2, learning_rate=0.01, rest_learning_rate=0.001, snapshots=0)
 VARIANTS = 1500  # augmented images of all photos together, when a run is fine-tuned on a few
 REHEARSED = 3000  # images of the data set among them, so that the run does not forget them
+
+
+def teaching_config(parent: RunConfig) -> RunConfig:
+    """How a copy of a run with that configuration is fine-tuned on a few photos; it keeps the parent's split."""
+    training = TEACHING.replace(**asdict(parent.training.split_config))
+    return RunConfig(preset="taught", model=parent.model, training=training)
 
 
 def cut_out(photo: Image.Image, find: Finder, how: Conversion = OURS) -> Image.Image:

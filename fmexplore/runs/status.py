@@ -22,6 +22,7 @@ LOCAL_OWNER = "local"
 FILE = "status.json"
 # Tasks that also learn from images which are not kept, and the command that brings those.
 BROUGHT_BY = {"distill": "distill RUN…", "train-photos": "train-photos FOLDER"}
+TEACH_AGAIN = "The photos that it learns from are not kept: bring them to the page Predict and teach a copy again."
 STARTING_SECONDS = 60  # within which a new worker writes its pid
 
 

@@ -73,7 +73,13 @@ class RunStore:
         raise RunNotFound(f"There is no run {run_id[:80]!r}.")
 
     def create(
-        self, config: RunConfig, owner: str = LOCAL_OWNER, *, rows: list[LayerInfo] | None = None, **status: object
+        self,
+        config: RunConfig,
+        owner: str = LOCAL_OWNER,
+        *,
+        rows: list[LayerInfo] | None = None,
+        name: str = "",
+        **status: object,
     ) -> Run:
         """A new run folder, queued unless `status` says otherwise.
 
@@ -86,6 +92,8 @@ class RunStore:
         try:
             write_json(run.path / "config.json", config.model_dump(mode="json"))
             write_status(run.path, Status.parse({"owner": owner, **status}))
+            if name:
+                self.relabel(run, owner, name=name)
         except FMExploreError:
             shutil.rmtree(run.path, ignore_errors=True)
             raise

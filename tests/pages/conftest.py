@@ -184,7 +184,7 @@ class Page:
 class Answered:
     """A question with its answer."""
 
-    share, message = 1.0, ""
+    share, message, askers = 1.0, "", 1
 
     def __init__(self, answer: object) -> None:
         self.answer: Future = Future()

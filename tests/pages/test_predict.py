@@ -2,6 +2,7 @@
 
 import csv
 import io
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -9,9 +10,11 @@ import streamlit as st
 from PIL import Image
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
+from fmexplore.errors import AnalysisFailed, StorageError
 from fmexplore.photos import cutouts
 from fmexplore.photos.scoring import PhotoFit, classify
 from fmexplore.runs.run import Run
+from fmexplore.runs.status import Status, write_status
 from fmexplore.runs.store import RunStore
 from fmexplore.ui import shared
 from fmexplore.ui.predict.table import verdicts_csv
@@ -606,6 +609,53 @@ def test_nothing_is_taught_where_no_more_runs_may_be_kept(room_for_one, lessons,
     assert any("this server keeps 1 for each" in error for error in lessons.errors)
     assert len(list(store.own_runs())) == 1
     assert "teach" not in desk.asked
+
+
+def test_teaching_that_fails_says_why_and_leaves_no_run(lessons, store, monkeypatch):
+    before = store.own_runs()
+
+    def full(*_):
+        raise StorageError("The disk is full: free some space.")
+
+    monkeypatch.setattr(Run, "write_weights", full)
+    lessons.edit_cell("true class", 0, "Shirt").edit_cell("true class", 1, "Bag")
+    teach_button(lessons).click().run()
+    assert any("The disk is full" in error for error in lessons.errors)
+    assert store.own_runs() == before
+    assert store.count() == 1
+    assert not teach_button(lessons).disabled
+
+
+class Waiting:
+    """A question that nobody has answered yet."""
+
+    share, message, askers = 0.0, "", 1
+
+    def __init__(self) -> None:
+        self.answer = Future()
+
+    def cancel(self) -> None:
+        self.askers -= 1
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_teaching_that_is_cancelled_leaves_no_run(lessons, store, desk, monkeypatch, late):
+    (parent,) = store.own_runs()
+    question, ask = Waiting(), desk.ask
+    monkeypatch.setattr(desk, "ask", lambda name, **asked: question if name == "teach" else ask(name, **asked))
+    lessons.edit_cell("true class", 0, "Shirt").edit_cell("true class", 1, "Bag")
+    teach_button(lessons).click().run()
+    (pupil,) = (run for run in store.own_runs() if run != parent)
+    assert (pupil.status.state, pupil.status.task) == ("running", "teach")
+    lessons.click("Cancel")
+    assert store.own_runs() == [parent]
+    assert not teach_button(lessons).disabled
+    write_status(pupil.path, Status(task="teach"))  # by the process, which does not know yet
+    if late:
+        question.answer.set_result(None)
+    else:
+        question.answer.set_exception(AnalysisFailed("This was cancelled."))
+    assert store.own_runs() == [parent]
 
 
 def test_what_was_compared_stays_when_the_taught_run_is_asked(lessons, store):

@@ -1,12 +1,16 @@
 """Teaching a copy of a run one's own photos, and what that changed."""
 
+from concurrent.futures import Future
+
 import numpy as np
 import streamlit as st
 
 from fmexplore.analysis.client import Question
 from fmexplore.errors import FMExploreError
+from fmexplore.photos.cutouts import teaching_config
 from fmexplore.photos.scoring import classify
 from fmexplore.runs.run import Run
+from fmexplore.runs.status import own_process
 from fmexplore.ui import formatting, messages, session, shared
 from fmexplore.ui.predict.table import label_table, look_at_all
 from fmexplore.ui.selection import photos
@@ -52,22 +56,32 @@ def photo_teaching(run: Run) -> None:
 def _start(run: Run, taught: list[Photo], held_back: list[Photo]) -> None:
     if "teaching" in st.session_state or len(taught) < FEWEST:  # a browser may press a button that is off
         return
+    targets = np.array([np.eye(10)[photo.label] if photo.label != OTHER else np.full(10, 0.1) for photo in taught])
+    queue = shared.queue()
     try:
-        shared.queue().require_room(session.owner())
+        pupil = queue.keep(
+            teaching_config(run.config), session.owner(), name=f"{run.title}, taught {len(taught)} photos"[:80],
+            task="teach", state="running", **own_process(),
+        )  # fmt: skip
     except FMExploreError as error:
         session.tell(str(error), wrong=True)
         return
-    targets = np.array([np.eye(10)[photo.label] if photo.label != OTHER else np.full(10, 0.1) for photo in taught])
-    st.session_state.pop("pupil", None)
     st.session_state.lesson = run, [photo.id for photo in taught], [photo.id for photo in held_back]
-    st.session_state.teaching = shared.analyst().ask(
+    st.session_state.pupil = pupil
+    st.session_state.teaching = question = shared.analyst().ask(
         "teach",
         run=run,
+        pupil=pupil,
         pictures=[photo.picture for photo in taught],
         hows=[photo.how for photo in taught],
         targets=targets.astype(np.float32),
-        owner=session.owner(),
     )
+
+    def end(answer: Future) -> None:
+        if question.askers < 1 or answer.exception():  # cancelled, perhaps too late
+            queue.discard(pupil)
+
+    question.answer.add_done_callback(end)  # whatever becomes of this session
 
 
 def _watch(question: Question) -> None:
@@ -79,8 +93,9 @@ def _watch(question: Question) -> None:
         return
     st.session_state.pop("teaching", None)
     try:
-        st.session_state.pupil = question.result()
+        question.result()
     except FMExploreError as error:
+        st.session_state.pop("pupil", None)
         session.tell(str(error), wrong=True)
     st.rerun()
 
@@ -88,12 +103,14 @@ def _watch(question: Question) -> None:
 def _cancel(question: Question) -> None:
     question.cancel()
     st.session_state.pop("teaching", None)
+    if pupil := st.session_state.pop("pupil", None):
+        shared.queue().discard(pupil)  # at once: the answer may be long in coming
 
 
 def _pupil() -> Run | None:
     """The run that was taught last, if it is still there."""
     try:
-        return shared.store().get(st.session_state.pupil) if "pupil" in st.session_state else None
+        return shared.store().get(st.session_state.pupil.id) if "pupil" in st.session_state else None
     except FMExploreError:
         return None
 
