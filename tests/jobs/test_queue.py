@@ -435,6 +435,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_when_the_server_is_killed_the_worker_saves_and_the_run_can_be_finished_later(real, home):
     command = [sys.executable, "-c", SERVER, config_of(LONG).model_dump_json()]
@@ -466,6 +467,7 @@ def test_when_the_server_is_killed_the_worker_saves_and_the_run_can_be_finished_
     assert run.snapshot_steps()[-1] == lines[-1]["step"] == lines[-1]["steps"]
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_only_one_of_two_dispatchers_starts_workers_and_the_other_follows_when_it_closes(real, home):
     first, second = JobQueue(Settings(home=home)), JobQueue(Settings(home=home))

@@ -70,6 +70,7 @@ def test_a_header_that_promises_too_many_pixels_is_refused(width, height, said):
     assert error.endswith("make it smaller first.")
 
 
+@pytest.mark.slow
 def test_a_bomb_is_refused_before_it_is_unpacked():
     content = pack(Image.new("1", (30_000, 30_000)), "PNG")
     assert len(content) < 200_000
@@ -211,6 +212,7 @@ def test_a_picture_of_which_nothing_is_transparent_is_rgb():
     assert open_photo(pack(two_halves().convert("RGBA"), "PNG"), "a.png").mode == "RGB"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="counts memory as Linux does")
 def test_the_largest_picture_that_is_taken_needs_less_than_half_a_gigabyte(tmp_path):
     path = tmp_path / "large.png"
