@@ -69,6 +69,7 @@ def take(browser, url: str, picture: Picture) -> bytes:
     page.wait_for_selector(READY, timeout=60_000)
     picture.act(page)
     page.get_by_test_id("stMain").get_by_text(picture.text).first.wait_for(timeout=60_000)
+    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")  # widgets come in parts
     page.wait_for_timeout(1500)  # pictures and charts move in
     page.wait_for_selector(READY, timeout=60_000)
     content = page.screenshot()
