@@ -36,7 +36,8 @@ def test_two_runs_are_compared_by_link(tab, shipped):
         f"best is better than quick, by {100 * verdict.gain:.1f} points: statistically significant (p < 0.0001)"
     )
     opened.sees("The difference is statistically significant (p < 0.0001): best is better.")
-    expect(opened.main.locator("canvas")).to_have_count(2)
+    expect(opened.main.locator("canvas")).to_have_count(1)  # the curves
+    expect(opened.main.locator(".js-plotly-plot")).to_have_count(1)  # the intervals
     settings, figures = opened.main.locator(".runs-table").all()
     expect(settings.get_by_role("row", name="Epochs 1.7 3")).to_be_visible()
     expect(figures.get_by_role("row", name=re.compile("^Parameters 157,008 1,971,568"))).to_be_visible()
