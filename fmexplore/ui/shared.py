@@ -22,6 +22,7 @@ from fmexplore.embeddings.neighbours import NeighbourIndex
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import DataError
 from fmexplore.evaluation.predictions import Latency, Predictions
+from fmexplore.jobs.dispatcher import Dispatcher
 from fmexplore.jobs.queue import JobQueue
 from fmexplore.machine import set_malloc
 from fmexplore.runs.derived import Derived, kept_files
@@ -68,11 +69,15 @@ def settings() -> Settings:
 
 
 @singleton
-def queue() -> JobQueue:
-    """The job queue, its dispatcher running."""
-    made = JobQueue(settings())
+def dispatcher() -> Dispatcher:
+    """The job queue's dispatcher, running."""
+    made = Dispatcher(JobQueue(settings()))
     made.start()
     return made
+
+
+def queue() -> JobQueue:
+    return dispatcher().queue
 
 
 def store() -> RunStore:

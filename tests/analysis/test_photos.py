@@ -9,6 +9,7 @@ import pytest
 from fmexplore.analysis.images import Cancelled, NullProgress, Task
 from fmexplore.analysis.photos import teach
 from fmexplore.errors import AnalysisFailed, NotAllowed, StorageError
+from fmexplore.jobs.dispatcher import Dispatcher
 from fmexplore.jobs.job import Job
 from fmexplore.jobs.queue import JobQueue
 from fmexplore.jobs.tasks import TASKS
@@ -66,7 +67,7 @@ def test_the_queue_does_not_take_a_run_that_is_being_taught_for_one_left_behind(
     states = []
 
     def look():
-        queue.tick()
+        Dispatcher(queue).tick()
         states.append((pupil.status.state, queue.running()))
 
     look()
@@ -147,5 +148,5 @@ def test_without_its_photos_it_says_that_it_must_be_taught_again(queue, pupil):
 
 def test_one_whose_process_is_gone_is_interrupted(queue, pupil):
     write_status(pupil.path, pupil.status.replace(process_started=1.0))
-    queue.tick()
+    Dispatcher(queue).tick()
     assert pupil.status.state == "interrupted"

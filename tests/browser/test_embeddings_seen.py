@@ -13,6 +13,7 @@ from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.run import Run
 from fmexplore.settings import PROJECT, SHIPPED
+from tests.outlines import even_odd
 
 PAGE, FIRST = 200, 60_000
 MAP = "/embeddings?run=quick&method=pca"
@@ -99,18 +100,6 @@ class Chart:
         mouse.up()
         centre, middle, scale = self.scale()
         return centre + (path - middle) / [scale, -scale]
-
-
-def even_odd(points: np.ndarray, outline) -> np.ndarray:
-    """By rays straight up."""
-    count = np.zeros(len(points), int)
-    for place in range(len(outline)):
-        (x0, y0), (x1, y1) = outline[place], outline[(place + 1) % len(outline)]
-        if x0 == x1:
-            continue
-        meets = (points[:, 0] >= min(x0, x1)) & (points[:, 0] < max(x0, x1))
-        count += meets & (y0 + (points[:, 0] - x0) / (x1 - x0) * (y1 - y0) > points[:, 1])
-    return count % 2 == 1
 
 
 def outline_in(link: str) -> list[tuple[float, float]]:

@@ -1,6 +1,7 @@
 """The command line: what it prints, its exit codes, its errors."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -482,7 +483,10 @@ def test_no_command_shows_the_help(call):
 def test_completion_is_for_the_command_however_it_is_asked_for():
     """Shells complete one word, so not `python -m fmexplore`."""
     command = [sys.executable, "-m", "fmexplore", "--show-completion", "bash"]
-    script = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, check=True, timeout=60).stdout
+    # Else typer looks for the shell that it was started from, which need not be one that it knows.
+    environment = os.environ | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    pipes = {"capture_output": True, "text": True, "cwd": PROJECT, "env": environment}
+    script = subprocess.run(command, check=True, timeout=60, **pipes).stdout
     assert "_FMEXPLORE_COMPLETE=complete_bash" in script
     assert script.strip().endswith(" fmexplore")
 

@@ -17,15 +17,17 @@ import psutil
 import pytest
 
 from fmexplore.errors import NotAllowed, RunBroken
+from fmexplore.jobs.dispatcher import GRACE_SECONDS, Dispatcher
 from fmexplore.jobs.estimates import update_speed
 from fmexplore.jobs.limits import weights_mb
-from fmexplore.jobs.queue import GRACE_SECONDS, JobQueue
+from fmexplore.jobs.queue import JobQueue
 from fmexplore.models.table import parameters, summarize, tensor_shapes
 from fmexplore.runs.archive import MAX_TEXT_MB, pack_run
 from fmexplore.runs.run import Run
-from fmexplore.runs.status import own_process, write_status
+from fmexplore.runs.status import own_process
 from fmexplore.settings import HOSTED_LIMITS, Settings
 from fmexplore.training.presets import find_preset, presets
+from tests.jobs.statuses import change_status
 
 PATIENCE = 120  # seconds, for anything a worker does
 OWNERS = ("ann", "bob", "cleo", "dan", "eve")
@@ -35,10 +37,6 @@ OWNERS = ("ann", "bob", "cleo", "dan", "eve")
 def hosted(home) -> Callable[..., JobQueue]:
     """Queues of a hosted server with its usual limits, but for those that are given."""
     return lambda **limits: JobQueue(Settings(home=home, hosted=True, **{**HOSTED_LIMITS, **limits}))
-
-
-def change_status(run: Run, **changes) -> None:
-    write_status(run.path, run.status.replace(**changes))
 
 
 def at_once(*actions: Callable[[], object]) -> list[Exception]:
@@ -169,10 +167,11 @@ def test_a_worker_that_does_not_heed_the_limit_of_minutes_is_ended(hosted, tiny,
     run = queue.submit_run(tiny, "ann")
     worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
-        queue._workers[run.path] = worker
+        dispatcher = Dispatcher(queue)
+        dispatcher._workers[run.path] = worker
         since = time.time() - 60 - (GRACE_SECONDS + 1 if late else GRACE_SECONDS - 30)
         change_status(run, state="running", started=since, **own_process())
-        queue.tick()
+        dispatcher.tick()
         assert (worker.poll() is not None) == late
         assert run.status.state == ("stopped" if late else "running")
         assert not late or "limit of 1 minutes" in run.status.error
@@ -185,7 +184,7 @@ def test_a_laptop_lets_a_run_take_as_long_as_it_wants(home, tiny):
     queue = JobQueue(Settings(home=home))
     run = queue.submit_run(tiny)
     change_status(run, state="running", started=time.time() - 1e6, **own_process())
-    queue.tick()
+    Dispatcher(queue).tick()
     assert run.status.state == "running"
 
 
@@ -259,9 +258,10 @@ def starts(queue: JobQueue, monkeypatch, count: int) -> list[str]:
         order.append(run.status.owner)
         change_status(run, state="finished", started=time.time(), ended=time.time())
 
-    monkeypatch.setattr(queue, "_launch", launch)
+    dispatcher = Dispatcher(queue)
+    monkeypatch.setattr(dispatcher, "_launch", launch)
     for _ in range(count):
-        queue.tick()
+        dispatcher.tick()
     return order
 
 
@@ -296,14 +296,15 @@ def test_three_owners_train_in_turn_with_real_workers(real, hosted):
     config = config.replace(training=config.training.replace(**short))
     greedy = [queue.submit_run(config, "ann") for _ in range(2)]
     assert at_once(*(lambda owner=owner: queue.submit_run(config, owner) for owner in OWNERS[1:3])) == []
-    queue.start()
+    dispatcher = Dispatcher(queue)
+    dispatcher.start()
     try:
         deadline = time.monotonic() + PATIENCE
         while any(run.status.active for run in queue.store.own_runs()):
             assert time.monotonic() < deadline
             time.sleep(0.1)
     finally:
-        queue.close()
+        dispatcher.close()
     runs = sorted(queue.store.own_runs(), key=lambda run: run.status.started)
     assert [run.status.state for run in runs] == ["finished"] * 4
     assert [runs[0], runs[-1]] == greedy

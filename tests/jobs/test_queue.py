@@ -1,16 +1,12 @@
-"""The queue: order, limits, owners, and with real workers what happens when processes are killed."""
+"""The queue: order, limits, owners."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from fmexplore.errors import ConfigError, NotAllowed, StorageError
@@ -21,17 +17,11 @@ from fmexplore.models import table
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.runs.archive import pack_run
 from fmexplore.runs.run import Run
-from fmexplore.runs.status import Status, own_process, read_request, read_status, write_status
+from fmexplore.runs.status import own_process, read_request, read_status, write_status
 from fmexplore.settings import PROJECT, Settings
-from fmexplore.training.config import RunConfig
-from fmexplore.training.presets import find_preset
+from tests.jobs.statuses import change_status, dead_process
 
-PATIENCE = 90  # seconds, for anything a worker does
-
-
-@pytest.fixture
-def queue(home):
-    return JobQueue(Settings(home=home))
+PATIENCE = 90  # seconds, for another process
 
 
 @pytest.fixture
@@ -40,21 +30,6 @@ def hosted(home):
         return JobQueue(Settings(home=home, hosted=True, **limits))
 
     return make
-
-
-def change_status(run: Run, **changes) -> None:
-    write_status(run.path, run.status.replace(**changes))
-
-
-def dead_process() -> dict:
-    """The fields of a process that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    fields = {"pid": process.pid, "process_started": psutil.Process(process.pid).create_time()}
-    process.wait()
-    return fields
-
-
-# --- without workers ---
 
 
 def test_owners_take_turns_and_each_ones_runs_start_by_age(queue, tiny):
@@ -179,27 +154,6 @@ def test_the_same_side_task_is_not_queued_twice(queue):
     assert queue.store.own_runs() == []
 
 
-def test_a_run_left_running_by_a_dead_process_becomes_interrupted_and_resumable(queue, tiny):
-    run = queue.submit_run(tiny)
-    change_status(run, state="running", started=time.time(), **dead_process())
-    queue.tick()
-    assert run.status.state == "interrupted"
-    assert "click Resume" in run.status.error
-    queue.resume(run, "local")
-    assert run.status.state == "queued"
-
-
-def test_a_living_or_starting_run_of_another_process_is_left_alone(queue, tiny):
-    mine, starting = queue.submit_run(tiny), queue.submit_run(tiny)
-    change_status(mine, state="running", **own_process())
-    change_status(starting, state="running", started=time.time())
-    queue.tick()
-    assert (mine.status.state, starting.status.state) == ("running", "running")
-    change_status(starting, started=time.time() - 3600)
-    queue.tick()
-    assert starting.status.state == "interrupted"
-
-
 def test_a_run_that_ends_right_after_it_was_looked_at_keeps_its_end(queue, tiny):
     run = queue.submit_run(tiny)
     change_status(run, state="running", **dead_process())
@@ -216,21 +170,6 @@ def test_two_writes_at_one_clock_tick_are_both_seen(queue, tiny):
     change_status(run, state="stopped")
     os.utime(run.path / "status.json", ns=(10**18, 10**18))
     assert queue.waiting() == []
-
-
-def test_damaged_and_foreign_statuses_do_not_hold_up_the_queue(queue, tiny):
-    broken, foreign, deep, good = (queue.submit_run(tiny) for _ in range(4))
-    (broken.path / "status.json").write_text("{")
-    (deep.path / "status.json").write_text("[" * 100_000)
-    change_status(foreign, task="dance")
-    (queue.settings.runs / "a-file").write_text("x")
-    assert queue.waiting() == [good.path]
-    for run in (good, foreign):
-        change_status(run, state="stopped")
-    queue.tick()
-
-
-# --- limits and owners ---
 
 
 def test_each_owner_has_a_limit_of_waiting_runs(hosted, tiny):
@@ -321,172 +260,6 @@ def test_on_a_laptop_any_page_can_do_anything(queue, tiny):
     assert queue.store.own_runs() == []
 
 
-# --- real workers ---
-
-
-def config_of(epochs: float) -> RunConfig:
-    """About five seconds an epoch, most of them steps."""
-    config = find_preset("team4-ann").config
-    changes = {"epochs": epochs, "snapshots": 3, "precision": "fp32", "threads": 1, "early_stopping": None}
-    return config.replace(training=config.training.replace(**changes))
-
-
-SHORT, LONG, ENDLESS = 0.01, 1.5, 1000
-
-
-@contextmanager
-def started(queue: JobQueue):
-    queue.start()
-    try:
-        yield queue
-    finally:
-        queue.close()
-
-
-def wait_for(condition) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-
-
-def wait_for_state(run: Run, *states: str) -> Status:
-    wait_for(lambda: run.status.state in states)
-    return run.status
-
-
-def wait_for_training(run: Run, lines: int = 4) -> None:
-    wait_for(lambda: len(run.read_metrics()) >= lines or not run.status.active)
-    assert run.status.state == "running", run.status.error
-
-
-@pytest.mark.slow
-@pytest.mark.real
-def test_one_run_trains_while_the_other_waits_and_then_trains(real, queue):
-    first, second = queue.submit_run(config_of(SHORT)), queue.submit_run(config_of(SHORT))
-    with started(queue):
-        wait_for_state(first, "running")
-        assert second.status.state == "queued"
-        assert queue.waiting() == [second.path]
-        wait_for_state(first, "finished")
-        wait_for_state(second, "finished")
-        wait_for(lambda: not psutil.Process().children())  # none stays behind as a zombie
-    assert first.status.result.test_accuracy > 0.1
-    assert second.status.started >= first.status.ended
-    assert first.read_weights()
-    assert [line["kind"] for line in first.read_metrics()][-1] == "end"
-
-
-@pytest.mark.slow
-@pytest.mark.real
-def test_a_killed_worker_fails_with_the_reason_and_the_next_one_runs(real, queue):
-    killed, waiting = queue.submit_run(config_of(ENDLESS)), queue.submit_run(config_of(SHORT))
-    with started(queue):
-        wait_for_training(killed)
-        os.kill(killed.status.pid, signal.SIGKILL)
-        status = wait_for_state(killed, "failed")
-        wait_for_state(waiting, "finished")
-    assert "killed by signal 9" in status.error
-    assert "click Resume" in status.error
-    assert killed.read_metrics()
-    assert killed.read_resume()
-
-
-@pytest.mark.slow
-@pytest.mark.real
-def test_runs_are_paused_resumed_and_stopped_through_the_queue(real, queue):
-    run = queue.submit_run(config_of(ENDLESS))
-    with started(queue):
-        wait_for_training(run)
-        with pytest.raises(NotAllowed, match="stop it first"):
-            queue.store.delete(run, "local")
-        queue.pause(run, "local")
-        wait_for_state(run, "paused")
-        before = run.read_metrics()
-        queue.resume(run, "local")
-        wait_for_training(run, len(before) + 2)
-        queue.stop(run, "local")
-        assert wait_for_state(run, "stopped").error == ""
-    lines = run.read_metrics()
-    assert lines[: len(before)] == before
-    assert [line["step"] for line in lines] == sorted(line["step"] for line in lines)
-    assert run.read_weights()
-
-
-@pytest.mark.slow
-@pytest.mark.real
-def test_closing_the_queue_saves_the_run(real, queue):
-    run = queue.submit_run(config_of(ENDLESS))
-    with started(queue):
-        wait_for_training(run)
-    assert run.status.state == "interrupted"
-    assert run.read_resume()[1]["step"] > 0
-
-
-SERVER = """
-import sys, time
-from fmexplore.training.config import RunConfig
-from fmexplore.jobs.queue import JobQueue
-from fmexplore.settings import read_settings
-queue = JobQueue(read_settings())
-queue.start()
-print(queue.submit_run(RunConfig.model_validate_json(sys.argv[1])).path, flush=True)
-time.sleep(600)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.real
-def test_when_the_server_is_killed_the_worker_saves_and_the_run_can_be_finished_later(real, home):
-    command = [sys.executable, "-c", SERVER, config_of(LONG).model_dump_json()]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT)
-    try:
-        run = Run(Path(server.stdout.readline().strip()))
-        wait_for_training(run)
-        worker = psutil.Process(run.status.pid)
-    finally:
-        server.kill()
-        server.wait()
-    wait_for_state(run, "interrupted")
-    wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
-    assert run.config == config_of(LONG)
-    step = run.read_resume()[1]["step"]
-    before = run.read_metrics()
-    assert 0 < before[-1]["step"] <= step
-    assert not list(run.path.rglob("*.tmp"))
-
-    queue = JobQueue(Settings(home=home))
-    with started(queue):
-        queue.resume(run, "local")
-        wait_for_state(run, "finished", "failed")
-    assert run.status.state == "finished", run.status.error
-    lines = run.read_metrics()
-    assert lines[: len(before)] == before
-    assert [line["step"] for line in lines] == sorted(line["step"] for line in lines)
-    assert [line["kind"] for line in lines].count("end") == 1
-    assert run.snapshot_steps()[-1] == lines[-1]["step"] == lines[-1]["steps"]
-
-
-@pytest.mark.slow
-@pytest.mark.real
-def test_only_one_of_two_dispatchers_starts_workers_and_the_other_follows_when_it_closes(real, home):
-    first, second = JobQueue(Settings(home=home)), JobQueue(Settings(home=home))
-    with started(second):
-        wait_for(lambda: second._dispatcher.is_locked)
-        with started(first):
-            one = first.submit_run(config_of(ENDLESS))
-            wait_for_training(one)
-            assert list(second._workers) == [one.path]
-            assert list(first._workers) == []
-            assert not first._dispatcher.is_locked
-            second.close()
-            assert one.status.state == "interrupted"
-            other = second.submit_run(config_of(SHORT))
-            wait_for(lambda: list(first._workers) == [other.path])
-            wait_for_state(other, "finished")
-    assert (other.path / "worker.log").read_text() == ""
-
-
 def test_a_zip_is_loaded_within_the_limits_of_the_server(home, tiny):
     queue = JobQueue(Settings(home=home, hosted=True, max_runs=1))
     run = queue.store.create(tiny, "a", state="finished")
@@ -545,38 +318,12 @@ def test_no_training_may_need_more_than_this_app_may_use(queue, tiny):
         small.submit_run(tiny)
 
 
-def test_with_little_memory_fetching_waits_for_the_training(queue, tiny, monkeypatch):
-    for gigabytes, together in ((2, 1), (8, 2)):
-        each = JobQueue(Settings(home=queue.settings.home / str(gigabytes)))
-        each.memory, launched = gigabytes * 1e9, []
-        monkeypatch.setattr(each, "_launch", launched.append)
-        each.submit_run(tiny)
-        each.submit("fetch")
-        each.tick()
-        assert len(launched) == together
-
-
-def test_measuring_and_training_take_turns(queue, tiny, monkeypatch):
-    started = []
-    monkeypatch.setattr(queue, "_launch", started.append)
-    job, run = queue.submit("measure"), queue.submit_run(tiny)
-    queue.tick()
-    assert started == [job]
-    assert queue.waiting() == [run.path]
-
-
 @pytest.mark.parametrize("task", ["distill", "train-photos"])
 def test_a_run_that_only_the_command_line_can_resume_is_not_queued_and_names_the_command(queue, tiny, task):
     run = queue.store.create(tiny, state="paused", task=task)
     with pytest.raises(NotAllowed, match=rf"python -m fmexplore {task} .* --resume {run.id}"):
         queue.resume(run, "local")
     assert run.status.state == "paused"
-
-
-def test_a_run_of_the_command_line_whose_process_died_is_interrupted(queue, tiny):
-    run = queue.store.create(tiny, state="running", task="distill", **dead_process())
-    queue.tick()
-    assert run.status.state == "interrupted"
 
 
 def test_a_side_task_on_a_full_disk_says_so(queue, monkeypatch):
@@ -586,20 +333,3 @@ def test_a_side_task_on_a_full_disk_says_so(queue, monkeypatch):
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(StorageError, match="disk is full"):
         queue.submit("measure")
-
-
-def test_a_worker_in_a_long_step_does_not_hold_the_others_when_the_queue_closes(queue):
-    class Busy:
-        asked = waited = False
-
-        def send_signal(self, _number):
-            self.asked = True
-
-        def wait(self, timeout):
-            self.waited = True
-            raise subprocess.TimeoutExpired("worker", timeout)
-
-    workers = [Busy(), Busy()]
-    queue._workers = dict(enumerate(workers))
-    queue.close()
-    assert all(worker.asked and worker.waited for worker in workers)

@@ -17,7 +17,7 @@ from fmexplore.analysis import images as image_analysis
 from fmexplore.analysis.server import ANALYSES
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.predictions import Predictions
-from fmexplore.jobs.queue import JobQueue
+from fmexplore.jobs.dispatcher import Dispatcher
 from fmexplore.models import networks
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.runs.derived import Derived
@@ -215,7 +215,7 @@ class Desk:
 
 
 def _forget() -> None:
-    for each in (shared.settings, shared.queue):
+    for each in (shared.settings, shared.dispatcher):
         each.clear()
     st.cache_resource.clear()
     st.cache_data.clear()
@@ -247,12 +247,12 @@ def cold(monkeypatch):
 @pytest.fixture
 def app(home, drawn_folder, desk, cold, monkeypatch):
     """Makes pages of one server; nothing is shipped and no worker starts, unless a test says so."""
-    monkeypatch.setattr(JobQueue, "start", lambda self: None)
+    monkeypatch.setattr(Dispatcher, "start", lambda self: None)
     monkeypatch.setattr(RunStore, "shipped_runs", lambda self: [])
     monkeypatch.setattr(ContextProxy, "cookies", {})
     _forget()
     yield Page
-    shared.queue().close()
+    shared.dispatcher().close()
     _forget()
 
 

@@ -26,6 +26,7 @@ from fmexplore.ui import shared
 from fmexplore.ui.embeddings import canvas
 from fmexplore.ui.selection.map_area import Selection
 from fmexplore.ui.session import EMBEDDINGS_PAGE as EMBEDDINGS
+from tests.outlines import even_odd
 
 FIRST = 640  # id of the first test image of the drawn data set
 VIEWS = ("map", "pair", "time", "trust")
@@ -144,18 +145,6 @@ def points_of(page, run: Run | None, store, config: ProjectionConfig | None = No
     arrays = kept_files(run, layer, shared.dataset(), store.settings).read_projection(layer, split, config)
     assert arrays is not None
     return arrays["coordinates"].astype(np.float64), arrays["index"]
-
-
-def even_odd(points: np.ndarray, outline) -> np.ndarray:
-    """By rays straight up."""
-    count = np.zeros(len(points), int)
-    for place in range(len(outline)):
-        (x0, y0), (x1, y1) = outline[place], outline[(place + 1) % len(outline)]
-        if x0 == x1:
-            continue
-        meets = (points[:, 0] >= min(x0, x1)) & (points[:, 0] < max(x0, x1))
-        count += meets & (y0 + (points[:, 0] - x0) / (x1 - x0) * (y1 - y0) > points[:, 1])
-    return count % 2 == 1
 
 
 def predicted_of(run: Run, drawn, store, split: str = "test") -> np.ndarray:
