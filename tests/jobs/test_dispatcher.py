@@ -57,6 +57,15 @@ def test_damaged_and_foreign_statuses_do_not_hold_up_the_queue(queue, tiny):
     Dispatcher(queue).tick()
 
 
+def test_a_run_that_ends_right_after_it_was_looked_at_keeps_its_end(queue, tiny):
+    run = queue.submit_run(tiny)
+    change_status(run, state="running", **dead_process())
+    seen = run.status
+    change_status(run, state="finished", pid=None)
+    Dispatcher(queue)._watch(run.path, seen)
+    assert run.status.state == "finished"
+
+
 def config_of(epochs: float) -> RunConfig:
     """About five seconds an epoch, most of them steps."""
     config = find_preset("team4-ann").config
@@ -254,7 +263,7 @@ def test_a_run_of_the_command_line_whose_process_died_is_interrupted(queue, tiny
     assert run.status.state == "interrupted"
 
 
-def test_a_worker_in_a_long_step_does_not_hold_the_others_when_the_dispatcher_closes(queue):
+def test_a_worker_in_a_long_step_does_not_hold_the_others_when_the_dispatcher_closes(queue, monkeypatch):
     class Busy:
         asked = waited = False
 
@@ -267,6 +276,6 @@ def test_a_worker_in_a_long_step_does_not_hold_the_others_when_the_dispatcher_cl
 
     workers = [Busy(), Busy()]
     dispatcher = Dispatcher(queue)
-    dispatcher._workers = dict(enumerate(workers))
+    monkeypatch.setattr(dispatcher, "_workers", dict(enumerate(workers)))
     dispatcher.close()
     assert all(worker.asked and worker.waited for worker in workers)

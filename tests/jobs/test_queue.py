@@ -19,7 +19,7 @@ from fmexplore.runs.archive import pack_run
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import own_process, read_request, read_status, write_status
 from fmexplore.settings import PROJECT, Settings
-from tests.jobs.statuses import change_status, dead_process
+from tests.jobs.statuses import change_status
 
 PATIENCE = 90  # seconds, for another process
 
@@ -152,15 +152,6 @@ def test_the_same_side_task_is_not_queued_twice(queue):
     write_status(first, read_status(first).replace(state="finished"))
     assert queue.submit("measure") != first
     assert queue.store.own_runs() == []
-
-
-def test_a_run_that_ends_right_after_it_was_looked_at_keeps_its_end(queue, tiny):
-    run = queue.submit_run(tiny)
-    change_status(run, state="running", **dead_process())
-    seen = run.status
-    change_status(run, state="finished", pid=None)
-    queue._watch(run.path, seen)
-    assert run.status.state == "finished"
 
 
 def test_two_writes_at_one_clock_tick_are_both_seen(queue, tiny):
