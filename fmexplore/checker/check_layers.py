@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass, field, replace
 
 from fmexplore.checker.check_totals import check_totals
-from fmexplore.checker.layer_readings import PrintedLayer, Reading, Style, read_layer, suggest
+from fmexplore.checker.layer_kinds import PrintedLayer, Style
+from fmexplore.checker.layer_readings import Reading, read_layer, suggest
 from fmexplore.checker.parse_summaries import Summary
 from fmexplore.checker.results import Finding, Outcome, Table
 from fmexplore.checker.single_change import LayerRow, explain_by_one_change

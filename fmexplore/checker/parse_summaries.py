@@ -1,12 +1,12 @@
 """Reads summaries of networks as Keras 2 and 3, torchinfo and torchsummary print them, or written in words.
 
-Knows how they are printed, not what a layer may be: that is in `layer_readings`.
+Knows how they are printed, not what a layer does: that is in `layer_readings`.
 """
 
 import re
 from dataclasses import dataclass, replace
 
-from fmexplore.checker.layer_readings import PrintedLayer, Style, find_kind
+from fmexplore.checker.layer_kinds import PrintedLayer, Style, find_kind
 from fmexplore.checker.parse_words import COUNT_IN_WORDS, LONGEST_LINE, NUMBER, read_words, whole
 from fmexplore.errors import ConfigError
 from fmexplore.models.shapes import Shape

@@ -6,7 +6,8 @@ Knows summaries whose layers have been recomputed; that is in `check_layers`.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from fmexplore.checker.layer_readings import PrintedLayer, Reading, read_layer
+from fmexplore.checker.layer_kinds import PrintedLayer
+from fmexplore.checker.layer_readings import Reading, read_layer
 from fmexplore.checker.parse_summaries import Summary
 from fmexplore.checker.results import Finding
 from fmexplore.models.shapes import Shape
