@@ -35,7 +35,7 @@ def check_matrix(matrix: Matrix, claims: list[Printed]) -> Outcome:
         findings += check_thousands(columns, names, "columns")
     else:
         findings += check_thousands(sums, names, "row sums")
-    right, total = sum(row[place] for place, row in enumerate(matrix.rows)), sum(sums)
+    right, total = sum(_diagonal(matrix)), sum(sums)
     if total == 0:
         return Outcome("confusion matrix", (*findings, Finding(False, "The matrix holds no images.")), ())
     digits = max([2, *(claim.digits - 2 for claim in claims)])
@@ -46,12 +46,12 @@ def check_matrix(matrix: Matrix, claims: list[Printed]) -> Outcome:
     for claim in claims:
         fits = claim.allows(right / total)
         findings.append(Finding(fits, f"{counted}, {'as claimed' if fits else f'not the claimed {claim.percent}'}."))
-    columns_of = ("class", "row sum", "precision", "recall", "F1")
+    header = ("class", "row sum", "precision", "recall", "F1")
     rows = tuple(
         (name, f"{support:,}", *(f"{exact[score]:.4f}" for score in SCORES))
         for name, support, exact in zip(names, sums, _scores(matrix))
     )
-    return Outcome("confusion matrix", tuple(findings), (Table("What the matrix gives", columns_of, rows),))
+    return Outcome("confusion matrix", tuple(findings), (Table("What the matrix gives", header, rows),))
 
 
 def compare_report(report: ClassificationReport, matrix: Matrix) -> list[Finding]:
@@ -89,23 +89,27 @@ def _compare_averages(report: ClassificationReport, matrix: Matrix) -> Iterator[
 
 
 def _compare_accuracy(report: ClassificationReport, matrix: Matrix) -> Iterator[str]:
-    right, total = sum(row[place] for place, row in enumerate(matrix.rows)), sum(map(sum, matrix.rows))
-    accuracy = right / max(total, 1)
+    accuracy = sum(_diagonal(matrix)) / max(sum(map(sum, matrix.rows)), 1)
     if report.accuracy and not report.accuracy.allows(accuracy):
         yield f"The report prints an accuracy of {report.accuracy.text}, but the matrix gives {accuracy:.4f}."
 
 
 def _scores(matrix: Matrix) -> list[dict[str, float]]:
+    """Precision, recall and F1 of each class; 0 where the divisor is 0."""
     sums, columns = [sum(row) for row in matrix.rows], [sum(column) for column in zip(*matrix.rows)]
-    hits = [row[place] for place, row in enumerate(matrix.rows)]
     return [
         {
             "precision": hit / named if named else 0.0,
             "recall": hit / support if support else 0.0,
             "f1": 2 * hit / (named + support) if named + support else 0.0,
         }
-        for hit, named, support in zip(hits, columns, sums)
+        for hit, named, support in zip(_diagonal(matrix), columns, sums)
     ]
+
+
+def _diagonal(matrix: Matrix) -> list[int]:
+    """How many images of each class were predicted correctly."""
+    return [row[place] for place, row in enumerate(matrix.rows)]
 
 
 def _names(matrix: Matrix) -> list[str]:

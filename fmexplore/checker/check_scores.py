@@ -43,15 +43,15 @@ class _Class:
 
 def check_report(report: ClassificationReport, claims: list[Printed], exact: Matrix | None = None) -> Outcome:
     """Check a classification report in itself, against claimed accuracies, and against a matrix printed with it."""
-    classes, findings, notes = _read_classes(report)
-    findings += [Finding(False, each.problem) for each in classes if each.problem]
+    classes, notes = _read_classes(report)
+    findings = [Finding(False, each.problem) for each in classes if each.problem]
     sound = not findings
     if sound:
         findings.append(Finding(True, f"Precision, recall and F1 of {len(classes)} classes fit each other."))
     supported = [each for each in classes if each.support > 0]
     total = sum(each.support for each in supported)
     whole = report.accuracy is not None or not report.averages  # each image in one class, each class printed
-    if supported and len(supported) == len([each for each in classes if each.row.support != 0]):
+    if supported and len(supported) == sum(each.row.support != 0 for each in classes):
         findings += _check_supports(report, total)
         if whole and sound:
             findings += _check_named(classes, total)
@@ -68,12 +68,13 @@ def check_report(report: ClassificationReport, claims: list[Printed], exact: Mat
     return Outcome("classification report", tuple(findings), (Table("Classes", columns, rows),), tuple(notes))
 
 
-def _read_classes(report: ClassificationReport) -> tuple[list[_Class], list[Finding], list[str]]:
+def _read_classes(report: ClassificationReport) -> tuple[list[_Class], list[str]]:
+    """What each row allows, and notes on what had to be assumed."""
     rows, notes = report.rows, []
     if all(row.support is None for row in rows) and len(rows) == len(CLASS_NAMES):
         notes.append("No supports are printed: 1,000 images of each class are taken, as in Fashion-MNIST's test set.")
         rows = tuple(ClassRow(row.name, row.scores, EACH) for row in rows)
-    return [_read_class(row, MOST_COUNTED // len(rows)) for row in rows], [], notes
+    return [_read_class(row, MOST_COUNTED // len(rows)) for row in rows], notes
 
 
 def _read_class(row: ClassRow, most: int) -> _Class:

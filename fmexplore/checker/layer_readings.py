@@ -43,8 +43,10 @@ def read_layer(layer: PrintedLayer, inputs: list[Shape], style: Style) -> Iterat
 
 
 def suggest(layer: PrintedLayer, inputs: list[Shape], style: Style) -> list[Reading]:
-    """Readings that come closest to a layer that cannot be true: those with the printed shape first, and among
-    them those with the most similar number of parameters."""
+    """Readings that come closest to a layer that cannot be true.
+
+    Those with the printed shape come first, and among them those with the most similar number of parameters.
+    """
     units = layer.units or (layer.output[0] if layer.output else None)
     bare = replace(layer, parameters=None, output=None, units=units)
     printed = layer.parameters or 0
@@ -54,7 +56,7 @@ def suggest(layer: PrintedLayer, inputs: list[Shape], style: Style) -> list[Read
     )
 
 
-def slide(size: int, kernel: int, stride: int, padding: str | int) -> int:
+def _slide(size: int, kernel: int, stride: int, padding: str | int) -> int:
     """The size of an output along one axis; 0 or less where the window is larger than the input."""
     if padding == "same":
         return -(-size // stride)
@@ -158,7 +160,7 @@ def _convolutions(use: _Use) -> Iterator[Reading]:
                     if layer.kind == "transposed":
                         sizes = [_unslide(n, k, stride, padding) for n, k in zip(shape[1:], wide)]
                     else:
-                        sizes = [slide(n, k, stride, padding) for n, k in zip(shape[1:], wide)]
+                        sizes = [_slide(n, k, stride, padding) for n, k in zip(shape[1:], wide)]
                     if min(sizes) > 0 and (dilation == 1 or max(kernel) > 1):
                         said = (
                             f"{words}, {padding!r} padding" if isinstance(padding, str) else f"{words}, pad {padding}"
@@ -213,7 +215,7 @@ def _pools(use: _Use) -> Iterator[Reading]:
         ]
     for side, stride in dict.fromkeys(windows):
         for padding in ("valid", "same", *range(1, side // 2 + 1)):
-            sizes = [slide(size, side, stride, padding) for size in shape[1:]]
+            sizes = [_slide(size, side, stride, padding) for size in shape[1:]]
             if min(sizes) > 0:
                 moved = "" if stride == side else f" stride {stride}"
                 padded = "" if padding == "valid" else ", padded"

@@ -32,7 +32,6 @@ class Summary:
     trainable: int | None = None
     frozen: int | None = None
     optimizer: int = 0
-    unread: tuple[str, ...] = ()  # parts of a network in words that name no layer
 
 
 def read_summary(text: str) -> tuple[Summary | None, str]:
@@ -64,7 +63,6 @@ def read_summary(text: str) -> tuple[Summary | None, str]:
         sums.get("trainable"),
         sums.get("non-trainable"),
         sums.get("optimizer", 0),
-        tuple(layer.name for layer in layers if words and not layer.kind),
     )
     return summary, "\n".join(kept)
 
