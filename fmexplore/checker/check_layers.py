@@ -35,7 +35,11 @@ def check_summary(summary: Summary) -> Outcome:
         findings.append(Finding(True, f"The padding is not stated: {assumed!r} is taken for every convolution."))
     columns = ("layer", "printed shape", "shape", "printed parameters", "parameters", "read as")
     unknown = [row.layer.name for row in rows if row.unchecked]
-    alone = [row.layer.name for row in rows if not (row.reading or row.problem or row.unchecked or row.layer.kind == "container")]
+    alone = [
+        row.layer.name
+        for row in rows
+        if not (row.reading or row.problem or row.unchecked or row.layer.kind == "container")
+    ]
     notes = [
         f"{why} ({len(names)} of {len(rows)} layers): {_listed(names)}."
         for names, why in ((unknown, "Not recomputed"), (alone, "Checked roughly, as their inputs are not printed"))
@@ -172,11 +176,11 @@ def _check_layer(layer: PrintedLayer, inputs: list[Shape], style: Style) -> Laye
     if layer.output not in (None, best.output):
         alike = [each for each in nearest if layer.parameters in (None, each.parameters)] or nearest
         wanted = alike[0]
-        said = (
+        problem = (
             f"{layer.name} is printed to turn {given} into {text(layer.output or ())}, but it gives "
             f"{text(wanted.output)}"
         )
-        return LayerRow(layer, wanted, f"{said}{_as(wanted)}.", guess=True)
+        return LayerRow(layer, wanted, f"{problem}{_as(wanted)}.", guess=True)
     fits_elsewhere = next(read_layer(replace(layer, output=None, units=best.output[0]), inputs, style), None)
     if fits_elsewhere and fits_elsewhere.kernel and layer.output:
         side = fits_elsewhere.words.split(" over")[0]
