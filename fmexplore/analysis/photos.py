@@ -1,4 +1,4 @@
-"""What is done with photos in the process that has torch: opened, converted, looked at by a run, taught to one.
+"""What is done with photos in the process that has torch: opened, converted, classified, learnt by a copy of a run.
 
 Functions of a Task as in `images`; the photos live in memory only.
 """

@@ -48,7 +48,7 @@ def begin_from(
 ) -> Run:
     """A new run, marked as running here, with the network and the weights of `parent`, trained as `training` says.
 
-    It is judged by the validation images of `parent`, which has not learnt from them. `changes` are those of `--set`.
+    It validates with the images of `parent`, which has not learnt from them. `changes` are those of `--set`.
     Raises ConfigError, RunBroken, StorageError.
     """
     before, weights = parent.config.training, parent.read_weights()
@@ -64,7 +64,7 @@ def begin_from(
 def train_here(run: Run, as_json: bool, command: str, **extra: Any) -> None:
     """Do the work of a run in this process and print how it ended; Ctrl-C saves it.
 
-    Raises typer.Exit with code 1, having said how `command` goes on, when it is not finished.
+    Raises typer.Exit with code 1 when it is not finished; before, it prints how `command` goes on.
     """
     from fmexplore.jobs.job import Job
     from fmexplore.jobs.worker import run_job

@@ -1,4 +1,4 @@
-"""The commands that train: `train`, and `distill`, which learns from what several runs say together."""
+"""The commands that train: `train`, and `distill`, which learns from the joint predictions of several runs."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ from fmexplore.training.config import Augmentation, RunConfig, change_settings
 from fmexplore.training.presets import MUON, find_preset
 
 commands = typer.Typer()
-# Gentler than from the start: what is learnt is to be refined. The varied images bring their own soft targets.
+# Gentler than from the start: what is learnt is to be refined. The augmented images bring their own soft targets.
 DISTILLING = MUON.replace(
     epochs=3,
     learning_rate=0.05,
@@ -135,7 +135,7 @@ def distill(
 
 
 def _plan(minutes: float, settings: Settings, quiet: bool) -> RunConfig:
-    """What learns most in that time."""
+    """The preset and epochs with the highest expected accuracy in that time; measures the machine first if need be."""
     from fmexplore.jobs.tasks import time_machine
 
     if read_speed(settings) is None:

@@ -1,4 +1,4 @@
-"""The work on one folder as its worker sees it: settings, status, and whether it should end. Knows no task."""
+"""One piece of work as its worker sees it: folder, settings, status, and the request to end. Knows no task."""
 
 import os
 import time
@@ -11,11 +11,18 @@ LOOK_SECONDS = 0.1
 
 
 class Job:
-    """What a task sees of the work it does: its folder, its status, and whether it should end."""
+    """The work on one folder; a task reports to it and asks it whether to end.
+
+    Args:
+        folder: of the run or the side job, with its status.
+        settings: of this process.
+        parent: the process id of the server; without one, nobody is watched.
+        log: the file that has what this process prints.
+    """
 
     def __init__(self, folder: Path, settings: Settings, parent: int | None = None, log: str = "worker.log") -> None:
         self.folder, self.settings, self.parent = folder, settings, parent
-        self.log = log  # the file that has what this process prints
+        self.log = log
         self.status = self._write(
             read_status(folder), state="running", started=time.time(), ended=None, error="", **own_process()
         )
@@ -32,7 +39,7 @@ class Job:
         self.update(state=state, ended=time.time(), pid=None, **changes)
 
     def read_request(self) -> str | None:
-        """`STOP`, `PAUSE`, `GONE` when the server is, or None; looks at most ten times a second."""
+        """`STOP`, `PAUSE`, `GONE` when the server is, or None; reads the folder at most ten times a second."""
         if self.interrupted:
             return "GONE"
         if time.monotonic() - self._looked < LOOK_SECONDS:

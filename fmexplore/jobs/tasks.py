@@ -157,7 +157,7 @@ def _follow(job: Job, run: Run, trainer: "train", listen: Callable[["Progress"],
 
 
 def _keep_predictions(job: Job, run: Run, end: "Progress", weights: str) -> None:
-    """Spare the pages from asking the network, whose weights have that digest, again."""
+    """Keep the predictions of the last evaluation, by weights of that digest, so that no page computes them again."""
     derived = Derived(run, job.settings)
     for split, predictions in (("test", end.test_predictions), ("validation", end.predictions)):
         if predictions:
@@ -165,7 +165,7 @@ def _keep_predictions(job: Job, run: Run, end: "Progress", weights: str) -> None
 
 
 def measure_speed(job: Job) -> State:
-    """Find what estimates need."""
+    """`time_machine` as a task."""
     job.update(message="Measuring this machine")
     time_machine(job.settings)
     return "finished"
@@ -189,14 +189,14 @@ def time_machine(settings: Settings) -> None:
         work.append(3 * _flops(config) * batch)
     del images
     # From the last two: two steps, two unknowns; a machine so fast that overhead is all still gets a positive rate.
-    # The first is what people train first, so that its time is told well.
+    # The first is what people train first, so that its estimate should be good.
     rate = (work[2] - work[1]) / max(seconds[2] - seconds[1], 1e-4)
     overhead = max(seconds[1] - work[1] / rate, 0.0)
     update_speed(settings, flops_per_second=rate, step_seconds=overhead, worker_mb=worker_mb, bf16=bf16)
 
 
 def fetch_data(job: Job) -> State:
-    """Bring the data set to where the app looks for it."""
+    """Bring the data set to where `fashion_mnist` finds it."""
     last = 0.0
 
     def report(share: float, text: str) -> None:

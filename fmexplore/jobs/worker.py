@@ -23,7 +23,7 @@ def run_job(job: Job, **extra: object) -> None:
         state = TASKS[job.status.task](job, **job.status.arguments, **extra)
         job.end(state)
     except StorageError as error:
-        _end_in_vain(job, str(error))
+        _try_to_end(job, str(error))
     except FMExploreError as error:
         job.end("failed", error=str(error))
     except Exception as error:
@@ -34,7 +34,7 @@ def run_job(job: Job, **extra: object) -> None:
         job.end("failed", error=f"Something went wrong inside ({type(error).__name__}: {error}); see {job.log}.")
 
 
-def _end_in_vain(job: Job, reason: str) -> None:
+def _try_to_end(job: Job, reason: str) -> None:
     """After a full disk even this may fail; the queue then sees that the worker is gone and points to the log."""
     print(reason, file=sys.stderr)
     with contextlib.suppress(StorageError):
