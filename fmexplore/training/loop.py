@@ -22,7 +22,7 @@ from fmexplore.errors import TrainingDiverged
 from fmexplore.evaluation.predictions import Predictions, predict, predict_batches
 from fmexplore.models.networks import build, to_input
 from fmexplore.models.table import Model, flops, summarize
-from fmexplore.training.augment import augment, mix
+from fmexplore.training.augment import augment, mix, seeded_generator
 from fmexplore.training.config import Augmentation, Execution, TrainConfig
 from fmexplore.training.optimizers import Optimizer, rate_factor
 from fmexplore.training.progress import Progress, Snapshot
@@ -183,12 +183,12 @@ class train(Iterator[Progress]):
         """
         config, (epoch, position) = self.config, divmod(step, self.steps_per_epoch)
         if position == 0 or self._order is None:
-            generator = torch.Generator().manual_seed(_mix(config.seed, 1, epoch))
+            generator = seeded_generator(config.seed, 1, epoch)
             self._order = torch.randperm(len(self.images), generator=generator).to(self.device)
         index = self._order[position * config.batch_size : (position + 1) * config.batch_size]
         if config.augmentation == Augmentation():
             return index, to_input(self.images[index]), index, 1.0
-        generator = torch.Generator().manual_seed(_mix(config.seed, 2, step))
+        generator = seeded_generator(config.seed, 2, step)
         images = augment(self.images[index], index, epoch, config.augmentation, generator)
         return index, *mix(images, config.augmentation, generator)
 
@@ -333,10 +333,6 @@ def _steps_per_epoch(images: int, batch_size: int) -> int:
 
 def _log_spaced(points: int, steps: int) -> set[int]:
     return {round(step) for step in np.geomspace(1, steps, points)} if points > 1 else {steps} if points else set()
-
-
-def _mix(*entropy: int) -> int:
-    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
 
 def _half(values: np.ndarray) -> np.ndarray:
