@@ -15,6 +15,7 @@ from fmexplore.errors import ConfigError
 
 Order = Literal["data set", "confusion", "accuracy", "clustered", "groups"]
 CLASSES = len(CLASS_NAMES)
+Z = NormalDist().inv_cdf(0.975)  # half the width of a 95 % interval, in standard deviations
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -98,10 +99,10 @@ def accuracy_interval(right: int, total: int) -> tuple[float, float]:
         The lower and the upper end, from 0 to 1.
     """
     # Written out: importing scipy.stats takes longer than all else that a page does on a server just started.
-    z, share = NormalDist().inv_cdf(0.975), right / total
-    centre = share + z * z / (2 * total)
-    spread = z * math.sqrt(share * (1 - share) / total + (z / (2 * total)) ** 2)
-    return max(0.0, (centre - spread) / (1 + z * z / total)), min(1.0, (centre + spread) / (1 + z * z / total))
+    share = right / total
+    centre = share + Z * Z / (2 * total)
+    spread = Z * math.sqrt(share * (1 - share) / total + (Z / (2 * total)) ** 2)
+    return max(0.0, (centre - spread) / (1 + Z * Z / total)), min(1.0, (centre + spread) / (1 + Z * Z / total))
 
 
 def most_confused(matrix: np.ndarray) -> tuple[int, int]:

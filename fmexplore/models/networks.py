@@ -46,24 +46,14 @@ class Network(nn.Module):
         self.dropouts = [module for module in self.modules() if isinstance(module, ByteDropout)]
 
     def forward(self, images: Tensor) -> Tensor:
-        return self._run(images)[0]
+        return self.logits_and_features(images)[0]
 
     def logits_and_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Logits `(n, 10)`, and the input of the last dense layer `(n, width)`.
 
         Where that is a flattened map of more than 512 values, the features are the means of its channels.
         """
-        return self._run(images)
-
-    def output_of(self, number: int, images: Tensor) -> Tensor:
-        """The output of layer `number`, from 1, which must be one of `table.layer_choices`."""
-        x = (images - MEAN) / DEVIATION if self.standardized else images
-        for index in self.order[:number]:
-            x = self.layers[index](x)
-        return x
-
-    def _run(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        x = (images - MEAN) / DEVIATION if self.standardized else images
+        x = self._scaled(images)
         maps, features = x, None
         for index in self.order:
             layer = self.layers[index]
@@ -73,6 +63,16 @@ class Network(nn.Module):
                 maps = x
             x = layer(x)
         return x, x if features is None else features
+
+    def output_of(self, number: int, images: Tensor) -> Tensor:
+        """The output of layer `number`, from 1, which must be one of `table.layer_choices`."""
+        x = self._scaled(images)
+        for index in self.order[:number]:
+            x = self.layers[index](x)
+        return x
+
+    def _scaled(self, images: Tensor) -> Tensor:
+        return (images - MEAN) / DEVIATION if self.standardized else images
 
     def seed_dropout(self, *entropy: int) -> None:
         """Seed the next dropout masks by `entropy`, so that a resumed run draws the same ones."""
