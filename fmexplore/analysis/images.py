@@ -162,13 +162,12 @@ def network_of(run: Run) -> "Network":
 @lru_cache(maxsize=8)
 def _build(run: Run, digest: str) -> "Network":
     """The network with the weights of that digest."""
-    import torch
-
+    from fmexplore.jobs.tasks import to_tensors
     from fmexplore.models.networks import build
 
     del digest  # is in the key
     network = build(run.config.model)
-    network.load_state_dict({name: torch.from_numpy(value) for name, value in run.read_weights().items()})
+    network.load_state_dict(to_tensors(run.read_weights()))
     return network.eval()
 
 

@@ -21,7 +21,7 @@ from fmexplore.analysis.fifo_lock import FifoLock
 from fmexplore.analysis.images import Cancelled
 from fmexplore.embeddings.projection import Stopped
 from fmexplore.errors import AnalysisFailed, FMExploreError
-from fmexplore.machine import NICENESS, prepare_process
+from fmexplore.machine import lower_priority, prepare_process
 
 ANALYSES = image_analysis.ANALYSES | map_analysis.ANALYSES | photo_analysis.ANALYSES
 IDLE_SECONDS = 1200
@@ -141,8 +141,7 @@ class RequestServer:
 
 def main() -> None:
     """Answer until the server ends."""
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
+    lower_priority()
     prepare_process(trains=False)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not come between the answers

@@ -27,6 +27,7 @@ from fmexplore.embeddings.features import LAST, check_layer, ids_of_split
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import ConfigError, DataError, FMExploreError
 from fmexplore.evaluation.confusion import accuracy_interval, class_report, confusion_matrix, report_text
+from fmexplore.machine import prepare_process
 from fmexplore.models import table as tables
 from fmexplore.models.layers import describe
 from fmexplore.runs.derived import SPLITS
@@ -200,8 +201,6 @@ def ship(
 
     Its weights become float16 where the test accuracy stays the same.
     """
-    from fmexplore.machine import prepare_process
-
     prepare_process()
     store = RunStore(read_settings())
     path = ship_run(store, store.find(run), name, small)
@@ -230,8 +229,6 @@ def embed(
     if path.suffix != ".npz":
         raise ConfigError(f"--out is {str(path)!r}: give it the ending .npz.")
     ids = ids_of_split(images, split, found.config.training.split_config)
-    from fmexplore.machine import prepare_process
-
     prepare_process(trains=False)
     from fmexplore.analysis.maps import project_images
 

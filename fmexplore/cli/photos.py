@@ -14,6 +14,7 @@ from fmexplore.cli.terminal import AsJson, ResumeOption, SetOption, begin_from, 
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import ConfigError, PhotoError
+from fmexplore.machine import prepare_process
 from fmexplore.photos.conversion import WAYS, Conversion
 from fmexplore.photos.files import SUFFIXES, open_photo, read_photo
 from fmexplore.photos.labelled import LabelledPhoto, hold_out, read_folder
@@ -36,8 +37,6 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Predict the classes of photos of clothes."""
-    from fmexplore.machine import prepare_process
-
     prepare_process(trains=False)
     from fmexplore.analysis.photos import classify_photo
 
@@ -80,8 +79,6 @@ def train_segmenter(
     as_json: AsJson = False,
 ) -> None:
     """Train the network that finds the garment on a photo, from masks of a larger one."""
-    from fmexplore.machine import prepare_process
-
     prepare_process()
     import torch
 
@@ -140,8 +137,6 @@ def train_photos(
     as_json: AsJson = False,
 ) -> None:
     """Train a copy of a run on Fashion-MNIST and photos of clothes together; `predict` then works on real photos."""
-    from fmexplore.machine import prepare_process
-
     prepare_process()
     from fmexplore.analysis.photos import find, judge_photos
     from fmexplore.photos.cutouts import LENIENT, TRAINING, cut_out_all, vary_all
@@ -188,8 +183,6 @@ def photo_bench(
     as_json: AsJson = False,
 ) -> None:
     """Score a run on a folder of labelled photos."""
-    from fmexplore.machine import prepare_process
-
     prepare_process(trains=False)
     from fmexplore.analysis.photos import judge_photos
 

@@ -11,6 +11,7 @@ from fmexplore.data import fashion_mnist as dataset
 from fmexplore.errors import ConfigError
 from fmexplore.jobs.budget import plan_training
 from fmexplore.jobs.estimates import read_speed
+from fmexplore.machine import prepare_process
 from fmexplore.runs.status import own_process
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings, read_settings
@@ -50,8 +51,6 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a network and keep it as a run. Ctrl-C saves it; --resume goes on."""
-    from fmexplore.machine import prepare_process
-
     prepare_process()
     from fmexplore.training.execution import find_device
 
@@ -96,11 +95,8 @@ def distill(
     as_json: AsJson = False,
 ) -> None:
     """Train a copy of a run on augmented images and on the joint predictions of several runs (distillation)."""
-    from fmexplore.machine import prepare_process
-
     prepare_process()
-    from fmexplore.jobs.tasks import to_tensors
-    from fmexplore.models.networks import build
+    from fmexplore.analysis.images import network_of
     from fmexplore.training.distillation import draw_soft_targets
     from fmexplore.training.execution import choose_execution
 
@@ -118,11 +114,7 @@ def distill(
     else:
         changes = [f"seed={seed}"] + ([] if epochs is None else [f"epochs={epochs}"]) + (set_ or [])
         run = begin_from(store, first, "distill", DISTILLING, changes)
-    networks = []
-    for teacher in found:
-        network = build(teacher.config.model)
-        network.load_state_dict(to_tensors(teacher.read_weights()))
-        networks.append(network.eval())
+    networks = [network_of(teacher) for teacher in found]
     config = run.config.training
     learnt = images.select("train", config.split_config)
     assert learnt is not None  # there always are some

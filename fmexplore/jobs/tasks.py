@@ -15,11 +15,12 @@ from fmexplore.errors import ConfigError, StorageError, TrainingDiverged
 from fmexplore.evaluation.confusion import confusion_matrix
 from fmexplore.jobs.estimates import keep_execution, known_execution, learn_from_run, update_speed
 from fmexplore.jobs.job import Job
+from fmexplore.models.table import flops, summarize
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.run import Arrays, Run
 from fmexplore.runs.status import BROUGHT_BY, TEACH_AGAIN, Result, State
 from fmexplore.settings import Settings
-from fmexplore.training.config import RunConfig
+from fmexplore.training.presets import find_preset
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -103,8 +104,8 @@ def teach(
     rehearsed = learnt.take(np.random.default_rng(0).choice(len(learnt), min(REHEARSED, len(learnt)), replace=False))
     training = config.training.replace(validation="none")  # what is rehearsed has been divided already
     execution = choose_execution(config.model, training)
-    lesson = DataSet(rehearsed, images.test, extra)
-    trainer = train(config.model, training, lesson, execution, begin=to_tensors(parent.read_weights()))
+    data = DataSet(rehearsed, images.test, extra)
+    trainer = train(config.model, training, data, execution, begin=to_tensors(parent.read_weights()))
     state: State = "finished"
     for progress in trainer:
         report(progress.step / progress.steps)
@@ -174,7 +175,6 @@ def measure_speed(job: Job) -> State:
 def time_machine(settings: Settings) -> None:
     """Time a few steps of a network that computes and of one that mostly starts steps, for estimates."""
     from fmexplore.training.execution import choose_execution
-    from fmexplore.training.presets import find_preset
 
     images = fashion_mnist.load()
     worker_mb = psutil.Process().memory_info().rss / 1e6
@@ -186,7 +186,7 @@ def time_machine(settings: Settings) -> None:
         keep_execution(settings, config, chosen)
         batch = config.training.batch_size
         seconds.append(batch / chosen.images_per_second)
-        work.append(3 * _flops(config) * batch)
+        work.append(3 * flops(summarize(config.model)) * batch)
     del images
     # From the last two: two steps, two unknowns; a machine so fast that overhead is all still gets a positive rate.
     # The first is what people train first, so that its estimate should be good.
@@ -216,12 +216,6 @@ TASKS: dict[str, Callable[..., State]] = {
     "measure": measure_speed,
     "fetch": fetch_data,
 }
-
-
-def _flops(config: RunConfig) -> int:
-    from fmexplore.models.table import flops, summarize
-
-    return flops(summarize(config.model))
 
 
 def to_arrays(tensors: dict[str, "Tensor"]) -> Arrays:

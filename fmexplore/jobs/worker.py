@@ -4,7 +4,6 @@ The folder's status.json names the task; the worker is its only writer until it 
 """
 
 import contextlib
-import os
 import signal
 import sys
 import traceback
@@ -13,7 +12,7 @@ from pathlib import Path
 from fmexplore.errors import FMExploreError, StorageError
 from fmexplore.jobs.job import Job
 from fmexplore.jobs.tasks import TASKS
-from fmexplore.machine import NICENESS, prepare_process
+from fmexplore.machine import lower_priority, prepare_process
 from fmexplore.settings import read_settings
 
 
@@ -43,8 +42,7 @@ def _try_to_end(job: Job, reason: str) -> None:
 
 def main(folder: Path, parent: int) -> None:
     """Work on `folder` as a child of the server, whose process id is `parent`."""
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
+    lower_priority()
     prepare_process()
     job = Job(folder, read_settings(), parent)
 
