@@ -86,18 +86,31 @@ QUICK = {"open_picture", "convert_picture", "recognize"}
 
 
 def classify_photo(run: Run, content: bytes, name: str, how: Conversion = OURS) -> PhotoPredictions:
-    """The verdict of a run on one photo's file. Raises PhotoError."""
+    """A run's predictions for one photo's file. Raises PhotoError."""
     logits, _ = recognize(NullProgress(), run, convert(open_photo(content, name), how, find).image[None])
     return classify(logits, run.photo_fit)
 
 
-def judge_photos(
+def classify_photos(
     run: Run,
     photos: Sequence[LabelledPhoto],
     how: Conversion = OURS,
     report: Callable[[float], None] = lambda _: None,
 ) -> tuple[np.ndarray, PhotoPredictions]:
-    """Logits `(n, 10)` and verdicts of a run on the photos of a folder. Raises PhotoError."""
+    """A run's predictions for the photos of a folder.
+
+    Args:
+        run: whose network and calibration to use.
+        photos: n photos, whose files are read.
+        how: the settings of their conversion.
+        report: called with the share of the work that is done, 0 to 1.
+
+    Returns:
+        Logits, (n, 10) float32, and the calibrated predictions.
+
+    Raises:
+        PhotoError: a file cannot be read or is no usable picture.
+    """
     images = []
     for number, photo in enumerate(photos):
         opened = open_photo(read_photo(photo.path), photo.path.name)

@@ -10,7 +10,17 @@ import numpy as np
 import typer
 from PIL import Image
 
-from fmexplore.cli.terminal import AsJson, ResumeOption, SetOption, begin_from, resume_run, show_bar, spell, train_here
+from fmexplore.cli.terminal import (
+    AsJson,
+    ResumeOption,
+    SetOption,
+    begin_from,
+    list_changes,
+    resume_run,
+    show_bar,
+    spell,
+    train_here,
+)
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import ConfigError, PhotoError
@@ -44,20 +54,20 @@ def predict(
     for path in _photo_files(paths):
         started = time.monotonic()
         try:
-            verdicts = classify_photo(found, read_photo(path), path.name, how)
+            predicted = classify_photo(found, read_photo(path), path.name, how)
         except PhotoError as error:
             failed = True
             print(json.dumps({"file": str(path), "error": str(error)}) if as_json else f"{path}: {error}", flush=True)
             continue
-        probabilities = verdicts.probabilities[0]
+        probabilities = predicted.probabilities[0]
         order = [int(label) for label in np.argsort(-probabilities)[:top]]
         values = {
             "file": str(path),
             "label": order[0],
             "name": CLASS_NAMES[order[0]],
             "probabilities": probabilities.tolist(),
-            "unsure": bool(verdicts.unsure[0]),
-            "ood_score": float(verdicts.ood_score[0]),
+            "unsure": bool(predicted.unsure[0]),
+            "ood_score": float(predicted.ood_score[0]),
             "seconds": round(time.monotonic() - started, 4),
         }
         classes = ", ".join(f"{CLASS_NAMES[label]} {probabilities[label]:.0%}" for label in order)
@@ -138,7 +148,7 @@ def train_photos(
 ) -> None:
     """Train a copy of a run on Fashion-MNIST and photos of clothes together; `predict` then works on real photos."""
     prepare_process()
-    from fmexplore.analysis.photos import find, judge_photos
+    from fmexplore.analysis.photos import classify_photos, find
     from fmexplore.photos.cutouts import LENIENT, TRAINING, cut_out_all, vary_all
 
     store = RunStore(read_settings())
@@ -153,7 +163,7 @@ def train_photos(
     if resume:
         run = resume_run(store, resume)
     else:
-        changes = [f"seed={seed}"] + ([] if epochs is None else [f"epochs={epochs}"]) + (set_ or [])
+        changes = list_changes(set_, seed=seed, epochs=epochs)
         run = begin_from(store, store.find(begin), "train-photos", TRAINING, changes, preset="photo")
     with show_bar("Cutting out the garments", as_json) as task:
         garments = cut_out_all(learnt, find, task.report)
@@ -166,7 +176,7 @@ def train_photos(
         known = earlier.photo_fit
         run.write_photo_fit(known.replace(photos=len(learnt), source=source or known.source))
         return
-    logits, _ = judge_photos(run, held_out)
+    logits, _ = classify_photos(run, held_out)
     run.write_photo_fit(fit_photos(logits, held_out, len(learnt), source))
     print(json.dumps({"run": run.id, **vars(score(held_out, classify(logits, run.photo_fit)))}))
 
@@ -184,7 +194,7 @@ def photo_bench(
 ) -> None:
     """Score a run on a folder of labelled photos."""
     prepare_process(trains=False)
-    from fmexplore.analysis.photos import judge_photos
+    from fmexplore.analysis.photos import classify_photos
 
     how = _way(way)
     found, photos = RunStore(read_settings()).find(run), read_folder(folder)
@@ -193,13 +203,13 @@ def photo_bench(
     _require_clothes(photos, f"held out in {folder}. {WHO_IS_HELD_OUT}" if held_out else f"in {folder}.")
     started = time.monotonic()
     with show_bar("Converting", as_json) as task:
-        logits, verdicts = judge_photos(found, photos, how, task.report)
+        logits, predicted = classify_photos(found, photos, how, task.report)
     milliseconds = 1000 * (time.monotonic() - started) / len(photos)
     if threshold:
-        fit = found.photo_fit.replace(unsure_above=unsure_threshold(verdicts.ood_score, photos))
+        fit = found.photo_fit.replace(unsure_above=unsure_threshold(predicted.ood_score, photos))
         found.write_photo_fit(fit)
-        verdicts = classify(logits, fit)
-    scored = score(photos, verdicts)
+        predicted = classify(logits, fit)
+    scored = score(photos, predicted)
     if as_json:
         print(json.dumps({"run": found.id, "way": way, **vars(scored), "milliseconds": milliseconds}))
         return

@@ -31,6 +31,11 @@ SetOption = Annotated[
 ResumeOption = Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was not finished.")]
 
 
+def list_changes(set_: list[str] | None, **settings: object) -> list[str]:
+    """What `change_settings` takes: of settings with an option of their own, unless None, then those of `--set`."""
+    return [f"{name}={value}" for name, value in settings.items() if value is not None] + (set_ or [])
+
+
 def resume_run(store: RunStore, text: str) -> Run:
     """The unfinished run of that name, marked as running here. Raises ConfigError, RunNotFound, NotAllowed."""
     run = store.find(text)

@@ -6,7 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from fmexplore.cli.terminal import AsJson, ResumeOption, SetOption, begin_from, resume_run, show_bar, spell, train_here
+from fmexplore.cli.terminal import (
+    AsJson,
+    ResumeOption,
+    SetOption,
+    begin_from,
+    list_changes,
+    resume_run,
+    show_bar,
+    spell,
+    train_here,
+)
 from fmexplore.data import fashion_mnist as dataset
 from fmexplore.errors import ConfigError
 from fmexplore.jobs.budget import plan_training
@@ -56,14 +66,9 @@ def train(
 
     settings = read_settings()
     store = RunStore(settings)
-    fields = {
-        "epochs": epochs,
-        "minutes": minutes,
-        "batch_size": batch_size,
-        "seed": seed,
-        "learning_rate": learning_rate,
-    }
-    changes = [f"{name}={value}" for name, value in fields.items() if value is not None] + (set_ or [])
+    changes = list_changes(
+        set_, epochs=epochs, minutes=minutes, batch_size=batch_size, seed=seed, learning_rate=learning_rate
+    )
     if resume:
         if changes or config:
             raise ConfigError("--resume goes on as the run was started: leave the other settings out.")
@@ -112,8 +117,7 @@ def distill(
     if resume:
         run = resume_run(store, resume)
     else:
-        changes = [f"seed={seed}"] + ([] if epochs is None else [f"epochs={epochs}"]) + (set_ or [])
-        run = begin_from(store, first, "distill", DISTILLING, changes)
+        run = begin_from(store, first, "distill", DISTILLING, list_changes(set_, seed=seed, epochs=epochs))
     networks = [network_of(teacher) for teacher in found]
     config = run.config.training
     learnt = images.select("train", config.split_config)

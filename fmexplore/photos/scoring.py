@@ -138,11 +138,11 @@ class Score:
     groups: dict[str, tuple[float, int]]  # accuracy, and how many photos
 
 
-def score(photos: Sequence[LabelledPhoto], verdicts: PhotoPredictions) -> Score:
+def score(photos: Sequence[LabelledPhoto], predictions: PhotoPredictions) -> Score:
     """Measure predictions on labelled photos, in the same order; at least one must show clothes."""
     known = np.array([photo.known for photo in photos])
     clothes = [photo for photo in photos if photo.known]
-    probabilities = verdicts.probabilities[known]
+    probabilities = predictions.probabilities[known]
     predicted, confidence = probabilities.argmax(1), probabilities.max(1)
     right = np.array([label in counted(photo) for label, photo in zip(predicted, clothes, strict=True)])
     lenient = np.array([label in counted(p) | p.lenient for label, p in zip(predicted, clothes, strict=True)])
@@ -158,9 +158,9 @@ def score(photos: Sequence[LabelledPhoto], verdicts: PhotoPredictions) -> Score:
         macro=float(np.mean(large)),
         error=calibration(confidence, right).error,
         sure_half=float(right[surest].mean()),
-        auroc=_auroc(verdicts.ood_score, ~known),
-        answered=float(1 - verdicts.unsure[known].mean()),
-        refused=float(verdicts.unsure[~known].mean()) if (~known).any() else None,
+        auroc=_auroc(predictions.ood_score, ~known),
+        answered=float(1 - predictions.unsure[known].mean()),
+        refused=float(predictions.unsure[~known].mean()) if (~known).any() else None,
         groups=groups,
     )
 
