@@ -108,6 +108,9 @@ class Reproduction(Schema):
     variants: dict[str, Trainings] = Field(default_factory=dict)
 
 
+Find = Callable[[str], Reproduction]  # the trainings of a system, by its id
+
+
 def systems() -> tuple[str, ...]:
     """The ids of all that is reproduced: the papers' systems and the architectures that they cite."""
     return (*(system.id for system in published.SYSTEMS), *CITED)
