@@ -18,8 +18,8 @@ from safetensors.numpy import save as pack
 from fmexplore.errors import ConfigError, FMExploreError, RunBroken
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photos.scoring import PhotoFit
-from fmexplore.runs.status import Share, Status, read_status
-from fmexplore.schema import Schema
+from fmexplore.runs.status import Status, read_status
+from fmexplore.schema import Schema, Share
 from fmexplore.storage import read_cached, read_json, storage_error, write_bytes, write_json
 from fmexplore.training.config import RunConfig
 
