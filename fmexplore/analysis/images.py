@@ -84,7 +84,7 @@ def look_at(task: Task, run: Run, images: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def explain(task: Task, run: Run, image: np.ndarray, classes: list[int]) -> np.ndarray | None:
-    """Grad-CAM heat of an image for some classes, as `gradcam.grad_cam` gives it."""
+    """Grad-CAM heat `(k, 28, 28)` of an image `(28, 28) uint8` for k classes, as `gradcam.grad_cam` gives it."""
     from fmexplore.evaluation.gradcam import grad_cam
 
     del task

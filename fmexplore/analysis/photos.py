@@ -28,7 +28,7 @@ def open_picture(task: Task, content: bytes, file: str) -> np.ndarray:
 
 
 def convert_picture(task: Task, picture: np.ndarray, how: Conversion) -> Converted:
-    """An opened photo, converted step by step."""
+    """A photo `(h, w, 3 or 4) uint8`, as `open_picture` gives it, converted step by step."""
     del task
     return convert(Image.fromarray(picture), how, find)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from fmexplore.runs.status import Status, clear_requests, own_process, read_request, read_status, write_status
 from fmexplore.settings import Settings
 
-LOOK_SECONDS = 0.1
+CHECK_SECONDS = 0.1
 
 
 class Job:
@@ -26,7 +26,7 @@ class Job:
         self.status = self._write(
             read_status(folder), state="running", started=time.time(), ended=None, error="", **own_process()
         )
-        self._looked = 0.0
+        self._checked = 0.0
         self.interrupted = False  # set by a signal
 
     def update(self, **changes: object) -> None:
@@ -42,9 +42,9 @@ class Job:
         """`STOP`, `PAUSE`, `GONE` when the server is, or None; reads the folder at most ten times a second."""
         if self.interrupted:
             return "GONE"
-        if time.monotonic() - self._looked < LOOK_SECONDS:
+        if time.monotonic() - self._checked < CHECK_SECONDS:
             return None
-        self._looked = time.monotonic()
+        self._checked = time.monotonic()
         # Not PR_SET_PDEATHSIG: it follows the thread that forked, not the process.
         if self.parent is not None and os.getppid() != self.parent:
             return "GONE"

@@ -90,9 +90,11 @@ class Kept:
         return _as_map(arrays, 2, config.dimensions)
 
     def features_name(self, layer: str, split: str) -> str:
+        """Of the file for `read_features`, without its ending."""
         return f"features-{layer}-{self.part(split)}"
 
     def projection_name(self, layer: str, split: str, config: ProjectionConfig) -> str:
+        """Of the file for `read_projection`, without its ending."""
         return f"map-{layer}-{self.part(split)}-{config.key()}"
 
 

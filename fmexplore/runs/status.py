@@ -60,10 +60,12 @@ class Status(Schema):
 
     @property
     def active(self) -> bool:
+        """Whether it waits or runs."""
         return self.state in ACTIVE
 
     @property
     def resumable(self) -> bool:
+        """Whether it could go on from its last saved state."""
         return self.state in RESUMABLE and not self.diverged
 
     @property

@@ -130,7 +130,7 @@ def test_who_cancels_is_not_told_of_a_failure(run, pupil):
 
 @pytest.mark.parametrize("what", ["STOP", "PAUSE"])
 def test_one_that_is_stopped_keeps_what_it_has_learnt(run, pupil, what, monkeypatch):
-    monkeypatch.setattr("fmexplore.jobs.job.LOOK_SECONDS", 0)
+    monkeypatch.setattr("fmexplore.jobs.job.CHECK_SECONDS", 0)
     teach_one(run, pupil, Watcher(lambda: request(pupil.path, what)))
     assert (pupil.status.state, pupil.has_weights) == ("stopped", True)
     assert not (pupil.path / what).exists()
