@@ -1,4 +1,4 @@
-"""What the analyst can do: functions of a Task and picklable arguments that return arrays or keep derived files.
+"""What the analyst does with images: functions of a Task and picklable arguments, which return arrays or keep files.
 
 Each imports torch only when it runs. Those that a person waits for with a finger on the mouse are in QUICK: they never
 wait behind the others.
@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fmexplore.analysis.task import Task
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.embeddings.neighbours import Axes, NeighbourIndex, encode_all
@@ -27,27 +28,6 @@ if TYPE_CHECKING:
     from fmexplore.models.networks import Network
 
 TWINS = "twins.safetensors"
-
-
-class Task(Protocol):
-    """What an analysis sees of whoever asked for it."""
-
-    def report(self, share: float, message: str = "", partial: Arrays | None = None) -> None:
-        """Say how far it is, 0 to 1, and show what there is already. Waits while it is paused.
-
-        Raises Cancelled when nobody wants it any more, and with `partial` Stopped, when that is enough.
-        """
-
-
-class NullProgress:
-    """A task that nobody follows."""
-
-    def report(self, share: float, message: str = "", partial: Arrays | None = None) -> None:
-        pass
-
-
-class Cancelled(BaseException):
-    """Nobody wants the result any more. No Exception, so that nothing on its way up takes it for a failure."""
 
 
 def warm(task: Task) -> None:

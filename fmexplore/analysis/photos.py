@@ -1,6 +1,6 @@
 """What is done with photos in the process that has torch: opened, converted, classified, learnt by a copy of a run.
 
-Functions of a Task as in `images`; the photos live in memory only.
+Functions of a Task, as those of `images`; the photos live in memory only.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fmexplore.analysis.images import NullProgress, Task, look_at
+from fmexplore.analysis.images import look_at
+from fmexplore.analysis.task import NullProgress, Task
 from fmexplore.errors import AnalysisFailed
 from fmexplore.jobs.job import Job
 from fmexplore.jobs.worker import run_job
@@ -30,11 +31,11 @@ def open_picture(task: Task, content: bytes, file: str) -> np.ndarray:
 def convert_picture(task: Task, picture: np.ndarray, how: Conversion) -> Converted:
     """A photo `(h, w, 3 or 4) uint8`, as `open_picture` gives it, converted step by step."""
     del task
-    return convert(Image.fromarray(picture), how, find)
+    return convert(Image.fromarray(picture), how, find_mask)
 
 
-def find(picture: Image.Image) -> np.ndarray:
-    """The soft mask that the shipped segmenter gives. Raises RunBroken where it is missing."""
+def find_mask(picture: Image.Image) -> np.ndarray:
+    """The soft mask `(160, 160) float32`, 0 to 1, that the shipped segmenter gives. Raises RunBroken without it."""
     from fmexplore.photos.segmentation import find_garment, load_segmenter
 
     return find_garment(load_segmenter(), picture)
@@ -65,7 +66,7 @@ def teach(
     from fmexplore.photos.cutouts import VARIANTS, cut_out, vary_all
 
     task.report(0.0, "Cutting out the garments")
-    garments = [cut_out(Image.fromarray(p), find, how) for p, how in zip(pictures, hows, strict=True)]
+    garments = [cut_out(Image.fromarray(p), find_mask, how) for p, how in zip(pictures, hows, strict=True)]
     extra = vary_all(
         garments, targets, VARIANTS // len(garments), report=lambda share: task.report(share / 5, "Varying")
     )
@@ -87,7 +88,7 @@ QUICK = {"open_picture", "convert_picture", "recognize"}
 
 def classify_photo(run: Run, content: bytes, name: str, how: Conversion = OURS) -> PhotoPredictions:
     """A run's predictions for one photo's file. Raises PhotoError."""
-    logits, _ = recognize(NullProgress(), run, convert(open_photo(content, name), how, find).image[None])
+    logits, _ = recognize(NullProgress(), run, convert(open_photo(content, name), how, find_mask).image[None])
     return classify(logits, run.photo_fit)
 
 
@@ -114,7 +115,7 @@ def classify_photos(
     images = []
     for number, photo in enumerate(photos):
         opened = open_photo(read_photo(photo.path), photo.path.name)
-        images.append(convert(opened, how, find).image)
+        images.append(convert(opened, how, find_mask).image)
         report((number + 1) / len(photos))
     logits, _ = recognize(NullProgress(), run, np.stack(images))
     return logits, classify(logits, run.photo_fit)

@@ -18,7 +18,7 @@ from fmexplore.analysis import images as image_analysis
 from fmexplore.analysis import maps as map_analysis
 from fmexplore.analysis import photos as photo_analysis
 from fmexplore.analysis.fifo_lock import FifoLock
-from fmexplore.analysis.images import Cancelled
+from fmexplore.analysis.task import Cancelled
 from fmexplore.embeddings.projection import Stopped
 from fmexplore.errors import AnalysisFailed, FMExploreError
 from fmexplore.machine import lower_priority, prepare_process
@@ -48,7 +48,7 @@ class RequestTask:
             self._running.set()
 
     def report(self, share: float, message: str = "", partial: dict | None = None) -> None:
-        """As `images.Task.report`."""
+        """As `Task.report`."""
         if self.lock and not self._running.is_set():
             self.lock.release(self.number)
             self._running.wait()

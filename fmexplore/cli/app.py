@@ -20,7 +20,7 @@ from fmexplore.cli.papers import commands as paper_commands
 from fmexplore.cli.photos import commands as photo_commands
 from fmexplore.cli.terminal import AsJson, accuracies, show_bar
 from fmexplore.cli.training import commands as training_commands
-from fmexplore.data import fashion_mnist as dataset
+from fmexplore.data import fashion_mnist
 from fmexplore.data.addresses import find_positions
 from fmexplore.data.download import fetch
 from fmexplore.embeddings.features import LAST, check_layer, ids_of_split
@@ -86,11 +86,11 @@ def serve(
 def data(as_json: AsJson = False) -> None:
     """Check the data set, and fetch it where it is missing."""
     try:
-        folder = dataset.find_folder()
-        images = dataset.load(folder)
+        folder = fashion_mnist.find_folder()
+        images = fashion_mnist.load(folder)
     except DataError:
         folder = fetch(report=_print_share)
-        images = dataset.load(folder)
+        images = fashion_mnist.load(folder)
     found = {"folder": str(folder), "train": len(images.train), "test": len(images.test)}
     _print(
         found, as_json, f"Fashion-MNIST is in {folder}: {found['train']:,} training and {found['test']:,} test images."
@@ -175,7 +175,7 @@ def evaluate(
     """Measure a run's accuracy, with its confusion matrix and report."""
     if split not in SPLITS:
         raise ConfigError(f"--split is {split!r}: choose test, validation or train.")
-    found, images = RunStore(read_settings()).find(run), dataset.load()
+    found, images = RunStore(read_settings()).find(run), fashion_mnist.load()
     predictions = keep_predictions(found, split, images)
     matrix = confusion_matrix(predictions.labels, predictions.predicted)
     interval = accuracy_interval(int(matrix.trace()), int(matrix.sum()))
@@ -223,7 +223,7 @@ def embed(
     """Compute a map of images by a network's features: coordinates (n, d), labels (n,), index (n,) in an npz file."""
     values = {"method": method, "dimensions": dimensions, "sample": sample, "seed": seed}
     config = ProjectionConfig.parse(values)
-    found, images = RunStore(read_settings()).find(run), dataset.load()
+    found, images = RunStore(read_settings()).find(run), fashion_mnist.load()
     check_layer(found.config.model, layer)
     path = out or Path(f"{found.id}-{layer}-{split}-{method}-{dimensions}d.npz")
     if path.suffix != ".npz":

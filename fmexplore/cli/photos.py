@@ -148,7 +148,7 @@ def train_photos(
 ) -> None:
     """Train a copy of a run on Fashion-MNIST and photos of clothes together; `predict` then works on real photos."""
     prepare_process()
-    from fmexplore.analysis.photos import classify_photos, find
+    from fmexplore.analysis.photos import classify_photos, find_mask
     from fmexplore.photos.cutouts import LENIENT, TRAINING, cut_out_all, vary_all
 
     store = RunStore(read_settings())
@@ -166,7 +166,7 @@ def train_photos(
         changes = list_changes(set_, seed=seed, epochs=epochs)
         run = begin_from(store, store.find(begin), "train-photos", TRAINING, changes, preset="photo")
     with show_bar("Cutting out the garments", as_json) as task:
-        garments = cut_out_all(learnt, find, task.report)
+        garments = cut_out_all(learnt, find_mask, task.report)
     with show_bar("Augmenting the garments", as_json) as task:
         targets = np.stack([photo.target(LENIENT) for photo in learnt])
         extra = vary_all(garments, targets, times, run.config.training.seed, task.report)

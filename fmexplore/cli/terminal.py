@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fmexplore.analysis.images import NullProgress, Task
+from fmexplore.analysis.task import NullProgress, Task
 from fmexplore.errors import ConfigError
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import LOCAL_OWNER, RESUMABLE, clear_requests, own_process, write_status

@@ -17,7 +17,7 @@ from fmexplore.cli.terminal import (
     spell,
     train_here,
 )
-from fmexplore.data import fashion_mnist as dataset
+from fmexplore.data import fashion_mnist
 from fmexplore.errors import ConfigError
 from fmexplore.jobs.budget import plan_training
 from fmexplore.jobs.estimates import read_speed
@@ -81,7 +81,7 @@ def train(
         else:
             chosen = find_preset(preset or "quick").config
         wanted = chosen.replace(training=change_settings(chosen.training, changes))
-        dataset.find_folder()  # better now than as a failed run
+        fashion_mnist.find_folder()  # better now than as a failed run
         find_device(wanted.training.device)
         run = store.create(wanted, state="running", **own_process())
     train_here(run, as_json, "train")
@@ -105,7 +105,7 @@ def distill(
     from fmexplore.training.distillation import draw_soft_targets
     from fmexplore.training.execution import choose_execution
 
-    store, images = RunStore(read_settings()), dataset.load()
+    store, images = RunStore(read_settings()), fashion_mnist.load()
     found = [store.find(name) for name in teachers]
     first, own = found[0], found[0].config.training.split_config
     for each in found:

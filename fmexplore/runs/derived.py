@@ -170,8 +170,13 @@ class Derived(Kept):
 def kept_files(run: Run | None, layer: str, images: DataSet, settings: Settings) -> Kept:
     """Where the maps of a layer lie: those of pixels serve all runs, and there need not be one."""
     if run is None or layer == PIXELS:
-        return Pixels(run.config.training.split_config if run else SplitConfig(), images, settings)
+        return Pixels(split_config_of(run), images, settings)
     return Derived(run, settings)
+
+
+def split_config_of(run: Run | None) -> SplitConfig:
+    """Which images are for validation; without a run, those that are by default."""
+    return run.config.training.split_config if run else SplitConfig()
 
 
 def course_name(config: ProjectionConfig) -> str:

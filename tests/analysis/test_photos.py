@@ -6,8 +6,8 @@ import os
 import numpy as np
 import pytest
 
-from fmexplore.analysis.images import Cancelled, NullProgress, Task
 from fmexplore.analysis.photos import teach
+from fmexplore.analysis.task import Cancelled, NullProgress, Task
 from fmexplore.errors import AnalysisFailed, NotAllowed, StorageError
 from fmexplore.jobs.job import Job
 from fmexplore.jobs.queue import JobQueue
