@@ -4,6 +4,7 @@ Functions of a Task, as those of `images`; the photos live in memory only.
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from fmexplore.errors import AnalysisFailed
 from fmexplore.jobs.job import Job
 from fmexplore.jobs.worker import run_job
 from fmexplore.photos.conversion import OURS, Conversion, Converted, convert
-from fmexplore.photos.files import open_photo, read_photo
+from fmexplore.photos.files import load_photo, open_photo
 from fmexplore.photos.labelled import LabelledPhoto
 from fmexplore.photos.scoring import PhotoPredictions, classify
 from fmexplore.runs.run import Run
@@ -86,9 +87,9 @@ ANALYSES: dict[str, Callable[..., Any]] = {
 QUICK = {"open_picture", "convert_picture", "recognize"}
 
 
-def classify_photo(run: Run, content: bytes, name: str, how: Conversion = OURS) -> PhotoPredictions:
+def classify_photo(run: Run, path: Path, how: Conversion = OURS) -> PhotoPredictions:
     """A run's predictions for one photo's file. Raises PhotoError."""
-    logits, _ = recognize(NullProgress(), run, convert(open_photo(content, name), how, find_mask).image[None])
+    logits, _ = recognize(NullProgress(), run, convert(load_photo(path), how, find_mask).image[None])
     return classify(logits, run.photo_fit)
 
 
@@ -114,8 +115,7 @@ def classify_photos(
     """
     images = []
     for number, photo in enumerate(photos):
-        opened = open_photo(read_photo(photo.path), photo.path.name)
-        images.append(convert(opened, how, find_mask).image)
+        images.append(convert(load_photo(photo.path), how, find_mask).image)
         report((number + 1) / len(photos))
     logits, _ = recognize(NullProgress(), run, np.stack(images))
     return logits, classify(logits, run.photo_fit)

@@ -26,7 +26,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import ConfigError, PhotoError
 from fmexplore.machine import prepare_process
 from fmexplore.photos.conversion import WAYS, Conversion
-from fmexplore.photos.files import SUFFIXES, open_photo, read_photo
+from fmexplore.photos.files import SUFFIXES, load_photo
 from fmexplore.photos.labelled import LabelledPhoto, hold_out, read_folder
 from fmexplore.photos.scoring import classify, fit_photos, score, unsure_threshold
 from fmexplore.runs.store import RunStore
@@ -54,7 +54,7 @@ def predict(
     for path in _photo_files(paths):
         started = time.monotonic()
         try:
-            predicted = classify_photo(found, read_photo(path), path.name, how)
+            predicted = classify_photo(found, path, how)
         except PhotoError as error:
             failed = True
             print(json.dumps({"file": str(path), "error": str(error)}) if as_json else f"{path}: {error}", flush=True)
@@ -252,7 +252,7 @@ def _read_examples(photos: list[LabelledPhoto], masks: Path):
         path = masks / f"{photo.path.stem}.png"
         if not path.is_file():
             raise PhotoError(f"There is no mask {path} for {photo.path.name}.")
-        picture = open_photo(read_photo(photo.path), photo.path.name).convert("RGB")
+        picture = load_photo(photo.path).convert("RGB")
         pictures.append(np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)))
         teachers.append(np.asarray(Image.open(path).convert("L").resize((SIDE, SIDE))))
     return SegmentationSet(np.stack(pictures), np.stack(teachers))

@@ -77,6 +77,11 @@ def open_photo(content: bytes, name: str) -> Image.Image:
     return picture if turn is None else picture.transpose(turn)
 
 
+def load_photo(path: Path) -> Image.Image:
+    """Read and decode a photo's file, as `read_photo` and `open_photo` do. Raises PhotoError."""
+    return open_photo(read_photo(path), path.name)
+
+
 def _register_heif() -> list[str]:
     """Have Pillow read HEIC, where there is a reader for it; the names of its formats."""
     try:

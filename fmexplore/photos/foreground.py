@@ -127,14 +127,13 @@ def differs_from_border(picture: Image.Image) -> np.ndarray:
     return (distance > otsu(distance)).astype(np.float32)
 
 
-def otsu(values: np.ndarray, bins: int = 128) -> float:
+def otsu(values: np.ndarray) -> float:
     """The threshold that splits values into two groups with the least variance within them (Otsu 1979).
 
     Args:
-        values: float, of any shape.
-        bins: of the histogram that the threshold is searched in.
+        values: float, of any shape; the threshold is searched among 128 that are evenly spaced over their range.
     """
-    counts, edges = np.histogram(values, bins)
+    counts, edges = np.histogram(values, 128)
     middles = (edges[:-1] + edges[1:]) / 2
     below, total = np.cumsum(counts), counts.sum()
     sums = np.cumsum(counts * middles)
