@@ -99,11 +99,11 @@ def _scores(matrix: Matrix) -> list[dict[str, float]]:
     sums, columns = [sum(row) for row in matrix.rows], [sum(column) for column in zip(*matrix.rows)]
     return [
         {
-            "precision": hit / named if named else 0.0,
+            "precision": hit / predicted if predicted else 0.0,
             "recall": hit / support if support else 0.0,
-            "f1": 2 * hit / (named + support) if named + support else 0.0,
+            "f1": 2 * hit / (predicted + support) if predicted + support else 0.0,
         }
-        for hit, named, support in zip(_diagonal(matrix), columns, sums)
+        for hit, predicted, support in zip(_diagonal(matrix), columns, sums)
     ]
 
 

@@ -152,20 +152,17 @@ def _convolutions(use: _Use) -> Iterator[Reading]:
         return
     filters = layer.units or (layer.output[0] if layer.output else shape[0])
     weights = list(_weights(layer, shape[0], filters))
+    size_of = _unslide if layer.kind == "transposed" else _slide
     for dilation in (1, 2):
         for kernel, count, words, bias in weights:
             for stride in (layer.stride,) if layer.stride else (1, 2, 3, 4):
                 for padding in _paddings(layer, kernel, stride, style):
                     wide = [dilation * (side - 1) + 1 for side in kernel]
-                    if layer.kind == "transposed":
-                        sizes = [_unslide(n, k, stride, padding) for n, k in zip(shape[1:], wide)]
-                    else:
-                        sizes = [_slide(n, k, stride, padding) for n, k in zip(shape[1:], wide)]
+                    sizes = [size_of(n, k, stride, padding) for n, k in zip(shape[1:], wide)]
                     if min(sizes) > 0 and (dilation == 1 or max(kernel) > 1):
-                        described = (
-                            f"{words}, {padding!r} padding" if isinstance(padding, str) else f"{words}, pad {padding}"
-                        )
-                        described += f", stride {stride}" * (stride > 1) + ", dilated" * (dilation > 1)
+                        padded = f"{padding!r} padding" if isinstance(padding, str) else f"pad {padding}"
+                        steps = f", stride {stride}" * (stride > 1) + ", dilated" * (dilation > 1)
+                        described = f"{words}, {padded}{steps}"
                         yield Reading((filters, *sizes), count, described, kernel, stride, padding, bias)
 
 
@@ -247,6 +244,7 @@ _READERS = {
 
 
 def _unslide(size: int, kernel: int, stride: int, padding: str | int) -> int:
+    """The size of an output of a transposed convolution along one axis."""
     if isinstance(padding, str):
         return size * stride + (max(kernel - stride, 0) if padding == "valid" else 0)
     return (size - 1) * stride + kernel - 2 * padding

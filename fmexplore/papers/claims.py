@@ -156,7 +156,7 @@ def _abstract(system: str, value: int) -> Claim:
 def _first_parameters() -> Assessment:
     count = next(row.parameters for row in summarize(find_system("venkatesh-initial").model) if row.parameters)
     reason = "16 filters of 3 x 3 weights and a bias each; the paper's other table gives the right number."
-    return f"{count}", "contradicts itself", reason
+    return str(count), "contradicts itself", reason
 
 
 def _overfits_from(trainings: Sequence[Training]) -> Assessment:
