@@ -23,8 +23,9 @@ prepare_process(trains=False)
 
 import torch  # noqa: E402
 
-from fmexplore.analysis.images import NullProgress, look_at  # noqa: E402
-from fmexplore.analysis.photos import find, recognize  # noqa: E402
+from fmexplore.analysis.images import look_at  # noqa: E402
+from fmexplore.analysis.photos import find_mask, recognize  # noqa: E402
+from fmexplore.analysis.task import NullProgress  # noqa: E402
 from fmexplore.data import fashion_mnist  # noqa: E402
 from fmexplore.photos.conversion import OURS, WAYS, Conversion, convert  # noqa: E402
 from fmexplore.photos.files import open_photo  # noqa: E402
@@ -48,7 +49,7 @@ def convert_all(photos: list[LabelledPhoto], how: Conversion) -> tuple[np.ndarra
     images, times = [], []
     for photo in photos:
         content, started = photo.path.read_bytes(), time.perf_counter()
-        images.append(convert(open_photo(content, photo.path.name), how, find).image)
+        images.append(convert(open_photo(content, photo.path.name), how, find_mask).image)
         times.append(1000 * (time.perf_counter() - started))
     return np.stack(images), float(np.median(times))
 
@@ -64,7 +65,7 @@ def time_phone_photo(run: Run, rounds: int = 10) -> float:
     times = []
     for _ in range(rounds + 1):
         started = time.perf_counter()
-        image = convert(open_photo(buffer.getvalue(), "phone.jpg"), OURS, find).image
+        image = convert(open_photo(buffer.getvalue(), "phone.jpg"), OURS, find_mask).image
         recognize(NullProgress(), run, image[None])
         times.append(1000 * (time.perf_counter() - started))
     return float(np.median(times[1:]))

@@ -23,11 +23,11 @@ from fmexplore.machine import prepare_process  # noqa: E402
 
 prepare_process()
 
+from fmexplore.analysis.images import network_of  # noqa: E402
 from fmexplore.data import fashion_mnist  # noqa: E402
 from fmexplore.data.fashion_mnist import DataSet, Split  # noqa: E402
 from fmexplore.evaluation.predictions import Predictions, predict  # noqa: E402
-from fmexplore.jobs.tasks import to_tensors  # noqa: E402
-from fmexplore.models.networks import Network, build  # noqa: E402
+from fmexplore.models.networks import Network  # noqa: E402
 from fmexplore.runs.store import RunStore  # noqa: E402
 from fmexplore.settings import read_settings  # noqa: E402
 from fmexplore.training.config import Augmentation, TrainConfig, change_settings  # noqa: E402
@@ -107,8 +107,7 @@ def ask_runs(names: list[str], part: str) -> None:
     assert split
     once, both = [], []
     for run in runs:
-        network = build(run.config.model)
-        network.load_state_dict(to_tensors(run.read_weights()))
+        network = network_of(run)
         once.append(predict(network, split))
         both.append(add_mirrored(network, split, once[-1]))
     rows = list(zip(names, once, both, strict=True))

@@ -88,6 +88,12 @@ def set_malloc(arenas: int = 0, mmap: int = 0, trim: int = 0, pad: int = 0) -> N
         pass
 
 
+def lower_priority() -> None:
+    """Let this process, which computes, make way for those that answer; does nothing where there is no niceness."""
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+
+
 def prepare_process(trains: bool = True) -> None:
     """Set how torch's threads wait and how malloc keeps memory in this process; call it before torch is imported.
 

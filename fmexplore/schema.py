@@ -5,11 +5,13 @@ Of the fields of its subclasses it knows only how layers are nested, so that a m
 
 import re
 import reprlib
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fmexplore.errors import ConfigError
+
+Share = Annotated[float, Field(ge=0, le=1)]  # of a whole: 0.25 is a quarter
 
 
 class Schema(BaseModel):

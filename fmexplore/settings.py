@@ -39,10 +39,12 @@ class Settings:
 
     @property
     def runs(self) -> Path:
+        """The folder of all own runs."""
         return self.home / "runs"
 
     @property
     def cache(self) -> Path:
+        """The folder of what can be computed or measured again."""
         return self.home / "cache"
 
 

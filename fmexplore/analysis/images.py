@@ -1,4 +1,4 @@
-"""What the analyst can do: functions of a Task and picklable arguments that return arrays or keep derived files.
+"""What the analyst does with images: functions of a Task and picklable arguments, which return arrays or keep files.
 
 Each imports torch only when it runs. Those that a person waits for with a finger on the mouse are in QUICK: they never
 wait behind the others.
@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fmexplore.analysis.task import Task
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.embeddings.neighbours import Axes, NeighbourIndex, encode_all
@@ -27,27 +28,6 @@ if TYPE_CHECKING:
     from fmexplore.models.networks import Network
 
 TWINS = "twins.safetensors"
-
-
-class Task(Protocol):
-    """What an analysis sees of whoever asked for it."""
-
-    def report(self, share: float, message: str = "", partial: Arrays | None = None) -> None:
-        """Say how far it is, 0 to 1, and show what there is already. Waits while it is paused.
-
-        Raises Cancelled when nobody wants it any more, and with `partial` Stopped, when that is enough.
-        """
-
-
-class NullProgress:
-    """A task that nobody follows."""
-
-    def report(self, share: float, message: str = "", partial: Arrays | None = None) -> None:
-        pass
-
-
-class Cancelled(BaseException):
-    """Nobody wants the result any more. No Exception, so that nothing on its way up takes it for a failure."""
 
 
 def warm(task: Task) -> None:
@@ -84,7 +64,7 @@ def look_at(task: Task, run: Run, images: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def explain(task: Task, run: Run, image: np.ndarray, classes: list[int]) -> np.ndarray | None:
-    """Grad-CAM heat of an image for some classes, as `interpret.grad_cam` gives it."""
+    """Grad-CAM heat `(k, 28, 28)` of an image `(28, 28) uint8` for k classes, as `gradcam.grad_cam` gives it."""
     from fmexplore.evaluation.gradcam import grad_cam
 
     del task
@@ -121,7 +101,7 @@ def index_images(task: Task, run: Run) -> None:
 
 
 def doubt_labels(task: Task, run: Run, predictions: Predictions) -> np.ndarray:
-    """Positions of the images with suspect labels, as `suspects.suspect_labels` gives them."""
+    """Positions of the images with suspect labels, as `label_issues.suspect_labels` gives them."""
     from fmexplore.evaluation.label_issues import suspect_labels
 
     del task, run
@@ -162,13 +142,12 @@ def network_of(run: Run) -> "Network":
 @lru_cache(maxsize=8)
 def _build(run: Run, digest: str) -> "Network":
     """The network with the weights of that digest."""
-    import torch
-
+    from fmexplore.jobs.tasks import to_tensors
     from fmexplore.models.networks import build
 
     del digest  # is in the key
     network = build(run.config.model)
-    network.load_state_dict({name: torch.from_numpy(value) for name, value in run.read_weights().items()})
+    network.load_state_dict(to_tensors(run.read_weights()))
     return network.eval()
 
 

@@ -1,6 +1,6 @@
 """What the analyst does for maps: what images are to a layer, where a map puts them, how far it can be trusted.
 
-Functions of a Task as in `images`.
+Functions of a Task, as those of `images`.
 """
 
 from collections.abc import Callable, Iterator
@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fmexplore.analysis.images import Task, data_set, derived_of, network_of
-from fmexplore.data.fashion_mnist import SplitConfig
+from fmexplore.analysis.images import data_set, derived_of, network_of
+from fmexplore.analysis.task import Task
 from fmexplore.embeddings.features import (
     PIXELS,
     Features,
@@ -22,7 +22,7 @@ from fmexplore.embeddings.features import (
 from fmexplore.embeddings.projection import ProjectionConfig, project
 from fmexplore.embeddings.quality import Trust, project_over_time, trust
 from fmexplore.errors import ConfigError
-from fmexplore.runs.derived import course_name, kept_files
+from fmexplore.runs.derived import course_name, kept_files, split_config_of
 from fmexplore.runs.run import Arrays, Run
 from fmexplore.settings import read_settings
 
@@ -40,7 +40,7 @@ def project_images(task: Task, run: Run | None, layer: str, split: str, config: 
     asked for again.
     """
     files = kept_files(run, layer, data_set(), read_settings())
-    known, ids = files.read_projection(layer, split, config), ids_of_split(data_set(), split, _split_config(run))
+    known, ids = files.read_projection(layer, split, config), ids_of_split(data_set(), split, split_config_of(run))
     index = data_set().addresses.names(split, ids)
     if known and np.isin(known["index"], index).all() and not np.any(known.get("stopped", False)):
         return known
@@ -82,7 +82,7 @@ def project_snapshots(task: Task, run: Run, config: ProjectionConfig) -> Arrays:
             f"The snapshots of {run.title} have no features: train a network of your own, with validation."
         )
     chosen = config.choose(len(points[0]))
-    ids = ids_of_split(data_set(), "validation", _split_config(run))[chosen]
+    ids = ids_of_split(data_set(), "validation", split_config_of(run))[chosen]
     index = data_set().addresses.names("validation", ids).astype(np.int32)
 
     def tell(share: float, message: str, positions: np.ndarray | None = None) -> None:
@@ -106,7 +106,7 @@ def trust_map(
     """How far the map that `project_images` gives can be trusted."""
     coordinates = project_images(task, run, layer, split, config)["coordinates"]
     points = _features(task, run, layer, split, 1.0).points
-    labels = data_set().labels_of(ids_of_split(data_set(), split, _split_config(run)))
+    labels = data_set().labels_of(ids_of_split(data_set(), split, split_config_of(run)))
     chosen = config.choose(len(labels))
     return trust(points[chosen], coordinates, labels[chosen], neighbours)
 
@@ -119,7 +119,7 @@ ANALYSES: dict[str, Callable[..., Any]] = {
 def _features(task: Task, run: Run | None, layer: str, split: str, end: float) -> Features:
     """Those that are kept, else new ones, which are then kept; done, the share of the work is `end`."""
     model = run.config.model if run else None
-    images, config = data_set(), _split_config(run)
+    images, config = data_set(), split_config_of(run)
     files = kept_files(run, check_layer(model, layer), images, read_settings())
     if known := files.read_features(layer, split):
         return known
@@ -136,8 +136,3 @@ def _features(task: Task, run: Run | None, layer: str, split: str, end: float) -
     features = gather(values())
     files.write(files.features_name(layer, split), features.to_arrays(), weights)
     return features
-
-
-def _split_config(run: Run | None) -> SplitConfig:
-    """Which images are for validation; without a run, those that are by default."""
-    return run.config.training.split_config if run else SplitConfig()

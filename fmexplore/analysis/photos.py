@@ -1,20 +1,22 @@
-"""What is done with photos in the process that has torch: opened, converted, looked at by a run, taught to one.
+"""What is done with photos in the process that has torch: opened, converted, classified, learnt by a copy of a run.
 
-Functions of a Task as in `images`; the photos live in memory only.
+Functions of a Task, as those of `images`; the photos live in memory only.
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from fmexplore.analysis.images import NullProgress, Task, look_at
+from fmexplore.analysis.images import look_at
+from fmexplore.analysis.task import NullProgress, Task
 from fmexplore.errors import AnalysisFailed
 from fmexplore.jobs.job import Job
 from fmexplore.jobs.worker import run_job
 from fmexplore.photos.conversion import OURS, Conversion, Converted, convert
-from fmexplore.photos.files import open_photo, read_photo
+from fmexplore.photos.files import load_photo, open_photo
 from fmexplore.photos.labelled import LabelledPhoto
 from fmexplore.photos.scoring import PhotoPredictions, classify
 from fmexplore.runs.run import Run
@@ -28,13 +30,13 @@ def open_picture(task: Task, content: bytes, file: str) -> np.ndarray:
 
 
 def convert_picture(task: Task, picture: np.ndarray, how: Conversion) -> Converted:
-    """An opened photo, converted step by step."""
+    """A photo `(h, w, 3 or 4) uint8`, as `open_picture` gives it, converted step by step."""
     del task
-    return convert(Image.fromarray(picture), how, find)
+    return convert(Image.fromarray(picture), how, find_mask)
 
 
-def find(picture: Image.Image) -> np.ndarray:
-    """The soft mask that the shipped segmenter gives. Raises RunBroken where it is missing."""
+def find_mask(picture: Image.Image) -> np.ndarray:
+    """The soft mask `(160, 160) float32`, 0 to 1, that the shipped segmenter gives. Raises RunBroken without it."""
     from fmexplore.photos.segmentation import find_garment, load_segmenter
 
     return find_garment(load_segmenter(), picture)
@@ -65,7 +67,7 @@ def teach(
     from fmexplore.photos.cutouts import VARIANTS, cut_out, vary_all
 
     task.report(0.0, "Cutting out the garments")
-    garments = [cut_out(Image.fromarray(p), find, how) for p, how in zip(pictures, hows, strict=True)]
+    garments = [cut_out(Image.fromarray(p), find_mask, how) for p, how in zip(pictures, hows, strict=True)]
     extra = vary_all(
         garments, targets, VARIANTS // len(garments), report=lambda share: task.report(share / 5, "Varying")
     )
@@ -85,23 +87,35 @@ ANALYSES: dict[str, Callable[..., Any]] = {
 QUICK = {"open_picture", "convert_picture", "recognize"}
 
 
-def classify_photo(run: Run, content: bytes, name: str, how: Conversion = OURS) -> PhotoPredictions:
-    """The verdict of a run on one photo's file. Raises PhotoError."""
-    logits, _ = recognize(NullProgress(), run, convert(open_photo(content, name), how, find).image[None])
+def classify_photo(run: Run, path: Path, how: Conversion = OURS) -> PhotoPredictions:
+    """A run's predictions for one photo's file. Raises PhotoError."""
+    logits, _ = recognize(NullProgress(), run, convert(load_photo(path), how, find_mask).image[None])
     return classify(logits, run.photo_fit)
 
 
-def judge_photos(
+def classify_photos(
     run: Run,
     photos: Sequence[LabelledPhoto],
     how: Conversion = OURS,
     report: Callable[[float], None] = lambda _: None,
 ) -> tuple[np.ndarray, PhotoPredictions]:
-    """Logits `(n, 10)` and verdicts of a run on the photos of a folder. Raises PhotoError."""
+    """A run's predictions for the photos of a folder.
+
+    Args:
+        run: whose network and calibration to use.
+        photos: n photos, whose files are read.
+        how: the settings of their conversion.
+        report: called with the share of the work that is done, 0 to 1.
+
+    Returns:
+        Logits, (n, 10) float32, and the calibrated predictions.
+
+    Raises:
+        PhotoError: a file cannot be read or is no usable picture.
+    """
     images = []
     for number, photo in enumerate(photos):
-        opened = open_photo(read_photo(photo.path), photo.path.name)
-        images.append(convert(opened, how, find).image)
+        images.append(convert(load_photo(photo.path), how, find_mask).image)
         report((number + 1) / len(photos))
     logits, _ = recognize(NullProgress(), run, np.stack(images))
     return logits, classify(logits, run.photo_fit)

@@ -18,10 +18,10 @@ from fmexplore.analysis import images as image_analysis
 from fmexplore.analysis import maps as map_analysis
 from fmexplore.analysis import photos as photo_analysis
 from fmexplore.analysis.fifo_lock import FifoLock
-from fmexplore.analysis.images import Cancelled
+from fmexplore.analysis.task import Cancelled
 from fmexplore.embeddings.projection import Stopped
 from fmexplore.errors import AnalysisFailed, FMExploreError
-from fmexplore.machine import NICENESS, prepare_process
+from fmexplore.machine import lower_priority, prepare_process
 
 ANALYSES = image_analysis.ANALYSES | map_analysis.ANALYSES | photo_analysis.ANALYSES
 IDLE_SECONDS = 1200
@@ -48,7 +48,7 @@ class RequestTask:
             self._running.set()
 
     def report(self, share: float, message: str = "", partial: dict | None = None) -> None:
-        """As `images.Task.report`."""
+        """As `Task.report`."""
         if self.lock and not self._running.is_set():
             self.lock.release(self.number)
             self._running.wait()
@@ -141,8 +141,7 @@ class RequestServer:
 
 def main() -> None:
     """Answer until the server ends."""
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
+    lower_priority()
     prepare_process(trains=False)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not come between the answers

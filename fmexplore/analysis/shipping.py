@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from fmexplore.analysis import images as image_analysis
-from fmexplore.analysis.images import NullProgress, index_images
+from fmexplore.analysis.images import index_images
 from fmexplore.analysis.maps import project_images, project_snapshots
+from fmexplore.analysis.task import NullProgress
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.embeddings.features import LAST

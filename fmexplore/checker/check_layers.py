@@ -4,21 +4,22 @@ import math
 from dataclasses import dataclass, field, replace
 
 from fmexplore.checker.check_totals import check_totals
-from fmexplore.checker.layer_readings import PrintedLayer, Reading, Style, read_layer, suggest
+from fmexplore.checker.layer_kinds import PrintedLayer, Style
+from fmexplore.checker.layer_readings import Reading, read_layer, suggest
 from fmexplore.checker.parse_summaries import Summary
 from fmexplore.checker.results import Finding, Outcome, Table
 from fmexplore.checker.single_change import LayerRow, explain_by_one_change
 from fmexplore.models.shapes import Shape, text
+from fmexplore.models.table import IMAGE_SHAPE
 
-IMAGE = (1, 28, 28)
 MOST_PROBLEMS = 12  # after so many layers that cannot be true, the others are not recomputed
 
 
 def check_summary(summary: Summary) -> Outcome:
     """Recompute each layer of a summary from those before it, and the totals; where they differ, find the mistake."""
-    taken = ""
+    assumed = ""
     if summary.words and any(layer.kind == "conv" and layer.padding is None for layer in summary.layers):
-        summary, taken = _assume_padding(summary)
+        summary, assumed = _assume_padding(summary)
     rows = _recompute(summary)
     findings = [Finding(False, row.problem) for row in rows if row.problem]
     sums = check_totals(summary, rows)
@@ -30,11 +31,15 @@ def check_summary(summary: Summary) -> Outcome:
     checked = [row for row in printed if row.reading and not row.guess]
     if not any(row.problem for row in rows) and checked:
         findings.insert(0, Finding(True, f"Shapes and parameters of {len(checked)} of {len(rows)} layers fit."))
-    if taken:
-        findings.append(Finding(True, f"The padding is not stated: {taken!r} is taken for every convolution."))
+    if assumed:
+        findings.append(Finding(True, f"The padding is not stated: {assumed!r} is taken for every convolution."))
     columns = ("layer", "printed shape", "shape", "printed parameters", "parameters", "read as")
     unknown = [row.layer.name for row in rows if row.unchecked]
-    alone = [row.layer.name for row in rows if not (row.reading or row.problem or row.unchecked or _is_container(row))]
+    alone = [
+        row.layer.name
+        for row in rows
+        if not (row.reading or row.problem or row.unchecked or row.layer.kind == "container")
+    ]
     notes = [
         f"{why} ({len(names)} of {len(rows)} layers): {_listed(names)}."
         for names, why in ((unknown, "Not recomputed"), (alone, "Checked roughly, as their inputs are not printed"))
@@ -57,17 +62,16 @@ def _assume_padding(summary: Summary) -> tuple[Summary, str]:
             for layer in summary.layers
         ]
         tried.append((replace(summary, layers=tuple(layers)), padding))
-    fitting = [
-        (each, padding)
-        for each, padding in tried
-        if not any(row.problem for row in _recompute(each))
-        and all(finding.holds for finding in check_totals(each, _recompute(each)))
-    ]
-    return (fitting or tried)[0]
+    return next((each for each in tried if _is_consistent(each[0])), tried[0])
+
+
+def _is_consistent(summary: Summary) -> bool:
+    rows = _recompute(summary)
+    return not any(row.problem for row in rows) and all(finding.holds for finding in check_totals(summary, rows))
 
 
 def _recompute(summary: Summary) -> list[LayerRow]:
-    """Each layer of what the layers before it make."""
+    """Every layer, recomputed from what the layers before it pass on."""
     begin = next((layer.output for layer in summary.layers if layer.kind == "input" and layer.output), None)
     network = _Network(summary, begin or _start(summary))
     for layer in summary.layers:
@@ -133,22 +137,22 @@ def _start(summary: Summary) -> Shape:
             return layer.output
         if layer.kind and layer.kind != "container":
             return _input_that_fits(layer, summary.style)
-    return IMAGE
+    return IMAGE_SHAPE
 
 
 def _input_that_fits(first: PrintedLayer, style: Style) -> Shape:
     """The first usual shape that the first layer can read, with the printed number of parameters or else without."""
     if not first.output:
-        return IMAGE
+        return IMAGE_SHAPE
     for layer in (first, replace(first, parameters=None)):
         for shape in _usual_inputs(first, first.output):
             if next(read_layer(layer, [shape], style), None):
                 return shape
-    return IMAGE
+    return IMAGE_SHAPE
 
 
 def _usual_inputs(first: PrintedLayer, output: Shape) -> list[Shape]:
-    shapes: list[Shape] = [IMAGE, (3, 28, 28), (1, 32, 32), (3, 32, 32), (28, 28)]
+    shapes: list[Shape] = [IMAGE_SHAPE, (3, 28, 28), (1, 32, 32), (3, 32, 32), (28, 28)]
     if len(output) == 1:
         width = max((first.parameters or 0) // output[0] - 1, 1)
         shapes += [output, (784,), (width,), (width + 1,)]
@@ -172,11 +176,11 @@ def _check_layer(layer: PrintedLayer, inputs: list[Shape], style: Style) -> Laye
     if layer.output not in (None, best.output):
         alike = [each for each in nearest if layer.parameters in (None, each.parameters)] or nearest
         wanted = alike[0]
-        said = (
+        problem = (
             f"{layer.name} is printed to turn {given} into {text(layer.output or ())}, but it gives "
             f"{text(wanted.output)}"
         )
-        return LayerRow(layer, wanted, f"{said}{_as(wanted)}.", guess=True)
+        return LayerRow(layer, wanted, f"{problem}{_as(wanted)}.", guess=True)
     fits_elsewhere = next(read_layer(replace(layer, output=None, units=best.output[0]), inputs, style), None)
     if fits_elsewhere and fits_elsewhere.kernel and layer.output:
         side = fits_elsewhere.words.split(" over")[0]
@@ -217,10 +221,6 @@ def _check_alone(layer: PrintedLayer, style: Style) -> LayerRow:
         if not fits:
             return LayerRow(layer, None, f"{layer.name} has {count:,} parameters, which {text(output)} cannot give it.")
     return LayerRow(layer, None)
-
-
-def _is_container(row: LayerRow) -> bool:
-    return row.layer.kind == "container"
 
 
 def _cells(row: LayerRow) -> tuple[str, ...]:

@@ -18,24 +18,24 @@ def check_matrix(matrix: Matrix, claims: list[Printed]) -> Outcome:
     lengths = {len(row) for row in matrix.rows}
     names = _names(matrix)
     if lengths != {size}:
-        said = " or ".join(map(str, sorted(lengths)))
-        problem = f"The matrix has {size} rows of {said} numbers: a confusion matrix has as many columns as rows."
+        widths = " or ".join(map(str, sorted(lengths)))
+        problem = f"The matrix has {size} rows of {widths} numbers: a confusion matrix has as many columns as rows."
         return Outcome("confusion matrix", (Finding(False, problem),), ())
     findings: list[Finding] = []
     sums, columns = [sum(row) for row in matrix.rows], [sum(column) for column in zip(*matrix.rows)]
     for printed, found, what in ((matrix.row_sums, sums, "row"), (matrix.column_sums, columns, "column")):
         for name, wanted, added in zip(names, printed, found):
             if wanted != added:
-                said = f"The {what} of {name} adds up to {added:,}, not to the printed {wanted:,}."
-                findings.append(Finding(False, said))
+                problem = f"The {what} of {name} adds up to {added:,}, not to the printed {wanted:,}."
+                findings.append(Finding(False, problem))
     across = sum(count != EACH for count in columns) < sum(count != EACH for count in sums)
     if across and size == len(CLASS_NAMES):
-        said = "The columns, not the rows, have 1,000 images each: true classes stand in columns here."
-        findings.append(Finding(True, said))
+        turned = "The columns, not the rows, have 1,000 images each: true classes stand in columns here."
+        findings.append(Finding(True, turned))
         findings += check_thousands(columns, names, "columns")
     else:
         findings += check_thousands(sums, names, "row sums")
-    right, total = sum(row[place] for place, row in enumerate(matrix.rows)), sum(sums)
+    right, total = sum(_diagonal(matrix)), sum(sums)
     if total == 0:
         return Outcome("confusion matrix", (*findings, Finding(False, "The matrix holds no images.")), ())
     digits = max([2, *(claim.digits - 2 for claim in claims)])
@@ -46,12 +46,12 @@ def check_matrix(matrix: Matrix, claims: list[Printed]) -> Outcome:
     for claim in claims:
         fits = claim.allows(right / total)
         findings.append(Finding(fits, f"{counted}, {'as claimed' if fits else f'not the claimed {claim.percent}'}."))
-    columns_of = ("class", "row sum", "precision", "recall", "F1")
+    header = ("class", "row sum", "precision", "recall", "F1")
     rows = tuple(
         (name, f"{support:,}", *(f"{exact[score]:.4f}" for score in SCORES))
         for name, support, exact in zip(names, sums, _scores(matrix))
     )
-    return Outcome("confusion matrix", tuple(findings), (Table("What the matrix gives", columns_of, rows),))
+    return Outcome("confusion matrix", tuple(findings), (Table("What the matrix gives", header, rows),))
 
 
 def compare_report(report: ClassificationReport, matrix: Matrix) -> list[Finding]:
@@ -68,8 +68,8 @@ def _compare_classes(report: ClassificationReport, matrix: Matrix) -> Iterator[s
         for score in SCORES:
             printed = row.scores.get(score)
             if printed and not printed.allows(exact[score]):
-                said = f"{row.name}: the report prints a {score} of {printed.text}, but the matrix gives"
-                yield f"{said} {exact[score]:.4f}."
+                problem = f"{row.name}: the report prints a {score} of {printed.text}, but the matrix gives"
+                yield f"{problem} {exact[score]:.4f}."
         if row.support is not None and row.support != sum(counts):
             yield f"{row.name}: the report has {row.support:,} images, but the matrix {sum(counts):,}."
 
@@ -89,23 +89,27 @@ def _compare_averages(report: ClassificationReport, matrix: Matrix) -> Iterator[
 
 
 def _compare_accuracy(report: ClassificationReport, matrix: Matrix) -> Iterator[str]:
-    right, total = sum(row[place] for place, row in enumerate(matrix.rows)), sum(map(sum, matrix.rows))
-    accuracy = right / max(total, 1)
+    accuracy = sum(_diagonal(matrix)) / max(sum(map(sum, matrix.rows)), 1)
     if report.accuracy and not report.accuracy.allows(accuracy):
         yield f"The report prints an accuracy of {report.accuracy.text}, but the matrix gives {accuracy:.4f}."
 
 
 def _scores(matrix: Matrix) -> list[dict[str, float]]:
+    """Precision, recall and F1 of each class; 0 where the divisor is 0."""
     sums, columns = [sum(row) for row in matrix.rows], [sum(column) for column in zip(*matrix.rows)]
-    hits = [row[place] for place, row in enumerate(matrix.rows)]
     return [
         {
-            "precision": hit / named if named else 0.0,
+            "precision": hit / predicted if predicted else 0.0,
             "recall": hit / support if support else 0.0,
-            "f1": 2 * hit / (named + support) if named + support else 0.0,
+            "f1": 2 * hit / (predicted + support) if predicted + support else 0.0,
         }
-        for hit, named, support in zip(hits, columns, sums)
+        for hit, predicted, support in zip(_diagonal(matrix), columns, sums)
     ]
+
+
+def _diagonal(matrix: Matrix) -> list[int]:
+    """How many images of each class were predicted correctly."""
+    return [row[place] for place, row in enumerate(matrix.rows)]
 
 
 def _names(matrix: Matrix) -> list[str]:
@@ -122,7 +126,7 @@ def check_thousands(counts: list[int], names: list[str], what: str) -> Iterator[
         return
     others = [(name, count) for name, count in zip(names, counts) if count != EACH]
     if others and len(others) <= 5:
-        said = ", ".join(f"{name} has {count:,}" for name, count in others)
-        yield Finding(False, f"The test set of Fashion-MNIST has 1,000 images of each class, but {said} ({what}).")
+        listed = ", ".join(f"{name} has {count:,}" for name, count in others)
+        yield Finding(False, f"The test set of Fashion-MNIST has 1,000 images of each class, but {listed} ({what}).")
     elif others and sum(counts) == len(counts) * EACH:
         yield Finding(True, "These 10,000 images are not the test set of Fashion-MNIST: it has 1,000 of each class.")

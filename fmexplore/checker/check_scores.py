@@ -36,25 +36,25 @@ class _Class:
     support: int
     recall_right: Range  # images of the class that were predicted correctly, by recall and support alone
     right: Range  # the same, by all scores
-    named: Range  # images that were predicted as the class
+    predicted: Range  # images that were predicted as the class
     scores: dict[str, Range]
     problem: str = ""
 
 
 def check_report(report: ClassificationReport, claims: list[Printed], exact: Matrix | None = None) -> Outcome:
     """Check a classification report in itself, against claimed accuracies, and against a matrix printed with it."""
-    classes, findings, notes = _read_classes(report)
-    findings += [Finding(False, each.problem) for each in classes if each.problem]
+    classes, notes = _read_classes(report)
+    findings = [Finding(False, each.problem) for each in classes if each.problem]
     sound = not findings
     if sound:
         findings.append(Finding(True, f"Precision, recall and F1 of {len(classes)} classes fit each other."))
     supported = [each for each in classes if each.support > 0]
     total = sum(each.support for each in supported)
     whole = report.accuracy is not None or not report.averages  # each image in one class, each class printed
-    if supported and len(supported) == len([each for each in classes if each.row.support != 0]):
+    if supported and len(supported) == sum(each.row.support != 0 for each in classes):
         findings += _check_supports(report, total)
         if whole and sound:
-            findings += _check_named(classes, total)
+            findings += _check_predicted(classes, total)
         findings += _check_averages(report, classes, total)
         if whole:
             findings += _check_accuracy(report, classes, total, claims)
@@ -68,12 +68,13 @@ def check_report(report: ClassificationReport, claims: list[Printed], exact: Mat
     return Outcome("classification report", tuple(findings), (Table("Classes", columns, rows),), tuple(notes))
 
 
-def _read_classes(report: ClassificationReport) -> tuple[list[_Class], list[Finding], list[str]]:
+def _read_classes(report: ClassificationReport) -> tuple[list[_Class], list[str]]:
+    """What each row allows, and notes on what had to be assumed."""
     rows, notes = report.rows, []
     if all(row.support is None for row in rows) and len(rows) == len(CLASS_NAMES):
         notes.append("No supports are printed: 1,000 images of each class are taken, as in Fashion-MNIST's test set.")
         rows = tuple(ClassRow(row.name, row.scores, EACH) for row in rows)
-    return [_read_class(row, MOST_COUNTED // len(rows)) for row in rows], [], notes
+    return [_read_class(row, MOST_COUNTED // len(rows)) for row in rows], notes
 
 
 def _read_class(row: ClassRow, most: int) -> _Class:
@@ -109,24 +110,25 @@ def _with_impossible_recall(each: _Class, recall: Printed) -> _Class:
 
 def _by_recall_alone(each: _Class) -> _Class:
     """A score is missing, or there are too many numbers to try: bounds from precision and recall."""
-    precision, named = each.row.scores.get("precision"), each.named
+    precision, predicted = each.row.scores.get("precision"), each.predicted
     if precision and precision.low > 0:
-        named = Range(each.right.low / precision.high, each.right.high / precision.low)
-    return replace(each, named=named, problem=_problem_of_f1(each.row))
+        predicted = Range(each.right.low / precision.high, each.right.high / precision.low)
+    return replace(each, predicted=predicted, problem=_problem_of_f1(each.row))
 
 
 def _by_counting(each: _Class, precision: Printed, f1: Printed) -> _Class:
     """Try every number of right images that the recall allows, and keep those that the other scores allow."""
     tried = range(int(each.right.low), int(each.right.high) + 1)
-    found = {right: named for right in tried if (named := _named(right, each.support, precision, f1)) is not None}
+    counts = ((right, _predicted(right, each.support, precision, f1)) for right in tried)
+    found = {right: predicted for right, predicted in counts if predicted is not None}
     if not found:
         complete = all(each.row.scores.get(name) for name in SCORES)
         none_fits = f"{each.row.name}: no numbers of images give the printed figures."
         return replace(each, problem=_problem_of_f1(each.row) if complete else none_fits)
-    named = Range(min(given.low for given in found.values()), max(given.high for given in found.values()))
+    predicted = Range(min(given.low for given in found.values()), max(given.high for given in found.values()))
     counted = _scores_of_counts(found, each.support)
     scores = {name: _overlap(counted[name], each.scores[name]) for name in SCORES}
-    return replace(each, right=Range(min(found), max(found)), named=named, scores=scores)
+    return replace(each, right=Range(min(found), max(found)), predicted=predicted, scores=scores)
 
 
 def _scores_of_counts(found: dict[int, Range], support: int) -> dict[str, Range]:
@@ -134,13 +136,13 @@ def _scores_of_counts(found: dict[int, Range], support: int) -> dict[str, Range]
     counts = found.items()
     return {
         "precision": Range(
-            min(right / named.high if named.high else 0 for right, named in counts),
-            max(right / named.low if named.low else 1 for right, named in counts),
+            min(right / predicted.high if predicted.high else 0 for right, predicted in counts),
+            max(right / predicted.low if predicted.low else 1 for right, predicted in counts),
         ),
         "recall": Range(min(found) / support, max(found) / support),
         "f1": Range(
-            min(2 * right / (support + named.high) for right, named in counts),
-            max(2 * right / (support + named.low) for right, named in counts),
+            min(2 * right / (support + predicted.high) for right, predicted in counts),
+            max(2 * right / (support + predicted.low) for right, predicted in counts),
         ),
     }
 
@@ -152,7 +154,7 @@ def _overlap(counted: Range, printed: Range) -> Range:
     return printed if apart else Range(low, high)
 
 
-def _named(right: int, support: int, precision: Printed | None, f1: Printed | None) -> Range | None:
+def _predicted(right: int, support: int, precision: Printed | None, f1: Printed | None) -> Range | None:
     """How many images may have been predicted as a class, if `right` of them correctly; None if no number fits."""
     low, high = float(right), math.inf
     if right == 0:
@@ -195,12 +197,12 @@ def _check_supports(report: ClassificationReport, total: int) -> Iterator[Findin
     yield from check_thousands(counts, [row.name for row in report.rows], "supports")
 
 
-def _check_named(classes: list[_Class], total: int) -> Iterator[Finding]:
-    low, high = sum(each.named.low for each in classes), sum(each.named.high for each in classes)
+def _check_predicted(classes: list[_Class], total: int) -> Iterator[Finding]:
+    low, high = sum(each.predicted.low for each in classes), sum(each.predicted.high for each in classes)
     if not low - 1e-6 <= total <= high + 1e-6:
         least, most = f"{math.ceil(low):,}", f"{math.floor(high):,}" if high < math.inf else "any number of"
-        said = f"Precision and recall together say that {least} to {most} images were given a class"
-        yield Finding(False, f"{said}, but there are {total:,}.")
+        message = f"Precision and recall together say that {least} to {most} images were given a class"
+        yield Finding(False, f"{message}, but there are {total:,}.")
 
 
 def _check_averages(report: ClassificationReport, classes: list[_Class], total: int) -> Iterator[Finding]:
@@ -223,8 +225,8 @@ def _check_averages(report: ClassificationReport, classes: list[_Class], total: 
             high = sum(weight * each.high for weight, each in zip(weights, ranges))
             if not printed.allows(low, high):
                 given = fraction(low, high, printed.digits + 1)
-                said = f"The {name} of {score} is printed as {printed.text}, but the classes give {given}"
-                yield Finding(False, f"{said}.")
+                message = f"The {name} of {score} is printed as {printed.text}, but the classes give {given}"
+                yield Finding(False, f"{message}.")
 
 
 def _check_accuracy(
@@ -242,8 +244,8 @@ def _check_accuracy(
         verdict = "is possible" if fits else "is impossible"
         yield Finding(fits, f"The accuracy row of {row.text} {verdict}: {recalls}.")
         if fits and not row.allows(allowed.low, allowed.high):
-            said = f"with precision and F1 the classes allow {percent(allowed.low, allowed.high, digits)}"
-            yield Finding(False, f"The accuracy row of {row.text} is impossible: {said}.")
+            message = f"with precision and F1 the classes allow {percent(allowed.low, allowed.high, digits)}"
+            yield Finding(False, f"The accuracy row of {row.text} is impossible: {message}.")
         if fits:
             both = Range(max(by_recall.low, row.low), min(by_recall.high, row.high))
             recalls += f"; with the accuracy row of {row.text}, {percent(both.low, max(both.low, both.high), digits)}"
@@ -255,8 +257,8 @@ def _check_accuracy(
         elif row and min(claim.high, row.high) - max(claim.low, row.low) < TINY:
             yield Finding(False, f"An accuracy of {claim.percent} is impossible: the accuracy row has {row.text}.")
         elif allowed.low <= allowed.high and not claim.allows(allowed.low, allowed.high):
-            said = f"with precision and F1 the classes allow {percent(allowed.low, allowed.high, digits)}"
-            yield Finding(False, f"An accuracy of {claim.percent} is impossible: {said}.")
+            message = f"with precision and F1 the classes allow {percent(allowed.low, allowed.high, digits)}"
+            yield Finding(False, f"An accuracy of {claim.percent} is impossible: {message}.")
         else:
             yield Finding(True, f"An accuracy of {claim.percent} is possible: {recalls}.")
 

@@ -1,68 +1,16 @@
-"""The kinds of layer in Keras and torch, and what settings a printed layer may have had.
+"""What each kind of layer makes of its inputs, and what settings a printed layer may have had.
 
-Knows layers one at a time: no summary, no text. A shape is (channels, height, width) or (values,), as in
-`models.shapes`.
+Knows layers one at a time: no summary, no text.
 """
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
 
+from fmexplore.checker.layer_kinds import PrintedLayer, Style
 from fmexplore.models.shapes import Shape
 
-Style = Literal["keras", "torch"]
-SAME = (
-    "dropout spatialdropout1d spatialdropout2d gaussiandropout gaussiannoise alphadropout dropout1d dropout2d "
-    "activation relu relu6 leakyrelu elu selu celu gelu silu swish mish tanh sigmoid hardswish hardsigmoid softplus "
-    "softmax logsoftmax softmax2d identity rescaling rescale randomflip randomrotation randomzoom randomtranslation "
-    "randomcontrast randombrightness randomheight randomwidth randomerasing activityregularization"
-)
-_NAMES = {
-    "conv": "conv2d convolution2d conv convolution",
-    "depthwise": "depthwiseconv2d",
-    "separable": "separableconv2d separableconvolution2d",
-    "transposed": "conv2dtranspose convtranspose2d",
-    "dense": "dense linear fc",
-    "batch_norm": "batchnormalization batchnorm2d batchnorm1d batchnorm batchnormalizationv1",
-    "layer_norm": "layernormalization layernorm",
-    "group_norm": "groupnormalization groupnorm",
-    "pool": "maxpooling2d averagepooling2d maxpool2d avgpool2d maxpool avgpool maxpooling averagepooling",
-    "global_pool": "globalmaxpooling2d globalaveragepooling2d globalmaxpool2d globalaveragepool2d "
-    "globalavgpool globalmaxpool",
-    "adaptive_pool": "adaptiveavgpool2d adaptivemaxpool2d",
-    "flatten": "flatten",
-    "same": SAME,
-    "prelu": "prelu",
-    "resize": "resizing centercrop randomcrop zeropadding2d upsampling2d upsample cropping2d zeropad2d",
-    "reshape": "reshape unflatten permute pixelunshuffle pixelshuffle",
-    "input": "inputlayer",
-    "sum": "add subtract multiply average maximum minimum",
-    "concatenate": "concatenate",
-    "container": "sequential functional model modulelist",
-}
-KINDS = {name: kind for kind, names in _NAMES.items() for name in names.split()}
 LARGEST_KERNEL = 11
-
-
-@dataclass(frozen=True)
-class PrintedLayer:
-    """A layer as it was printed; None for what was not printed."""
-
-    name: str
-    kind: str = ""  # of KINDS; empty for one that is not known
-    output: Shape | None = None
-    parameters: int | None = None
-    sources: tuple[int, ...] | None = None  # rows of its inputs, -1: the input of the network; None: not known
-    input: Shape | None = None
-    units: int | None = None  # filters of a convolution, units of a dense layer
-    kernel: tuple[int, int] | None = None
-    stride: int | None = None
-    padding: str | int | None = None
-    bias: bool | None = None
-    counted: bool = True  # in the total of the parameters
-    inner: bool = False  # a layer inside another row
-    frozen: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,19 +24,6 @@ class Reading:
     stride: int | None = None
     padding: str | int | None = None
     bias: bool | None = None
-
-
-def find_kind(name: str) -> str:
-    """The kind of a layer class of Keras or torch, even if cut short with an ellipsis; empty where it is not known.
-
-    >>> find_kind("MaxPooling2D"), find_kind("BatchNormaliza…")
-    ('pool', 'batch_norm')
-    """
-    plain = "".join(name.lower().replace("_", "").split())
-    if not plain.endswith("…"):
-        return KINDS.get(plain, "")
-    found = {kind for each, kind in KINDS.items() if each.startswith(plain[:-1])}
-    return found.pop() if len(found) == 1 and len(plain) > 3 else ""
 
 
 def read_layer(layer: PrintedLayer, inputs: list[Shape], style: Style) -> Iterator[Reading]:
@@ -108,8 +43,10 @@ def read_layer(layer: PrintedLayer, inputs: list[Shape], style: Style) -> Iterat
 
 
 def suggest(layer: PrintedLayer, inputs: list[Shape], style: Style) -> list[Reading]:
-    """Readings that come closest to a layer that cannot be true: those with the printed shape first, and among
-    them those with the most similar number of parameters."""
+    """Readings that come closest to a layer that cannot be true.
+
+    Those with the printed shape come first, and among them those with the most similar number of parameters.
+    """
     units = layer.units or (layer.output[0] if layer.output else None)
     bare = replace(layer, parameters=None, output=None, units=units)
     printed = layer.parameters or 0
@@ -119,7 +56,7 @@ def suggest(layer: PrintedLayer, inputs: list[Shape], style: Style) -> list[Read
     )
 
 
-def slide(size: int, kernel: int, stride: int, padding: str | int) -> int:
+def _slide(size: int, kernel: int, stride: int, padding: str | int) -> int:
     """The size of an output along one axis; 0 or less where the window is larger than the input."""
     if padding == "same":
         return -(-size // stride)
@@ -215,21 +152,18 @@ def _convolutions(use: _Use) -> Iterator[Reading]:
         return
     filters = layer.units or (layer.output[0] if layer.output else shape[0])
     weights = list(_weights(layer, shape[0], filters))
+    size_of = _unslide if layer.kind == "transposed" else _slide
     for dilation in (1, 2):
         for kernel, count, words, bias in weights:
             for stride in (layer.stride,) if layer.stride else (1, 2, 3, 4):
                 for padding in _paddings(layer, kernel, stride, style):
                     wide = [dilation * (side - 1) + 1 for side in kernel]
-                    if layer.kind == "transposed":
-                        sizes = [_unslide(n, k, stride, padding) for n, k in zip(shape[1:], wide)]
-                    else:
-                        sizes = [slide(n, k, stride, padding) for n, k in zip(shape[1:], wide)]
+                    sizes = [size_of(n, k, stride, padding) for n, k in zip(shape[1:], wide)]
                     if min(sizes) > 0 and (dilation == 1 or max(kernel) > 1):
-                        said = (
-                            f"{words}, {padding!r} padding" if isinstance(padding, str) else f"{words}, pad {padding}"
-                        )
-                        said += f", stride {stride}" * (stride > 1) + ", dilated" * (dilation > 1)
-                        yield Reading((filters, *sizes), count, said, kernel, stride, padding, bias)
+                        padded = f"{padding!r} padding" if isinstance(padding, str) else f"pad {padding}"
+                        steps = f", stride {stride}" * (stride > 1) + ", dilated" * (dilation > 1)
+                        described = f"{words}, {padded}{steps}"
+                        yield Reading((filters, *sizes), count, described, kernel, stride, padding, bias)
 
 
 def _weights(layer: PrintedLayer, channels: int, filters: int) -> Iterator[tuple[tuple[int, int], int, str, bool]]:
@@ -278,7 +212,7 @@ def _pools(use: _Use) -> Iterator[Reading]:
         ]
     for side, stride in dict.fromkeys(windows):
         for padding in ("valid", "same", *range(1, side // 2 + 1)):
-            sizes = [slide(size, side, stride, padding) for size in shape[1:]]
+            sizes = [_slide(size, side, stride, padding) for size in shape[1:]]
             if min(sizes) > 0:
                 moved = "" if stride == side else f" stride {stride}"
                 padded = "" if padding == "valid" else ", padded"
@@ -310,6 +244,7 @@ _READERS = {
 
 
 def _unslide(size: int, kernel: int, stride: int, padding: str | int) -> int:
+    """The size of an output of a transposed convolution along one axis."""
     if isinstance(padding, str):
         return size * stride + (max(kernel - stride, 0) if padding == "valid" else 0)
     return (size - 1) * stride + kernel - 2 * padding

@@ -1,12 +1,12 @@
 """Reads summaries of networks as Keras 2 and 3, torchinfo and torchsummary print them, or written in words.
 
-Knows how they are printed, not what a layer may be: that is in `layer_readings`.
+Knows how they are printed, not what a layer does: that is in `layer_readings`.
 """
 
 import re
 from dataclasses import dataclass, replace
 
-from fmexplore.checker.layer_readings import PrintedLayer, Style, find_kind
+from fmexplore.checker.layer_kinds import PrintedLayer, Style, find_kind
 from fmexplore.checker.parse_words import COUNT_IN_WORDS, LONGEST_LINE, NUMBER, read_words, whole
 from fmexplore.errors import ConfigError
 from fmexplore.models.shapes import Shape
@@ -32,7 +32,6 @@ class Summary:
     trainable: int | None = None
     frozen: int | None = None
     optimizer: int = 0
-    unread: tuple[str, ...] = ()  # parts of a network in words that name no layer
 
 
 def read_summary(text: str) -> tuple[Summary | None, str]:
@@ -64,7 +63,6 @@ def read_summary(text: str) -> tuple[Summary | None, str]:
         sums.get("trainable"),
         sums.get("non-trainable"),
         sums.get("optimizer", 0),
-        tuple(layer.name for layer in layers if words and not layer.kind),
     )
     return summary, "\n".join(kept)
 

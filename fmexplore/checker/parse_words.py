@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from fmexplore.checker.layer_readings import PrintedLayer, Style
+from fmexplore.checker.layer_kinds import PrintedLayer, Style
 
 LONGEST_LINE = 2_000  # a longer one is no row of a summary
 NUMBER = r"\d[\d,]{0,14}"

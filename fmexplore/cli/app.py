@@ -20,13 +20,14 @@ from fmexplore.cli.papers import commands as paper_commands
 from fmexplore.cli.photos import commands as photo_commands
 from fmexplore.cli.terminal import AsJson, accuracies, show_bar
 from fmexplore.cli.training import commands as training_commands
-from fmexplore.data import fashion_mnist as dataset
+from fmexplore.data import fashion_mnist
 from fmexplore.data.addresses import find_positions
 from fmexplore.data.download import fetch
 from fmexplore.embeddings.features import LAST, check_layer, ids_of_split
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import ConfigError, DataError, FMExploreError
 from fmexplore.evaluation.confusion import accuracy_interval, class_report, confusion_matrix, report_text
+from fmexplore.machine import prepare_process
 from fmexplore.models import table as tables
 from fmexplore.models.layers import describe
 from fmexplore.runs.derived import SPLITS
@@ -85,11 +86,11 @@ def serve(
 def data(as_json: AsJson = False) -> None:
     """Check the data set, and fetch it where it is missing."""
     try:
-        folder = dataset.find_folder()
-        images = dataset.load(folder)
+        folder = fashion_mnist.find_folder()
+        images = fashion_mnist.load(folder)
     except DataError:
         folder = fetch(report=_print_share)
-        images = dataset.load(folder)
+        images = fashion_mnist.load(folder)
     found = {"folder": str(folder), "train": len(images.train), "test": len(images.test)}
     _print(
         found, as_json, f"Fashion-MNIST is in {folder}: {found['train']:,} training and {found['test']:,} test images."
@@ -174,7 +175,7 @@ def evaluate(
     """Measure a run's accuracy, with its confusion matrix and report."""
     if split not in SPLITS:
         raise ConfigError(f"--split is {split!r}: choose test, validation or train.")
-    found, images = RunStore(read_settings()).find(run), dataset.load()
+    found, images = RunStore(read_settings()).find(run), fashion_mnist.load()
     predictions = keep_predictions(found, split, images)
     matrix = confusion_matrix(predictions.labels, predictions.predicted)
     interval = accuracy_interval(int(matrix.trace()), int(matrix.sum()))
@@ -200,8 +201,6 @@ def ship(
 
     Its weights become float16 where the test accuracy stays the same.
     """
-    from fmexplore.machine import prepare_process
-
     prepare_process()
     store = RunStore(read_settings())
     path = ship_run(store, store.find(run), name, small)
@@ -224,14 +223,12 @@ def embed(
     """Compute a map of images by a network's features: coordinates (n, d), labels (n,), index (n,) in an npz file."""
     values = {"method": method, "dimensions": dimensions, "sample": sample, "seed": seed}
     config = ProjectionConfig.parse(values)
-    found, images = RunStore(read_settings()).find(run), dataset.load()
+    found, images = RunStore(read_settings()).find(run), fashion_mnist.load()
     check_layer(found.config.model, layer)
     path = out or Path(f"{found.id}-{layer}-{split}-{method}-{dimensions}d.npz")
     if path.suffix != ".npz":
         raise ConfigError(f"--out is {str(path)!r}: give it the ending .npz.")
     ids = ids_of_split(images, split, found.config.training.split_config)
-    from fmexplore.machine import prepare_process
-
     prepare_process(trains=False)
     from fmexplore.analysis.maps import project_images
 

@@ -12,6 +12,7 @@ from fmexplore.checker.text import MAX_CHARACTERS, check_text, decode_text
 from fmexplore.cli.terminal import AsJson, show_bar
 from fmexplore.data import fashion_mnist
 from fmexplore.errors import ConfigError
+from fmexplore.machine import prepare_process
 from fmexplore.papers.claims import assess_claims
 from fmexplore.papers.reported import PRINTED
 from fmexplore.papers.reproduction import (
@@ -61,8 +62,6 @@ def reproduce(
         for name, each, config in waiting:
             print(f"{name:<20} {each:<16} seed {config.training.seed}  {config.training.epochs:g} epochs")
         return
-    from fmexplore.machine import prepare_process
-
     prepare_process()
     images = fashion_mnist.load()
     for number, (name, each, config) in enumerate(waiting, start=1):

@@ -10,12 +10,23 @@ import numpy as np
 import typer
 from PIL import Image
 
-from fmexplore.cli.terminal import AsJson, ResumeOption, SetOption, begin_from, resume_run, show_bar, spell, train_here
+from fmexplore.cli.terminal import (
+    AsJson,
+    ResumeOption,
+    SetOption,
+    begin_from,
+    list_changes,
+    resume_run,
+    show_bar,
+    spell,
+    train_here,
+)
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import ConfigError, PhotoError
+from fmexplore.machine import prepare_process
 from fmexplore.photos.conversion import WAYS, Conversion
-from fmexplore.photos.files import SUFFIXES, open_photo, read_photo
+from fmexplore.photos.files import SUFFIXES, load_photo
 from fmexplore.photos.labelled import LabelledPhoto, hold_out, read_folder
 from fmexplore.photos.scoring import classify, fit_photos, score, unsure_threshold
 from fmexplore.runs.store import RunStore
@@ -36,8 +47,6 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Predict the classes of photos of clothes."""
-    from fmexplore.machine import prepare_process
-
     prepare_process(trains=False)
     from fmexplore.analysis.photos import classify_photo
 
@@ -45,25 +54,25 @@ def predict(
     for path in _photo_files(paths):
         started = time.monotonic()
         try:
-            verdicts = classify_photo(found, read_photo(path), path.name, how)
+            predicted = classify_photo(found, path, how)
         except PhotoError as error:
             failed = True
             print(json.dumps({"file": str(path), "error": str(error)}) if as_json else f"{path}: {error}", flush=True)
             continue
-        probabilities = verdicts.probabilities[0]
+        probabilities = predicted.probabilities[0]
         order = [int(label) for label in np.argsort(-probabilities)[:top]]
         values = {
             "file": str(path),
             "label": order[0],
             "name": CLASS_NAMES[order[0]],
             "probabilities": probabilities.tolist(),
-            "unsure": bool(verdicts.unsure[0]),
-            "ood_score": float(verdicts.ood_score[0]),
+            "unsure": bool(predicted.unsure[0]),
+            "ood_score": float(predicted.ood_score[0]),
             "seconds": round(time.monotonic() - started, 4),
         }
-        said = ", ".join(f"{CLASS_NAMES[label]} {probabilities[label]:.0%}" for label in order)
+        classes = ", ".join(f"{CLASS_NAMES[label]} {probabilities[label]:.0%}" for label in order)
         unsure = " (unsure: perhaps none of the ten)" if values["unsure"] else ""
-        print(json.dumps(values) if as_json else f"{path}: {said}{unsure}", flush=True)
+        print(json.dumps(values) if as_json else f"{path}: {classes}{unsure}", flush=True)
     if failed:
         raise typer.Exit(1)
 
@@ -80,8 +89,6 @@ def train_segmenter(
     as_json: AsJson = False,
 ) -> None:
     """Train the network that finds the garment on a photo, from masks of a larger one."""
-    from fmexplore.machine import prepare_process
-
     prepare_process()
     import torch
 
@@ -140,10 +147,8 @@ def train_photos(
     as_json: AsJson = False,
 ) -> None:
     """Train a copy of a run on Fashion-MNIST and photos of clothes together; `predict` then works on real photos."""
-    from fmexplore.machine import prepare_process
-
     prepare_process()
-    from fmexplore.analysis.photos import find, judge_photos
+    from fmexplore.analysis.photos import classify_photos, find_mask
     from fmexplore.photos.cutouts import LENIENT, TRAINING, cut_out_all, vary_all
 
     store = RunStore(read_settings())
@@ -158,10 +163,10 @@ def train_photos(
     if resume:
         run = resume_run(store, resume)
     else:
-        changes = [f"seed={seed}"] + ([] if epochs is None else [f"epochs={epochs}"]) + (set_ or [])
+        changes = list_changes(set_, seed=seed, epochs=epochs)
         run = begin_from(store, store.find(begin), "train-photos", TRAINING, changes, preset="photo")
     with show_bar("Cutting out the garments", as_json) as task:
-        garments = cut_out_all(learnt, find, task.report)
+        garments = cut_out_all(learnt, find_mask, task.report)
     with show_bar("Augmenting the garments", as_json) as task:
         targets = np.stack([photo.target(LENIENT) for photo in learnt])
         extra = vary_all(garments, targets, times, run.config.training.seed, task.report)
@@ -171,7 +176,7 @@ def train_photos(
         known = earlier.photo_fit
         run.write_photo_fit(known.replace(photos=len(learnt), source=source or known.source))
         return
-    logits, _ = judge_photos(run, held_out)
+    logits, _ = classify_photos(run, held_out)
     run.write_photo_fit(fit_photos(logits, held_out, len(learnt), source))
     print(json.dumps({"run": run.id, **vars(score(held_out, classify(logits, run.photo_fit)))}))
 
@@ -188,10 +193,8 @@ def photo_bench(
     as_json: AsJson = False,
 ) -> None:
     """Score a run on a folder of labelled photos."""
-    from fmexplore.machine import prepare_process
-
     prepare_process(trains=False)
-    from fmexplore.analysis.photos import judge_photos
+    from fmexplore.analysis.photos import classify_photos
 
     how = _way(way)
     found, photos = RunStore(read_settings()).find(run), read_folder(folder)
@@ -200,13 +203,13 @@ def photo_bench(
     _require_clothes(photos, f"held out in {folder}. {WHO_IS_HELD_OUT}" if held_out else f"in {folder}.")
     started = time.monotonic()
     with show_bar("Converting", as_json) as task:
-        logits, verdicts = judge_photos(found, photos, how, task.report)
+        logits, predicted = classify_photos(found, photos, how, task.report)
     milliseconds = 1000 * (time.monotonic() - started) / len(photos)
     if threshold:
-        fit = found.photo_fit.replace(unsure_above=unsure_threshold(verdicts.ood_score, photos))
+        fit = found.photo_fit.replace(unsure_above=unsure_threshold(predicted.ood_score, photos))
         found.write_photo_fit(fit)
-        verdicts = classify(logits, fit)
-    scored = score(photos, verdicts)
+        predicted = classify(logits, fit)
+    scored = score(photos, predicted)
     if as_json:
         print(json.dumps({"run": found.id, "way": way, **vars(scored), "milliseconds": milliseconds}))
         return
@@ -249,7 +252,7 @@ def _read_examples(photos: list[LabelledPhoto], masks: Path):
         path = masks / f"{photo.path.stem}.png"
         if not path.is_file():
             raise PhotoError(f"There is no mask {path} for {photo.path.name}.")
-        picture = open_photo(read_photo(photo.path), photo.path.name).convert("RGB")
+        picture = load_photo(photo.path).convert("RGB")
         pictures.append(np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)))
         teachers.append(np.asarray(Image.open(path).convert("L").resize((SIDE, SIDE))))
     return SegmentationSet(np.stack(pictures), np.stack(teachers))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fmexplore.analysis.images import NullProgress, Task
+from fmexplore.analysis.task import NullProgress, Task
 from fmexplore.errors import ConfigError
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import LOCAL_OWNER, RESUMABLE, clear_requests, own_process, write_status
@@ -31,6 +31,11 @@ SetOption = Annotated[
 ResumeOption = Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was not finished.")]
 
 
+def list_changes(set_: list[str] | None, **settings: object) -> list[str]:
+    """What `change_settings` takes: of settings with an option of their own, unless None, then those of `--set`."""
+    return [f"{name}={value}" for name, value in settings.items() if value is not None] + (set_ or [])
+
+
 def resume_run(store: RunStore, text: str) -> Run:
     """The unfinished run of that name, marked as running here. Raises ConfigError, RunNotFound, NotAllowed."""
     run = store.find(text)
@@ -48,7 +53,7 @@ def begin_from(
 ) -> Run:
     """A new run, marked as running here, with the network and the weights of `parent`, trained as `training` says.
 
-    It is judged by the validation images of `parent`, which has not learnt from them. `changes` are those of `--set`.
+    It validates with the images of `parent`, which has not learnt from them. `changes` are those of `--set`.
     Raises ConfigError, RunBroken, StorageError.
     """
     before, weights = parent.config.training, parent.read_weights()
@@ -64,7 +69,7 @@ def begin_from(
 def train_here(run: Run, as_json: bool, command: str, **extra: Any) -> None:
     """Do the work of a run in this process and print how it ended; Ctrl-C saves it.
 
-    Raises typer.Exit with code 1, having said how `command` goes on, when it is not finished.
+    Raises typer.Exit with code 1 when it is not finished; before, it prints how `command` goes on.
     """
     from fmexplore.jobs.job import Job
     from fmexplore.jobs.worker import run_job

@@ -1,4 +1,4 @@
-"""The commands that train: `train`, and `distill`, which learns from what several runs say together."""
+"""The commands that train: `train`, and `distill`, which learns from the joint predictions of several runs."""
 
 import json
 from pathlib import Path
@@ -6,11 +6,22 @@ from typing import Annotated, Any
 
 import typer
 
-from fmexplore.cli.terminal import AsJson, ResumeOption, SetOption, begin_from, resume_run, show_bar, spell, train_here
-from fmexplore.data import fashion_mnist as dataset
+from fmexplore.cli.terminal import (
+    AsJson,
+    ResumeOption,
+    SetOption,
+    begin_from,
+    list_changes,
+    resume_run,
+    show_bar,
+    spell,
+    train_here,
+)
+from fmexplore.data import fashion_mnist
 from fmexplore.errors import ConfigError
 from fmexplore.jobs.budget import plan_training
 from fmexplore.jobs.estimates import read_speed
+from fmexplore.machine import prepare_process
 from fmexplore.runs.status import own_process
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings, read_settings
@@ -18,7 +29,7 @@ from fmexplore.training.config import Augmentation, RunConfig, change_settings
 from fmexplore.training.presets import MUON, find_preset
 
 commands = typer.Typer()
-# Gentler than from the start: what is learnt is to be refined. The varied images bring their own soft targets.
+# Gentler than from the start: what is learnt is to be refined. The augmented images bring their own soft targets.
 DISTILLING = MUON.replace(
     epochs=3,
     learning_rate=0.05,
@@ -50,21 +61,14 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a network and keep it as a run. Ctrl-C saves it; --resume goes on."""
-    from fmexplore.machine import prepare_process
-
     prepare_process()
     from fmexplore.training.execution import find_device
 
     settings = read_settings()
     store = RunStore(settings)
-    fields = {
-        "epochs": epochs,
-        "minutes": minutes,
-        "batch_size": batch_size,
-        "seed": seed,
-        "learning_rate": learning_rate,
-    }
-    changes = [f"{name}={value}" for name, value in fields.items() if value is not None] + (set_ or [])
+    changes = list_changes(
+        set_, epochs=epochs, minutes=minutes, batch_size=batch_size, seed=seed, learning_rate=learning_rate
+    )
     if resume:
         if changes or config:
             raise ConfigError("--resume goes on as the run was started: leave the other settings out.")
@@ -77,7 +81,7 @@ def train(
         else:
             chosen = find_preset(preset or "quick").config
         wanted = chosen.replace(training=change_settings(chosen.training, changes))
-        dataset.find_folder()  # better now than as a failed run
+        fashion_mnist.find_folder()  # better now than as a failed run
         find_device(wanted.training.device)
         run = store.create(wanted, state="running", **own_process())
     train_here(run, as_json, "train")
@@ -96,15 +100,12 @@ def distill(
     as_json: AsJson = False,
 ) -> None:
     """Train a copy of a run on augmented images and on the joint predictions of several runs (distillation)."""
-    from fmexplore.machine import prepare_process
-
     prepare_process()
-    from fmexplore.jobs.tasks import to_tensors
-    from fmexplore.models.networks import build
+    from fmexplore.analysis.images import network_of
     from fmexplore.training.distillation import draw_soft_targets
     from fmexplore.training.execution import choose_execution
 
-    store, images = RunStore(read_settings()), dataset.load()
+    store, images = RunStore(read_settings()), fashion_mnist.load()
     found = [store.find(name) for name in teachers]
     first, own = found[0], found[0].config.training.split_config
     for each in found:
@@ -116,13 +117,8 @@ def distill(
     if resume:
         run = resume_run(store, resume)
     else:
-        changes = [f"seed={seed}"] + ([] if epochs is None else [f"epochs={epochs}"]) + (set_ or [])
-        run = begin_from(store, first, "distill", DISTILLING, changes)
-    networks = []
-    for teacher in found:
-        network = build(teacher.config.model)
-        network.load_state_dict(to_tensors(teacher.read_weights()))
-        networks.append(network.eval())
+        run = begin_from(store, first, "distill", DISTILLING, list_changes(set_, seed=seed, epochs=epochs))
+    networks = [network_of(teacher) for teacher in found]
     config = run.config.training
     learnt = images.select("train", config.split_config)
     assert learnt is not None  # there always are some
@@ -135,7 +131,7 @@ def distill(
 
 
 def _plan(minutes: float, settings: Settings, quiet: bool) -> RunConfig:
-    """What learns most in that time."""
+    """The preset and epochs with the highest expected accuracy in that time; measures the machine first if need be."""
     from fmexplore.jobs.tasks import time_machine
 
     if read_speed(settings) is None:

@@ -1,4 +1,4 @@
-"""Brings the data set to where `data` finds it: by torchvision's download, or from Debian's package."""
+"""Brings the data set to where `fashion_mnist` finds it: by torchvision's download, or from Debian's package."""
 
 import os
 import shutil

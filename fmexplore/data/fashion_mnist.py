@@ -1,4 +1,4 @@
-"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): find, check, load and split it. `download.py` brings it."""
+"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): find, check, load and split it. `download` brings it."""
 
 import gzip
 import hashlib
@@ -115,11 +115,11 @@ class SplitConfig:
 
 @dataclass(frozen=True)
 class DataSet:
-    """The 60,000 training and 10,000 test images, and what else a network should learn from, as photos."""
+    """The 60,000 training and 10,000 test images, and what else a network should learn from, such as photos."""
 
     train: Split
     test: Split
-    extra: Split | None = None  # in no split that is looked at
+    extra: Split | None = None  # of the images to train on; in no split
 
     @cached_property
     def digest(self) -> str:
@@ -151,7 +151,7 @@ class DataSet:
         """Which images a run's split has.
 
         `split` is `train`, `validation` or `test`; `config` is the run's. None where the run has no validation images.
-        The shuffle does not depend on its seed, so that runs with the same share are judged by the same images.
+        The shuffle does not depend on its seed, so that runs with the same share validate with the same images.
         """
         if split == "test" or (split, config.validation) == ("validation", "test"):
             return Members("test", np.arange(len(self.test)))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fmexplore.data.fashion_mnist import DataSet, SplitConfig
-from fmexplore.embeddings.neighbours import principal_axes
+from fmexplore.embeddings.neighbours import FIT_IMAGES, fit_to_first, principal_axes
 from fmexplore.errors import ConfigError
 from fmexplore.evaluation.predictions import BATCH
 from fmexplore.models.table import Model, layer_choices
@@ -24,7 +24,7 @@ SPLITS = ("test", "validation", "train", "all")
 PIXELS, LAST = "pixels", "last"  # besides the numbers of the table
 WIDEST = 128  # values per image: 70,000 of them are 18 MB
 REDUCED = 64
-FIT_IMAGES, FIT_VALUES = 10_000, 2**23
+FIT_VALUES = 2**23  # that the axes are fitted to, at most
 
 
 @dataclass(frozen=True)
@@ -134,29 +134,21 @@ def gather(batches: Iterable[np.ndarray]) -> Features:
         batches: the `layer_values` of successive batches, each (batch, values) float32; at least one image. The PCA is
             fitted to the first 10,000 images, or fewer where there are many values.
     """
-    waiting: list[np.ndarray] = []
     axes: Features | None = None
     points: list[np.ndarray] = []
-    for values in batches:
-        if axes is None:
-            waiting.append(values)
-            if sum(map(len, waiting)) < min(FIT_IMAGES, FIT_VALUES // values.shape[1]):
-                continue
-            axes, values, waiting = _fit(waiting), np.concatenate(waiting), []
+    for axes, values in fit_to_first(batches, _fit, lambda each: min(FIT_IMAGES, FIT_VALUES // each.shape[1])):
         points.append(axes.reduce(values))
-    if waiting:
-        axes = _fit(waiting)
-        points.append(axes.reduce(np.concatenate(waiting)))
     assert axes is not None, "no image"
     return Features(np.concatenate(points), axes.mean, axes.components, axes.variance)
 
 
-def _fit(waiting: list[np.ndarray]) -> Features:
-    width = waiting[0].shape[1]
+def _fit(values: np.ndarray) -> Features:
+    """Features of no image, with the axes that values `(n, width)` are to be reduced to, if they are wide."""
+    width = values.shape[1]
     empty = np.zeros((0, width), np.float16)
     if width <= WIDEST:
         return Features(empty)
-    mean, components, shares = principal_axes(np.concatenate(waiting), REDUCED)
+    mean, components, shares = principal_axes(values, REDUCED)
     return Features(empty, mean, components, float(shares.sum()))
 
 

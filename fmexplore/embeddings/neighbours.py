@@ -5,7 +5,7 @@ Knows arrays; no network, run or page.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ DIMENSIONS = 64  # of the index
 FIT_IMAGES = 10_000
 BLOCK = 1000
 FEW = 4  # queries that are answered without scikit-learn
+Fitted = TypeVar("Fitted")
 Metric = Literal["euclidean", "cosine", "manhattan", "correlation"]
 
 
@@ -235,6 +236,35 @@ class NeighbourIndex:
         return among[nearest], np.sqrt(squares[nearest]) * self.axes.step
 
 
+def fit_to_first(
+    batches: Iterable[np.ndarray], fit: Callable[[np.ndarray], Fitted], enough: Callable[[np.ndarray], int]
+) -> Iterator[tuple[Fitted, np.ndarray]]:
+    """Batches of values, with what was fitted to the first of them.
+
+    Args:
+        batches: each (batch, width).
+        fit: called once, with the first batches together; with all, where they are fewer than `enough`.
+        enough: how many rows to wait for, given a batch.
+
+    Yields:
+        What `fit` gave, always the same, and the next rows: those that it was fitted to, then batch by batch.
+    """
+    waiting: list[np.ndarray] = []
+    fitted: Fitted | None = None
+    for batch in batches:
+        if fitted is None:
+            waiting.append(batch)
+            if sum(map(len, waiting)) < enough(batch):
+                continue
+            batch = np.concatenate(waiting)
+            waiting.clear()
+            fitted = fit(batch)
+        yield fitted, batch
+    if waiting:
+        batch = np.concatenate(waiting)
+        yield fit(batch), batch
+
+
 def encode_all(batches: Iterable[np.ndarray], fit_images: int = FIT_IMAGES) -> Iterator[tuple[Axes, np.ndarray]]:
     """Features as bytes on their principal axes, batch by batch.
 
@@ -245,17 +275,5 @@ def encode_all(batches: Iterable[np.ndarray], fit_images: int = FIT_IMAGES) -> I
     Yields:
         The axes, always the same, and the next images, (m, dimensions) uint8.
     """
-    waiting: list[np.ndarray] = []
-    axes = None
-    for batch in batches:
-        if axes is None:
-            waiting.append(batch)
-            if sum(map(len, waiting)) < fit_images:
-                continue
-            batch = np.concatenate(waiting)
-            axes = Axes.fit(batch[:fit_images])
-        yield axes, axes.encode(batch)
-    if axes is None and waiting:
-        batch = np.concatenate(waiting)
-        axes = Axes.fit(batch)
+    for axes, batch in fit_to_first(batches, lambda first: Axes.fit(first[:fit_images]), lambda _: fit_images):
         yield axes, axes.encode(batch)

@@ -15,6 +15,7 @@ from fmexplore.errors import ConfigError
 
 Order = Literal["data set", "confusion", "accuracy", "clustered", "groups"]
 CLASSES = len(CLASS_NAMES)
+Z = NormalDist().inv_cdf(0.975)  # half the width of a 95 % interval, in standard deviations
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -58,15 +59,14 @@ def class_report(matrix: np.ndarray) -> list[dict[str, Any]]:
     ]
 
 
-def report_text(matrix: np.ndarray, digits: int = 3) -> str:
+def report_text(matrix: np.ndarray) -> str:
     """The classification report as scikit-learn prints it.
 
     Args:
         matrix: (10, 10) int; rows are true classes, columns predicted ones.
-        digits: after the decimal point.
 
     Returns:
-        Lines of text: the ten classes, the accuracy, the macro average and the weighted average.
+        Lines of text: the ten classes, the accuracy, the macro average and the weighted average, with three digits.
 
     Raises:
         ConfigError: no image was counted.
@@ -78,7 +78,7 @@ def report_text(matrix: np.ndarray, digits: int = 3) -> str:
     true, predicted = np.repeat(np.indices(matrix.shape).reshape(2, -1), matrix.ravel(), axis=1)
     names = list(CLASS_NAMES)
     text = classification_report(
-        true, predicted, labels=range(len(names)), target_names=names, digits=digits, zero_division=0
+        true, predicted, labels=range(len(names)), target_names=names, digits=3, zero_division=0
     )
     return str(text)  # a dictionary only with output_dict
 
@@ -98,10 +98,10 @@ def accuracy_interval(right: int, total: int) -> tuple[float, float]:
         The lower and the upper end, from 0 to 1.
     """
     # Written out: importing scipy.stats takes longer than all else that a page does on a server just started.
-    z, share = NormalDist().inv_cdf(0.975), right / total
-    centre = share + z * z / (2 * total)
-    spread = z * math.sqrt(share * (1 - share) / total + (z / (2 * total)) ** 2)
-    return max(0.0, (centre - spread) / (1 + z * z / total)), min(1.0, (centre + spread) / (1 + z * z / total))
+    share = right / total
+    centre = share + Z * Z / (2 * total)
+    spread = Z * math.sqrt(share * (1 - share) / total + (Z / (2 * total)) ** 2)
+    return max(0.0, (centre - spread) / (1 + Z * Z / total)), min(1.0, (centre + spread) / (1 + Z * Z / total))
 
 
 def most_confused(matrix: np.ndarray) -> tuple[int, int]:

@@ -43,13 +43,13 @@ def _last_map(network: Network, inputs: torch.Tensor) -> nn.Module | None:
     found: list[nn.Module] = []
     convolved = False
 
-    def look(layer: nn.Module, _: object, output: torch.Tensor) -> None:
+    def record(layer: nn.Module, _: object, output: torch.Tensor) -> None:
         nonlocal convolved
         convolved |= any(isinstance(module, nn.Conv2d) for module in layer.modules())
         if convolved and output.ndim == 4 and min(output.shape[2:]) >= SMALLEST_MAP:
             found.append(layer)
 
-    hooks = [layer.register_forward_hook(look) for layer in network.layers]
+    hooks = [layer.register_forward_hook(record) for layer in network.layers]
     try:
         with torch.no_grad():
             network(inputs)

@@ -1,4 +1,4 @@
-"""Whether one network is more accurate than another. Knows arrays; no configuration, run folder or page.
+"""Whether one network is more accurate than another, and how sure that is. Knows arrays; no run folder or page.
 
 The test compares two trained networks on the same images. It says nothing of how far the accuracy of the same training
 varies with its seed: for that, see `seed_statistics`.
@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fmexplore.evaluation.confusion import Disagreement, compare
+from fmexplore.evaluation.confusion import Z, Disagreement, compare
 
 LEVEL = 0.05  # of significance: a difference with a smaller p value is called significant
-Z = statistics.NormalDist().inv_cdf(0.975)
 
 
 @dataclass(frozen=True)
@@ -101,9 +100,6 @@ def correct_holm(p_values: Sequence[float]) -> list[float]:
 def say_p(p_value: float) -> str:
     """The p value as text, such as "p = 0.023" or "p < 0.0001"."""
     return "p < 0.0001" if p_value < 0.0001 else f"p = {p_value:.2g}"
-
-
-# --- seeds, gap, curves ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

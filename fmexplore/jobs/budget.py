@@ -85,6 +85,7 @@ class Table:
 
 @cache
 def read_table() -> Table:
+    """The measured trainings that the package brings along."""
     values = read_json(TABLE)
     rows = sorted((row["preset"], row["epochs"], row["accuracy"]) for row in values["trainings"])
     trainings = {preset: [row[1:] for row in group] for preset, group in groupby(rows, key=lambda row: row[0])}

@@ -1,6 +1,6 @@
 """How long a training will take and what memory it needs: from its FLOPs and rates measured on this machine.
 
-Knows one JSON file; `training.py` does the timing, in a worker.
+Knows two JSON files of the cache; `tasks` does the timing, in a worker.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ UNMEASURED = Speed(flops_per_second=1e11, step_seconds=0, worker_mb=600)
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a training will take; `basis` says where the figure comes from."""
+    """What a training will take; `basis` says where the estimate comes from."""
 
     seconds: float
     memory_mb: float
@@ -50,7 +50,7 @@ class Estimate:
 
 
 def read_speed(settings: Settings) -> Speed | None:
-    """What is known of this machine, or None before it was measured."""
+    """What is known of this machine's speed, or None before it was measured."""
     try:
         return read_cached(settings.cache / "speed.json", _parse)
     except FMExploreError:  # absent or broken: it is measured again

@@ -1,4 +1,4 @@
-"""The work on one folder as its worker sees it: settings, status, and whether it should end. Knows no task."""
+"""One piece of work as its worker sees it: folder, settings, status, and the request to end. Knows no task."""
 
 import os
 import time
@@ -7,19 +7,26 @@ from pathlib import Path
 from fmexplore.runs.status import Status, clear_requests, own_process, read_request, read_status, write_status
 from fmexplore.settings import Settings
 
-LOOK_SECONDS = 0.1
+CHECK_SECONDS = 0.1
 
 
 class Job:
-    """What a task sees of the work it does: its folder, its status, and whether it should end."""
+    """The work on one folder; a task reports to it and asks it whether to end.
+
+    Args:
+        folder: of the run or the side job, with its status.
+        settings: of this process.
+        parent: the process id of the server; without one, nobody is watched.
+        log: the file that has what this process prints.
+    """
 
     def __init__(self, folder: Path, settings: Settings, parent: int | None = None, log: str = "worker.log") -> None:
         self.folder, self.settings, self.parent = folder, settings, parent
-        self.log = log  # the file that has what this process prints
+        self.log = log
         self.status = self._write(
             read_status(folder), state="running", started=time.time(), ended=None, error="", **own_process()
         )
-        self._looked = 0.0
+        self._checked = 0.0
         self.interrupted = False  # set by a signal
 
     def update(self, **changes: object) -> None:
@@ -32,12 +39,12 @@ class Job:
         self.update(state=state, ended=time.time(), pid=None, **changes)
 
     def read_request(self) -> str | None:
-        """`STOP`, `PAUSE`, `GONE` when the server is, or None; looks at most ten times a second."""
+        """`STOP`, `PAUSE`, `GONE` when the server is, or None; reads the folder at most ten times a second."""
         if self.interrupted:
             return "GONE"
-        if time.monotonic() - self._looked < LOOK_SECONDS:
+        if time.monotonic() - self._checked < CHECK_SECONDS:
             return None
-        self._looked = time.monotonic()
+        self._checked = time.monotonic()
         # Not PR_SET_PDEATHSIG: it follows the thread that forked, not the process.
         if self.parent is not None and os.getppid() != self.parent:
             return "GONE"

@@ -15,11 +15,12 @@ from fmexplore.errors import ConfigError, StorageError, TrainingDiverged
 from fmexplore.evaluation.confusion import confusion_matrix
 from fmexplore.jobs.estimates import keep_execution, known_execution, learn_from_run, update_speed
 from fmexplore.jobs.job import Job
+from fmexplore.models.table import flops, summarize
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.run import Arrays, Run
 from fmexplore.runs.status import BROUGHT_BY, TEACH_AGAIN, Result, State
 from fmexplore.settings import Settings
-from fmexplore.training.config import RunConfig
+from fmexplore.training.presets import find_preset
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -103,8 +104,8 @@ def teach(
     rehearsed = learnt.take(np.random.default_rng(0).choice(len(learnt), min(REHEARSED, len(learnt)), replace=False))
     training = config.training.replace(validation="none")  # what is rehearsed has been divided already
     execution = choose_execution(config.model, training)
-    lesson = DataSet(rehearsed, images.test, extra)
-    trainer = train(config.model, training, lesson, execution, begin=to_tensors(parent.read_weights()))
+    data = DataSet(rehearsed, images.test, extra)
+    trainer = train(config.model, training, data, execution, begin=to_tensors(parent.read_weights()))
     state: State = "finished"
     for progress in trainer:
         report(progress.step / progress.steps)
@@ -157,7 +158,7 @@ def _follow(job: Job, run: Run, trainer: "train", listen: Callable[["Progress"],
 
 
 def _keep_predictions(job: Job, run: Run, end: "Progress", weights: str) -> None:
-    """Spare the pages from asking the network, whose weights have that digest, again."""
+    """Keep the predictions of the last evaluation, by weights of that digest, so that no page computes them again."""
     derived = Derived(run, job.settings)
     for split, predictions in (("test", end.test_predictions), ("validation", end.predictions)):
         if predictions:
@@ -165,7 +166,7 @@ def _keep_predictions(job: Job, run: Run, end: "Progress", weights: str) -> None
 
 
 def measure_speed(job: Job) -> State:
-    """Find what estimates need."""
+    """`time_machine` as a task."""
     job.update(message="Measuring this machine")
     time_machine(job.settings)
     return "finished"
@@ -174,7 +175,6 @@ def measure_speed(job: Job) -> State:
 def time_machine(settings: Settings) -> None:
     """Time a few steps of a network that computes and of one that mostly starts steps, for estimates."""
     from fmexplore.training.execution import choose_execution
-    from fmexplore.training.presets import find_preset
 
     images = fashion_mnist.load()
     worker_mb = psutil.Process().memory_info().rss / 1e6
@@ -186,17 +186,17 @@ def time_machine(settings: Settings) -> None:
         keep_execution(settings, config, chosen)
         batch = config.training.batch_size
         seconds.append(batch / chosen.images_per_second)
-        work.append(3 * _flops(config) * batch)
+        work.append(3 * flops(summarize(config.model)) * batch)
     del images
     # From the last two: two steps, two unknowns; a machine so fast that overhead is all still gets a positive rate.
-    # The first is what people train first, so that its time is told well.
+    # The first is what people train first, so that its estimate should be good.
     rate = (work[2] - work[1]) / max(seconds[2] - seconds[1], 1e-4)
     overhead = max(seconds[1] - work[1] / rate, 0.0)
     update_speed(settings, flops_per_second=rate, step_seconds=overhead, worker_mb=worker_mb, bf16=bf16)
 
 
 def fetch_data(job: Job) -> State:
-    """Bring the data set to where the app looks for it."""
+    """Bring the data set to where `fashion_mnist` finds it."""
     last = 0.0
 
     def report(share: float, text: str) -> None:
@@ -216,12 +216,6 @@ TASKS: dict[str, Callable[..., State]] = {
     "measure": measure_speed,
     "fetch": fetch_data,
 }
-
-
-def _flops(config: RunConfig) -> int:
-    from fmexplore.models.table import flops, summarize
-
-    return flops(summarize(config.model))
 
 
 def to_arrays(tensors: dict[str, "Tensor"]) -> Arrays:

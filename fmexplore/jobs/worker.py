@@ -4,7 +4,6 @@ The folder's status.json names the task; the worker is its only writer until it 
 """
 
 import contextlib
-import os
 import signal
 import sys
 import traceback
@@ -13,7 +12,7 @@ from pathlib import Path
 from fmexplore.errors import FMExploreError, StorageError
 from fmexplore.jobs.job import Job
 from fmexplore.jobs.tasks import TASKS
-from fmexplore.machine import NICENESS, prepare_process
+from fmexplore.machine import lower_priority, prepare_process
 from fmexplore.settings import read_settings
 
 
@@ -23,7 +22,7 @@ def run_job(job: Job, **extra: object) -> None:
         state = TASKS[job.status.task](job, **job.status.arguments, **extra)
         job.end(state)
     except StorageError as error:
-        _end_in_vain(job, str(error))
+        _try_to_end(job, str(error))
     except FMExploreError as error:
         job.end("failed", error=str(error))
     except Exception as error:
@@ -34,7 +33,7 @@ def run_job(job: Job, **extra: object) -> None:
         job.end("failed", error=f"Something went wrong inside ({type(error).__name__}: {error}); see {job.log}.")
 
 
-def _end_in_vain(job: Job, reason: str) -> None:
+def _try_to_end(job: Job, reason: str) -> None:
     """After a full disk even this may fail; the queue then sees that the worker is gone and points to the log."""
     print(reason, file=sys.stderr)
     with contextlib.suppress(StorageError):
@@ -43,8 +42,7 @@ def _end_in_vain(job: Job, reason: str) -> None:
 
 def main(folder: Path, parent: int) -> None:
     """Work on `folder` as a child of the server, whose process id is `parent`."""
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
+    lower_priority()
     prepare_process()
     job = Job(folder, read_settings(), parent)
 

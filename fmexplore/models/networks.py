@@ -6,7 +6,7 @@ instead of drawing a float for each value.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 
 import numpy as np
@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from fmexplore.models import layers as kinds
-from fmexplore.models.layers import Layer
+from fmexplore.models.layers import Block, Layer
+from fmexplore.models.shapes import Shape
 from fmexplore.models.table import IMAGE_SHAPE, LayerInfo, Model, execution_order, summarize
 
 MEAN, DEVIATION = 0.2860, 0.3530  # of the training pixels / 255
@@ -46,24 +47,14 @@ class Network(nn.Module):
         self.dropouts = [module for module in self.modules() if isinstance(module, ByteDropout)]
 
     def forward(self, images: Tensor) -> Tensor:
-        return self._run(images)[0]
+        return self.logits_and_features(images)[0]
 
     def logits_and_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Logits `(n, 10)`, and the input of the last dense layer `(n, width)`.
 
         Where that is a flattened map of more than 512 values, the features are the means of its channels.
         """
-        return self._run(images)
-
-    def output_of(self, number: int, images: Tensor) -> Tensor:
-        """The output of layer `number`, from 1, which must be one of `table.layer_choices`."""
-        x = (images - MEAN) / DEVIATION if self.standardized else images
-        for index in self.order[:number]:
-            x = self.layers[index](x)
-        return x
-
-    def _run(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        x = (images - MEAN) / DEVIATION if self.standardized else images
+        x = self._scaled(images)
         maps, features = x, None
         for index in self.order:
             layer = self.layers[index]
@@ -73,6 +64,16 @@ class Network(nn.Module):
                 maps = x
             x = layer(x)
         return x, x if features is None else features
+
+    def output_of(self, number: int, images: Tensor) -> Tensor:
+        """The output of layer `number`, from 1, which must be one of `table.layer_choices`."""
+        x = self._scaled(images)
+        for index in self.order[:number]:
+            x = self.layers[index](x)
+        return x
+
+    def _scaled(self, images: Tensor) -> Tensor:
+        return (images - MEAN) / DEVIATION if self.standardized else images
 
     def seed_dropout(self, *entropy: int) -> None:
         """Seed the next dropout masks by `entropy`, so that a resumed run draws the same ones."""
@@ -205,7 +206,10 @@ class _DenseBlock(nn.Module):
         return x
 
 
-def _chain(layers, shape, rows, numbers) -> nn.ModuleList:
+def _chain(
+    layers: tuple[Layer, ...], shape: Shape, rows: Sequence[LayerInfo], numbers: Iterator[int]
+) -> nn.ModuleList:
+    """`rows` are those of the layers in the summary; `numbers` are for their dropouts."""
     modules = []
     for layer, row in zip(layers, rows, strict=True):
         modules.append(_module(layer, shape, row, numbers))
@@ -213,7 +217,7 @@ def _chain(layers, shape, rows, numbers) -> nn.ModuleList:
     return nn.ModuleList(modules)
 
 
-def _block_chains(layer: Layer, shape, row: LayerInfo, numbers) -> list[_Chain]:
+def _block_chains(layer: Block, shape: Shape, row: LayerInfo, numbers: Iterator[int]) -> list[_Chain]:
     chains, rest, current = [], list(row.children), shape
     for _, chain in layer.branches():
         inner, rest = rest[: len(chain)], rest[len(chain) :]
@@ -223,7 +227,7 @@ def _block_chains(layer: Layer, shape, row: LayerInfo, numbers) -> list[_Chain]:
     return chains
 
 
-def _module(layer: Layer, shape, row: LayerInfo, numbers) -> nn.Module:
+def _module(layer: Layer, shape: Shape, row: LayerInfo, numbers: Iterator[int]) -> nn.Module:
     match layer:
         case kinds.Dropout():
             return ByteDropout(layer.rate, next(numbers))
@@ -236,7 +240,7 @@ def _module(layer: Layer, shape, row: LayerInfo, numbers) -> nn.Module:
     return _MODULES[type(layer)](layer, shape)
 
 
-def _batch_norm(layer: kinds.BatchNorm, shape) -> nn.Module:
+def _batch_norm(layer: kinds.BatchNorm, shape: Shape) -> nn.Module:
     kind = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
     norm = kind(shape[0], eps=layer.epsilon, momentum=layer.momentum)
     norm.weight.requires_grad_(layer.learn_weight)

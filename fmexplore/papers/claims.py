@@ -14,11 +14,18 @@ from fmexplore.evaluation.predictions import find_overfitting
 from fmexplore.models.layers import Conv, MaxPool
 from fmexplore.models.table import parameters, summarize
 from fmexplore.papers.reported import PRINTED
-from fmexplore.papers.reproduction import Reproduction, Training, least_disturbed
-from fmexplore.papers.verdicts import AssessedClaim, Verdict, assess_f1, assess_metric, published, spread_of, untrained
+from fmexplore.papers.reproduction import Find, Reproduction, Training, least_disturbed
+from fmexplore.papers.verdicts import (
+    AssessedClaim,
+    Verdict,
+    assess_f1,
+    assess_metric,
+    published_trainings,
+    spread_of,
+    untrained,
+)
 from fmexplore.training.published import find_system
 
-Find = Callable[[str], Reproduction]
 Assessment = tuple[str, Verdict, str]  # what came out here, the verdict, its reason
 
 
@@ -40,13 +47,14 @@ def assess_claims(reproduction: Reproduction, find: Find) -> list[AssessedClaim]
         reproduction: the trainings of the system.
         find: gives those of another system by its id, where a claim compares the two.
     """
-    system, trainings = reproduction.system, published(reproduction)
+    system, trainings = reproduction.system, published_trainings(reproduction)
     printed = PRINTED[system]
     found = [assess_metric(reproduction, measure, value) for measure, value in printed.metrics.items()]
     if printed.report:
         found.append(assess_f1(printed.report, reproduction))
     for claim in _CLAIMS.get(system, ()):
-        needed = [] if claim.by_reading else [trainings, *([published(find(claim.other))] if claim.other else [])]
+        others = [published_trainings(find(claim.other))] if claim.other else []
+        needed = [] if claim.by_reading else [trainings, *others]
         if all(needed):
             found.append(AssessedClaim(claim.about, claim.printed, *claim.assess(*needed)))
         else:
@@ -70,10 +78,6 @@ def accuracy_bounds(recalls: Sequence[float], accuracy: float) -> tuple[float, f
     mean = float(np.mean(recalls))
     low, high = max(mean, accuracy) - 0.005, min(mean, accuracy) + 0.005
     return round(100 * low, 2), round(100 * high, 2)
-
-
-def _read(found: str, verdict: Verdict, reason: str) -> Callable[[], Assessment]:
-    return lambda: (found, verdict, reason)
 
 
 def _report_of_matrix() -> Assessment:
@@ -152,7 +156,7 @@ def _abstract(system: str, value: int) -> Claim:
 def _first_parameters() -> Assessment:
     count = next(row.parameters for row in summarize(find_system("venkatesh-initial").model) if row.parameters)
     reason = "16 filters of 3 x 3 weights and a bias each; the paper's other table gives the right number."
-    return f"{count}", "contradicts itself", reason
+    return str(count), "contradicts itself", reason
 
 
 def _overfits_from(trainings: Sequence[Training]) -> Assessment:
@@ -196,7 +200,8 @@ def _no_overfitting(trainings: Sequence[Training]) -> Assessment:
 
 
 def _reading(about: str, printed: str, verdict: Verdict, reason: str) -> Claim:
-    return Claim(about, printed, _read("", verdict, reason), by_reading=True)
+    """A claim whose verdict needs no number of ours."""
+    return Claim(about, printed, lambda: ("", verdict, reason), by_reading=True)
 
 
 _CLAIMS: dict[str, Sequence[Claim]] = {

@@ -4,7 +4,7 @@ How much choosing the epoch on the test set gains, what each remedy against over
 of different sizes are.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from fmexplore.papers.reproduction import (
     HONEST,
     PUBLISHED,
     REMEDIES,
-    Reproduction,
+    Find,
     Training,
     least_disturbed,
     plan,
@@ -24,8 +24,6 @@ from fmexplore.papers.reproduction import (
 from fmexplore.papers.verdicts import Spread, spread_of
 from fmexplore.training.presets import find_preset
 from fmexplore.training.published import SYSTEMS
-
-Find = Callable[[str], Reproduction]
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,9 @@ class Reproduction(Schema):
     variants: dict[str, Trainings] = Field(default_factory=dict)
 
 
+Find = Callable[[str], Reproduction]  # the trainings of a system, by its id
+
+
 def systems() -> tuple[str, ...]:
     """The ids of all that is reproduced: the papers' systems and the architectures that they cite."""
     return (*(system.id for system in published.SYSTEMS), *CITED)
@@ -235,15 +238,15 @@ def train_again(
     execution = choose_execution(config.model, config.training)
     trainer = train(config.model, config.training, images, execution)
     seen = trainer.training.take(np.linspace(0, len(trainer.training) - 1, SEEN_IMAGES).astype(int))
-    looking, epochs, watch = 0.0, list[Epoch](), _Watch()
+    evaluating, epochs, watch = 0.0, list[Epoch](), _Watch()
     for progress in trainer:
         listen(progress)
         if progress.kind == "epoch":
             started = time.perf_counter()
             with use_threads(execution):
                 known, test = (predict(trainer.state.eval_network, split) for split in (seen, images.test))
-            looking += time.perf_counter() - started
-            # Where the test set serves for validation, its figures are those of the test.
+            evaluating += time.perf_counter() - started
+            # Where the test set serves for validation, its metrics are those of the test.
             held_out = {} if config.training.peeks else {name: getattr(progress, name) for name in HELD_OUT}
             metrics = {"train_accuracy": progress.train_accuracy, "train_loss": progress.train_loss, **held_out}
             metrics |= {"seen_accuracy": known.accuracy, "seen_loss": known.loss}
@@ -262,7 +265,7 @@ def train_again(
         threads=execution.threads,
         precision=execution.precision,
         versions=versions(),
-        seconds=round(progress.seconds - looking, 1),
+        seconds=round(progress.seconds - evaluating, 1),
         epochs=tuple(epochs),
         kept=_kept(epochs, config.training.early_stopping),
         confusion=tuple(map(tuple, confusion_matrix(end.labels, end.predicted).tolist())),

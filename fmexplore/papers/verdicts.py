@@ -49,13 +49,9 @@ class Spread:
 
     def __str__(self) -> str:
         digits = 3 if self.unit == "nats" else 2
-        unit = f" {self.unit}"
-        seeds = "one seed" if self.seeds == 1 else f"{self.seeds} seeds"
-        return (
-            f"{self.mean:.{digits}f}{unit} ({seeds})"
-            if self.seeds == 1
-            else f"{self.mean:.{digits}f} ± {self.deviation:.{digits}f}{unit} ({seeds})"
-        )
+        if self.seeds == 1:
+            return f"{self.mean:.{digits}f} {self.unit} (one seed)"
+        return f"{self.mean:.{digits}f} ± {self.deviation:.{digits}f} {self.unit} ({self.seeds} seeds)"
 
 
 @dataclass(frozen=True)
@@ -95,7 +91,7 @@ def measured(trainings: Sequence[Training], measure: Measure) -> Spread | None:
 def assess_metric(reproduction: Reproduction, measure: Measure, value: float) -> AssessedClaim:
     """Compare a metric that a paper prints, in percent or nats, with our trainings."""
     name, text = MEASURES[measure], _text(value, measure)
-    trainings = published(reproduction)
+    trainings = published_trainings(reproduction)
     ours = measured(trainings, measure)
     if ours is None:
         return untrained(name, text, reproduction.system, measure, value)
@@ -117,7 +113,7 @@ class _Outlier:
 
     @property
     def trainings(self) -> tuple[Training, ...]:
-        return published(self.reproduction)
+        return published_trainings(self.reproduction)
 
     @property
     def epochs(self) -> int:
@@ -185,16 +181,16 @@ def _evaluation_mode(outlier: _Outlier) -> tuple[Verdict, str] | None:
         return None
     if not seen.covers(outlier.value):
         return None
-    said = f"as frameworks print it, with dropout on; in evaluation mode we get {seen}, which fits."
-    return "fails", f"{outlier.away} {said}"
+    fits = f"as frameworks print it, with dropout on; in evaluation mode we get {seen}, which fits."
+    return "fails", f"{outlier.away} {fits}"
 
 
 def _best_epoch(outlier: _Outlier) -> tuple[Verdict, str] | None:
     best, epochs = outlier.best, outlier.epochs
     if not best.covers(outlier.value):
         return None
-    said = f"after the last epoch; the best of all {epochs} epochs, picked afterwards, fits: {best}."
-    return "fails", f"{outlier.away} {said}"
+    fits = f"after the last epoch; the best of all {epochs} epochs, picked afterwards, fits: {best}."
+    return "fails", f"{outlier.away} {fits}"
 
 
 def _earlier_epoch(outlier: _Outlier) -> tuple[Verdict, str] | None:
@@ -234,7 +230,7 @@ def _first_within(training: Training, measure: Measure, value: float, tolerance:
 def assess_f1(report: PublishedReport, reproduction: Reproduction) -> AssessedClaim:
     """Compare the mean F1 score of a printed classification report with our trainings."""
     name, value = "Mean F1 of the report", 100 * float(np.mean(report.f1))
-    text, trainings = f"{value:.1f} %", published(reproduction)
+    text, trainings = f"{value:.1f} %", published_trainings(reproduction)
     if not trainings:
         return untrained(name, text, reproduction.system)
     ours = _mean_f1(trainings)
@@ -262,7 +258,7 @@ def _class_scores(training: Training) -> np.ndarray:
     return np.array([[row[name] for row in rows] for name in ("precision", "recall", "f1")])
 
 
-def published(reproduction: Reproduction) -> tuple[Training, ...]:
+def published_trainings(reproduction: Reproduction) -> tuple[Training, ...]:
     """The trainings with the settings that the paper prints."""
     return _of(reproduction, PUBLISHED)
 

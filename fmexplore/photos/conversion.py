@@ -14,14 +14,13 @@ from fmexplore.photos.foreground import (
     WHITE,
     Finder,
     Foreground,
-    Share,
     Stroke,
     as_alpha,
     find_foreground,
     foreground_box,
     on_white,
 )
-from fmexplore.schema import Schema
+from fmexplore.schema import Schema, Share
 
 SIDE = 28
 CLOSE = 0.05  # "within 5 % of the maximum possible intensity in RGB space" (Xiao et al. 2017, section 2)

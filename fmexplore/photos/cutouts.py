@@ -11,7 +11,7 @@ from PIL import Image, ImageFilter
 
 from fmexplore.data.fashion_mnist import Split
 from fmexplore.photos.conversion import OURS, Conversion, convert, turn_and_crop
-from fmexplore.photos.files import open_photo, read_photo
+from fmexplore.photos.files import load_photo
 from fmexplore.photos.foreground import Finder, as_alpha, find_foreground, foreground_box
 from fmexplore.photos.labelled import LabelledPhoto
 from fmexplore.training.config import Augmentation, RunConfig
@@ -95,7 +95,7 @@ def cut_out_all(
     """
     found = []
     for number, photo in enumerate(photos):
-        found.append(cut_out(open_photo(read_photo(photo.path), photo.path.name), find))
+        found.append(cut_out(load_photo(photo.path), find))
         report((number + 1) / len(photos))
     return found
 

@@ -45,7 +45,7 @@ def open_photo(content: bytes, name: str) -> Image.Image:
     """
     if len(content) > MAX_MB * 1_000_000:
         raise PhotoError(f"{name} has {len(content) / 1e6:.0f} MB: at most {MAX_MB} MB, so make it smaller first.")
-    readers = [*FORMATS[:3], *_learn_heif(), "GIF", "BMP", "TIFF"]
+    readers = [*FORMATS[:3], *_register_heif(), "GIF", "BMP", "TIFF"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_MEGAPIXELS is stricter
         try:
@@ -77,8 +77,13 @@ def open_photo(content: bytes, name: str) -> Image.Image:
     return picture if turn is None else picture.transpose(turn)
 
 
-def _learn_heif() -> list[str]:
-    """The reader for HEIC, where there is one."""
+def load_photo(path: Path) -> Image.Image:
+    """Read and decode a photo's file, as `read_photo` and `open_photo` do. Raises PhotoError."""
+    return open_photo(read_photo(path), path.name)
+
+
+def _register_heif() -> list[str]:
+    """Have Pillow read HEIC, where there is a reader for it; the names of its formats."""
     try:
         import pi_heif
     except ImportError:  # iPhones then send JPEG, as the page does not ask for HEIC

@@ -5,13 +5,13 @@ Knows Pillow and arrays. The network that finds the garment is passed in, so tha
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image, ImageCms, ImageDraw
 from pydantic import Field
 
-from fmexplore.schema import Schema
+from fmexplore.schema import Schema, Share
 
 LEAST, MOST = 0.015, 0.97  # share of the photo that a garment can fill
 PART = 0.15  # of the largest piece: what another piece needs to count too, as with a pair of shoes
@@ -19,7 +19,6 @@ FRAME = 0.04  # of the shorter side: how wide the border is that shows the backg
 SIDE = 160  # to which pictures are shrunk before colours are compared
 WHITE = (255, 255, 255)
 
-Share = Annotated[float, Field(ge=0, le=1)]
 Foreground = Literal["network", "border", "alpha", "none"]
 Finder = Callable[[Image.Image], np.ndarray]  # a picture -> soft mask of any size
 
@@ -128,14 +127,13 @@ def differs_from_border(picture: Image.Image) -> np.ndarray:
     return (distance > otsu(distance)).astype(np.float32)
 
 
-def otsu(values: np.ndarray, bins: int = 128) -> float:
+def otsu(values: np.ndarray) -> float:
     """The threshold that splits values into two groups with the least variance within them (Otsu 1979).
 
     Args:
-        values: float, of any shape.
-        bins: of the histogram that the threshold is searched in.
+        values: float, of any shape; the threshold is searched among 128 that are evenly spaced over their range.
     """
-    counts, edges = np.histogram(values, bins)
+    counts, edges = np.histogram(values, 128)
     middles = (edges[:-1] + edges[1:]) / 2
     below, total = np.cumsum(counts), counts.sum()
     sums = np.cumsum(counts * middles)

@@ -18,6 +18,7 @@ from fmexplore.errors import RunBroken
 from fmexplore.photos.foreground import overlap
 from fmexplore.photos.synthetic import draw_scene
 from fmexplore.settings import PROJECT
+from fmexplore.storage import write_bytes
 
 SIDE = 160
 WIDTHS = (24, 40, 72, 104, 128)  # of the maps of 80, 40, 20, 10 and 5
@@ -150,17 +151,11 @@ def write_segmenter(network: Segmenter, path: Path = WEIGHTS) -> None:
     """Store the network's weights as float16."""
     from safetensors.torch import save
 
-    from fmexplore.storage import write_bytes
-
-    write_bytes(
-        path,
-        save(
-            {
-                name: value.half().contiguous() if value.is_floating_point() else value
-                for name, value in network.state_dict().items()
-            }
-        ),
-    )
+    weights = {
+        name: value.half().contiguous() if value.is_floating_point() else value
+        for name, value in network.state_dict().items()
+    }
+    write_bytes(path, save(weights))
 
 
 @lru_cache(maxsize=2)
@@ -218,9 +213,8 @@ def _scenes(images: np.ndarray, backgrounds: np.ndarray, draw: np.random.Generat
         draw_scene(image, draw, SIDE, background if draw.random() < 0.5 else None)
         for image, background in zip(images, backgrounds, strict=True)
     ]
-    return _tensors(
-        *(np.stack(each) for each in zip(*((a, (255 * b).astype(np.uint8)) for a, b in scenes), strict=True))
-    )
+    photos = np.stack([photo for photo, _ in scenes])
+    return _tensors(photos, np.stack([(255 * mask).astype(np.uint8) for _, mask in scenes]))
 
 
 def _distort(photos: Tensor, masks: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

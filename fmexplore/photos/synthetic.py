@@ -1,6 +1,6 @@
 """Images of the data set as if they were photos: enlarged, on a page or another background, turned and lit.
 
-Arrays and Pillow; used to teach the segmenter, to try the app without a photo, and to test the way back.
+Arrays and Pillow; used to train the segmenter, to try the app without a photo, and to test the way back.
 """
 
 from typing import Any

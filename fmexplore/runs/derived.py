@@ -90,9 +90,11 @@ class Kept:
         return _as_map(arrays, 2, config.dimensions)
 
     def features_name(self, layer: str, split: str) -> str:
+        """Of the file for `read_features`, without its ending."""
         return f"features-{layer}-{self.part(split)}"
 
     def projection_name(self, layer: str, split: str, config: ProjectionConfig) -> str:
+        """Of the file for `read_projection`, without its ending."""
         return f"map-{layer}-{self.part(split)}-{config.key()}"
 
 
@@ -168,8 +170,13 @@ class Derived(Kept):
 def kept_files(run: Run | None, layer: str, images: DataSet, settings: Settings) -> Kept:
     """Where the maps of a layer lie: those of pixels serve all runs, and there need not be one."""
     if run is None or layer == PIXELS:
-        return Pixels(run.config.training.split_config if run else SplitConfig(), images, settings)
+        return Pixels(split_config_of(run), images, settings)
     return Derived(run, settings)
+
+
+def split_config_of(run: Run | None) -> SplitConfig:
+    """Which images are for validation; without a run, those that are by default."""
+    return run.config.training.split_config if run else SplitConfig()
 
 
 def course_name(config: ProjectionConfig) -> str:

@@ -18,8 +18,8 @@ from safetensors.numpy import save as pack
 from fmexplore.errors import ConfigError, FMExploreError, RunBroken
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photos.scoring import PhotoFit
-from fmexplore.runs.status import Share, Status, read_status
-from fmexplore.schema import Schema
+from fmexplore.runs.status import Status, read_status
+from fmexplore.schema import Schema, Share
 from fmexplore.storage import read_cached, read_json, storage_error, write_bytes, write_json
 from fmexplore.training.config import RunConfig
 
@@ -67,14 +67,17 @@ class Run:
 
     @property
     def id(self) -> str:
+        """The name of its folder."""
         return self.path.name
 
     @property
     def config(self) -> RunConfig:
+        """All settings that it was, or will be, trained with."""
         return read_cached(self.path / "config.json", _parse_config)
 
     @property
     def status(self) -> Status:
+        """How far it is."""
         try:
             return read_status(self.path)
         except ConfigError as error:
@@ -82,6 +85,7 @@ class Run:
 
     @property
     def label(self) -> Label:
+        """What people say of it; the default where that cannot be read."""
         try:
             return Label.parse(read_json(self.path / "label.json"))
         except FMExploreError:
@@ -107,6 +111,7 @@ class Run:
         return read_cached(path, _parse_photo_fit) if path.exists() else PhotoFit()
 
     def write_photo_fit(self, fit: PhotoFit) -> None:
+        """Keep what it knows of photos. Raises StorageError."""
         write_json(self.path / PHOTO_FILE, fit.model_dump(mode="json"))
 
     @property
@@ -145,7 +150,10 @@ class Run:
         return weights
 
     def write_resume(self, arrays: Arrays, scalars: dict) -> None:
-        """Keep what a resumed run needs, in one file, so that weights and counters always belong together."""
+        """Keep what a resumed run needs, in one file, so that weights and counters always belong together.
+
+        Raises StorageError.
+        """
         write_bytes(self.path / "resume" / "state.safetensors", pack(arrays, {"scalars": json.dumps(scalars)}))
 
     def read_resume(self) -> tuple[Arrays, dict] | None:
@@ -160,9 +168,11 @@ class Run:
             raise RunBroken(f"{path} is not a saved state ({error}): delete the run, or this file.") from None
 
     def forget_resume(self) -> None:
+        """Delete what `write_resume` kept."""
         shutil.rmtree(self.path / "resume", ignore_errors=True)
 
     def write_snapshot(self, snapshot: "Snapshot") -> None:
+        """Keep a snapshot for `read_snapshot`. Raises StorageError."""
         arrays = {"logits": snapshot.logits, "labels": snapshot.labels, "features": snapshot.features}
         metadata = {"epoch": str(snapshot.epoch), "digest": snapshot.digest}
         write_bytes(self.snapshot_path(snapshot.step), pack(arrays, metadata))
@@ -192,6 +202,7 @@ class Run:
 
     @property
     def metrics_path(self) -> Path:
+        """The file with one line of JSON for each report."""
         return self.path / "metrics.jsonl"
 
     def read_metrics(self) -> list[dict]:
@@ -225,7 +236,7 @@ class MetricsReader:
         self.run, self.lines, self._offset, self._inode = run, [], 0, -1
 
     def refresh(self) -> list[dict]:
-        """All reports so far."""
+        """All reports so far. Raises RunBroken for a broken line."""
         try:
             with open(self.run.metrics_path, "rb") as file:
                 stat = os.fstat(file.fileno())

@@ -6,12 +6,12 @@ Written by the queue before a worker starts and after it has ended, and by the w
 import os
 import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import psutil
 from pydantic import Field
 
-from fmexplore.schema import Schema
+from fmexplore.schema import Schema, Share
 from fmexplore.storage import read_cached, read_json, write_bytes, write_json
 from fmexplore.training.config import Execution
 
@@ -24,9 +24,6 @@ FILE = "status.json"
 BROUGHT_BY = {"distill": "distill RUN…", "train-photos": "train-photos FOLDER"}
 TEACH_AGAIN = "The photos that it learns from are not kept: bring them to the page Predict and teach a copy again."
 STARTING_SECONDS = 60  # within which a new worker writes its pid
-
-
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Result(Schema):
@@ -63,10 +60,12 @@ class Status(Schema):
 
     @property
     def active(self) -> bool:
+        """Whether it waits or runs."""
         return self.state in ACTIVE
 
     @property
     def resumable(self) -> bool:
+        """Whether it could go on from its last saved state."""
         return self.state in RESUMABLE and not self.diverged
 
     @property

@@ -40,6 +40,7 @@ class RunStore:
         self.trash = self.folder / ".trash"
 
     def shipped_runs(self) -> list[Run]:
+        """By name."""
         folders = [path for path in _run_folders(self.shipped) if (path / "config.json").exists()]  # not papers/
         return [Run(path, shipped=True) for path in folders]
 
@@ -100,7 +101,7 @@ class RunStore:
         return run
 
     def new_folder(self, preset: str) -> Path:
-        """A new empty folder with a readable, sortable name: time, preset, four letters."""
+        """A new empty folder with a readable, sortable name: time, preset, four letters. Raises StorageError."""
         moment = time.strftime("%Y%m%d-%H%M%S")
         while True:
             letters = "".join(random.SystemRandom().choices(string.ascii_lowercase, k=4))
@@ -130,7 +131,7 @@ class RunStore:
         return not self.settings.hosted or (owner != "" and _owner(run) == owner)
 
     def relabel(self, run: Run, owner: str, **changes: object) -> None:
-        """Rename (`name`) or star (`starred`) a run."""
+        """Rename (`name`) or star (`starred`) a run. Raises NotAllowed, RunNotFound when it is gone, StorageError."""
         self.require_owner(run, owner)
         if not run.path.is_dir():  # writing would make it again, empty
             raise RunNotFound(f"{run.title} was deleted in the meantime: undo that first.")

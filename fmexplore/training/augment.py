@@ -85,6 +85,11 @@ def mix(x: Tensor, how: Augmentation, generator: torch.Generator) -> tuple[Tenso
     return x, partners, 1.0
 
 
+def seeded_generator(*entropy: int) -> torch.Generator:
+    """A source of random numbers that follow from `entropy`, such as seed and epoch: other numbers, other results."""
+    return torch.Generator().manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
+
+
 def _span(middle: float, side: float) -> tuple[int, int]:
     return max(0, round(middle - side / 2)), min(SIDE, round(middle + side / 2))
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fmexplore.data.fashion_mnist import Split
 from fmexplore.models.networks import Network, to_input
-from fmexplore.training.augment import augment, mix
+from fmexplore.training.augment import augment, mix, seeded_generator
 from fmexplore.training.config import Augmentation
 
 BATCH = 250
@@ -44,20 +44,21 @@ def draw_soft_targets(
         times * n images, in random order, with targets (times * n, 10) float32, each of sum 1.
     """
     source = torch.tensor(images)
-    order = torch.cat([torch.randperm(len(source), generator=_generator(seed, each)) for each in range(times)])
+    order = torch.cat([torch.randperm(len(source), generator=seeded_generator(seed, each)) for each in range(times)])
     varied = np.empty((len(order), 28, 28), np.uint8)
     targets = np.empty((len(order), 10), np.float32)
     for start in range(0, len(order), BATCH):
         index, place = order[start : start + BATCH], slice(start, start + BATCH)
-        generator = _generator(seed, times + start)
+        generator = seeded_generator(seed, times + start)
         x, _, _ = mix(augment(source[index], index, start // len(source), how, generator), how, generator)
         varied[place] = (x[:, 0] * 255).round().byte().numpy()
-        targets[place] = _ask(teachers, torch.tensor(varied[place]), bf16)
+        targets[place] = _mean_prediction(teachers, torch.tensor(varied[place]), bf16)
         report((start + BATCH) / len(order))
     return Split(varied, targets.argmax(1).astype(np.uint8), targets)
 
 
-def _ask(teachers: Sequence[Network], images: Tensor, bf16: bool) -> np.ndarray:
+def _mean_prediction(teachers: Sequence[Network], images: Tensor, bf16: bool) -> np.ndarray:
+    """Probabilities `(n, 10) float32`, for images `(n, 28, 28) uint8`."""
     both = to_input(torch.cat([images, images.flip(2)]))
     total = torch.zeros(len(images), 10)
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, bf16):
@@ -65,7 +66,3 @@ def _ask(teachers: Sequence[Network], images: Tensor, bf16: bool) -> np.ndarray:
             first, mirrored = teacher(both).float().softmax(1).chunk(2)
             total += first + mirrored
     return (total / (2 * len(teachers))).numpy()
-
-
-def _generator(*entropy: int) -> torch.Generator:
-    return torch.Generator().manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))

@@ -22,7 +22,7 @@ from fmexplore.errors import TrainingDiverged
 from fmexplore.evaluation.predictions import Predictions, predict, predict_batches
 from fmexplore.models.networks import build, to_input
 from fmexplore.models.table import Model, flops, summarize
-from fmexplore.training.augment import augment, mix
+from fmexplore.training.augment import augment, mix, seeded_generator
 from fmexplore.training.config import Augmentation, Execution, TrainConfig
 from fmexplore.training.optimizers import Optimizer, rate_factor
 from fmexplore.training.progress import Progress, Snapshot
@@ -70,7 +70,7 @@ class train(Iterator[Progress]):
         averaged = deepcopy(network).requires_grad_(False) if config.weight_average else None
         self.state = TrainState(network, Optimizer(network, config), averaged)
         self.training, self.validation = data.divide(config.split_config)
-        self.images, self.wanted = _on(self.device, self.training)
+        self.images, self.targets = _on(self.device, self.training)
         self.steps_per_epoch = _steps_per_epoch(len(self.training), config.batch_size)
         planned = max(1, round(config.epochs * self.steps_per_epoch))
         self.snapshot_steps = _log_spaced(config.snapshots, planned)
@@ -120,8 +120,10 @@ class train(Iterator[Progress]):
 
     @property
     def _phase(self) -> Literal["step", "report", "evaluation", "end"]:
-        """What comes next. After a step a report is due, after some reports an evaluation, else a step or the end;
-        `scalars["due"]` lets a run that was saved in between resume at that place."""
+        """What comes next: after a step a report, after some reports an evaluation, else a step or the end.
+
+        `scalars["due"]` lets a run that was saved in between resume at that place.
+        """
         scalars = self.state.scalars
         return scalars["due"] or ("end" if self._at_end or scalars["stopped"] else "step")
 
@@ -140,7 +142,7 @@ class train(Iterator[Progress]):
         yield self._progress("step")
 
     def _report(self) -> Iterator[Progress]:
-        """Tell the figures of the steps since the last report, if those are enough or an evaluation follows."""
+        """Report the metrics of the steps since the last report, if those are enough or an evaluation follows."""
         scalars, step = self.state.scalars, self.state.scalars["step"]
         evaluate = self._epoch_ends or step in self.snapshot_steps
         scalars["due"] = "evaluation" if evaluate else ""
@@ -152,13 +154,13 @@ class train(Iterator[Progress]):
         config, state = self.config, self.state
         started = time.perf_counter()
         index, images, partners, share = self._draw_batch(step)
-        wanted = self.wanted[index]
+        targets = self.targets[index]
         state.network.seed_dropout(config.seed, 3, step)
         with torch.autocast(self.device.type, torch.bfloat16, self.execution.precision == "bf16"):
             logits = state.network(images).float()
-            loss = F.cross_entropy(logits, wanted, label_smoothing=config.label_smoothing)
+            loss = F.cross_entropy(logits, targets, label_smoothing=config.label_smoothing)
             if share < 1:
-                other = F.cross_entropy(logits, wanted[partners], label_smoothing=config.label_smoothing)
+                other = F.cross_entropy(logits, targets[partners], label_smoothing=config.label_smoothing)
                 loss = share * loss + (1 - share) * other
         loss.backward()
         state.optimizer.step(rate_factor(step, self.steps, config))
@@ -166,27 +168,32 @@ class train(Iterator[Progress]):
             state.average(config.weight_average)
         window = state.scalars["window"]
         window["loss"] += loss.item() * len(index)
-        window["right"] += _count_right(logits, wanted)
+        window["right"] += _count_right(logits, targets)
         window["seen"] += len(index)
         window["steps"] += 1
         window["seconds"] += time.perf_counter() - started
 
     def _draw_batch(self, step: int) -> tuple[Tensor, Tensor, Tensor, float]:
-        """Numbers of the images of a step, what the network gets of them, and the partners, with the share of their
-        own labels, that they are mixed with."""
+        """The batch of a step.
+
+        Returns:
+            The positions of its images, (n,) int64; the input of the network, (n, 1, 28, 28) float32; and, as `mix`
+            gives them, the positions within the batch of the images that they are mixed with, (n,) int64, and the
+            weight of their own labels, 0 to 1; where it is 1 there is no such image.
+        """
         config, (epoch, position) = self.config, divmod(step, self.steps_per_epoch)
         if position == 0 or self._order is None:
-            generator = torch.Generator().manual_seed(_mix(config.seed, 1, epoch))
+            generator = seeded_generator(config.seed, 1, epoch)
             self._order = torch.randperm(len(self.images), generator=generator).to(self.device)
         index = self._order[position * config.batch_size : (position + 1) * config.batch_size]
         if config.augmentation == Augmentation():
             return index, to_input(self.images[index]), index, 1.0
-        generator = torch.Generator().manual_seed(_mix(config.seed, 2, step))
+        generator = seeded_generator(config.seed, 2, step)
         images = augment(self.images[index], index, epoch, config.augmentation, generator)
         return index, *mix(images, config.augmentation, generator)
 
     def _close_window(self, probe: bool) -> Progress:
-        """The figures of the steps since the last report; `probe`: with those of a few validation images."""
+        """The metrics of the steps since the last report; `probe`: with those of a few validation images."""
         scalars = self.state.scalars
         window, scalars["window"] = scalars["window"], _empty_window()
         if not (math.isfinite(window["loss"]) and self.state.keep_good()):
@@ -207,7 +214,7 @@ class train(Iterator[Progress]):
         return self._progress("report", **metrics)
 
     def _plan(self, window: dict, budget: float) -> None:
-        """Fit the number of steps to the seconds that are left of the budget, by the pace of late."""
+        """Fit the number of steps to the seconds that are left of the budget, by the recent pace."""
         scalars, images = self.state.scalars, len(self.training)
         pace = window["seconds"] / window["steps"]
         pace = scalars["pace"] = 0.7 * scalars.get("pace", pace) + 0.3 * pace
@@ -248,7 +255,7 @@ class train(Iterator[Progress]):
         return Snapshot(step, step / self.steps_per_epoch, weights, logits, predictions.labels, features)
 
     def _predict(self, split: Split, precision: str) -> Generator[Progress, None, tuple[Predictions, np.ndarray]]:
-        """As `evaluation.predict`, with a Progress for each batch so that the caller can act in between."""
+        """As `predictions.predict`, with a Progress for each batch so that the caller can act in between."""
         logits, features = [], []
         for batch, chosen in predict_batches(self.state.eval_network, split.images, FEATURE_IMAGES, precision):
             logits.append(batch)
@@ -328,23 +335,19 @@ def _log_spaced(points: int, steps: int) -> set[int]:
     return {round(step) for step in np.geomspace(1, steps, points)} if points > 1 else {steps} if points else set()
 
 
-def _mix(*entropy: int) -> int:
-    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
-
-
 def _half(values: np.ndarray) -> np.ndarray:
     largest = float(np.finfo(np.float16).max)
     return values.clip(-largest, largest).astype(np.float16)
 
 
 def _on(device: torch.device, split: Split) -> tuple[Tensor, Tensor]:
-    """Images, and what should be said of them: labels `(n,)` or probabilities `(n, 10)`."""
-    wanted = torch.tensor(split.labels).long() if split.targets is None else torch.tensor(split.targets)
-    return torch.tensor(split.images, device=device), wanted.to(device)
+    """Images `(n, 28, 28) uint8` and what to learn of them: labels `(n,) int64` or probabilities `(n, 10) float32`."""
+    targets = torch.tensor(split.labels).long() if split.targets is None else torch.tensor(split.targets)
+    return torch.tensor(split.images, device=device), targets.to(device)
 
 
-def _count_right(logits: Tensor, wanted: Tensor) -> int:
+def _count_right(logits: Tensor, targets: Tensor) -> int:
     predicted = logits.argmax(1)
-    if wanted.dim() == 1:
-        return int((predicted == wanted).sum())
-    return int((wanted.gather(1, predicted[:, None])[:, 0] >= wanted.amax(1)).sum())
+    if targets.dim() == 1:
+        return int((predicted == targets).sum())
+    return int((targets.gather(1, predicted[:, None])[:, 0] >= targets.amax(1)).sum())

@@ -75,6 +75,7 @@ def staged(stem: int, widths: tuple[int, ...], convs: int = 2, begin: str = "ful
     )
 
 
+# How our own networks learn.
 MUON = TrainConfig(
     epochs=1.7,
     batch_size=250,
@@ -85,7 +86,7 @@ MUON = TrainConfig(
     rest_learning_rate=0.01,
     schedule="warmup-linear",
     label_smoothing=0.1,
-)  # how our own networks learn
+)
 
 
 def _own() -> list[Preset]:

@@ -85,7 +85,7 @@ def copy_weights(network: Network) -> dict[str, Tensor]:
 
 def digest(network: Network) -> str:
     """The SHA-256 of the network's weights, as hexadecimal digits."""
-    digest = hashlib.sha256()
+    found = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):
-        digest.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+        found.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from fmexplore.analysis.client import Analyst
+from fmexplore.analysis.task import NullProgress
 from fmexplore.errors import AnalysisFailed, ConfigError, RunBroken, StorageError
 from fmexplore.evaluation.predictions import predict
 from fmexplore.models.table import summarize, tensor_shapes
@@ -114,7 +115,7 @@ def test_a_question_is_answered_as_in_this_process(analyst, run, drawn):
     images = drawn.test.images[:3]
     question = analyst.ask("look_at", run=run, images=images)
     logits, features = question.result(PATIENCE)
-    wanted = image_analysis.look_at(image_analysis.NullProgress(), run, images)
+    wanted = image_analysis.look_at(NullProgress(), run, images)
     assert np.allclose(logits, wanted[0], atol=1e-5)
     assert np.allclose(features, wanted[1], atol=1e-5)
     assert question.wait(0)

@@ -12,8 +12,6 @@ from fmexplore.analysis import server
 from fmexplore.analysis.images import (
     ANALYSES,
     QUICK,
-    Cancelled,
-    NullProgress,
     doubt_labels,
     explain,
     index_images,
@@ -23,6 +21,7 @@ from fmexplore.analysis.images import (
     time_network,
     warm,
 )
+from fmexplore.analysis.task import Cancelled, NullProgress
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.errors import ConfigError, DataError, RunBroken
 from fmexplore.evaluation.gradcam import grad_cam

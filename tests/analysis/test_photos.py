@@ -6,8 +6,8 @@ import os
 import numpy as np
 import pytest
 
-from fmexplore.analysis.images import Cancelled, NullProgress, Task
 from fmexplore.analysis.photos import teach
+from fmexplore.analysis.task import Cancelled, NullProgress, Task
 from fmexplore.errors import AnalysisFailed, NotAllowed, StorageError
 from fmexplore.jobs.dispatcher import Dispatcher
 from fmexplore.jobs.job import Job
@@ -131,7 +131,7 @@ def test_who_cancels_is_not_told_of_a_failure(run, pupil):
 
 @pytest.mark.parametrize("what", ["STOP", "PAUSE"])
 def test_one_that_is_stopped_keeps_what_it_has_learnt(run, pupil, what, monkeypatch):
-    monkeypatch.setattr("fmexplore.jobs.job.LOOK_SECONDS", 0)
+    monkeypatch.setattr("fmexplore.jobs.job.CHECK_SECONDS", 0)
     teach_one(run, pupil, Watcher(lambda: request(pupil.path, what)))
     assert (pupil.status.state, pupil.has_weights) == ("stopped", True)
     assert not (pupil.path / what).exists()

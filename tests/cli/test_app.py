@@ -140,7 +140,7 @@ def test_a_training_that_fails_says_why_and_ends_with_one(call, config_file, dra
 
 
 def test_a_stopped_training_ends_with_one_and_goes_on_when_resumed(call, config_file, drawn_folder, store, monkeypatch):
-    monkeypatch.setattr("fmexplore.jobs.job.LOOK_SECONDS", 0)
+    monkeypatch.setattr("fmexplore.jobs.job.CHECK_SECONDS", 0)
     monkeypatch.setenv("FMEXPLORE_MAX_MINUTES", "0.00001")
     code, _, error = call("train", "--config", config_file)
     [run] = store.own_runs()

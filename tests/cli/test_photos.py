@@ -236,7 +236,7 @@ def test_the_final_run_learns_from_everybody_and_takes_over_what_was_found_witho
 
 
 def test_an_unfinished_run_is_resumed_with_the_options_it_was_begun_with(call, run, folder, store, monkeypatch):
-    monkeypatch.setattr("fmexplore.jobs.job.LOOK_SECONDS", 0)
+    monkeypatch.setattr("fmexplore.jobs.job.CHECK_SECONDS", 0)
     monkeypatch.setenv("FMEXPLORE_MAX_MINUTES", "0.00001")
     run.write_photo_fit(PhotoFit(temperature=0.7, unsure_above=-1.5, photos=34, source="drawn, CC0"))
     code, _, error = call("train-photos", folder, "--begin", run.id, "--final-of", run.id, *SHORT)

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.usefixtures("drawn_folder"), pytest.mark.slow]
 
 @pytest.fixture(autouse=True)
 def _always_look(monkeypatch):
-    monkeypatch.setattr("fmexplore.jobs.job.LOOK_SECONDS", 0)
+    monkeypatch.setattr("fmexplore.jobs.job.CHECK_SECONDS", 0)
 
 
 @pytest.fixture

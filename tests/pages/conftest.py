@@ -13,8 +13,8 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
-from fmexplore.analysis import images as image_analysis
 from fmexplore.analysis.server import ANALYSES
+from fmexplore.analysis.task import NullProgress
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.jobs.dispatcher import Dispatcher
@@ -209,7 +209,7 @@ class Desk:
     def ask(self, name: str, **arguments: object) -> Answered:
         self.asked.append(name)
         try:
-            return Answered(ANALYSES[name](image_analysis.NullProgress(), **arguments))
+            return Answered(ANALYSES[name](NullProgress(), **arguments))
         except FMExploreError as error:
             return Answered(error)
 

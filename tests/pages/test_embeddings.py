@@ -12,9 +12,9 @@ import streamlit as st
 import torch
 from PIL import Image
 
-from fmexplore.analysis import images as image_analysis
 from fmexplore.analysis import maps as map_analysis
 from fmexplore.analysis.server import ANALYSES
+from fmexplore.analysis.task import NullProgress
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import AnalysisFailed, FMExploreError
@@ -45,7 +45,7 @@ class Asked:
 
     def work(self) -> None:
         try:
-            self.answer.set_result(ANALYSES[self.name](image_analysis.NullProgress(), **self.arguments))
+            self.answer.set_result(ANALYSES[self.name](NullProgress(), **self.arguments))
         except FMExploreError as error:
             self.answer.set_exception(error)
 
@@ -896,7 +896,7 @@ def test_two_moments_share_selection_and_open_images(opened, run, drawn, tiny):
     assert len(page.find("scatter")) == 2
     selected = marks(page, "marks_pair")["selected"]
     steps = run.snapshot_steps()
-    wanted = map_analysis.project_snapshots(image_analysis.NullProgress(), run, config)["coordinates"][len(steps) // 2]
+    wanted = map_analysis.project_snapshots(NullProgress(), run, config)["coordinates"][len(steps) // 2]
     assert selected == index[even_odd(wanted, TRIANGLE)].tolist() != []
     page.send("scatter_pair_1", "pick", int(index[3]))
     assert page.query["image"] == str(index[3])

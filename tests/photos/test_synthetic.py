@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fmexplore.analysis.images import NullProgress, look_at
-from fmexplore.analysis.photos import find, recognize
+from fmexplore.analysis.images import look_at
+from fmexplore.analysis.photos import find_mask, recognize
+from fmexplore.analysis.task import NullProgress
 from fmexplore.photos.conversion import OURS, convert
 from fmexplore.photos.foreground import overlap
 from fmexplore.photos.synthetic import draw_scene, outline
@@ -116,7 +117,7 @@ def test_what_is_nearly_black_is_not_in_the_outline():
 def test_a_run_says_of_a_photographed_image_what_it_says_of_the_image(real):
     images, draw = real.test.images[:200], rng()
     scenes = (Image.fromarray(draw_scene(image, draw, 320)[0]) for image in images)
-    back = np.stack([convert(scene, OURS, find).image for scene in scenes])
+    back = np.stack([convert(scene, OURS, find_mask).image for scene in scenes])
     run = RunStore(Settings()).find("quick")
     said, wanted = recognize(NullProgress(), run, back)[0], look_at(NullProgress(), run, images)[0]
     assert (said.argmax(1) == wanted.argmax(1)).mean() >= 0.9

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fmexplore.data.addresses import find_position, find_positions
-from fmexplore.data.fashion_mnist import SplitConfig
 from fmexplore.embeddings.features import ids_of_split
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.confusion import confusion_matrix
 from fmexplore.evaluation.predictions import Predictions
+from fmexplore.runs.derived import split_config_of
 from fmexplore.runs.run import Arrays, Run
 from fmexplore.ui import shared
 from fmexplore.ui.components.scatter import Frame, Points
@@ -212,5 +212,4 @@ def rows_of(now: Mapped, count: int) -> np.ndarray:
     """Which of a split's `count` images are on the map, by their places in it."""
     if len(now.ids) == count:
         return np.arange(count)
-    config = now.run.config.training.split_config if now.run else SplitConfig()
-    return find_positions(ids_of_split(shared.dataset(), now.split, config), now.ids)
+    return find_positions(ids_of_split(shared.dataset(), now.split, split_config_of(now.run)), now.ids)
