@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fmexplore.evaluation.confusion import Z, Disagreement, compare
+from fmexplore.evaluation.confusion import Disagreement, Z, compare
 
 LEVEL = 0.05  # of significance: a difference with a smaller p value is called significant
 

@@ -206,9 +206,7 @@ class _DenseBlock(nn.Module):
         return x
 
 
-def _chain(
-    layers: tuple[Layer, ...], shape: Shape, rows: Sequence[LayerInfo], numbers: Iterator[int]
-) -> nn.ModuleList:
+def _chain(layers: tuple[Layer, ...], shape: Shape, rows: Sequence[LayerInfo], numbers: Iterator[int]) -> nn.ModuleList:
     """`rows` are those of the layers in the summary; `numbers` are for their dropouts."""
     modules = []
     for layer, row in zip(layers, rows, strict=True):
