@@ -32,7 +32,7 @@ def require(framed: bool = False) -> None:
 
 
 def show(page) -> None:
-    """Draw the sidebar of `page`, and see that this machine's speed gets measured."""
+    """Draw what stands beside and above `page`, and see that this machine's speed gets measured."""
     # Where the title of a page is its finding, the page's name is still there for those who listen.
     name = "" if page.title == "Home" else f"<h1 class='page-name'>{page.title}</h1>"
     # What floats lies outside the app, and would have the system's colours in place of the theme's.
@@ -51,6 +51,7 @@ def show(page) -> None:
                 _run_picker(page)
         if page.title != "Home":
             tour.bar(page.url_path)
+    messages.show_told()
 
 
 def close() -> None:
