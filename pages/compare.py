@@ -1,4 +1,4 @@
-"""Two to six runs side by side: their curves, what differs, and whether the difference is real."""
+"""Two to six runs side by side: their curves, what differs, and whether the difference is significant."""
 
 from fmexplore.ui import frame, messages, widgets
 from fmexplore.ui.compare.page import compare

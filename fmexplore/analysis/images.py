@@ -84,7 +84,7 @@ def look_at(task: Task, run: Run, images: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def explain(task: Task, run: Run, image: np.ndarray, classes: list[int]) -> np.ndarray | None:
-    """Grad-CAM heat of an image for some classes, as `interpret.grad_cam` gives it."""
+    """Grad-CAM heat of an image for some classes, as `gradcam.grad_cam` gives it."""
     from fmexplore.evaluation.gradcam import grad_cam
 
     del task
@@ -121,7 +121,7 @@ def index_images(task: Task, run: Run) -> None:
 
 
 def doubt_labels(task: Task, run: Run, predictions: Predictions) -> np.ndarray:
-    """Positions of the images with suspect labels, as `suspects.suspect_labels` gives them."""
+    """Positions of the likely label errors, as `label_issues.suspect_labels` gives them."""
     from fmexplore.evaluation.label_issues import suspect_labels
 
     del task, run

@@ -1,4 +1,4 @@
-"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): find, check, load and split it. `download.py` brings it."""
+"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): find, check, load and split it. `download` fetches it."""
 
 import gzip
 import hashlib

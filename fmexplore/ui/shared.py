@@ -254,7 +254,7 @@ def course(run: Run, config: ProjectionConfig) -> Arrays | None:
 def configure_malloc() -> None:
     """Have freed arrays leave the process: each run of the script is a thread, and would keep some of its own.
 
-    With it a server of thirty sessions weighs half as much (benchmarks/classroom.py). Call it before arrays are made.
+    With it a server of thirty sessions weighs half as much (`benchmarks.classroom`). Call it before arrays are made.
     """
     set_malloc(arenas=2, mmap=256 << 10, trim=1 << 20)
 

@@ -134,8 +134,8 @@ def _controls(run: Run, selection: Link, found: list[str]) -> tuple[Look, Order]
                 dim = st.toggle("Dim the diagonal", key="matrix_dim", **keep)
     if run.status.active:
         st.caption(
-            f"{formatting.plain(run.title)} is still training: this is its latest snapshot, and the next "
-            f"ones will replace it."
+            f"{formatting.plain(run.title)} is still training: this is its latest snapshot, and the next ones will "
+            "replace it."
         )
     return Look(NUMBERS[numbers], log, dim), ORDERS[order]
 
@@ -276,11 +276,8 @@ def _describe(now: Shown, picked: Picked, positions: np.ndarray) -> None:
     elif picked.column is not None:
         _title(f"{count:,} images are taken for {formatting.plural(picked.column)}, {right} of them correctly")
     else:
-        _title(
-            f"{count:,} images are misclassified: click a cell to see only its images"
-            if count
-            else "No image is misclassified"
-        )
+        some = f"{count:,} images are misclassified: click a cell to see only its images"
+        _title(some if count else "No image is misclassified")
     if not count:
         st.caption("No image here. Choose another cell, or another moment of the run.")
     if picked == Picked():

@@ -48,9 +48,8 @@ def _labels(now: Shown, selection: Link) -> None:
         seen = now.split == "train"
         st.caption(
             "Each is labelled as one class and predicted, with high probability, as another; the most doubtful first. "
-            "Found by confident learning (Northcutt, Jiang, Chuang 2021). Some labels are wrong, others "
-            "belong to rare kinds "
-            "that the network has not learnt: look at the images."
+            "Found by confident learning (Northcutt, Jiang, Chuang 2021). Some labels are wrong, others belong to rare "
+            "kinds that the network has not learnt: look at the images."
             + (" The network was trained on these labels, so it contradicts few of them." if seen else "")
         )
 
@@ -105,14 +104,13 @@ def _twins(now: Shown, selection: Link) -> None:
     with left:
         st.subheader(
             f"{exact or 'No'} test image{' is' if exact < 2 else 's are'} also in the training set, pixel for pixel; "
-            f"{len(closest)} pairs differ by {distances[closest[0]]:.1f} to {distances[closest[-1]]:.1f} of "
-            f"255 grey levels",
+            f"{len(closest)} pairs differ by {distances[closest[0]]:.1f} to {distances[closest[-1]]:.1f} of 255 "
+            "grey levels",
             anchor=False,
         )
         st.caption(
-            "Left: the test image. Right: the most similar training image, with the root mean square "
-            "difference of their "
-            f"pixels. {int((labels[0] != labels[1]).sum())} of these pairs have different labels."
+            "Left: the test image. Right: the most similar training image, with the root mean square difference of "
+            f"their pixels. {int((labels[0] != labels[1]).sum())} of these pairs have different labels."
         )
         items = [
             Item(
@@ -139,9 +137,8 @@ def _twins(now: Shown, selection: Link) -> None:
         else:
             st.markdown("**Why it matters**")
             st.write(
-                "A test image that is also in the training set (data leakage) tests nothing. Choose a pair "
-                "to see what the "
-                "network predicts."
+                "A test image that is also in the training set (data leakage) tests nothing. Choose a pair to see what "
+                "the network predicts."
             )
 
 

@@ -38,7 +38,7 @@ def trust_view(now: Mapped) -> None:
     config, found = now.config, _trust(now)
     st.subheader(
         f"Of an image's {found.neighbours} nearest neighbours, {formatting.percent(found.kept, 0)} are still among its "
-        f"nearest on the map",
+        "nearest on the map",
         anchor=False,
     )
     values = {

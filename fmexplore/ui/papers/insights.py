@@ -59,15 +59,15 @@ def remedies_drawn() -> None:
         st.write(
             "Farther left: a smaller gap between training and held-out accuracy. Higher: a better network. A remedy "
             "that only moves left closes the gap but does not improve the network. Teal: the base network of CodeRed, "
-            "each remedy alone. Between its seeds alone the accuracy varies by up to "
-            f"{rows[0].accuracy.tolerance:.1f} points."
+            f"each remedy alone. Between its seeds alone the accuracy varies by up to {rows[0].accuracy.tolerance:.1f} "
+            "points."
         )
         if len(pair) > 1:
             (first, last), figures = pair, ("gap", "accuracy")
             gap, accuracy = (f"{getattr(first, name).mean:.1f} to {getattr(last, name).mean:.1f}" for name in figures)
             st.write(
-                "Violet: Venkatesh's first network and the one with all remedies. The gap goes from "
-                f"{gap} points, the accuracy from {accuracy} %."
+                f"Violet: Venkatesh's first network and the one with all remedies. The gap goes from {gap} points, the "
+                f"accuracy from {accuracy} %."
             )
     table = [
         {"Remedy": row.name, "Test accuracy": str(row.accuracy), "Gap": str(row.gap), "What it is": row.about}

@@ -32,9 +32,8 @@ def photo_teaching(run: Run) -> None:
         label_table(here, looked, classify(np.stack([known.logits for known in looked]), run.photo_fit))
     with right:
         st.markdown(
-            "Choose in the column *true class* what your photos show. A copy of the network then learns from "
-            "them, among "
-            "images of the data set so that it forgets nothing: transfer learning, in seconds. "
+            "Choose in the column *true class* what your photos show. A copy of the network then learns from them, "
+            "among images of the data set so that it forgets nothing: transfer learning, in seconds. "
             + (f"{len(held_back)} of your photos are held back, to see whether it only memorised the others."
                if held_back else f"From {HOLD_BACK} labelled photos on, every third is held back as a check.")
         )  # fmt: skip

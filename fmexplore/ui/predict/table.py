@@ -100,8 +100,8 @@ def _score(here: list[Photo], verdicts: PhotoPredictions) -> None:
     known = np.array([photo.label is not None and photo.label != OTHER for photo in here])
     if not known.any():
         st.info(
-            "Choose in the column *true class* what your photos really show: then their score and "
-            "confusion matrix appear here."
+            "Choose in the column *true class* what your photos really show: then their score and confusion matrix "
+            "appear here."
         )
         return
     labels = np.array([photo.label for photo in here])[known].astype(np.uint8)
