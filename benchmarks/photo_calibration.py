@@ -17,7 +17,7 @@ from fmexplore.machine import prepare_process  # noqa: E402
 
 prepare_process(trains=False)
 
-from fmexplore.analysis.photos import judge_photos  # noqa: E402
+from fmexplore.analysis.photos import classify_photos  # noqa: E402
 from fmexplore.photos import scoring  # noqa: E402
 from fmexplore.photos.labelled import LabelledPhoto, hold_out, read_folder  # noqa: E402
 from fmexplore.photos.scoring import PhotoFit, calibrate, classify, counted, fit_calibration, score  # noqa: E402
@@ -58,7 +58,7 @@ def main() -> None:
     options = parser.parse_args()
     photos = read_folder(options.folder)
     photos = [photo for photo, out in zip(photos, hold_out(photos), strict=True) if out]
-    logits, _ = judge_photos(RunStore(read_settings()).find(options.run), photos)
+    logits, _ = classify_photos(RunStore(read_settings()).find(options.run), photos)
     print("| held near zero by | right | defensible | ECE | loss |\n|---|---|---|---|---|")
     for firmness in FIRMNESS:
         scoring.NEAR_ZERO = firmness

@@ -143,7 +143,7 @@ def train_photos(
     from fmexplore.machine import prepare_process
 
     prepare_process()
-    from fmexplore.analysis.photos import find, judge_photos
+    from fmexplore.analysis.photos import classify_photos, find
     from fmexplore.photos.cutouts import LENIENT, TRAINING, cut_out_all, vary_all
 
     store = RunStore(read_settings())
@@ -171,7 +171,7 @@ def train_photos(
         known = earlier.photo_fit
         run.write_photo_fit(known.replace(photos=len(learnt), source=source or known.source))
         return
-    logits, _ = judge_photos(run, held_out)
+    logits, _ = classify_photos(run, held_out)
     run.write_photo_fit(fit_photos(logits, held_out, len(learnt), source))
     print(json.dumps({"run": run.id, **vars(score(held_out, classify(logits, run.photo_fit)))}))
 
@@ -191,7 +191,7 @@ def photo_bench(
     from fmexplore.machine import prepare_process
 
     prepare_process(trains=False)
-    from fmexplore.analysis.photos import judge_photos
+    from fmexplore.analysis.photos import classify_photos
 
     how = _way(way)
     found, photos = RunStore(read_settings()).find(run), read_folder(folder)
@@ -200,7 +200,7 @@ def photo_bench(
     _require_clothes(photos, f"held out in {folder}. {WHO_IS_HELD_OUT}" if held_out else f"in {folder}.")
     started = time.monotonic()
     with show_bar("Converting", as_json) as task:
-        logits, verdicts = judge_photos(found, photos, how, task.report)
+        logits, verdicts = classify_photos(found, photos, how, task.report)
     milliseconds = 1000 * (time.monotonic() - started) / len(photos)
     if threshold:
         fit = found.photo_fit.replace(unsure_above=unsure_threshold(verdicts.ood_score, photos))

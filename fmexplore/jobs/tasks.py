@@ -103,8 +103,8 @@ def teach(
     rehearsed = learnt.take(np.random.default_rng(0).choice(len(learnt), min(REHEARSED, len(learnt)), replace=False))
     training = config.training.replace(validation="none")  # what is rehearsed has been divided already
     execution = choose_execution(config.model, training)
-    lesson = DataSet(rehearsed, images.test, extra)
-    trainer = train(config.model, training, lesson, execution, begin=to_tensors(parent.read_weights()))
+    mixed = DataSet(rehearsed, images.test, extra)
+    trainer = train(config.model, training, mixed, execution, begin=to_tensors(parent.read_weights()))
     state: State = "finished"
     for progress in trainer:
         report(progress.step / progress.steps)

@@ -51,7 +51,7 @@ def show(page) -> None:
                 _run_picker(page)
         if page.title != "Home":
             tour.bar(page.url_path)
-    messages.show_told()
+    messages.show_notice()
 
 
 def close() -> None:
@@ -105,4 +105,4 @@ def _choose() -> None:
 
 def _choose_on_home() -> None:
     if chosen := st.session_state.picked_run:
-        url.lead(session.TRAIN_PAGE, run=chosen)
+        url.open_page(session.TRAIN_PAGE, run=chosen)

@@ -75,7 +75,7 @@ def search(now: Mapped) -> None:
         if number is not None:
             url.go(image=number)
         elif text:
-            session.tell(f"{text[:40]!r} is neither a class nor an image of this map: choose one from the list.")
+            session.notify(f"{text[:40]!r} is neither a class nor an image of this map: choose one from the list.")
 
     current = st.query_params.get("selected")
     st.session_state.map_search = current if current in options else None

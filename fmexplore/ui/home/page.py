@@ -91,7 +91,7 @@ def _door(name: str, words: str, pictures: np.ndarray, size: int, page: str, pla
         st.caption(words)
         items = [Item(number, "", f"{name}: {words}") for number in range(len(pictures))]
         with st.container(height=DOOR, border=False, key=f"door_{name}"):
-            go = partial(url.lead, page, **place)
+            go = partial(url.open_page, page, **place)
             gallery(pictures, items, f"door_{page}", lambda _: go(), size, label=name)
 
 

@@ -163,7 +163,7 @@ def neighbours_of(run: Run, code: np.ndarray, index: NeighbourIndex, among: np.n
 
     def open_card(number: int) -> None:
         place = {"split": "train", "class": train.labels[number], "image": number}
-        url.lead(session.DATA_PAGE, run=run.id, **place)
+        url.open_page(session.DATA_PAGE, run=run.id, **place)
 
     gallery(train.images[numbers], items, "neighbours", open_card, size=46, label="Nearest training images")
 

@@ -47,8 +47,8 @@ MOST_OTHERS = 6  # runs that are asked: each has to be loaded
 def photo_card(photo: Photo, run: Run) -> None:
     """Show a photo as a run sees it."""
     with st.container():
-        known = photos.look(photo, run)
-    verdicts = photos.verdict(known, run)
+        known = photos.predict(photo, run)
+    verdicts = photos.verdicts([known], run)
     st.subheader(sentence(verdicts, 0), anchor=False)
     left, right = st.columns([30, 70], gap="large")
     with left:
@@ -76,7 +76,8 @@ def _ask_label(photo: Photo) -> None:
     st.session_state[key] = photo.label
     st.selectbox(
         "True class", range(len(LABELS)), format_func=LABELS.__getitem__, key=key, index=None,
-        placeholder="choose it for a score", width=240, on_change=lambda: photos.say(photo_id, st.session_state[key]),
+        placeholder="choose it for a score", width=240,
+        on_change=lambda: photos.set_label(photo_id, st.session_state[key]),
     )  # fmt: skip
 
 
@@ -120,8 +121,8 @@ def _others(photo: Photo, run: Run, label: int | None) -> list[Chip]:
         try:
             if selected_predictions.unavailable_reason(other):
                 continue
-            known = photos.look(photo, other)
-            found = photos.verdict(known, other)
+            known = photos.predict(photo, other)
+            found = photos.verdicts([known], other)
         except FMExploreError:
             continue
         said = int(found.probabilities[0].argmax())

@@ -57,7 +57,7 @@ def place_on_map(photo: Photo, run: Run, known: Known, verdicts: PhotoPrediction
 
     def pick(image_id: int) -> None:
         if image_id != photo_id:
-            url.lead(
+            url.open_page(
                 session.EMBEDDINGS_PAGE, run=run.id, split="test", image=selected_maps.number_in_link("test", image_id)
             )
 

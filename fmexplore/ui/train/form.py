@@ -87,7 +87,7 @@ def _choose() -> None:
         plan = plan_training(minutes, shared.settings())
         session.set_draft(plan.config)
         training = plan.config.training
-        session.tell(
+        session.notify(
             f"{plan.config.preset} for about {training.epochs:g} epochs: {formatting.percent(plan.accuracy)} of the "
             "validation images should then be right."
         )

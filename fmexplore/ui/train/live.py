@@ -230,7 +230,7 @@ def _confusion(run: Run) -> None:
         def open_cell(event: dict) -> None:
             url.show_marked()
             cell = url.cell_parameters(url.pick_more(Picked(), event))
-            url.lead(session.CONFUSIONS_PAGE, run=run.id, split="validation", **cell)
+            url.open_page(session.CONFUSIONS_PAGE, run=run.id, split="validation", **cell)
 
         with right, st.container(width=640):
             confusion_grid([("the validation images", counts)], "confusion", open_cell)
