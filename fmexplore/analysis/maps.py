@@ -20,7 +20,7 @@ from fmexplore.embeddings.features import (
     layer_values,
 )
 from fmexplore.embeddings.projection import ProjectionConfig, project
-from fmexplore.embeddings.quality import Trust, project_over_time, trust
+from fmexplore.embeddings.quality import MapQuality, measure_quality, project_over_time
 from fmexplore.errors import ConfigError
 from fmexplore.runs.derived import course_name, kept_files
 from fmexplore.runs.run import Arrays, Run
@@ -100,19 +100,19 @@ def project_snapshots(task: Task, run: Run, config: ProjectionConfig) -> Arrays:
     return course
 
 
-def trust_map(
+def measure_map(
     task: Task, run: Run | None, layer: str, split: str, config: ProjectionConfig, neighbours: int = 12
-) -> Trust:
-    """How far the map that `project_images` gives can be trusted."""
+) -> MapQuality:
+    """How well the map that `project_images` gives preserves neighbourhoods."""
     coordinates = project_images(task, run, layer, split, config)["coordinates"]
     points = _features(task, run, layer, split, 1.0).points
     labels = data_set().labels_of(ids_of_split(data_set(), split, _split_config(run)))
     chosen = config.choose(len(labels))
-    return trust(points[chosen], coordinates, labels[chosen], neighbours)
+    return measure_quality(points[chosen], coordinates, labels[chosen], neighbours)
 
 
 ANALYSES: dict[str, Callable[..., Any]] = {
-    function.__name__: function for function in (layer_features, project_images, project_snapshots, trust_map)
+    function.__name__: function for function in (layer_features, project_images, project_snapshots, measure_map)
 }
 
 

@@ -18,7 +18,9 @@ def find_map(source: Source, config: ProjectionConfig) -> Mapped | None:
     if found := _finished(source, config):
         return found
     if config.method == "pca":
-        return _compute_at_once(source, config)
+        found = compute_map(source, config, "Computing the principal axes")
+        _shown()[_kind(source, config)] = config
+        return found
     _take_answer(source, config)
     before = _shown_before(source, config)
     stale = read_map(source, before)
@@ -46,10 +48,11 @@ def _finished(source: Source, config: ProjectionConfig) -> Mapped | None:
     return found
 
 
-def _compute_at_once(source: Source, config: ProjectionConfig) -> Mapped | None:
-    widgets.await_answer(_ask(source, config), "Computing the principal axes")
-    _shown()[_kind(source, config)] = config
-    return read_map(source, config)
+def compute_map(source: Source, config: ProjectionConfig, message: str) -> Mapped:
+    """The map, computed with a progress bar where it is not stored. Raises FMExploreError."""
+    if found := read_map(source, config):
+        return found
+    return as_map(source, widgets.await_answer(_ask(source, config), message), config)
 
 
 def _take_answer(source: Source, config: ProjectionConfig) -> None:
@@ -114,7 +117,7 @@ def _key(source: Source, config: ProjectionConfig) -> str:
 
 
 def _ask(source: Source, config: ProjectionConfig) -> Question:
-    return shared.analyst().ask("project_images", run=source.run, layer=source.layer, split=source.split, config=config)
+    return shared.analyst().ask("project_images", **vars(source), config=config)
 
 
 def _cancel(question: Question, key: str) -> None:

@@ -100,7 +100,7 @@ def _example() -> Run | None:
     return next((run for run in shared.store().shipped_runs() if run.status.task == "train"), None)
 
 
-@shared.keep(8, shared.place_of)
+@shared.keep(8, shared.folder_of)
 def _matrices(run: Run) -> list[tuple[str, list[list[int]]]]:
     steps = run.snapshot_steps()
     chosen = [

@@ -24,7 +24,7 @@ def image_card(
     way: Way,
     near: dict[str, int | None],
     here: str,
-):
+) -> None:
     """Show image `number` of a part of the data set as `run` sees it; `logits` `(10,)` are asked for where None.
 
     `near` has the numbers of the images that "previous" and "next" lead to; `here` is the page that it stands on.
@@ -192,7 +192,7 @@ def _heats() -> shared.Recent[tuple, tuple[np.ndarray | None]]:
 
 
 def _heat_of(run: Run, of: tuple, image: np.ndarray, classes: tuple[int, int]) -> np.ndarray | None:
-    key = *shared.state_of(run), of, classes
+    key = *shared.folder_and_weights(run), of, classes
     if (known := _heats().get(key)) is None:
         question = shared.analyst().ask("explain", run=run, image=image, classes=list(classes))
         known = _heats().put(key, (widgets.await_answer(question, "Computing Grad-CAM"),))
