@@ -26,7 +26,7 @@ from fmexplore.storage import write_bytes
 if TYPE_CHECKING:
     from fmexplore.models.networks import Network
 
-TWINS = "twins.safetensors"
+NEAR_DUPLICATES = "twins.safetensors"
 
 
 class Task(Protocol):
@@ -120,36 +120,39 @@ def index_images(task: Task, run: Run) -> None:
     derived.write("index", index.to_arrays(), weights)
 
 
-def doubt_labels(task: Task, run: Run, predictions: Predictions) -> np.ndarray:
-    """Positions of the likely label errors, as `label_issues.suspect_labels` gives them."""
-    from fmexplore.evaluation.label_issues import suspect_labels
+def find_label_errors(task: Task, run: Run, predictions: Predictions) -> np.ndarray:
+    """Positions of the likely label errors, as `label_issues.likely_label_errors` gives them."""
+    from fmexplore.evaluation.label_issues import likely_label_errors
 
     del task, run
-    return suspect_labels(predictions)
+    return likely_label_errors(predictions)
 
 
-def pair_twins(task: Task) -> Arrays:
+def pair_near_duplicates(task: Task) -> Arrays:
     """For each test image the nearest training image, `numbers` and `distances`; kept, as it takes seconds."""
     from safetensors.numpy import save as pack
 
-    from fmexplore.evaluation.label_issues import find_twins
+    from fmexplore.evaluation.label_issues import find_near_duplicates
 
     images = data_set()
-    numbers, distances = find_twins(
+    numbers, distances = find_near_duplicates(
         images.train.images,
         images.test.images,
         lambda share: task.report(share, "Comparing every test image with every training image"),
     )
     arrays = {"numbers": numbers.astype(np.int32), "distances": distances.astype(np.float32)}
-    write_bytes(read_settings().cache / TWINS, pack(arrays))
+    write_bytes(read_settings().cache / NEAR_DUPLICATES, pack(arrays))
     return arrays
 
 
 ANALYSES: dict[str, Callable[..., Any]] = {
     function.__name__: function
-    for function in (*(warm, predict_split, time_network, look_at, explain, index_images, doubt_labels, pair_twins),)
+    for function in (
+        *(warm, predict_split, time_network, look_at, explain, index_images),
+        *(find_label_errors, pair_near_duplicates),
+    )
 }
-QUICK = {"warm", "predict_split", "look_at", "explain", "doubt_labels"}
+QUICK = {"warm", "predict_split", "look_at", "explain", "find_label_errors"}
 _lock = threading.Lock()
 
 

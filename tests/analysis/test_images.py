@@ -14,11 +14,11 @@ from fmexplore.analysis.images import (
     QUICK,
     Cancelled,
     NullProgress,
-    doubt_labels,
     explain,
+    find_label_errors,
     index_images,
     look_at,
-    pair_twins,
+    pair_near_duplicates,
     predict_split,
     time_network,
     warm,
@@ -26,7 +26,7 @@ from fmexplore.analysis.images import (
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.errors import ConfigError, DataError, RunBroken
 from fmexplore.evaluation.gradcam import grad_cam
-from fmexplore.evaluation.label_issues import find_twins, suspect_labels
+from fmexplore.evaluation.label_issues import find_near_duplicates, likely_label_errors
 from fmexplore.evaluation.predictions import BATCH, predict
 from fmexplore.models import networks
 from fmexplore.models.networks import Network
@@ -253,19 +253,19 @@ def test_indexing_tells_how_far_it_is(run, monkeypatch):
     assert follower.shares == [500 / 800, 640 / 800, 1]
 
 
-# Doubts and twins.
+# Label errors and near-duplicates.
 
 
 def test_doubted_labels_are_the_suspect_ones(run, drawn):
     predictions = predict(network_for(run.config), drawn.test)
-    assert np.array_equal(doubt_labels(NullProgress(), run, predictions), suspect_labels(predictions))
+    assert np.array_equal(find_label_errors(NullProgress(), run, predictions), likely_label_errors(predictions))
 
 
-def test_twins_are_kept_in_the_cache(store, drawn):
+def test_near_duplicates_are_kept_in_the_cache(store, drawn):
     follower = Follower()
-    found = pair_twins(follower)
-    kept = load_file(store.settings.cache / image_analysis.TWINS)
-    numbers, distances = find_twins(drawn.train.images, drawn.test.images)
+    found = pair_near_duplicates(follower)
+    kept = load_file(store.settings.cache / image_analysis.NEAR_DUPLICATES)
+    numbers, distances = find_near_duplicates(drawn.train.images, drawn.test.images)
     for arrays in (found, kept):
         assert np.array_equal(arrays["numbers"], numbers)
         assert np.array_equal(arrays["distances"], distances)
@@ -284,4 +284,4 @@ def test_warming_up_loads_the_data_set(drawn_folder):
 def test_every_analysis_goes_by_its_name_and_the_quick_ones_are_among_them():
     assert all(function.__name__ == name for name, function in server.ANALYSES.items())
     assert set(ANALYSES) >= QUICK
-    assert set(ANALYSES) - QUICK == {"time_network", "index_images", "pair_twins"}
+    assert set(ANALYSES) - QUICK == {"time_network", "index_images", "pair_near_duplicates"}

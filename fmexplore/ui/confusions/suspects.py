@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from fmexplore.analysis.images import TWINS
+from fmexplore.analysis.images import NEAR_DUPLICATES
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import RunBroken
 from fmexplore.runs.run import Arrays, unpack
@@ -31,7 +31,7 @@ def suspects(now: Shown, selection: Link) -> None:
         label_visibility="collapsed",
     )
     if kind == PAIRS:
-        _twins(now, selection)
+        _near_duplicates(now, selection)
     else:
         _labels(now, selection)
 
@@ -83,18 +83,18 @@ def _commonest(now: Shown, positions: np.ndarray) -> None:
 def _doubted(now: Shown) -> np.ndarray:
     key = ("doubted", str(now.run.path), now.run.weights_digest, now.split, now.moment.step)
     if st.session_state.get("doubted_key") != key:
-        question = shared.analyst().ask("doubt_labels", run=now.run, predictions=now.predictions)
+        question = shared.analyst().ask("find_label_errors", run=now.run, predictions=now.predictions)
         st.session_state.doubted = widgets.await_answer(question, "Looking for label errors")
         st.session_state.doubted_key = key
     return st.session_state.doubted
 
 
-def _twins(now: Shown, selection: Link) -> None:
+def _near_duplicates(now: Shown, selection: Link) -> None:
     """Pairs of a test and a training image, the most similar first."""
-    arrays, data = _known_twins(), shared.dataset()
+    arrays, data = _stored_pairs(), shared.dataset()
     with st.container():
         if arrays is None or len(arrays["numbers"]) != len(data.test):
-            question = shared.analyst().ask("pair_twins")
+            question = shared.analyst().ask("pair_near_duplicates")
             arrays = widgets.await_answer(question, "Comparing every test image with every training image")
     distances, numbers = arrays["distances"], arrays["numbers"]
     closest = np.argsort(distances, kind="stable")[:MOST_PAIRS]
@@ -143,14 +143,14 @@ def _twins(now: Shown, selection: Link) -> None:
 
 
 @shared.keep(1)
-def _read_twins(path: str, modified: float) -> Arrays:
+def _read_pairs(path: str, modified: float) -> Arrays:
     del modified  # is in the key
     return unpack(Path(path))[0]
 
 
-def _known_twins() -> Arrays | None:
-    path = shared.settings().cache / TWINS
+def _stored_pairs() -> Arrays | None:
+    path = shared.settings().cache / NEAR_DUPLICATES
     try:
-        return _read_twins(str(path), path.stat().st_mtime)
+        return _read_pairs(str(path), path.stat().st_mtime)
     except (OSError, RunBroken):
         return None
