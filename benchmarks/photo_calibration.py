@@ -44,9 +44,9 @@ def left_out(logits: np.ndarray, photos: list[LabelledPhoto], rng: np.random.Gen
 def loss(logits: np.ndarray, photos: list[LabelledPhoto]) -> float:
     """Mean negative log-likelihood of the labels of clothes, in nats."""
     known = [number for number, photo in enumerate(photos) if photo.known]
-    said = logits[known]
+    found = logits[known]
     right = np.array([[label in counted(photos[number]) for label in range(10)] for number in known])
-    likelihood = np.logaddexp.reduce(np.where(right, said, -np.inf), axis=1) - np.logaddexp.reduce(said, axis=1)
+    likelihood = np.logaddexp.reduce(np.where(right, found, -np.inf), axis=1) - np.logaddexp.reduce(found, axis=1)
     return float(-likelihood.mean())
 
 

@@ -76,8 +76,8 @@ def accuracy(model: nn.Module, split: Split) -> float:
     model.eval()
     pixels, labels = tensors(split)
     with torch.inference_mode():
-        said = torch.cat([model(few).argmax(1) for few in pixels.split(500)])
-    return float((said == labels).float().mean())
+        predicted = torch.cat([model(few).argmax(1) for few in pixels.split(500)])
+    return float((predicted == labels).float().mean())
 
 
 def main() -> None:

@@ -172,11 +172,11 @@ def _check_layer(layer: PrintedLayer, inputs: list[Shape], style: Style) -> Laye
     if layer.output not in (None, best.output):
         alike = [each for each in nearest if layer.parameters in (None, each.parameters)] or nearest
         wanted = alike[0]
-        said = (
+        sentence = (
             f"{layer.name} is printed to turn {given} into {text(layer.output or ())}, but it gives "
             f"{text(wanted.output)}"
         )
-        return LayerRow(layer, wanted, f"{said}{_as(wanted)}.", guess=True)
+        return LayerRow(layer, wanted, f"{sentence}{_as(wanted)}.", guess=True)
     fits_elsewhere = next(read_layer(replace(layer, output=None, units=best.output[0]), inputs, style), None)
     if fits_elsewhere and fits_elsewhere.kernel and layer.output:
         side = fits_elsewhere.words.split(" over")[0]

@@ -18,20 +18,20 @@ def check_matrix(matrix: Matrix, claims: list[Printed]) -> Outcome:
     lengths = {len(row) for row in matrix.rows}
     names = _names(matrix)
     if lengths != {size}:
-        said = " or ".join(map(str, sorted(lengths)))
-        problem = f"The matrix has {size} rows of {said} numbers: a confusion matrix has as many columns as rows."
+        widths = " or ".join(map(str, sorted(lengths)))
+        problem = f"The matrix has {size} rows of {widths} numbers: a confusion matrix has as many columns as rows."
         return Outcome("confusion matrix", (Finding(False, problem),), ())
     findings: list[Finding] = []
     sums, columns = [sum(row) for row in matrix.rows], [sum(column) for column in zip(*matrix.rows)]
     for printed, found, what in ((matrix.row_sums, sums, "row"), (matrix.column_sums, columns, "column")):
         for name, wanted, added in zip(names, printed, found):
             if wanted != added:
-                said = f"The {what} of {name} adds up to {added:,}, not to the printed {wanted:,}."
-                findings.append(Finding(False, said))
+                sentence = f"The {what} of {name} adds up to {added:,}, not to the printed {wanted:,}."
+                findings.append(Finding(False, sentence))
     across = sum(count != EACH for count in columns) < sum(count != EACH for count in sums)
     if across and size == len(CLASS_NAMES):
-        said = "The columns, not the rows, have 1,000 images each: true classes stand in columns here."
-        findings.append(Finding(True, said))
+        sentence = "The columns, not the rows, have 1,000 images each: true classes stand in columns here."
+        findings.append(Finding(True, sentence))
         findings += check_thousands(columns, names, "columns")
     else:
         findings += check_thousands(sums, names, "row sums")
@@ -68,8 +68,8 @@ def _compare_classes(report: ClassificationReport, matrix: Matrix) -> Iterator[s
         for score in SCORES:
             printed = row.scores.get(score)
             if printed and not printed.allows(exact[score]):
-                said = f"{row.name}: the report prints a {score} of {printed.text}, but the matrix gives"
-                yield f"{said} {exact[score]:.4f}."
+                sentence = f"{row.name}: the report prints a {score} of {printed.text}, but the matrix gives"
+                yield f"{sentence} {exact[score]:.4f}."
         if row.support is not None and row.support != sum(counts):
             yield f"{row.name}: the report has {row.support:,} images, but the matrix {sum(counts):,}."
 
@@ -122,7 +122,7 @@ def check_thousands(counts: list[int], names: list[str], what: str) -> Iterator[
         return
     others = [(name, count) for name, count in zip(names, counts) if count != EACH]
     if others and len(others) <= 5:
-        said = ", ".join(f"{name} has {count:,}" for name, count in others)
-        yield Finding(False, f"The test set of Fashion-MNIST has 1,000 images of each class, but {said} ({what}).")
+        wrong = ", ".join(f"{name} has {count:,}" for name, count in others)
+        yield Finding(False, f"The test set of Fashion-MNIST has 1,000 images of each class, but {wrong} ({what}).")
     elif others and sum(counts) == len(counts) * EACH:
         yield Finding(True, "These 10,000 images are not the test set of Fashion-MNIST: it has 1,000 of each class.")

@@ -199,8 +199,8 @@ def _check_named(classes: list[_Class], total: int) -> Iterator[Finding]:
     low, high = sum(each.named.low for each in classes), sum(each.named.high for each in classes)
     if not low - 1e-6 <= total <= high + 1e-6:
         least, most = f"{math.ceil(low):,}", f"{math.floor(high):,}" if high < math.inf else "any number of"
-        said = f"Precision and recall together say that {least} to {most} images were given a class"
-        yield Finding(False, f"{said}, but there are {total:,}.")
+        sentence = f"Precision and recall together say that {least} to {most} images were given a class"
+        yield Finding(False, f"{sentence}, but there are {total:,}.")
 
 
 def _check_averages(report: ClassificationReport, classes: list[_Class], total: int) -> Iterator[Finding]:
@@ -223,8 +223,8 @@ def _check_averages(report: ClassificationReport, classes: list[_Class], total: 
             high = sum(weight * each.high for weight, each in zip(weights, ranges))
             if not printed.allows(low, high):
                 given = fraction(low, high, printed.digits + 1)
-                said = f"The {name} of {score} is printed as {printed.text}, but the classes give {given}"
-                yield Finding(False, f"{said}.")
+                sentence = f"The {name} of {score} is printed as {printed.text}, but the classes give {given}"
+                yield Finding(False, f"{sentence}.")
 
 
 def _check_accuracy(
@@ -242,8 +242,8 @@ def _check_accuracy(
         verdict = "is possible" if fits else "is impossible"
         yield Finding(fits, f"The accuracy row of {row.text} {verdict}: {recalls}.")
         if fits and not row.allows(allowed.low, allowed.high):
-            said = f"with precision and F1 the classes allow {percent(allowed.low, allowed.high, digits)}"
-            yield Finding(False, f"The accuracy row of {row.text} is impossible: {said}.")
+            sentence = f"with precision and F1 the classes allow {percent(allowed.low, allowed.high, digits)}"
+            yield Finding(False, f"The accuracy row of {row.text} is impossible: {sentence}.")
         if fits:
             both = Range(max(by_recall.low, row.low), min(by_recall.high, row.high))
             recalls += f"; with the accuracy row of {row.text}, {percent(both.low, max(both.low, both.high), digits)}"
@@ -255,8 +255,8 @@ def _check_accuracy(
         elif row and min(claim.high, row.high) - max(claim.low, row.low) < TINY:
             yield Finding(False, f"An accuracy of {claim.percent} is impossible: the accuracy row has {row.text}.")
         elif allowed.low <= allowed.high and not claim.allows(allowed.low, allowed.high):
-            said = f"with precision and F1 the classes allow {percent(allowed.low, allowed.high, digits)}"
-            yield Finding(False, f"An accuracy of {claim.percent} is impossible: {said}.")
+            sentence = f"with precision and F1 the classes allow {percent(allowed.low, allowed.high, digits)}"
+            yield Finding(False, f"An accuracy of {claim.percent} is impossible: {sentence}.")
         else:
             yield Finding(True, f"An accuracy of {claim.percent} is possible: {recalls}.")
 

@@ -24,11 +24,11 @@ def _layers_make_the_total(summary: Summary, rows: list[LayerRow]) -> Finding | 
     norms = sum(count_of(row) or 0 for row in _batch_norms(rows)) if summary.words else 0
     if printed == added - norms // 2:  # torch's way to count them, or only those trained
         added -= norms // 2
-    said = f"The layers add up to {added:,} parameters"
+    sentence = f"The layers add up to {added:,} parameters"
     if printed == added:
-        return Finding(True, f"{said}, as printed.")
+        return Finding(True, f"{sentence}, as printed.")
     extra = f" less {summary.optimizer:,} of the optimiser" if summary.optimizer else ""
-    return Finding(False, f"{said}, but the printed total is {summary.total:,}{extra}.")
+    return Finding(False, f"{sentence}, but the printed total is {summary.total:,}{extra}.")
 
 
 def _parts_make_the_total(summary: Summary) -> Finding | None:
@@ -49,8 +49,8 @@ def _moving_statistics_are_not_trained(summary: Summary, rows: list[LayerRow]) -
     moving = sum(count // 2 for count in counts)
     if summary.frozen >= moving:
         return None
-    said = f"Batch normalisation keeps {moving:,} values that are not trained"
-    return Finding(False, f"{said}, but only {summary.frozen:,} non-trainable parameters are printed.")
+    sentence = f"Batch normalisation keeps {moving:,} values that are not trained"
+    return Finding(False, f"{sentence}, but only {summary.frozen:,} non-trainable parameters are printed.")
 
 
 def _bracketed_rows_are_not_trained(summary: Summary, rows: list[LayerRow]) -> Finding | None:
@@ -60,8 +60,8 @@ def _bracketed_rows_are_not_trained(summary: Summary, rows: list[LayerRow]) -> F
     marked = sum(row.layer.parameters or 0 for row in rows if row.layer.frozen)
     if marked <= summary.frozen:
         return None
-    said = f"The rows in brackets hold {marked:,} frozen parameters"
-    return Finding(False, f"{said}, but {summary.frozen:,} are printed.")
+    sentence = f"The rows in brackets hold {marked:,} frozen parameters"
+    return Finding(False, f"{sentence}, but {summary.frozen:,} are printed.")
 
 
 def _batch_norms(rows: list[LayerRow]) -> list[LayerRow]:

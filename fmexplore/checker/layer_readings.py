@@ -225,11 +225,11 @@ def _convolutions(use: _Use) -> Iterator[Reading]:
                     else:
                         sizes = [slide(n, k, stride, padding) for n, k in zip(shape[1:], wide)]
                     if min(sizes) > 0 and (dilation == 1 or max(kernel) > 1):
-                        said = (
+                        sentence = (
                             f"{words}, {padding!r} padding" if isinstance(padding, str) else f"{words}, pad {padding}"
                         )
-                        said += f", stride {stride}" * (stride > 1) + ", dilated" * (dilation > 1)
-                        yield Reading((filters, *sizes), count, said, kernel, stride, padding, bias)
+                        sentence += f", stride {stride}" * (stride > 1) + ", dilated" * (dilation > 1)
+                        yield Reading((filters, *sizes), count, sentence, kernel, stride, padding, bias)
 
 
 def _weights(layer: PrintedLayer, channels: int, filters: int) -> Iterator[tuple[tuple[int, int], int, str, bool]]:

@@ -79,15 +79,15 @@ def read_accuracy(value: str | float) -> Printed:
     Raises:
         ConfigError: it is no number from 0 to 100 %.
     """
-    said = value.strip() if isinstance(value, str) else f"{value:.12g}"
-    found = re.fullmatch(r"(\d{0,3}(?:[.,]\d{1,12})?)\s*(%|percent|per cent)?", said)
+    text = value.strip() if isinstance(value, str) else f"{value:.12g}"
+    found = re.fullmatch(r"(\d{0,3}(?:[.,]\d{1,12})?)\s*(%|percent|per cent)?", text)
     if found and found[1]:
         number = found[1].replace(",", ".")
         percent = bool(found[2]) or float(number) > 1
         if float(number) <= (100 if percent else 1):
-            return _rounded(said, number, 100.0 if percent else 1.0)
+            return _rounded(text, number, 100.0 if percent else 1.0)
     raise ConfigError(
-        f"accuracy is {said[:40]!r}: give it as it was printed, a percentage from 0 to 100 or a fraction from 0 to 1."
+        f"accuracy is {text[:40]!r}: give it as it was printed, a percentage from 0 to 100 or a fraction from 0 to 1."
     )
 
 
@@ -103,8 +103,8 @@ def fraction(low: float, high: float, digits: int) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def _rounded(said: str, number: str, whole: float) -> Printed:
+def _rounded(text: str, number: str, whole: float) -> Printed:
     decimals, value = len(number.partition(".")[2]), float(number)
     half = 0.5 * 10.0**-decimals
     digits = decimals + (2 if whole > 1 else 0)
-    return Printed(said, (value - half) / whole, (value + half) / whole, digits)
+    return Printed(text, (value - half) / whole, (value + half) / whole, digits)

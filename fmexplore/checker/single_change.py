@@ -40,13 +40,13 @@ def explain_by_one_change(summary: Summary, rows: list[LayerRow], start: Shape) 
         row, meant = wrong[0], wrong[0].reading.parameters
         others = sum(count_of(each) or 0 for each in rows if each.layer.counted and each is not row)
         if others + meant == summary.total - summary.optimizer and meant != row.layer.parameters:
-            said = f"With {meant:,} for {row.layer.name} the layers add up to the printed total of {summary.total:,}"
-            return [Finding(False, f"{said}, so {row.layer.parameters:,} is the error.")]
+            text = f"With {meant:,} for {row.layer.name} the layers add up to the printed total of {summary.total:,}"
+            return [Finding(False, f"{text}, so {row.layer.parameters:,} is the error.")]
     chain = summary.words or all(row.layer.sources == (place - 1,) for place, row in enumerate(rows))
     if not chain or len(rows) > MOST_EDITED or (summary.total is None and not wrong):
         return []
     layers = [_settled(row) for row in rows]
-    found = [said for said, edited in _edits(layers) if _fits(edited, start, summary)]
+    found = [change for change, edited in _edits(layers) if _fits(edited, start, summary)]
     if not found:
         return []
     what = f"The total of {summary.total:,}" if summary.total is not None else "What is printed"

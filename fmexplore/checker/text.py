@@ -136,9 +136,9 @@ def decode_text(content: bytes, name: str) -> str:
 def _claims_in(text: str, claim: Printed | None) -> list[Printed]:
     """The accuracies that the text itself states, without the claimed one; at most five."""
     found: dict[str, Printed] = {}
-    for said in read_claims(text):
+    for printed in read_claims(text):
         try:
-            found[said] = read_accuracy(said)
+            found[printed] = read_accuracy(printed)
         except ConfigError:
             continue
-    return [each for said, each in found.items() if claim is None or said != claim.text][:5]
+    return [each for printed, each in found.items() if claim is None or printed != claim.text][:5]

@@ -61,9 +61,9 @@ def predict(
             "ood_score": float(verdicts.ood_score[0]),
             "seconds": round(time.monotonic() - started, 4),
         }
-        said = ", ".join(f"{CLASS_NAMES[label]} {probabilities[label]:.0%}" for label in order)
+        predicted = ", ".join(f"{CLASS_NAMES[label]} {probabilities[label]:.0%}" for label in order)
         unsure = " (unsure: perhaps none of the ten)" if values["unsure"] else ""
-        print(json.dumps(values) if as_json else f"{path}: {said}{unsure}", flush=True)
+        print(json.dumps(values) if as_json else f"{path}: {predicted}{unsure}", flush=True)
     if failed:
         raise typer.Exit(1)
 

@@ -185,16 +185,16 @@ def _evaluation_mode(outlier: _Outlier) -> tuple[Verdict, str] | None:
         return None
     if not seen.covers(outlier.value):
         return None
-    said = f"as frameworks print it, with dropout on; in evaluation mode we get {seen}, which fits."
-    return "fails", f"{outlier.away} {said}"
+    sentence = f"as frameworks print it, with dropout on; in evaluation mode we get {seen}, which fits."
+    return "fails", f"{outlier.away} {sentence}"
 
 
 def _best_epoch(outlier: _Outlier) -> tuple[Verdict, str] | None:
     best, epochs = outlier.best, outlier.epochs
     if not best.covers(outlier.value):
         return None
-    said = f"after the last epoch; the best of all {epochs} epochs, picked afterwards, fits: {best}."
-    return "fails", f"{outlier.away} {said}"
+    sentence = f"after the last epoch; the best of all {epochs} epochs, picked afterwards, fits: {best}."
+    return "fails", f"{outlier.away} {sentence}"
 
 
 def _earlier_epoch(outlier: _Outlier) -> tuple[Verdict, str] | None:

@@ -87,8 +87,8 @@ def fit_calibration(logits: np.ndarray, photos: Sequence[LabelledPhoto]) -> tupl
     right = np.array([[label in counted(photos[number]) for label in range(len(CLASS_NAMES))] for number in known])
 
     def cost(values: np.ndarray) -> float:
-        said = scaled / np.exp(values[0]) + values[1:]
-        likelihood = np.logaddexp.reduce(np.where(right, said, -np.inf), axis=1) - np.logaddexp.reduce(said, axis=1)
+        found = scaled / np.exp(values[0]) + values[1:]
+        likelihood = np.logaddexp.reduce(np.where(right, found, -np.inf), axis=1) - np.logaddexp.reduce(found, axis=1)
         return float(-likelihood.mean() + NEAR_ZERO * (values[1:] ** 2).sum())
 
     limits = [np.log(TEMPERATURES), *[(-5.0, 5.0)] * len(CLASS_NAMES)]
@@ -143,8 +143,8 @@ def score(photos: Sequence[LabelledPhoto], verdicts: PhotoPredictions) -> Score:
     clothes = [photo for photo in photos if photo.known]
     probabilities = verdicts.probabilities[known]
     predicted, confidence = probabilities.argmax(1), probabilities.max(1)
-    right = np.array([said in counted(photo) for said, photo in zip(predicted, clothes, strict=True)])
-    lenient = np.array([said in counted(p) | p.lenient for said, p in zip(predicted, clothes, strict=True)])
+    right = np.array([label in counted(photo) for label, photo in zip(predicted, clothes, strict=True)])
+    lenient = np.array([label in counted(p) | p.lenient for label, p in zip(predicted, clothes, strict=True)])
     names = np.array([group(photo) for photo in clothes])
     groups = {name: (float(right[names == name].mean()), int((names == name).sum())) for name in sorted(set(names))}
     large = [share for share, count in groups.values() if count >= FEWEST] or [share for share, _ in groups.values()]

@@ -24,7 +24,7 @@ def require(framed: bool = False) -> None:
     until any session has called `st.navigation`: a server just started would answer its first links with pages
     without navigation. This says that the folder is not meant so, and runs the same link again.
     """
-    # Another session may have said it while this one was being drawn alone, so each also looks at itself.
+    # Another session may have done so while this one was being drawn alone, so each also looks at itself.
     if PagesManager.uses_pages_directory or not (framed or st.session_state.get("framed")):
         PagesManager.uses_pages_directory = False
         st.rerun()

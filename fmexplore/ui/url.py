@@ -34,7 +34,7 @@ class Link:
 
 
 def read_link(views: tuple[str, ...] = ("",), splits: tuple[str, ...] = SPLITS, names: tuple[str, ...] = NAMES) -> Link:
-    """The selection, as far as a page asks for it by `names`; what cannot be understood counts as not said."""
+    """The selection, as far as a page asks for it by `names`; what cannot be understood counts as missing."""
     problems: list[str] = []
 
     def one(name: str, check: Callable[[str], bool], wanted: str) -> str | None:
@@ -114,7 +114,7 @@ def pick(picked: Picked, **changes: object) -> None:
 
 
 def pick_side(side: str) -> None:
-    """Choose which of two runs is right about the images that are shown; the first is not said."""
+    """Choose which of two runs is right about the images that are shown; the first is not in the link."""
     go(right=None if side == SIDES[0] else side, image=None)
 
 

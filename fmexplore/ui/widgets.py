@@ -18,7 +18,7 @@ FORGETS = "This server deletes all runs when it restarts: download those that yo
 
 
 def choice_in_link(name: str, known: tuple[str, ...]) -> str | None:
-    """A query parameter that is one of the known values; another one is said to be left out."""
+    """A query parameter that is one of the known values; another one is reported and ignored."""
     value = st.query_params.get(name)
     if value is None or value in known:
         return value
@@ -27,7 +27,7 @@ def choice_in_link(name: str, known: tuple[str, ...]) -> str | None:
 
 
 def choose_view(names: dict[str, str], view: str, key: str, **changes: object) -> None:
-    """The views of a page with the one in the link; the first is not said there. Another one brings `changes` along."""
+    """The views of a page with the one in the link, where the first is not named; `changes` come with another one."""
 
     def choose() -> None:
         chosen = st.session_state[key]

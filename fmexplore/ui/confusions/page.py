@@ -199,13 +199,14 @@ def _matrix(now: Shown, moments: list[Moment], selection: Link, colours: Look, o
 
 def finding(matrix: np.ndarray) -> str:
     """The matrix in a sentence."""
-    true, said = most_confused(matrix)
-    count, back = matrix[true, said], matrix[said, true]
+    true, predicted = most_confused(matrix)
+    count, back = matrix[true, predicted], matrix[predicted, true]
     if not count:
         return "No image is misclassified"
     times = "once" if count == 1 else f"{count} times"
     return (
-        f"{formatting.plural(true, start=True)} are taken for {formatting.plural(said)} {times}, the other way {back}"
+        f"{formatting.plural(true, start=True)} are taken for {formatting.plural(predicted)} {times}, "
+        f"the other way {back}"
     )
 
 
@@ -226,7 +227,7 @@ def _selected(now: Shown, selection: Link, before: Shown | None) -> None:
     both = before.predictions.predicted, now.predictions.predicted
 
     def turned(position: int) -> str:
-        return " → ".join(CLASS_NAMES[said[position]] for said in both)
+        return " → ".join(CLASS_NAMES[predicted[position]] for predicted in both)
 
     images_or_card(
         now,
@@ -262,9 +263,9 @@ def _describe(now: Shown, picked: Picked, positions: np.ndarray) -> None:
     count, labels = len(positions), now.predictions.labels
     right = formatting.percent(float(now.predictions.right[positions].mean()) if count else None)
     if len(picked.cells) == 1:
-        ((true, said),) = picked.cells
+        ((true, predicted),) = picked.cells
         of = int((labels == true).sum())
-        what = "are recognised" if true == said else f"are taken for {formatting.plural(said)}"
+        what = "are recognised" if true == predicted else f"are taken for {formatting.plural(predicted)}"
         _title(f"{count:,} of {of:,} {formatting.plural(true)} {what}, {formatting.percent(count / max(of, 1))}")
     elif picked.cells:
         cells = [
@@ -284,7 +285,7 @@ def _describe(now: Shown, picked: Picked, positions: np.ndarray) -> None:
         return
     with st.container(horizontal=True):
         if len(picked.cells) == 1 and picked.cells[0][0] != picked.cells[0][1]:
-            true, said = picked.cells[0]
-            st.button("Both directions", on_click=url.pick, args=(Picked((*picked.cells, (said, true))),))
+            true, predicted = picked.cells[0]
+            st.button("Both directions", on_click=url.pick, args=(Picked((*picked.cells, (predicted, true))),))
             st.button("Compare these two classes", on_click=url.go, kwargs={"view": "pair"})
         st.button("All mistakes", on_click=url.pick, args=(Picked(),))

@@ -54,8 +54,8 @@ def _labels(now: Shown, selection: Link) -> None:
         )
 
         def caption(position: int) -> str:
-            label, said = now.predictions.labels[position], now.predictions.predicted[position]
-            return f"label {CLASS_NAMES[label]}\npredicted {CLASS_NAMES[said]}"
+            label, predicted = now.predictions.labels[position], now.predictions.predicted[position]
+            return f"label {CLASS_NAMES[label]}\npredicted {CLASS_NAMES[predicted]}"
 
         images_or_card(
             now, positions, None, lambda: None, f"doubt_{now.run.id}_{now.split}", sortable=False, caption=caption
@@ -73,8 +73,8 @@ def _commonest(now: Shown, positions: np.ndarray) -> None:
         return
     pairs = Counter(zip(now.predictions.labels[positions], now.predictions.predicted[positions], strict=True))
     rows = [
-        {"Label": CLASS_NAMES[label], "Predicted": CLASS_NAMES[said], "Images": count}
-        for (label, said), count in pairs.most_common(MOST_KINDS)
+        {"Label": CLASS_NAMES[label], "Predicted": CLASS_NAMES[predicted], "Images": count}
+        for (label, predicted), count in pairs.most_common(MOST_KINDS)
     ]
     st.markdown("**Choose an image to see why its label is doubted.** Most often:")
     st.dataframe(rows, hide_index=True, height="content")

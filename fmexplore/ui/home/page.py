@@ -69,10 +69,10 @@ def _doors() -> None:
     columns = iter(st.columns(3, gap="medium"))
     predictions = shared.predictions(first, "test") if first else None
     if first and predictions and len(predictions) == len(data.test):
-        true, said = most_confused(confusion_matrix(predictions.labels, predictions.predicted))
-        cell = {"run": first.id, "split": "test", "true": str(true), "pred": str(said)}
-        chosen = np.flatnonzero((predictions.labels == true) & (predictions.predicted == said))[:CELL_IMAGES]
-        words = f"{formatting.plural(true, start=True)} taken for {formatting.plural(said)}"
+        true, predicted = most_confused(confusion_matrix(predictions.labels, predictions.predicted))
+        cell = {"run": first.id, "split": "test", "true": str(true), "pred": str(predicted)}
+        chosen = np.flatnonzero((predictions.labels == true) & (predictions.predicted == predicted))[:CELL_IMAGES]
+        words = f"{formatting.plural(true, start=True)} taken for {formatting.plural(predicted)}"
         with next(columns):
             _door("What it confuses", words, data.test.images[chosen], 50, session.CONFUSIONS_PAGE, cell)
         if now := selected_maps.read_map(Source(first, LAST, "test"), ProjectionConfig()):

@@ -66,13 +66,13 @@ def image_card(
         show_heat(run, (part, number), image, (label, rivals[0]))
 
 
-def _ways(run: Run | None, part: str, number: int, label: int, said: int | None, here: str) -> None:
+def _ways(run: Run | None, part: str, number: int, label: int, predicted: int | None, here: str) -> None:
     """Links to the same image on the other pages: its cell, its place on the map, the data set."""
     named = {"run": run.id} if run else {}
     ways = {"In the data set": (session.DATA_PAGE, {"split": part, "class": str(label), "image": str(number)})}
     if run and (found := selected_predictions.find_split(run, part, number)):
         place = {"split": found[0], "image": str(number)}
-        cell = {"true": str(label)} | ({} if said is None else {"pred": str(said)})
+        cell = {"true": str(label)} | ({} if predicted is None else {"pred": str(predicted)})
         ways = {
             "In the confusion matrix": (session.CONFUSIONS_PAGE, place | cell),
             "On the map": (session.EMBEDDINGS_PAGE, place),
@@ -88,8 +88,8 @@ def _title(number: int, label: int, predictions: Predictions | None) -> str:
     name = f"{CLASS_NAMES[label]} {number:,}"
     if predictions is None:
         return name
-    said, sure = CLASS_NAMES[predictions.predicted[0]], formatting.percent(float(predictions.confidence[0]), 0)
-    return f"{name} is {'recognised' if predictions.right[0] else f'taken for {said}'}, {sure} sure"
+    predicted, sure = CLASS_NAMES[predictions.predicted[0]], formatting.percent(float(predictions.confidence[0]), 0)
+    return f"{name} is {'recognised' if predictions.right[0] else f'taken for {predicted}'}, {sure} sure"
 
 
 def _history(run: Run, part: str, number: int, label: int) -> tuple[list[Chip], str]:
@@ -97,18 +97,18 @@ def _history(run: Run, part: str, number: int, label: int) -> tuple[list[Chip], 
     located = selected_predictions.locate(run, "validation", shared.dataset())
     place = located.position(part, number) if located else None
     if located is None or place is None:
-        untold = part == "test" and "validation" in selected_predictions.splits(run)
-        return [], "Test images have no history: a run is tested on them once, at its end." if untold else ""
+        untracked = part == "test" and "validation" in selected_predictions.splits(run)
+        return [], "Test images have no history: a run is tested on them once, at its end." if untracked else ""
     chips, turns = [], []
     for moment in selected_predictions.moments(run, "validation"):
         predictions = shared.predictions(run, "validation", moment.step)
         if predictions is None or len(predictions) != len(located.numbers):
             continue
-        said = int(predictions.predicted[place])
-        right = said == label
+        predicted = int(predictions.predicted[place])
+        right = predicted == label
         if right != (bool(chips) and chips[-1].right):
             turns.append(f"{'learnt' if right else 'forgotten'} by {moment.text}")
-        chips.append(Chip(CLASS_NAMES[said], moment.text.replace("the finished network", "end"), right))
+        chips.append(Chip(CLASS_NAMES[predicted], moment.text.replace("the finished network", "end"), right))
     return chips, f"Over the training: {', '.join(turns) or 'never learnt'}"
 
 
@@ -121,8 +121,8 @@ def _others(run: Run | None, part: str, number: int, label: int) -> list[Chip]:
         logits = selected_predictions.known(other, part, number) if other != run else None
         if logits is not None:
             seen = Predictions(logits[None], np.array([label], np.uint8))
-            said = CLASS_NAMES[seen.predicted[0]]
-            chips.append(Chip(said, other.title, bool(seen.right[0]), formatting.percent(float(seen.confidence[0]))))
+            predicted, sure = CLASS_NAMES[seen.predicted[0]], formatting.percent(float(seen.confidence[0]))
+            chips.append(Chip(predicted, other.title, bool(seen.right[0]), sure))
     return chips
 
 

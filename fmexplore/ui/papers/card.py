@@ -169,10 +169,10 @@ def _matrix(system: System, trainings: tuple[Training, ...]) -> None:
     position = [name for name, _ in frames].index(which)
     difference = frames[position][1]
     if len(frames) > 1 and position == 0:
-        true, said = np.unravel_index(np.abs(difference).argmax(), difference.shape)
+        true, predicted = np.unravel_index(np.abs(difference).argmax(), difference.shape)
         st.markdown(
-            f"**Largest difference: {formatting.plural(int(true))} called {CLASS_NAMES[int(said)]}, "
-            f"{printed[true, said]} printed, {printed[true, said] + difference[true, said]} here**"
+            f"**Largest difference: {formatting.plural(int(true))} called {CLASS_NAMES[int(predicted)]}, "
+            f"{printed[true, predicted]} printed, {printed[true, predicted] + difference[true, predicted]} here**"
         )
     confusion_grid(
         [frames[position]],

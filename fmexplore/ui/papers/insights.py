@@ -116,8 +116,8 @@ def networks_drawn() -> None:
         "ours": points(_shipped(anew=axis == "minutes")),
     }
     if axis == "parameters":
-        told = [(each.name, float(each.parameters), each.accuracy) for each in MARKS if each.parameters]
-        groups["others, as reported"] = told
+        reported = [(each.name, float(each.parameters), each.accuracy) for each in MARKS if each.parameters]
+        groups["others, as reported"] = reported
     chart = networks_chart(groups, HUMAN.accuracy, AXES[axis].lower())
     draw(chart, height=460, key=f"networks_{axis}", alt=f"Accuracy over {AXES[axis].lower()}")
     if axis == "minutes":

@@ -125,9 +125,9 @@ def _others(photo: Photo, run: Run, label: int | None) -> list[Chip]:
             found = photos.verdicts([known], other)
         except FMExploreError:
             continue
-        said = int(found.probabilities[0].argmax())
+        predicted = int(found.probabilities[0].argmax())
         sure = formatting.percent(float(found.probabilities[0].max()), 0)
-        chips.append(Chip(CLASS_NAMES[said], other.title, label is None or said == label, sure))
+        chips.append(Chip(CLASS_NAMES[predicted], other.title, label is None or predicted == label, sure))
     return chips
 
 
@@ -144,14 +144,14 @@ def _stages(converted: Converted, how: Conversion, run: Run) -> tuple[list[Stage
     logits, _ = photos.recognize(run, np.stack([step.image for step in converted.steps]))
     found = Predictions(calibrate(logits, run.photo_fit), np.zeros(len(logits), np.uint8))
     stages, turns, before = [], [], int(found.predicted[0])
-    for step, said, sure in zip(converted.steps, found.predicted, found.confidence, strict=True):
-        changed = bool(said != before)
+    for step, predicted, sure in zip(converted.steps, found.predicted, found.confidence, strict=True):
+        changed = bool(predicted != before)
         if changed:
-            turns.append(f"at {step.title} {CLASS_NAMES[before]} became {CLASS_NAMES[said]}")
-        verdict = f"{CLASS_NAMES[said]} {formatting.percent(float(sure), 0)}"
+            turns.append(f"at {step.title} {CLASS_NAMES[before]} became {CLASS_NAMES[predicted]}")
+        verdict = f"{CLASS_NAMES[predicted]} {formatting.percent(float(sure), 0)}"
         action = _action(step.name, how)
         stages.append(Stage(step.name, step.title, step.picture, step.note, verdict, changed, step.done, action))
-        before = int(said)
+        before = int(predicted)
     text = ", ".join(turns) if turns else f"{CLASS_NAMES[before]} from the first step to the last"
     return stages, f"{text[:1].upper()}{text[1:]}"
 

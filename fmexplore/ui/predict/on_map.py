@@ -40,17 +40,17 @@ def place_on_map(photo: Photo, run: Run, known: Known, verdicts: PhotoPrediction
     numbers, distances = index.nearest(code, everyone, NEAR, "test")
     rows = find_positions(everyone, numbers)
     point = interpolate_position(np.arange(10)[None], distances[None, :10], now.coordinates[rows[:10]])
-    said = int(verdicts.probabilities[0].argmax())
-    st.markdown(f"**{_record(now.labels[rows], now.predicted[rows], said)}**")
+    predicted = int(verdicts.probabilities[0].argmax())
+    st.markdown(f"**{_record(now.labels[rows], now.predicted[rows], predicted)}**")
     outputs = now.outputs
     frame = outputs.frame(now.coordinates)
     with_photo = Frame(
         np.concatenate([frame.coordinates, point]),
-        np.append(frame.predicted, np.uint8(said)),
+        np.append(frame.predicted, np.uint8(predicted)),
         np.append(frame.confidence, np.float32(verdicts.probabilities[0].max())),
         np.append(frame.loss, np.float32(0)),
     )
-    points = Points(np.append(now.ids, photo_id), np.append(now.labels, np.uint8(said)), (with_photo,), addresses)
+    points = Points(np.append(now.ids, photo_id), np.append(now.labels, np.uint8(predicted)), (with_photo,), addresses)
     name = f"{now.key}{photo.id}"
 
     def pick(image_id: int) -> None:
@@ -69,11 +69,11 @@ def place_on_map(photo: Photo, run: Run, known: Known, verdicts: PhotoPrediction
     st.page_link(session.EMBEDDINGS_PAGE, label="The whole map", query_params={"run": run.id})
 
 
-def _record(labels: np.ndarray, predicted: np.ndarray, said: int) -> str:
+def _record(labels: np.ndarray, predicted: np.ndarray, guess: int) -> str:
     """How reliable the network is where the photo lies."""
-    called = predicted == said
-    wrong = int((called & (labels != said)).sum()) or "none"
-    name = CLASS_NAMES[said]
+    called = predicted == guess
+    wrong = int((called & (labels != guess)).sum()) or "none"
+    name = CLASS_NAMES[guess]
     if not called.any():
         return f"Of the {len(labels)} test images nearest to it none is predicted as {name}: do not trust this verdict"
     return (

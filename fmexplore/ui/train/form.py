@@ -191,8 +191,8 @@ def _limits() -> None:
         f"for {limits.max_age_days or 0:g} days unless starred": limits.max_age_days,
         f"all runs together may use {(limits.max_disk_mb or 0) / 1000:g} GB": limits.max_disk_mb,
     }
-    if told := [text for text, limit in parts.items() if limit]:
-        st.caption(f"On this server {', '.join(told)}.")
+    if texts := [text for text, limit in parts.items() if limit]:
+        st.caption(f"On this server {', '.join(texts)}.")
 
 
 def _start() -> None:

@@ -216,12 +216,12 @@ def _confusion(run: Run) -> None:
             st.caption("The confusion matrix appears with the first snapshot of a run that has validation images.")
             return
         counts = np.array(last["confusion"])
-        true, said = most_confused(counts)
+        true, predicted = most_confused(counts)
         left, right = st.columns([32, 68], gap="large")  # as above, so that the matrix lies below the curves
         with left:
             st.markdown(
-                f"**Most often, {formatting.plural(true)} are taken for {formatting.plural(said)}: "
-                f"{counts[true, said]} of {counts[true].sum():,} times**"
+                f"**Most often, {formatting.plural(true)} are taken for {formatting.plural(predicted)}: "
+                f"{counts[true, predicted]} of {counts[true].sum():,} times**"
             )
             st.caption(
                 f"Epoch {last['epoch']:.2f}, validation images. Rows are true classes. Click a cell to see its images."

@@ -2,7 +2,7 @@
 export const GREY = "#8d939e";
 export const BY = {
   label: "true class",
-  said: "predicted class",
+  predicted: "predicted class",
   right: "right or wrong",
   sure: "confidence",
   loss: "loss",
@@ -23,7 +23,7 @@ export function colourBy(by, images, marked) {
   const { label, colors, ids } = images;
   return {
     label: (i) => colors[label[i]],
-    said: (i) => colors[images.predicted[i]] ?? GREY,
+    predicted: (i) => colors[images.predicted[i]] ?? GREY,
     right: (i) => (images.predicted[i] === label[i] ? images.right : images.wrong),
     sure: (i) => ramp(images.confidence[i]),
     loss: (i) => ramp(images.loss[i]),
