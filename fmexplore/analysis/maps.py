@@ -50,11 +50,11 @@ def project_images(task: Task, run: Run | None, layer: str, split: str, config: 
     chosen = config.choose(len(index))
     index = index[chosen].astype(np.int32)
 
-    def tell(share: float, message: str, positions: np.ndarray | None = None) -> None:
+    def report(share: float, message: str, positions: np.ndarray | None = None) -> None:
         partial = None if positions is None else {"coordinates": positions, "index": index}
         task.report(begun + (1 - begun) * share, message, partial)
 
-    projected = project(features.points[chosen], config, tell)
+    projected = project(features.points[chosen], config, report)
     arrays = {"coordinates": projected.coordinates, "index": index, "stopped": np.array([projected.stopped])}
     if projected.explained_variance is not None:
         arrays["explained_variance"] = projected.explained_variance * features.variance
@@ -85,10 +85,10 @@ def project_snapshots(task: Task, run: Run, config: ProjectionConfig) -> Arrays:
     ids = ids_of_split(data_set(), "validation", _split_config(run))[chosen]
     index = data_set().addresses.names("validation", ids).astype(np.int32)
 
-    def tell(share: float, message: str, positions: np.ndarray | None = None) -> None:
+    def report(share: float, message: str, positions: np.ndarray | None = None) -> None:
         task.report(share, message, None if positions is None else {"coordinates": positions, "index": index})
 
-    maps, movements = project_over_time([each[chosen] for each in points], config, tell)
+    maps, movements = project_over_time([each[chosen] for each in points], config, report)
     course = {
         "coordinates": np.stack(maps),
         "steps": np.array(steps[: len(maps)], np.int32),

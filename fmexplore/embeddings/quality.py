@@ -76,7 +76,7 @@ def project_over_time(
     Args:
         snapshots: the features at each point of the training, each (n, width) float.
         config: the method and its settings.
-        report: told how far the computation is.
+        report: called as the computation goes on, see `ProgressCallback`.
 
     Returns:
         The maps, each (n, d) float32; and between each two the mean distance that an image moved, in radii of the
@@ -91,12 +91,14 @@ def project_over_time(
     maps = []
     for number, points in enumerate(snapshots):
 
-        def tell(share: float, message: str, positions: np.ndarray | None = None, number: int = number) -> None:
+        def report_snapshot(
+            share: float, message: str, positions: np.ndarray | None = None, number: int = number
+        ) -> None:
             done = (number + share) / len(snapshots)
             report(done, f"Snapshot {number + 1} of {len(snapshots)}: {message}", positions if not maps else maps[-1])
 
         try:
-            projected = project(points, config, tell, maps[-1] if maps else None)
+            projected = project(points, config, report_snapshot, maps[-1] if maps else None)
         except Stopped:  # before it had positions; the report had those of the map before
             break
         if projected.stopped and maps:

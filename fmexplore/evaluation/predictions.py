@@ -155,23 +155,23 @@ def _median(seconds: np.ndarray) -> tuple[float, float, float]:
     return float(middle), float(low), float(high)
 
 
-def time_predictions(network: Network, images: np.ndarray, tell: Callable[[float], None]) -> Latency:
+def time_predictions(network: Network, images: np.ndarray, report: Callable[[float], None]) -> Latency:
     """How long predictions take on this machine, for single images and for batches.
 
     Args:
         network: the network to time; if slow, on fewer images, so that it takes 25 seconds at most.
         images: (n, 28, 28) uint8.
-        tell: called with the share of the work that is done, 0 to 1.
+        report: called with the share of the work that is done, 0 to 1.
     """
     alone, together = [], []
     for turn in range(SINGLES + WARM_UP):
         alone.append(_time(network, images[turn % len(images)][None]))
-        tell(0.2 * turn / SINGLES if turn < SINGLES else 0.2)
+        report(0.2 * turn / SINGLES if turn < SINGLES else 0.2)
         if turn >= WARM_UP and sum(alone) > MOST_SECONDS / 4:
             break
     for start in range(0, len(images) - BATCH + 1, BATCH):
         together.append(_time(network, images[start : start + BATCH]))
-        tell(0.2 + 0.8 * (start + BATCH) / len(images))
+        report(0.2 + 0.8 * (start + BATCH) / len(images))
         if sum(together) > MOST_SECONDS:
             break
     return Latency(np.array(alone[WARM_UP:]), np.array(together or [_time(network, images)]))
