@@ -1,4 +1,4 @@
-"""The commands that train: `train`, and `distill`, which learns from what several runs say together."""
+"""The commands that train: `train`, and `distill`, which learns from the predictions of several runs."""
 
 import json
 from pathlib import Path
