@@ -58,12 +58,11 @@ def class_report(matrix: np.ndarray) -> list[dict[str, Any]]:
     ]
 
 
-def report_text(matrix: np.ndarray, digits: int = 3) -> str:
+def report_text(matrix: np.ndarray) -> str:
     """The classification report as scikit-learn prints it.
 
     Args:
         matrix: (10, 10) int; rows are true classes, columns predicted ones.
-        digits: after the decimal point.
 
     Returns:
         Lines of text: the ten classes, the accuracy, the macro average and the weighted average.
@@ -78,7 +77,7 @@ def report_text(matrix: np.ndarray, digits: int = 3) -> str:
     true, predicted = np.repeat(np.indices(matrix.shape).reshape(2, -1), matrix.ravel(), axis=1)
     names = list(CLASS_NAMES)
     text = classification_report(
-        true, predicted, labels=range(len(names)), target_names=names, digits=digits, zero_division=0
+        true, predicted, labels=range(len(names)), target_names=names, digits=3, zero_division=0
     )
     return str(text)  # a dictionary only with output_dict
 

@@ -13,7 +13,7 @@ from fmexplore.evaluation.predictions import learnt_and_forgotten
 from fmexplore.runs.run import Run
 from fmexplore.ui import display_options, formatting, messages, session, shared, url, widgets
 from fmexplore.ui.components.confusion_grid import Look, Numbers, Picked, confusion_grid
-from fmexplore.ui.confusions.metrics import figures
+from fmexplore.ui.confusions.metrics import metrics
 from fmexplore.ui.confusions.pair import pair
 from fmexplore.ui.confusions.suspects import KINDS, suspects
 from fmexplore.ui.confusions.two_runs import two_runs
@@ -27,7 +27,7 @@ MATRIX = "matrix"
 VIEWS: dict[str, tuple[str, Callable[[Shown, Link], None]]] = {
     "pair": ("Two classes", pair),
     "runs": ("Two runs", two_runs),
-    "figures": ("Metrics", figures),
+    "figures": ("Metrics", metrics),
     "suspects": ("Data issues", suspects),
 }
 NUMBERS: dict[str, Numbers] = {

@@ -138,14 +138,14 @@ def _report(system: System, trainings: tuple[Training, ...]) -> None:
     table, widest, where = [], 0.0, ""
     for label, name in enumerate(CLASS_NAMES):
         row: dict[str, float | str] = {"Class": name}
-        for figure in ("precision", "recall", "f1"):
-            row[f"{figure}, printed"] = getattr(printed, figure)[label]
+        for metric in ("precision", "recall", "f1"):
+            row[f"{metric}, printed"] = getattr(printed, metric)[label]
             if reports:
-                ours = float(np.mean([report[label][figure] for report in reports]))
-                row[f"{figure}, here"] = ours
-                away = abs(ours - getattr(printed, figure)[label])
+                ours = float(np.mean([report[label][metric] for report in reports]))
+                row[f"{metric}, here"] = ours
+                away = abs(ours - getattr(printed, metric)[label])
                 if away > widest:
-                    widest, where = away, f"{figure} of {formatting.plural(label)}"
+                    widest, where = away, f"{metric} of {formatting.plural(label)}"
         table.append(row)
     if reports:
         st.markdown(f"**The largest difference is in the {where}: {100 * widest:.0f} points**")

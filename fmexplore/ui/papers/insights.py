@@ -16,7 +16,7 @@ AXES = {"parameters": "Parameters", "minutes": "Minutes of training"}
 
 
 def peeking_meter() -> None:
-    """How much better a figure gets when the test set chooses the epoch."""
+    """How much better an accuracy gets when the test set chooses the epoch."""
     rows = peeking(read_reproduction)
     if not rows:
         _nothing("codered-final")
@@ -63,8 +63,8 @@ def remedies_drawn() -> None:
             "points."
         )
         if len(pair) > 1:
-            (first, last), figures = pair, ("gap", "accuracy")
-            gap, accuracy = (f"{getattr(first, name).mean:.1f} to {getattr(last, name).mean:.1f}" for name in figures)
+            (first, last), names = pair, ("gap", "accuracy")
+            gap, accuracy = (f"{getattr(first, name).mean:.1f} to {getattr(last, name).mean:.1f}" for name in names)
             st.write(
                 f"Violet: Venkatesh's first network and the one with all remedies. The gap goes from {gap} points, the "
                 f"accuracy from {accuracy} %."
