@@ -11,9 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-PROJECT = Path(__file__).resolve().parent.parent
-
-from fmexplore.machine import prepare_process  # noqa: E402
+from fmexplore.machine import prepare_process
 
 prepare_process(trains=False)
 

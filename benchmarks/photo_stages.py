@@ -15,9 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-PROJECT = Path(__file__).resolve().parent.parent
-
-from fmexplore.machine import prepare_process  # noqa: E402
+from fmexplore.machine import prepare_process
 
 prepare_process(trains=False)
 
@@ -33,6 +31,7 @@ from fmexplore.photos.scoring import Score, classify, score  # noqa: E402
 from fmexplore.photos.synthetic import draw_scene  # noqa: E402
 from fmexplore.runs.run import Run  # noqa: E402
 
+PROJECT = Path(__file__).resolve().parent.parent
 STAGES = {  # name: conversion, whether the run has seen photos, whether the mirror image is asked too
     "squashed, as in the papers": (WAYS["squash"], False, False),
     "the data set's seven steps": (WAYS["seven"], False, False),

@@ -15,11 +15,9 @@ import os
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+import numpy as np
 
-import numpy as np  # noqa: E402
-
-from fmexplore.machine import prepare_process  # noqa: E402
+from fmexplore.machine import prepare_process
 
 prepare_process()
 
@@ -35,6 +33,7 @@ from fmexplore.training.execution import choose_execution  # noqa: E402
 from fmexplore.training.loop import train  # noqa: E402
 from fmexplore.training.presets import find_preset, staged  # noqa: E402
 
+ROOT = Path(__file__).resolve().parent.parent
 HELD_OUT = 1 / 6
 BASE = find_preset("quick").training.replace(augmentation=Augmentation(flip="alternating"))
 OUT = ROOT / "docs" / "data" / "recipes.jsonl"
