@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.photo_calibration FOLDER [--run photo] [--rounds 4]
 
 FOLDER has a labels.csv (docs/cli.md). Only the people whom `train-photos` holds out are looked at: in turn a sixth
-of them is judged by a calibration that was fitted to the others.
+of them is predicted with a calibration that was fitted to the others.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""What helps and what does not: variants of a training, judged on images that none of them learns from.
+"""What helps and what does not: variants of a training, evaluated on images that none of them learns from.
 
     .venv/bin/python -m benchmarks.recipes --network full --epochs 8 "" "weight_average=0.99" \\
         "augmentation.erasing=0.5 augmentation.shift=2"
     .venv/bin/python -m benchmarks.recipes --table
 
 Each variant is a list of settings, as `train --set` takes them, of `quick`'s training with alternating flips.
-It learns from five sixths of the training images and is judged on the 10,000 others; the test set is not read. A line
+It learns from five sixths of the training images and is evaluated on the 10,000 others; the test set is not read. A line
 of JSON for each is added to --out.
 """
 

@@ -151,7 +151,7 @@ class DataSet:
         """Which images a run's split has.
 
         `split` is `train`, `validation` or `test`; `config` is the run's. None where the run has no validation images.
-        The shuffle does not depend on its seed, so that runs with the same share are judged by the same images.
+        The shuffle does not depend on its seed, so that runs with the same share are evaluated on the same images.
         """
         if split == "test" or (split, config.validation) == ("validation", "test"):
             return Members("test", np.arange(len(self.test)))
