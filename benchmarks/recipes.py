@@ -5,8 +5,8 @@
     .venv/bin/python -m benchmarks.recipes --table
 
 Each variant is a list of settings, as `train --set` takes them, of `quick`'s training with alternating flips.
-It learns from five sixths of the training images and is evaluated on the 10,000 others; the test set is not read. A line
-of JSON for each is added to --out.
+It learns from five sixths of the training images and is evaluated on the 10,000 others; the test set is not read. A
+line of JSON for each is added to --out.
 """
 
 import argparse

@@ -47,7 +47,7 @@ def measure_quality(
     from sklearn.manifold import trustworthiness
 
     if len(points) < 4:
-        raise ConfigError(f"There are {len(points)} images, too few to measure a map: take at least 4.")
+        raise ConfigError(f"There are {len(points)} images, too few to judge a map: take at least 4.")
     if sample < len(points):
         chosen = np.sort(np.random.default_rng(seed).choice(len(points), sample, replace=False))
         points, coordinates, labels = points[chosen], coordinates[chosen], labels[chosen]

@@ -1,8 +1,9 @@
 // What colours can say of an image, and how.
 export const GREY = "#8d939e";
+// The keys stand in copied links.
 export const BY = {
   label: "true class",
-  predicted: "predicted class",
+  said: "predicted class",
   right: "right or wrong",
   sure: "confidence",
   loss: "loss",
@@ -23,7 +24,7 @@ export function colourBy(by, images, marked) {
   const { label, colors, ids } = images;
   return {
     label: (i) => colors[label[i]],
-    predicted: (i) => colors[images.predicted[i]] ?? GREY,
+    said: (i) => colors[images.predicted[i]] ?? GREY,
     right: (i) => (images.predicted[i] === label[i] ? images.right : images.wrong),
     sure: (i) => ramp(images.confidence[i]),
     loss: (i) => ramp(images.loss[i]),

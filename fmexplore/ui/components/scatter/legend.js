@@ -9,7 +9,7 @@ export function drawLegend(legend, images, by, hidden, hide) {
   for (const label of images.label) counts[label] += 1;
   const classes = images.names.map((name, label) => {
     const mark = element("i", { className: `shape${images.shapes[label]}` });
-    mark.style.background = by === "label" || by === "predicted" ? images.colors[label] : GREY;
+    mark.style.background = by === "label" || by === "said" ? images.colors[label] : GREY;
     const title = `${name}: ${counts[label]} images; click to hide or show`;
     const button = element("button", { type: "button", ariaPressed: String(!hidden.has(label)), title }, mark, name);
     button.onclick = (event) => {
