@@ -21,7 +21,7 @@ prepare_process(trains=False)
 
 import torch  # noqa: E402
 
-from fmexplore.analysis.images import NullProgress, look_at  # noqa: E402
+from fmexplore.analysis.images import NullProgress, predict_images  # noqa: E402
 from fmexplore.analysis.photos import find, recognize  # noqa: E402
 from fmexplore.data import fashion_mnist  # noqa: E402
 from fmexplore.photos.conversion import OURS, WAYS, Conversion, convert  # noqa: E402
@@ -82,7 +82,7 @@ def main() -> None:
     found: dict[str, tuple[Score, float]] = {}
     for name, (how, seen, mirrored) in STAGES.items():
         images, milliseconds = convert_all(photos, how)
-        logits, _ = (recognize if mirrored else look_at)(NullProgress(), runs[seen], images)
+        logits, _ = (recognize if mirrored else predict_images)(NullProgress(), runs[seen], images)
         found[name] = score(photos, classify(logits, runs[seen].photo_fit)), milliseconds
     groups = list(next(iter(found.values()))[0].groups)
     head = ["stage", "right", "defensible", "groups", "ECE", "AUROC", "ms", *groups]

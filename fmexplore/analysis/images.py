@@ -75,7 +75,7 @@ def time_network(task: Task, run: Run) -> None:
     derived_of(run).write_latency(latency, weights)
 
 
-def look_at(task: Task, run: Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def predict_images(task: Task, run: Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Logits `(n, 10)` and features `(n, width)` of a few images `(n, 28, 28) uint8`."""
     del task
     batches = list(predict_batches(network_of(run), images, len(images)))
@@ -148,11 +148,11 @@ def pair_near_duplicates(task: Task) -> Arrays:
 ANALYSES: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
-        *(warm, predict_split, time_network, look_at, explain, index_images),
+        *(warm, predict_split, time_network, predict_images, explain, index_images),
         *(find_label_errors, pair_near_duplicates),
     )
 }
-QUICK = {"warm", "predict_split", "look_at", "explain", "find_label_errors"}
+QUICK = {"warm", "predict_split", "predict_images", "explain", "find_label_errors"}
 _lock = threading.Lock()
 
 

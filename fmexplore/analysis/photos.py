@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fmexplore.analysis.images import NullProgress, Task, look_at
+from fmexplore.analysis.images import NullProgress, Task, predict_images
 from fmexplore.errors import AnalysisFailed
 from fmexplore.jobs.job import Job
 from fmexplore.jobs.worker import run_job
@@ -45,7 +45,7 @@ def recognize(task: Task, run: Run, images: np.ndarray) -> tuple[np.ndarray, np.
 
     The mean of the image's and its mirror image's logits: clothes have no handedness.
     """
-    logits, features = look_at(task, run, np.concatenate([images, images[:, :, ::-1]]))
+    logits, features = predict_images(task, run, np.concatenate([images, images[:, :, ::-1]]))
     return (logits[: len(images)] + logits[len(images) :]) / 2, features[: len(images)]
 
 

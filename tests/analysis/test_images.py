@@ -17,8 +17,8 @@ from fmexplore.analysis.images import (
     explain,
     find_label_errors,
     index_images,
-    look_at,
     pair_near_duplicates,
+    predict_images,
     predict_split,
     time_network,
     warm,
@@ -179,7 +179,7 @@ def test_a_missing_data_set_is_told_each_time_and_found_when_it_is_there(run, dr
 
 def test_looking_at_images_gives_their_logits_and_features(run, drawn):
     images = drawn.test.images[5:9]
-    logits, features = look_at(NullProgress(), run, images)
+    logits, features = predict_images(NullProgress(), run, images)
     with torch.no_grad():
         wanted = network_for(run.config).logits_and_features(networks.to_input(torch.tensor(images)))
     assert np.allclose(logits, wanted[0].numpy(), atol=1e-5)
@@ -189,9 +189,9 @@ def test_looking_at_images_gives_their_logits_and_features(run, drawn):
 
 def test_many_images_are_looked_at_as_one(run, drawn):
     images = np.concatenate([drawn.train.images[:550], drawn.test.images[:1]])  # two batches
-    logits, features = look_at(NullProgress(), run, images)
+    logits, features = predict_images(NullProgress(), run, images)
     assert (logits.shape, features.shape) == ((551, 10), (551, 16))
-    one = look_at(NullProgress(), run, images[550:])
+    one = predict_images(NullProgress(), run, images[550:])
     assert np.allclose(logits[550:], one[0], atol=1e-5)
     assert np.allclose(features[550:], one[1], atol=1e-5)
 
@@ -210,7 +210,7 @@ def test_an_explanation_is_not_disturbed_by_the_other_thread(run, drawn, monkeyp
     def forward_and_be_disturbed(network: Network, images: torch.Tensor) -> torch.Tensor:
         found = forward(network, images)
         passes.append(len(images))
-        other = threading.Thread(target=look_at, args=(NullProgress(), run, drawn.train.images[:7]))
+        other = threading.Thread(target=predict_images, args=(NullProgress(), run, drawn.train.images[:7]))
         other.start()
         other.join()
         return found
@@ -232,7 +232,7 @@ def test_the_index_holds_every_image_and_each_is_its_own_nearest_neighbour(run, 
         numbers, distances = index.nearest(index.train[number], np.arange(640), 1)
         assert distances[0] == 0
         assert np.array_equal(index.train[numbers[0]], index.train[number])
-    _, features = look_at(NullProgress(), run, drawn.test.images[:20])
+    _, features = predict_images(NullProgress(), run, drawn.test.images[:20])
     codes = index.axes.encode(features).astype(int)
     assert np.abs(codes - index.test[:20]).max() <= 1
 

@@ -33,7 +33,7 @@ def image_card(
     image, label = split.images[number], int(split.labels[number])
     why = selected_predictions.unavailable_reason(run) if run else ""
     if logits is None and run and not why:
-        question = shared.analyst().ask("look_at", run=run, images=image[None])
+        question = shared.analyst().ask("predict_images", run=run, images=image[None])
         logits = widgets.await_answer(question, "Running the network")[0][0]
 
     def go(step: CardAction) -> None:
