@@ -16,10 +16,15 @@ def boundary() -> Iterator[None]:
     try:
         yield
     except FMExploreError as error:
-        st.error(formatting.unlinked(str(error)))
+        show_error(error)
     except Exception:
         get_logger(__name__).exception("page failed")
         st.error("Something went wrong on this page. Reload it; the server's log has the details.")
+
+
+def show_error(error: object) -> None:
+    """Show an error, or its message."""
+    st.error(formatting.unlinked(str(error)))
 
 
 def warn(problems: Iterable[str]) -> None:

@@ -58,7 +58,7 @@ def data_gate() -> bool:
         if missing:
             st.write("fmexplore needs Fashion-MNIST: 70,000 small pictures of clothes, a download of 31 MB.")
         else:
-            st.error(formatting.unlinked(problem))
+            messages.show_error(problem)
         _fetch_panel(missing)
     return False
 
@@ -76,7 +76,7 @@ def _fetch_panel(missing: bool) -> None:
     status = _fetch_status(folder)
     if status is None or not status.active:
         if status and status.error:
-            st.error(formatting.unlinked(status.error))
+            messages.show_error(status.error)
         st.button("Download the data" if missing else "Download the data again", type="primary", on_click=_start_fetch)
         return
     st.fragment(_follow_fetch, run_every=0.5)(folder)

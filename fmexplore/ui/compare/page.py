@@ -135,7 +135,7 @@ def _ask_all(runs: list[Compared]) -> dict[str, Predictions]:
             if each.answers:
                 found[each.run.id] = each.ask_test()
         except FMExploreError as error:
-            st.warning(formatting.unlinked(f"{each.name} is not tested: {error}"))
+            messages.warn([f"{each.name} is not tested: {error}"])
     return found
 
 

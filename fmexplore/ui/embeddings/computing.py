@@ -4,7 +4,7 @@ import streamlit as st
 
 from fmexplore.analysis.client import Question
 from fmexplore.embeddings.projection import ProjectionConfig
-from fmexplore.ui import formatting, shared, widgets
+from fmexplore.ui import messages, shared, widgets
 from fmexplore.ui.embeddings.canvas import draw_map
 from fmexplore.ui.embeddings.settings import METHODS
 from fmexplore.ui.selection.maps import Mapped, Source, as_map, read_map
@@ -64,7 +64,7 @@ def _take_answer(source: Source, config: ProjectionConfig) -> None:
     _asked().pop(key)
     if (error := question.answer.exception()) is not None:
         _cancelled().add(key)
-        st.error(formatting.unlinked(str(error)))
+        messages.show_error(error)
 
 
 def _shown_before(source: Source, config: ProjectionConfig) -> ProjectionConfig:

@@ -47,7 +47,7 @@ def _usable_run() -> Run | None:
     try:
         run = session.shown_run()
     except RunNotFound as error:
-        st.error(formatting.unlinked(f"{error} Until then, this is a map of the pixels."))
+        messages.show_error(f"{error} Until then, this is a map of the pixels.")
         return None
     if run and (why := selected_predictions.unavailable_reason(run)):
         st.info(f"{formatting.plain(run.title)} {why}: this is a map of the pixels.")

@@ -161,7 +161,7 @@ def _cost(config: RunConfig) -> ConfigError | None:
     """What the training will take; the error that forbids it, if one does."""
     rows, error = examine(config.model)
     if error:
-        st.error(formatting.unlinked(str(error)))
+        messages.show_error(error)
         return error
     st.markdown(f"**{parameters(rows):,}** parameters · **{flops(rows) / 1e6:.1f}** MFLOPs an image")
     _limits()

@@ -128,7 +128,7 @@ def _other_runs(run: Run) -> list[Run]:
 
 def _progress(run: Run, status: Status, lines: list[dict]) -> None:
     if status.error:
-        st.error(formatting.unlinked(status.error))
+        messages.show_error(status.error)
     if status.state == "queued":
         _place_in_queue(run)
         return
@@ -255,7 +255,7 @@ def _layers() -> None:
         on_edit=lambda layers: messages.act(lambda: session.change_model(layers=layers)),
     )
     if error:
-        st.error(formatting.unlinked(str(error)))
+        messages.show_error(error)
 
 
 def _model_choice(name: str, label: str, choices: tuple[str, ...], value: str) -> None:
