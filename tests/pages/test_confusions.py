@@ -34,7 +34,7 @@ VIEWS = {
     "figures": "confident on average, by",
     "suspects": "labels are likely errors",
 }
-TWINS = "Near-duplicates in training and test"
+NEAR_DUPLICATES = "Near-duplicates in training and test"
 SPLITS = {"test": "test images", "validation": "validation images", "train": "training images"}
 
 
@@ -1290,17 +1290,17 @@ def test_an_image_in_the_link_is_shown_also_where_nothing_is_doubted(app, traine
 
 
 def test_near_duplicates_in_training_and_test_are_shown_nearest_first(app, known, drawn, desk):
-    page = app().open(CONFUSIONS, run=known[0].id, view="suspects").set("suspects_kind", TWINS)
+    page = app().open(CONFUSIONS, run=known[0].id, view="suspects").set("suspects_kind", NEAR_DUPLICATES)
     numbers, distances = find_near_duplicates(drawn.train.images, drawn.test.images)
     closest = np.argsort(distances, kind="stable")[:60]
-    items = page.given("twins")["items"]
+    items = page.given("near_duplicates")["items"]
     assert [item["id"] for item in items] == closest.tolist()
     for item, test in zip(items, closest, strict=True):
         labels = CLASS_NAMES[drawn.test.labels[test]], CLASS_NAMES[drawn.train.labels[numbers[test]]]
         assert item["label"] == f"Test image {test}, {labels[0]}, and training image {numbers[test]}, {labels[1]}"
         assert item["caption"].endswith(f", {distances[test]:.1f}")
     assert " 0 of these pairs have different labels." in page.text
-    app().open(CONFUSIONS, run=known[0].id, view="suspects").set("suspects_kind", TWINS)
+    app().open(CONFUSIONS, run=known[0].id, view="suspects").set("suspects_kind", NEAR_DUPLICATES)
     assert desk.asked.count("pair_near_duplicates") == 1
 
 
@@ -1311,7 +1311,7 @@ def test_near_duplicates_with_different_labels_are_counted(app, known, drawn, ho
         home / "cache" / "twins.safetensors",
         save({"numbers": numbers.astype(np.int32), "distances": distances.astype(np.float32)}),
     )
-    page = app().open(CONFUSIONS, run=known[0].id, view="suspects").set("suspects_kind", TWINS)
+    page = app().open(CONFUSIONS, run=known[0].id, view="suspects").set("suspects_kind", NEAR_DUPLICATES)
     closest = np.argsort(distances, kind="stable")[:60]
     different = (drawn.test.labels[closest] != drawn.train.labels[numbers[closest]]).sum()
     assert 0 < different < 60
@@ -1322,14 +1322,14 @@ def test_near_duplicates_with_different_labels_are_counted(app, known, drawn, ho
 @pytest.mark.parametrize("split", SPLITS)
 def test_a_twin_is_opened_whatever_images_were_shown(app, trained, split):
     run = trained(weights="random")
-    page = app().open(CONFUSIONS, run=run.id, view="suspects", split=split).set("suspects_kind", TWINS)
-    number = page.given("twins")["items"][3]["id"]
-    page.send("twins", "pick", number)
+    page = app().open(CONFUSIONS, run=run.id, view="suspects", split=split).set("suspects_kind", NEAR_DUPLICATES)
+    number = page.given("near_duplicates")["items"][3]["id"]
+    page.send("near_duplicates", "pick", number)
     assert page.query == {"run": run.id, "view": "suspects", "split": "test", "image": str(number)}
     assert page.given("image_card")["place"] == "4 of 60"
     page.go("close")
     assert page.query == {"run": run.id, "view": "suspects", "split": "test"}
-    assert page.has("twins")
+    assert page.has("near_duplicates")
 
 
 # --- the training images ---

@@ -125,7 +125,7 @@ def _near_duplicates(now: Shown, selection: Link) -> None:
         gallery(
             pairs,
             items,
-            "twins",
+            "near_duplicates",
             lambda number: url.go(split="test", image=number),
             size=112,
             height=HEIGHT,
@@ -133,7 +133,7 @@ def _near_duplicates(now: Shown, selection: Link) -> None:
         )
     with right, messages.boundary():
         if now.split == "test" and find_image(now, selection.image) is not None:
-            images_or_card(now, closest, selection.image, lambda: None, "twins", "Close", sortable=False)
+            images_or_card(now, closest, selection.image, lambda: None, "near_duplicates", "Close", sortable=False)
         else:
             st.markdown("**Why it matters**")
             st.write(
