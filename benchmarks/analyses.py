@@ -18,10 +18,7 @@ import psutil
 
 from benchmarks.peers import build_pytorch
 from benchmarks.report import machine
-
-PROJECT = Path(__file__).resolve().parent.parent
-
-from fmexplore.machine import prepare_process  # noqa: E402
+from fmexplore.machine import prepare_process
 
 prepare_process(trains=False)
 
@@ -35,6 +32,7 @@ from fmexplore.models.networks import build  # noqa: E402
 from fmexplore.runs.run import Run  # noqa: E402
 from fmexplore.training.presets import find_preset  # noqa: E402
 
+PROJECT = Path(__file__).resolve().parent.parent
 NEIGHBOURS, QUERIES = 8, 500
 
 

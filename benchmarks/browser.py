@@ -87,8 +87,8 @@ def confusions(browser: Browser, count: int) -> dict[str, list[float]]:
         full = [label for label in labels if not label.endswith(": 0 images")]
         random.seed(0)
         for label in random.choices(full, k=count):
-            true, said = label.removeprefix("true ").split(":")[0].split(", predicted ")
-            verdict = f"recognised as {said}" if true == said else f"taken for {said}"
+            true, predicted = label.removeprefix("true ").split(":")[0].split(", predicted ")
+            verdict = f"recognised as {predicted}" if true == predicted else f"taken for {predicted}"
             cell = f'td button[aria-label="{label}"]'
             images = f'button.item[aria-label^="{true} "][aria-label*="{verdict}"]'
             rows.setdefault("cell pressed to its images", []).append(click(page, cell, images))

@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.budget            # about 20 minutes; writes fmexplore/jobs/budget.json
 
 Each training has the augmentation that suits its length (`budget.suit_augmentation`), learns from five sixths of the
-training images and is judged on the 10,000 others; the test set is not read. One seed: between two seeds of `quick`
+training images and is evaluated on the 10,000 others; the test set is not read. One seed: between two seeds of `quick`
 lie about 0.2 points, between neighbours in the table more. What docs/data/recipes.jsonl holds is not trained again.
 Their speeds are timed at the end, for which the machine should be quiet.
 """

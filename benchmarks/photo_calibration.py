@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.photo_calibration FOLDER [--run photo] [--rounds 4]
 
 FOLDER has a labels.csv (docs/cli.md). Only the people whom `train-photos` holds out are looked at: in turn a sixth
-of them is judged by a calibration that was fitted to the others.
+of them is predicted with a calibration that was fitted to the others.
 """
 
 import argparse
@@ -11,9 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-PROJECT = Path(__file__).resolve().parent.parent
-
-from fmexplore.machine import prepare_process  # noqa: E402
+from fmexplore.machine import prepare_process
 
 prepare_process(trains=False)
 
@@ -44,9 +42,9 @@ def left_out(logits: np.ndarray, photos: list[LabelledPhoto], rng: np.random.Gen
 def loss(logits: np.ndarray, photos: list[LabelledPhoto]) -> float:
     """Mean negative log-likelihood of the labels of clothes, in nats."""
     known = [number for number, photo in enumerate(photos) if photo.known]
-    said = logits[known]
+    found = logits[known]
     right = np.array([[label in counted(photos[number]) for label in range(10)] for number in known])
-    likelihood = np.logaddexp.reduce(np.where(right, said, -np.inf), axis=1) - np.logaddexp.reduce(said, axis=1)
+    likelihood = np.logaddexp.reduce(np.where(right, found, -np.inf), axis=1) - np.logaddexp.reduce(found, axis=1)
     return float(-likelihood.mean())
 
 

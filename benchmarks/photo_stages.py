@@ -15,9 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-PROJECT = Path(__file__).resolve().parent.parent
-
-from fmexplore.machine import prepare_process  # noqa: E402
+from fmexplore.machine import prepare_process
 
 prepare_process(trains=False)
 
@@ -34,6 +32,7 @@ from fmexplore.photos.scoring import Score, classify, score  # noqa: E402
 from fmexplore.photos.synthetic import draw_scene  # noqa: E402
 from fmexplore.runs.run import Run  # noqa: E402
 
+PROJECT = Path(__file__).resolve().parent.parent
 STAGES = {  # name: conversion, whether the run has seen photos, whether the mirror image is asked too
     "squashed, as in the papers": (WAYS["squash"], False, False),
     "the data set's seven steps": (WAYS["seven"], False, False),
@@ -84,7 +83,7 @@ def main() -> None:
     found: dict[str, tuple[Score, float]] = {}
     for name, (how, seen, mirrored) in STAGES.items():
         images, milliseconds = convert_all(photos, how)
-        logits, _ = (recognize if mirrored else look_at)(NullProgress(), runs[seen], images)
+        logits, _ = (recognize if mirrored else predict_images)(NullProgress(), runs[seen], images)
         found[name] = score(photos, classify(logits, runs[seen].photo_fit)), milliseconds
     groups = list(next(iter(found.values()))[0].groups)
     head = ["stage", "right", "defensible", "groups", "ECE", "AUROC", "ms", *groups]

@@ -61,7 +61,7 @@ def main() -> None:
     from fmexplore.machine import prepare_process
 
     prepare_process(trains=False)
-    from fmexplore.embeddings.quality import trust
+    from fmexplore.embeddings.quality import measure_quality
 
     points, labels = read_points(arguments.images)
     makers = {
@@ -78,7 +78,7 @@ def main() -> None:
             started = time.perf_counter()
             coordinates = make(points)
             seconds[name].append(time.perf_counter() - started)
-            figures[name] = trust(points, coordinates, labels)
+            figures[name] = measure_quality(points, coordinates, labels)
     print(f"{len(points):,} points of {points.shape[1]} values, median of {arguments.rounds} after the first")
     print(f"{'':<22}{'first s':>9}{'then s':>9}{'trust':>8}{'kept':>8}{'labels':>8}")
     for name, (first, *others) in seconds.items():

@@ -1,12 +1,12 @@
-"""What helps and what does not: variants of a training, judged on images that none of them learns from.
+"""What helps and what does not: variants of a training, evaluated on images that none of them learns from.
 
     .venv/bin/python -m benchmarks.recipes --network full --epochs 8 "" "weight_average=0.99" \\
         "augmentation.erasing=0.5 augmentation.shift=2"
     .venv/bin/python -m benchmarks.recipes --table
 
 Each variant is a list of settings, as `train --set` takes them, of `quick`'s training with alternating flips.
-It learns from five sixths of the training images and is judged on the 10,000 others; the test set is not read. A line
-of JSON for each is added to --out.
+It learns from five sixths of the training images and is evaluated on the 10,000 others; the test set is not read. A
+line of JSON for each is added to --out.
 """
 
 import argparse
@@ -15,11 +15,9 @@ import os
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+import numpy as np
 
-import numpy as np  # noqa: E402
-
-from fmexplore.machine import prepare_process  # noqa: E402
+from fmexplore.machine import prepare_process
 
 prepare_process()
 
@@ -35,6 +33,7 @@ from fmexplore.training.execution import choose_execution  # noqa: E402
 from fmexplore.training.loop import train  # noqa: E402
 from fmexplore.training.presets import find_preset, staged  # noqa: E402
 
+ROOT = Path(__file__).resolve().parent.parent
 HELD_OUT = 1 / 6
 BASE = find_preset("quick").training.replace(augmentation=Augmentation(flip="alternating"))
 OUT = ROOT / "docs" / "data" / "recipes.jsonl"

@@ -3,8 +3,8 @@
     .venv/bin/python -m benchmarks.same_results --epochs 5                              # about 10 minutes
     .venv/bin/python -m benchmarks.same_results --epochs 15 --who fp32 bf16 --out result.json
 
-Everyone learns from the same 54,000 images, is judged on the 6,000 others after each epoch, and on the test images at
-the end. Plain PyTorch starts from the weights that our network starts from, and draws its own order and dropout.
+Everyone learns from the same 54,000 images, is evaluated on the 6,000 others after each epoch, and on the test images
+at the end. Plain PyTorch starts from the weights that our network starts from, and draws its own order and dropout.
 """
 
 import argparse
@@ -76,8 +76,8 @@ def accuracy(model: nn.Module, split: Split) -> float:
     model.eval()
     pixels, labels = tensors(split)
     with torch.inference_mode():
-        said = torch.cat([model(few).argmax(1) for few in pixels.split(500)])
-    return float((said == labels).float().mean())
+        predicted = torch.cat([model(few).argmax(1) for few in pixels.split(500)])
+    return float((predicted == labels).float().mean())
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ from fmexplore.ui import frame, messages, widgets
 from fmexplore.ui.data.page import data_set
 
 frame.require()
-messages.show_told()
 if widgets.data_gate():
     with messages.boundary():
         data_set()

@@ -4,7 +4,6 @@ from fmexplore.ui import frame, messages, widgets
 from fmexplore.ui.embeddings.page import embeddings
 
 frame.require()
-messages.show_told()
 if widgets.data_gate():
     with messages.boundary():
         embeddings()

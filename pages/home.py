@@ -4,6 +4,5 @@ from fmexplore.ui import frame, messages
 from fmexplore.ui.home.page import welcome
 
 frame.require()
-messages.show_told()
 with messages.boundary():
     welcome()

@@ -4,6 +4,5 @@ from fmexplore.ui import frame, messages
 from fmexplore.ui.papers.page import papers
 
 frame.require()
-messages.show_told()
 with messages.boundary():
     papers()

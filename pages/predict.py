@@ -4,7 +4,6 @@ from fmexplore.ui import frame, messages, widgets
 from fmexplore.ui.predict.page import predict
 
 frame.require()
-messages.show_told()
 if widgets.data_gate():
     with messages.boundary():
         predict()

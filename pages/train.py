@@ -7,7 +7,6 @@ from fmexplore.ui.train.form import training_form
 from fmexplore.ui.train.live import live_run, run_details
 
 frame.require()
-messages.show_told()
 if widgets.data_gate():
     with st.container(key="figure_first"):
         left, right = st.columns([32, 68], gap="large")

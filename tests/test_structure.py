@@ -17,7 +17,7 @@ SCRIPTS_AND_STYLES = sorted(path for kind in ("js", "css") for path in (ROOT / "
 PAGES = sorted((ROOT / "pages").glob("*.py"))
 SCREEN = [ROOT / "streamlit_app.py", *PAGES]
 
-# The modules beside the packages; each imports only from those before it.
+# The modules beside the packages, which import from no package.
 BESIDE = ("errors", "schema", "settings", "storage", "machine")
 # A package imports from the steps below its own and from the modules beside the packages, never from its neighbours.
 STEPS = (

@@ -11,14 +11,12 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-PROJECT = Path(__file__).parent.parent
-from benchmarks.chromium import READY, SIZE, launch  # noqa: E402
-from benchmarks.server import serve  # noqa: E402
+from benchmarks.chromium import READY, SIZE, launch
+from benchmarks.server import PROJECT, serve
 
 FOLDER, MOST_BYTES = PROJECT / "docs" / "pictures", 150_000
 PHONE = {"width": 390, "height": 844}
@@ -50,7 +48,7 @@ PICTURES = {
     "card-dark": Picture(f"/confusions?{SHIRTS}&image=40", "Evidence for", dark=True),
     "card-phone": Picture(f"/confusions?{SHIRTS}&image=40", "Evidence for", phone=True),
     "embeddings-light": Picture("/embeddings?run=quick&split=test&selected=t6p0", "images are selected"),
-    "over-the-run-dark": Picture("/embeddings?run=quick&view=time", "The points move most between", dark=True),
+    "over-the-training-dark": Picture("/embeddings?run=quick&view=time", "The points move most between", dark=True),
     "data-light": Picture("/data?split=train&class=6&run=quick", "The mean image"),
     "predict-light": Picture("/predict", "Leave out", act=press("Sample: Ankle boot")),
     "predict-phone-dark": Picture("/predict", "Leave out", dark=True, phone=True, act=press("Sample: Shirt")),

@@ -27,7 +27,7 @@ from fmexplore.storage import write_bytes
 if TYPE_CHECKING:
     from fmexplore.models.networks import Network
 
-TWINS = "twins.safetensors"
+NEAR_DUPLICATES = "twins.safetensors"
 
 
 def warm(task: Task) -> None:
@@ -55,7 +55,7 @@ def time_network(task: Task, run: Run) -> None:
     derived_of(run).write_latency(latency, weights)
 
 
-def look_at(task: Task, run: Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def predict_images(task: Task, run: Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Logits `(n, 10)` and features `(n, width)` of a few images `(n, 28, 28) uint8`."""
     del task
     batches = list(predict_batches(network_of(run), images, len(images)))
@@ -105,31 +105,34 @@ def doubt_labels(task: Task, run: Run, predictions: Predictions) -> np.ndarray:
     from fmexplore.evaluation.label_issues import suspect_labels
 
     del task, run
-    return suspect_labels(predictions)
+    return likely_label_errors(predictions)
 
 
-def pair_twins(task: Task) -> Arrays:
+def pair_near_duplicates(task: Task) -> Arrays:
     """For each test image the nearest training image, `numbers` and `distances`; kept, as it takes seconds."""
     from safetensors.numpy import save as pack
 
-    from fmexplore.evaluation.label_issues import find_twins
+    from fmexplore.evaluation.label_issues import find_near_duplicates
 
     images = data_set()
-    numbers, distances = find_twins(
+    numbers, distances = find_near_duplicates(
         images.train.images,
         images.test.images,
         lambda share: task.report(share, "Comparing every test image with every training image"),
     )
     arrays = {"numbers": numbers.astype(np.int32), "distances": distances.astype(np.float32)}
-    write_bytes(read_settings().cache / TWINS, pack(arrays))
+    write_bytes(read_settings().cache / NEAR_DUPLICATES, pack(arrays))
     return arrays
 
 
 ANALYSES: dict[str, Callable[..., Any]] = {
     function.__name__: function
-    for function in (*(warm, predict_split, time_network, look_at, explain, index_images, doubt_labels, pair_twins),)
+    for function in (
+        *(warm, predict_split, time_network, predict_images, explain, index_images),
+        *(find_label_errors, pair_near_duplicates),
+    )
 }
-QUICK = {"warm", "predict_split", "look_at", "explain", "doubt_labels"}
+QUICK = {"warm", "predict_split", "predict_images", "explain", "find_label_errors"}
 _lock = threading.Lock()
 
 

@@ -20,7 +20,7 @@ from fmexplore.embeddings.features import (
     layer_values,
 )
 from fmexplore.embeddings.projection import ProjectionConfig, project
-from fmexplore.embeddings.quality import Trust, project_over_time, trust
+from fmexplore.embeddings.quality import MapQuality, measure_quality, project_over_time
 from fmexplore.errors import ConfigError
 from fmexplore.runs.derived import course_name, kept_files, split_config_of
 from fmexplore.runs.run import Arrays, Run
@@ -50,11 +50,11 @@ def project_images(task: Task, run: Run | None, layer: str, split: str, config: 
     chosen = config.choose(len(index))
     index = index[chosen].astype(np.int32)
 
-    def tell(share: float, message: str, positions: np.ndarray | None = None) -> None:
+    def report(share: float, message: str, positions: np.ndarray | None = None) -> None:
         partial = None if positions is None else {"coordinates": positions, "index": index}
         task.report(begun + (1 - begun) * share, message, partial)
 
-    projected = project(features.points[chosen], config, tell)
+    projected = project(features.points[chosen], config, report)
     arrays = {"coordinates": projected.coordinates, "index": index, "stopped": np.array([projected.stopped])}
     if projected.explained_variance is not None:
         arrays["explained_variance"] = projected.explained_variance * features.variance
@@ -85,10 +85,10 @@ def project_snapshots(task: Task, run: Run, config: ProjectionConfig) -> Arrays:
     ids = ids_of_split(data_set(), "validation", split_config_of(run))[chosen]
     index = data_set().addresses.names("validation", ids).astype(np.int32)
 
-    def tell(share: float, message: str, positions: np.ndarray | None = None) -> None:
+    def report(share: float, message: str, positions: np.ndarray | None = None) -> None:
         task.report(share, message, None if positions is None else {"coordinates": positions, "index": index})
 
-    maps, movements = project_over_time([each[chosen] for each in points], config, tell)
+    maps, movements = project_over_time([each[chosen] for each in points], config, report)
     course = {
         "coordinates": np.stack(maps),
         "steps": np.array(steps[: len(maps)], np.int32),
@@ -100,19 +100,19 @@ def project_snapshots(task: Task, run: Run, config: ProjectionConfig) -> Arrays:
     return course
 
 
-def trust_map(
+def measure_map(
     task: Task, run: Run | None, layer: str, split: str, config: ProjectionConfig, neighbours: int = 12
-) -> Trust:
-    """How far the map that `project_images` gives can be trusted."""
+) -> MapQuality:
+    """How well the map that `project_images` gives preserves neighbourhoods."""
     coordinates = project_images(task, run, layer, split, config)["coordinates"]
     points = _features(task, run, layer, split, 1.0).points
     labels = data_set().labels_of(ids_of_split(data_set(), split, split_config_of(run)))
     chosen = config.choose(len(labels))
-    return trust(points[chosen], coordinates, labels[chosen], neighbours)
+    return measure_quality(points[chosen], coordinates, labels[chosen], neighbours)
 
 
 ANALYSES: dict[str, Callable[..., Any]] = {
-    function.__name__: function for function in (layer_features, project_images, project_snapshots, trust_map)
+    function.__name__: function for function in (layer_features, project_images, project_snapshots, measure_map)
 }
 
 

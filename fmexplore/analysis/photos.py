@@ -47,22 +47,22 @@ def recognize(task: Task, run: Run, images: np.ndarray) -> tuple[np.ndarray, np.
 
     The mean of the image's and its mirror image's logits: clothes have no handedness.
     """
-    logits, features = look_at(task, run, np.concatenate([images, images[:, :, ::-1]]))
+    logits, features = predict_images(task, run, np.concatenate([images, images[:, :, ::-1]]))
     return (logits[: len(images)] + logits[len(images) :]) / 2, features[: len(images)]
 
 
 def teach(
     task: Task,
     run: Run,
-    pupil: Run,
+    copy: Run,
     pictures: Sequence[np.ndarray],
     hows: Sequence[Conversion],
     targets: np.ndarray,
 ) -> None:
-    """Do the task "teach" of the queue for `pupil`, a copy of a run, with opened photos and their targets `(n, 10)`.
+    """Do the task "teach" of the queue for `copy`, a copy of `run`, with opened photos and their targets `(n, 10)`.
 
     Here and not in a worker, as the photos are in this process and must not be in a file. Raises AnalysisFailed with
-    the reason when the pupil has not learnt; who made it then removes it.
+    the reason when it has not learnt; who made it then removes it.
     """
     from fmexplore.photos.cutouts import VARIANTS, cut_out, vary_all
 
@@ -75,7 +75,7 @@ def teach(
     def report(share: float) -> None:
         task.report(0.2 + 0.6 * share, "Training, then testing on the test images")
 
-    job = Job(pupil.path, read_settings(), log="analyst.log")
+    job = Job(copy.path, read_settings(), log="analyst.log")
     run_job(job, parent=run, extra=extra, photos=len(pictures), report=report)
     if job.status.state not in ("finished", "stopped"):
         raise AnalysisFailed(job.status.error or "The run could not be written: free some space on the disk.")

@@ -136,14 +136,14 @@ def project(
         return Projected(standardize(coordinates), np.pad(shares, (0, missing)))
     positions: list[np.ndarray] = []
 
-    def tell(share: float, message: str, current: np.ndarray | None = None) -> None:
+    def report_standardized(share: float, message: str, current: np.ndarray | None = None) -> None:
         if current is not None:
             positions[:] = [standardize(current)]
         report(share, message, *positions)
 
     layout = _tsne if config.method == "tsne" else _umap
     try:
-        return Projected(standardize(layout(points, config, tell, start)))
+        return Projected(standardize(layout(points, config, report_standardized, start)))
     except Stopped:
         if not positions:
             raise
@@ -185,7 +185,7 @@ def _check(points: np.ndarray, config: ProjectionConfig) -> None:
 
 
 def _find_neighbours(
-    points: np.ndarray, count: int, metric: Metric, tell: ProgressCallback
+    points: np.ndarray, count: int, metric: Metric, report: ProgressCallback
 ) -> tuple[np.ndarray, np.ndarray]:
     """Neighbours of every point, `(n, count)`: the first tenth of the work."""
     if points.shape[1] > PCA_FIRST and metric == "euclidean":
@@ -193,7 +193,7 @@ def _find_neighbours(
         points = (points - mean) @ components.T
     message = f"Finding the neighbours of {len(points):,} images"
     everyone = np.arange(len(points))
-    return neighbours(points, everyone, count, metric, lambda share: tell(0.1 * share, message))
+    return neighbours(points, everyone, count, metric, lambda share: report(0.1 * share, message))
 
 
 def _spread(points: np.ndarray, config: ProjectionConfig, start: np.ndarray | None) -> np.ndarray:
@@ -204,12 +204,14 @@ def _spread(points: np.ndarray, config: ProjectionConfig, start: np.ndarray | No
     return start.astype(float) + rng.normal(0, 1e-4, start.shape)
 
 
-def _tsne(points: np.ndarray, config: ProjectionConfig, tell: ProgressCallback, start: np.ndarray | None) -> np.ndarray:
+def _tsne(
+    points: np.ndarray, config: ProjectionConfig, report: ProgressCallback, start: np.ndarray | None
+) -> np.ndarray:
     """By openTSNE (van der Maaten 2014; Linderman et al. 2019), on one thread: a second one gains nothing."""
     import openTSNE
     from openTSNE.nearest_neighbors import PrecomputedNeighbors
 
-    numbers, distances = _find_neighbours(points, int(3 * config.perplexity), "euclidean", tell)
+    numbers, distances = _find_neighbours(points, int(3 * config.perplexity), "euclidean", report)
     affinities = openTSNE.affinity.PerplexityBasedNN(
         perplexity=config.perplexity, knn_index=PrecomputedNeighbors(numbers, distances.astype(float))
     )
@@ -226,7 +228,7 @@ def _tsne(points: np.ndarray, config: ProjectionConfig, tell: ProgressCallback, 
     total, done = max(early + config.iterations, 1), 0
 
     def follow(iteration: int, _: float, current: np.ndarray) -> None:
-        tell(0.1 + 0.9 * (done + iteration) / total, "t-SNE moves the images", np.asarray(current))
+        report(0.1 + 0.9 * (done + iteration) / total, "t-SNE moves the images", np.asarray(current))
 
     often = {"callbacks": follow, "callbacks_every_iters": 5, "inplace": True}
     embedding.optimize(early, exaggeration=12, momentum=0.5, **often)
@@ -248,17 +250,19 @@ def _tsne_start(points: np.ndarray, config: ProjectionConfig, affinities, start:
     return _spread(points, config, None) * 1e-4
 
 
-def _umap(points: np.ndarray, config: ProjectionConfig, tell: ProgressCallback, start: np.ndarray | None) -> np.ndarray:
+def _umap(
+    points: np.ndarray, config: ProjectionConfig, report: ProgressCallback, start: np.ndarray | None
+) -> np.ndarray:
     """By umap-learn (McInnes et al. 2018), as `umap_loop` has it."""
-    tell(0, "Loading UMAP")
+    report(0, "Loading UMAP")
     umap_loop.load()
     count = config.neighbours - 1  # UMAP counts the point itself
-    numbers, distances = _find_neighbours(points, count, config.metric, tell)
+    numbers, distances = _find_neighbours(points, count, config.metric, report)
     random = np.random.RandomState(config.seed)
     graph = umap_loop.build_graph(points, numbers, distances, config.metric, random)
 
     def follow(epoch: int, positions: np.ndarray) -> None:
-        tell(0.1 + 0.9 * epoch / umap_loop.EPOCHS, "UMAP moves the images", positions)
+        report(0.1 + 0.9 * epoch / umap_loop.EPOCHS, "UMAP moves the images", positions)
 
     return umap_loop.move_points(
         graph,

@@ -12,7 +12,7 @@ from fmexplore.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Trust:
+class MapQuality:
     """How well the neighbourhoods of feature space are preserved on a map; shares from 0 to 1."""
 
     trustworthiness: float  # Venna, Kaski 2001; 1: every neighbour on the map is one in feature space
@@ -23,14 +23,14 @@ class Trust:
     neighbours: int  # how many of each
 
 
-def trust(
+def measure_quality(
     points: np.ndarray,
     coordinates: np.ndarray,
     labels: np.ndarray,
     neighbours: int = 12,
     sample: int = 2000,
     seed: int = 0,
-) -> Trust:
+) -> MapQuality:
     """Measure how well a map preserves neighbourhoods; trustworthiness as in `sklearn.manifold.trustworthiness`.
 
     Args:
@@ -55,7 +55,7 @@ def trust(
     count = min(neighbours, (len(points) - 1) // 2)
     true, _ = find_neighbours(points, everyone, count)
     shown, _ = find_neighbours(coordinates, everyone, count)
-    return Trust(
+    return MapQuality(
         trustworthiness=float(trustworthiness(points, coordinates, n_neighbors=count)),
         kept=float((true[:, :, None] == shown[:, None, :]).any(2).mean()),
         label_agreement=float((labels[true] == labels[:, None]).mean()),
@@ -91,12 +91,14 @@ def project_over_time(
     maps = []
     for number, points in enumerate(snapshots):
 
-        def tell(share: float, message: str, positions: np.ndarray | None = None, number: int = number) -> None:
+        def report_snapshot(
+            share: float, message: str, positions: np.ndarray | None = None, number: int = number
+        ) -> None:
             done = (number + share) / len(snapshots)
             report(done, f"Snapshot {number + 1} of {len(snapshots)}: {message}", positions if not maps else maps[-1])
 
         try:
-            projected = project(points, config, tell, maps[-1] if maps else None)
+            projected = project(points, config, report_snapshot, maps[-1] if maps else None)
         except Stopped:  # before it had positions; the report had those of the map before
             break
         if projected.stopped and maps:

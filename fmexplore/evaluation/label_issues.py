@@ -9,7 +9,7 @@ from fmexplore.evaluation.predictions import Predictions
 BLOCK = 500
 
 
-def suspect_labels(predictions: Predictions) -> np.ndarray:
+def likely_label_errors(predictions: Predictions) -> np.ndarray:
     """Images whose label is probably wrong, by confident learning (Northcutt, Jiang, Chuang 2021; cleanlab).
 
     Args:
@@ -30,7 +30,7 @@ def suspect_labels(predictions: Predictions) -> np.ndarray:
     ).astype(int)
 
 
-def find_twins(
+def find_near_duplicates(
     train: np.ndarray, test: np.ndarray, report: Callable[[float], None] = lambda _: None
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each test image the most similar training image, by the difference of their pixels.

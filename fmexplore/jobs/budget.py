@@ -15,7 +15,7 @@ from fmexplore.storage import read_json
 from fmexplore.training.config import Augmentation, Execution, RunConfig
 from fmexplore.training.presets import find_preset
 
-TABLE = Path(__file__).with_name("budget.json")  # written by benchmarks/budget.py, which says what is in it
+TABLE = Path(__file__).with_name("budget.json")  # written by `benchmarks.budget`, which says what is in it
 LEAST_EPOCHS = 0.3
 MOST_EPOCHS = 300
 

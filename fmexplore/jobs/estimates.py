@@ -20,7 +20,7 @@ from fmexplore.training.config import Execution, RunConfig
 
 TRAINING_IMAGES = 60_000
 RATIOS_KEPT = 20
-# Fitted to peaks of seven presets (benchmarks/memory.py): what starting to train takes, and how often the bytes of
+# Fitted to peaks of seven presets (`benchmarks.memory`): what starting to train takes, and how often the bytes of
 # activations (as float32) and of weights are held.
 STARTED_MB, WEIGHT_COPIES = 180, 12
 ACTIVATION_COPIES = {"fp32": 1.8, "bf16": 1.0}

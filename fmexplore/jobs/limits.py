@@ -32,8 +32,8 @@ def check_queue(settings: Settings, owner: str, trainings: Iterable[Status]) -> 
     own = waiting.count(owner)
     if settings.max_queued and own >= settings.max_queued:
         raise NotAllowed(
-            f"You have {own} runs waiting, and this server allows {settings.max_queued:g}: wait "
-            f"until one of them has started."
+            f"You have {own} runs waiting, and this server allows {settings.max_queued:g}: wait until one of them has "
+            "started."
         )
     if settings.max_queued_all and len(waiting) >= settings.max_queued_all:
         raise NotAllowed(

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 import streamlit as st
 
-from fmexplore.ui import formatting
+from fmexplore.ui import messages, url
 from fmexplore.ui.components.copy_link import copy_link
 
 PARAMETER = "look"
@@ -48,17 +48,16 @@ def recall(settings: Mapping[str, Collection | Span]) -> None:
     firsts: dict[str, object] = st.session_state.setdefault("look_firsts", {})
     read: dict[str, str] = st.session_state.setdefault("look_read", {})
     text = st.query_params.get(PARAMETER, "")
-    said = dict(parse_qsl(text))
+    linked = dict(parse_qsl(text))
     for name, known in settings.items():
         firsts[name] = known.first if isinstance(known, Span) else next(iter(known))
-        if name in said:
+        if name in linked:
             try:
-                value = known.read(said[name]) if isinstance(known, Span) else _find(known, said[name])
+                value = known.read(linked[name]) if isinstance(known, Span) else _find(known, linked[name])
                 if read.get(name) != text:
                     st.session_state[name], read[name] = value, text
             except (KeyError, ValueError, OverflowError):
-                told = f"The link sets {name} to {said[name][:40]!r}, which is not one of its values: it was ignored."
-                st.warning(formatting.unlinked(told))
+                messages.warn([url.left_out(name, linked[name], "one of its values")])
         if name not in st.session_state or not _fits(st.session_state[name], known):
             st.session_state[name] = firsts[name]
 

@@ -3,15 +3,12 @@
 import csv
 import io
 import re
-import time
 from collections import Counter
 from collections.abc import Iterable
 
 from fmexplore.data.fashion_mnist import PLURALS
 from fmexplore.errors import RunBroken
 from fmexplore.runs.run import Run
-from fmexplore.runs.status import Status
-from fmexplore.ui import shared
 
 
 def plain(text: str) -> str:
@@ -66,21 +63,13 @@ def tell_apart(runs: Iterable[Run]) -> dict[str, str]:
 def run_texts(runs: Iterable[Run]) -> dict[str, str]:
     """Name, accuracy and state by id, as the pickers of runs show them; no two are the same."""
     runs = list(runs)
-    return {run.id: f"{name} · {_news(run)}" for run, name in zip(runs, tell_apart(runs).values(), strict=True)}
+    return {run.id: f"{name} · {_state_text(run)}" for run, name in zip(runs, tell_apart(runs).values(), strict=True)}
 
 
-def _news(run: Run) -> str:
+def _state_text(run: Run) -> str:
     try:
         accuracy = run.status.result.validation_accuracy
-        figure = f"{percent(accuracy)} · " if accuracy is not None else ""
-        return figure + ("shipped" if run.shipped else run.status.state)
+        share = f"{percent(accuracy)} · " if accuracy is not None else ""
+        return share + ("shipped" if run.shipped else run.status.state)
     except RunBroken:
         return "broken"
-
-
-def days_left(run: Run, status: Status) -> str:
-    """How long a hosted server keeps a run, in words; empty where it keeps it for good."""
-    days = shared.settings().max_age_days
-    if not days or status.active or run.label.starred:
-        return ""
-    return time.strftime("kept until %d %b", time.localtime((status.ended or status.created) + days * 86400))

@@ -24,7 +24,7 @@ def require(framed: bool = False) -> None:
     until any session has called `st.navigation`: a server just started would answer its first links with pages
     without navigation. This says that the folder is not meant so, and runs the same link again.
     """
-    # Another session may have said it while this one was being drawn alone, so each also looks at itself.
+    # Another session may have done so while this one was being drawn alone, so each also looks at itself.
     if PagesManager.uses_pages_directory or not (framed or st.session_state.get("framed")):
         PagesManager.uses_pages_directory = False
         st.rerun()
@@ -32,7 +32,7 @@ def require(framed: bool = False) -> None:
 
 
 def show(page) -> None:
-    """Draw the sidebar of `page`, and see that this machine's speed gets measured."""
+    """Draw what stands beside and above `page`, and see that this machine's speed gets measured."""
     # Where the title of a page is its finding, the page's name is still there for those who listen.
     name = "" if page.title == "Home" else f"<h1 class='page-name'>{page.title}</h1>"
     # What floats lies outside the app, and would have the system's colours in place of the theme's.
@@ -51,6 +51,7 @@ def show(page) -> None:
                 _run_picker(page)
         if page.title != "Home":
             tour.bar(page.url_path)
+    messages.show_notice()
 
 
 def close() -> None:
@@ -104,4 +105,4 @@ def _choose() -> None:
 
 def _choose_on_home() -> None:
     if chosen := st.session_state.picked_run:
-        url.lead(session.TRAIN_PAGE, run=chosen)
+        url.open_page(session.TRAIN_PAGE, run=chosen)

@@ -1,4 +1,4 @@
-"""What a page tells: errors without a traceback, warnings about a link, the result of the last action."""
+"""Messages of a page: errors without a traceback, warnings about a link, the result of the last action."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,10 +16,15 @@ def boundary() -> Iterator[None]:
     try:
         yield
     except FMExploreError as error:
-        st.error(formatting.unlinked(str(error)))
+        show_error(error)
     except Exception:
         get_logger(__name__).exception("page failed")
         st.error("Something went wrong on this page. Reload it; the server's log has the details.")
+
+
+def show_error(error: object) -> None:
+    """Show an error, or its message."""
+    st.error(formatting.unlinked(str(error)))
 
 
 def warn(problems: Iterable[str]) -> None:
@@ -32,23 +37,23 @@ def act(action: Callable[[], str | None], undo: str | None = None) -> None:
     """Run an action in a callback and report the result: its returned message, or its error."""
     try:
         if message := action():
-            session.tell(message, undo)
-        elif (shown := session.told()) and shown["wrong"]:
+            session.notify(message, undo)
+        elif (notice := session.notice()) and notice["wrong"]:
             session.dismiss()
     except FMExploreError as error:
-        session.tell(str(error), wrong=True)
+        session.notify(str(error), wrong=True)
 
 
-def show_told() -> None:
+def show_notice() -> None:
     """The message of the last action, with *Undo* after a deletion."""
-    told = session.told()
-    if not told:
+    notice = session.notice()
+    if not notice:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        (st.error if told["wrong"] else st.info)(formatting.unlinked(told["message"]))
-        if told["undo"]:
-            st.button("Undo", on_click=act, args=(lambda: _restore(told["undo"]),))
-        st.button("Dismiss", key="dismiss_told", on_click=session.dismiss, type="tertiary")
+        (st.error if notice["wrong"] else st.info)(formatting.unlinked(notice["message"]))
+        if notice["undo"]:
+            st.button("Undo", on_click=act, args=(lambda: _restore(notice["undo"]),))
+        st.button("Dismiss", key="dismiss_notice", on_click=session.dismiss, type="tertiary")
 
 
 def _restore(run_id: str) -> str:

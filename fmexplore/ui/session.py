@@ -156,18 +156,18 @@ def _custom(preset: str) -> str:
     return preset if preset.startswith("custom") else f"custom-{preset}"[:40]
 
 
-# --- what a page tells after an action -------------------------------------------------------------------------------
+# --- the result of the last action -----------------------------------------------------------------------------------
 
 
-def tell(message: str, undo: str | None = None, wrong: bool = False) -> None:
+def notify(message: str, undo: str | None = None, wrong: bool = False) -> None:
     """Show `message` above the page from the next run on; `undo` is the id of a run that was just deleted."""
-    st.session_state.told = {"message": message, "undo": undo, "wrong": wrong}
+    st.session_state.notice = {"message": message, "undo": undo, "wrong": wrong}
 
 
-def told() -> dict | None:
+def notice() -> dict | None:
     """The message to show, until it is dismissed."""
-    return st.session_state.get("told")
+    return st.session_state.get("notice")
 
 
 def dismiss() -> None:
-    st.session_state.pop("told", None)
+    st.session_state.pop("notice", None)

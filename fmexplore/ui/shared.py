@@ -104,18 +104,18 @@ class _NotKept(Exception):
         self.value = value
 
 
-def place_of(run: Run) -> str:
+def folder_of(run: Run) -> str:
     """Names a run for what does not depend on its weights."""
     return str(run.path)
 
 
-def state_of(run: Run) -> tuple[str, str]:
+def folder_and_weights(run: Run) -> tuple[str, str]:
     """Names a run with the weights that it has now. Raises RunBroken."""
     return str(run.path), run.weights_digest
 
 
 def keep(
-    most: int, name_run: Callable[[Run], object] = state_of, spinner: str | bool = False
+    most: int, name_run: Callable[[Run], object] = folder_and_weights, spinner: str | bool = False
 ) -> Callable[[Callable[P, Value]], Callable[P, Value]]:
     """Keep what a function gives for its last `most` arguments, for all sessions; nobody may change it.
 
@@ -174,7 +174,7 @@ def dataset() -> DataSet:
     return fashion_mnist.load()
 
 
-@keep(64, place_of)
+@keep(64, folder_of)
 def _metrics_reader(run: Run) -> tuple[MetricsReader, Lock]:
     return MetricsReader(run), Lock()
 
@@ -198,7 +198,7 @@ def _predictions(run: Run, split: str) -> Predictions | None:
     return found
 
 
-@keep(96, place_of)
+@keep(96, folder_of)
 def _snapshot_predictions(run: Run, step: int) -> Predictions:
     arrays, _ = run.read_snapshot(step)
     found = Predictions(arrays["logits"].astype("float32"), arrays["labels"])
@@ -206,7 +206,7 @@ def _snapshot_predictions(run: Run, step: int) -> Predictions:
     return found
 
 
-@keep(512, place_of)
+@keep(512, folder_of)
 def snapshot_epoch(run: Run, step: int) -> float:
     """The epoch of a snapshot. Raises RunBroken."""
     return float(run.read_snapshot(step)[1]["epoch"])
@@ -254,7 +254,7 @@ def course(run: Run, config: ProjectionConfig) -> Arrays | None:
 def configure_malloc() -> None:
     """Have freed arrays leave the process: each run of the script is a thread, and would keep some of its own.
 
-    With it a server of thirty sessions weighs half as much (benchmarks/classroom.py). Call it before arrays are made.
+    With it a server of thirty sessions weighs half as much (`benchmarks.classroom`). Call it before arrays are made.
     """
     set_malloc(arenas=2, mmap=256 << 10, trim=1 << 20)
 

@@ -34,7 +34,7 @@ class Link:
 
 
 def read_link(views: tuple[str, ...] = ("",), splits: tuple[str, ...] = SPLITS, names: tuple[str, ...] = NAMES) -> Link:
-    """The selection, as far as a page asks for it by `names`; what cannot be understood counts as not said."""
+    """The selection, as far as a page asks for it by `names`; what cannot be understood counts as missing."""
     problems: list[str] = []
 
     def one(name: str, check: Callable[[str], bool], wanted: str) -> str | None:
@@ -91,21 +91,21 @@ def go(**changes: object) -> None:
         st.query_params.from_dict(values)
 
 
-def lead(page: str, **parameters: object) -> None:
-    """Leave for another page, as one step in the browser's history. For callbacks."""
-    st.session_state.led = page, {name: str(value) for name, value in parameters.items()}
+def open_page(page: str, **parameters: object) -> None:
+    """Open another page, as one step in the browser's history. For callbacks."""
+    st.session_state.page_to_open = page, {name: str(value) for name, value in parameters.items()}
 
 
 def leave_fragment() -> None:
-    """Let a callback lead away from a fragment, whose reruns do not reach `follow`; call it first in there."""
-    if "led" in st.session_state:
+    """Let a callback in a fragment open a page, as its reruns do not reach `follow`; call it first in there."""
+    if "page_to_open" in st.session_state:
         st.rerun()
 
 
 def follow() -> None:
-    """Go where a callback leads."""
-    if led := st.session_state.pop("led", None):
-        follow_link(*led)
+    """Go to the page that a callback has opened."""
+    if link := st.session_state.pop("page_to_open", None):
+        follow_link(*link)
 
 
 def pick(picked: Picked, **changes: object) -> None:
@@ -114,7 +114,7 @@ def pick(picked: Picked, **changes: object) -> None:
 
 
 def pick_side(side: str) -> None:
-    """Choose which of two runs is right about the images that are shown; the first is not said."""
+    """Choose which of two runs is right about the images that are shown; the first is not in the link."""
     go(right=None if side == SIDES[0] else side, image=None)
 
 

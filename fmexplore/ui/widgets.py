@@ -18,7 +18,7 @@ FORGETS = "This server deletes all runs when it restarts: download those that yo
 
 
 def choice_in_link(name: str, known: tuple[str, ...]) -> str | None:
-    """A query parameter that is one of the known values; another one is said to be left out."""
+    """A query parameter that is one of the known values; another one is reported and ignored."""
     value = st.query_params.get(name)
     if value is None or value in known:
         return value
@@ -27,7 +27,7 @@ def choice_in_link(name: str, known: tuple[str, ...]) -> str | None:
 
 
 def choose_view(names: dict[str, str], view: str, key: str, **changes: object) -> None:
-    """The views of a page with the one in the link; the first is not said there. Another one brings `changes` along."""
+    """The views of a page with the one in the link, where the first is not named; `changes` come with another one."""
 
     def choose() -> None:
         chosen = st.session_state[key]
@@ -58,7 +58,7 @@ def data_gate() -> bool:
         if missing:
             st.write("fmexplore needs Fashion-MNIST: 70,000 small pictures of clothes, a download of 31 MB.")
         else:
-            st.error(formatting.unlinked(problem))
+            messages.show_error(problem)
         _fetch_panel(missing)
     return False
 
@@ -76,7 +76,7 @@ def _fetch_panel(missing: bool) -> None:
     status = _fetch_status(folder)
     if status is None or not status.active:
         if status and status.error:
-            st.error(formatting.unlinked(status.error))
+            messages.show_error(status.error)
         st.button("Download the data" if missing else "Download the data again", type="primary", on_click=_start_fetch)
         return
     st.fragment(_follow_fetch, run_every=0.5)(folder)
@@ -126,7 +126,7 @@ def train_button(label: str, config: RunConfig, primary: bool = False) -> None:
 
 
 def _train(config: RunConfig) -> None:
-    url.lead(session.TRAIN_PAGE, run=shared.queue().submit_run(config, session.owner()).id)
+    url.open_page(session.TRAIN_PAGE, run=shared.queue().submit_run(config, session.owner()).id)
 
 
 def await_answer(question: Question, message: str) -> Any:

@@ -113,7 +113,7 @@ def test_a_question_is_answered_as_in_this_process(analyst, run, drawn):
     from fmexplore.analysis import images as image_analysis
 
     images = drawn.test.images[:3]
-    question = analyst.ask("look_at", run=run, images=images)
+    question = analyst.ask("predict_images", run=run, images=images)
     logits, features = question.result(PATIENCE)
     wanted = image_analysis.look_at(NullProgress(), run, images)
     assert np.allclose(logits, wanted[0], atol=1e-5)
@@ -182,7 +182,7 @@ def test_questions_about_arrays_are_never_taken_for_the_same(analyst, run, drawn
     images = drawn.test.images[:4]
     changed = images.copy()
     changed[2, 14, 14] ^= 255
-    questions = [analyst.ask("look_at", run=run, images=each) for each in (images, changed)]
+    questions = [analyst.ask("predict_images", run=run, images=each) for each in (images, changed)]
     assert questions[0] is not questions[1]
     answers = [question.result(PATIENCE)[0] for question in questions]
     assert not np.array_equal(answers[0], answers[1])
@@ -203,7 +203,7 @@ def test_an_error_with_a_remedy_comes_back_as_itself(analyst, run):
 
 def test_a_fault_inside_is_told_with_its_kind_and_the_log_has_its_place(fresh, run, settings):
     with pytest.raises(AnalysisFailed, match=r"Something went wrong inside \(TypeError: "):
-        fresh.ask("look_at", run=run, images="no images").result(PATIENCE)
+        fresh.ask("predict_images", run=run, images="no images").result(PATIENCE)
     with pytest.raises(AnalysisFailed, match=r"KeyError: 'dance'"):
         fresh.ask("dance").result(PATIENCE)
     assert fresh.ask("chatter").result(PATIENCE) == "said"
@@ -349,7 +349,7 @@ def test_a_question_that_is_cancelled_before_its_turn_is_never_begun(analyst, fo
     wait_for(lambda: first.share)
     second.cancel()
     # Of the quick ones, and read after the cancelling.
-    assert analyst.ask("look_at", run=None, images=None).wait(PATIENCE)
+    assert analyst.ask("predict_images", run=None, images=None).wait(PATIENCE)
     (folder / "go").touch()
     assert first.result(PATIENCE) == "a is done"
     with pytest.raises(AnalysisFailed, match="was cancelled"):

@@ -14,9 +14,10 @@ from fmexplore.analysis.images import (
     QUICK,
     doubt_labels,
     explain,
+    find_label_errors,
     index_images,
-    look_at,
-    pair_twins,
+    pair_near_duplicates,
+    predict_images,
     predict_split,
     time_network,
     warm,
@@ -25,7 +26,7 @@ from fmexplore.analysis.task import Cancelled, NullProgress
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.errors import ConfigError, DataError, RunBroken
 from fmexplore.evaluation.gradcam import grad_cam
-from fmexplore.evaluation.label_issues import find_twins, suspect_labels
+from fmexplore.evaluation.label_issues import find_near_duplicates, likely_label_errors
 from fmexplore.evaluation.predictions import BATCH, predict
 from fmexplore.models import networks
 from fmexplore.models.networks import Network
@@ -178,7 +179,7 @@ def test_a_missing_data_set_is_told_each_time_and_found_when_it_is_there(run, dr
 
 def test_looking_at_images_gives_their_logits_and_features(run, drawn):
     images = drawn.test.images[5:9]
-    logits, features = look_at(NullProgress(), run, images)
+    logits, features = predict_images(NullProgress(), run, images)
     with torch.no_grad():
         wanted = network_for(run.config).logits_and_features(networks.to_input(torch.tensor(images)))
     assert np.allclose(logits, wanted[0].numpy(), atol=1e-5)
@@ -188,9 +189,9 @@ def test_looking_at_images_gives_their_logits_and_features(run, drawn):
 
 def test_many_images_are_looked_at_as_one(run, drawn):
     images = np.concatenate([drawn.train.images[:550], drawn.test.images[:1]])  # two batches
-    logits, features = look_at(NullProgress(), run, images)
+    logits, features = predict_images(NullProgress(), run, images)
     assert (logits.shape, features.shape) == ((551, 10), (551, 16))
-    one = look_at(NullProgress(), run, images[550:])
+    one = predict_images(NullProgress(), run, images[550:])
     assert np.allclose(logits[550:], one[0], atol=1e-5)
     assert np.allclose(features[550:], one[1], atol=1e-5)
 
@@ -209,7 +210,7 @@ def test_an_explanation_is_not_disturbed_by_the_other_thread(run, drawn, monkeyp
     def forward_and_be_disturbed(network: Network, images: torch.Tensor) -> torch.Tensor:
         found = forward(network, images)
         passes.append(len(images))
-        other = threading.Thread(target=look_at, args=(NullProgress(), run, drawn.train.images[:7]))
+        other = threading.Thread(target=predict_images, args=(NullProgress(), run, drawn.train.images[:7]))
         other.start()
         other.join()
         return found
@@ -231,7 +232,7 @@ def test_the_index_holds_every_image_and_each_is_its_own_nearest_neighbour(run, 
         numbers, distances = index.nearest(index.train[number], np.arange(640), 1)
         assert distances[0] == 0
         assert np.array_equal(index.train[numbers[0]], index.train[number])
-    _, features = look_at(NullProgress(), run, drawn.test.images[:20])
+    _, features = predict_images(NullProgress(), run, drawn.test.images[:20])
     codes = index.axes.encode(features).astype(int)
     assert np.abs(codes - index.test[:20]).max() <= 1
 
@@ -252,19 +253,19 @@ def test_indexing_tells_how_far_it_is(run, monkeypatch):
     assert follower.shares == [500 / 800, 640 / 800, 1]
 
 
-# Doubts and twins.
+# Label errors and near-duplicates.
 
 
 def test_doubted_labels_are_the_suspect_ones(run, drawn):
     predictions = predict(network_for(run.config), drawn.test)
-    assert np.array_equal(doubt_labels(NullProgress(), run, predictions), suspect_labels(predictions))
+    assert np.array_equal(find_label_errors(NullProgress(), run, predictions), likely_label_errors(predictions))
 
 
-def test_twins_are_kept_in_the_cache(store, drawn):
+def test_near_duplicates_are_kept_in_the_cache(store, drawn):
     follower = Follower()
-    found = pair_twins(follower)
-    kept = load_file(store.settings.cache / image_analysis.TWINS)
-    numbers, distances = find_twins(drawn.train.images, drawn.test.images)
+    found = pair_near_duplicates(follower)
+    kept = load_file(store.settings.cache / image_analysis.NEAR_DUPLICATES)
+    numbers, distances = find_near_duplicates(drawn.train.images, drawn.test.images)
     for arrays in (found, kept):
         assert np.array_equal(arrays["numbers"], numbers)
         assert np.array_equal(arrays["distances"], distances)
@@ -283,4 +284,4 @@ def test_warming_up_loads_the_data_set(drawn_folder):
 def test_every_analysis_goes_by_its_name_and_the_quick_ones_are_among_them():
     assert all(function.__name__ == name for name, function in server.ANALYSES.items())
     assert set(ANALYSES) >= QUICK
-    assert set(ANALYSES) - QUICK == {"time_network", "index_images", "pair_twins"}
+    assert set(ANALYSES) - QUICK == {"time_network", "index_images", "pair_near_duplicates"}

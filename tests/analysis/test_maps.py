@@ -14,7 +14,7 @@ from fmexplore.data.fashion_mnist import DataSet, Split, SplitConfig
 from fmexplore.embeddings import projection
 from fmexplore.embeddings.features import layer_values
 from fmexplore.embeddings.projection import STANDARD, ProjectionConfig, Stopped, project
-from fmexplore.embeddings.quality import project_over_time, trust
+from fmexplore.embeddings.quality import measure_quality, project_over_time
 from fmexplore.errors import AnalysisFailed, ConfigError
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.runs.derived import Derived, Kept, kept_files, trim
@@ -233,10 +233,10 @@ def test_a_map_of_another_shape_is_not_there(derived):
 
 def test_trust_is_that_of_the_features_and_the_map(run, derived, drawn):
     config = TSNE.replace(sample=100)
-    found = trust_map(NullProgress(), run, "last", "test", config, 5)
+    found = measure_map(NullProgress(), run, "last", "test", config, 5)
     kept = derived.read_projection("last", "test", config)
     points = derived.read_features("last", "test").points[kept["index"]]
-    assert found == trust(points, kept["coordinates"], drawn.test.labels[kept["index"]], 5)
+    assert found == measure_quality(points, kept["coordinates"], drawn.test.labels[kept["index"]], 5)
 
 
 def test_files_about_pixels_count_towards_the_limit_of_the_cache(store, drawn):

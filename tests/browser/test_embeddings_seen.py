@@ -295,7 +295,7 @@ def test_a_map_in_space_is_turned_by_keyboard(tab, quick, eventually):
     expect(root.get_by_role("button", name="Lasso", exact=True)).to_be_hidden()
 
 
-# --- over the run ---
+# --- over the training ---
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from sklearn.manifold import trustworthiness
 from fmexplore.embeddings import projection, umap_loop
 from fmexplore.embeddings.neighbours import interpolate_position, nearest, neighbours
 from fmexplore.embeddings.projection import STANDARD, ProjectionConfig, Stopped, project, radius, standardize
-from fmexplore.embeddings.quality import project_over_time, trust
+from fmexplore.embeddings.quality import measure_quality, project_over_time
 from fmexplore.errors import ConfigError
 
 pytestmark = pytest.mark.slow
@@ -136,7 +136,7 @@ def test_a_map_is_centred_and_one_unit_in_radius(blobs, config):
 @pytest.mark.parametrize("config", NONLINEAR, ids=name)
 def test_neighbours_stay_neighbours_and_heaps_stay_heaps(blobs, config):
     points, labels = blobs
-    found = trust(points, project(points, config).coordinates, labels)
+    found = measure_quality(points, project(points, config).coordinates, labels)
     assert found.map_agreement > 0.98
     assert found.trustworthiness > 0.9
 
@@ -156,7 +156,7 @@ def test_tsne_begins_as_it_is_told(blobs, initialization):
 def test_umap_takes_every_metric(blobs, metric):
     points, labels = blobs
     coordinates = project(points, ProjectionConfig(metric=metric)).coordinates
-    assert trust(points, coordinates, labels).map_agreement > 0.9
+    assert measure_quality(points, coordinates, labels).map_agreement > 0.9
 
 
 def test_pca_is_that_of_scikit_learn_up_to_its_scale(blobs):
@@ -380,27 +380,27 @@ def test_a_new_image_lies_between_its_neighbours_nearer_to_the_nearer():
     assert np.allclose(interpolate_position(np.array([[0, 1]]), np.array([[0.0, 0]]), coordinates), [[2, 0]])
 
 
-# Trust.
+# Quality.
 
 
 def test_trustworthiness_is_that_of_scikit_learn_on_the_same_sample(blobs):
     points, labels = blobs
     coordinates = points[:, :2]
-    assert trust(points, coordinates, labels).trustworthiness == pytest.approx(
+    assert measure_quality(points, coordinates, labels).trustworthiness == pytest.approx(
         trustworthiness(points, coordinates, n_neighbors=12)
     )
     chosen = np.sort(np.random.default_rng(3).choice(400, 100, replace=False))
-    assert trust(points, coordinates, labels, sample=100, seed=3).trustworthiness == pytest.approx(
+    assert measure_quality(points, coordinates, labels, sample=100, seed=3).trustworthiness == pytest.approx(
         trustworthiness(points[chosen], coordinates[chosen], n_neighbors=12)
     )
 
 
 def test_a_map_that_is_the_points_keeps_all_and_a_shuffled_one_nearly_nothing(blobs):
     points, labels = blobs
-    same = trust(points, points, labels)
+    same = measure_quality(points, points, labels)
     assert (same.trustworthiness, same.kept) == (pytest.approx(1), 1)
     assert same.map_agreement == same.label_agreement
-    shuffled = trust(points, np.random.default_rng(0).permutation(points), labels)
+    shuffled = measure_quality(points, np.random.default_rng(0).permutation(points), labels)
     assert shuffled.kept < 0.1
     assert shuffled.map_agreement == pytest.approx(0.2, abs=0.05)
     assert shuffled.label_agreement == same.label_agreement
@@ -408,16 +408,16 @@ def test_a_map_that_is_the_points_keeps_all_and_a_shuffled_one_nearly_nothing(bl
 
 def test_agreement_and_kept_are_shares_of_neighbours():
     points = np.array([[0.0], [1], [2.1], [3.3], [10], [11], [12.1]])
-    found = trust(points, points[::-1], np.array([0, 0, 0, 1, 1, 1, 1]), neighbours=1)
+    found = measure_quality(points, points[::-1], np.array([0, 0, 0, 1, 1, 1, 1]), neighbours=1)
     assert found.label_agreement == pytest.approx(6 / 7)
     assert (found.images, found.neighbours) == (7, 1)
 
 
 def test_a_single_class_agrees_with_itself_and_few_images_have_fewer_neighbours(blobs):
-    found = trust(blobs[0][:9], blobs[0][:9, :2], np.zeros(9))
+    found = measure_quality(blobs[0][:9], blobs[0][:9, :2], np.zeros(9))
     assert (found.label_agreement, found.map_agreement, found.neighbours) == (1, 1, 4)
     with pytest.raises(ConfigError, match="There are 3 images"):
-        trust(blobs[0][:3], blobs[0][:3], np.zeros(3))
+        measure_quality(blobs[0][:3], blobs[0][:3], np.zeros(3))
 
 
 # Over time.

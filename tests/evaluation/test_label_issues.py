@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fmexplore.evaluation import label_issues
-from fmexplore.evaluation.label_issues import find_twins, suspect_labels
+from fmexplore.evaluation.label_issues import find_near_duplicates, likely_label_errors
 from fmexplore.evaluation.predictions import Predictions
 
 
@@ -43,12 +43,12 @@ def brute_force(train: np.ndarray, test: np.ndarray) -> np.ndarray:
 
 def test_planted_wrong_labels_are_found_and_no_others(planted):
     predictions, wrong = planted
-    assert sorted(suspect_labels(predictions)) == wrong.tolist()
+    assert sorted(likely_label_errors(predictions)) == wrong.tolist()
 
 
 def test_the_label_that_is_believed_least_comes_first(planted):
     predictions, _ = planted
-    found = suspect_labels(predictions)
+    found = likely_label_errors(predictions)
     believed = predictions.probabilities[found, predictions.labels[found]]
     assert np.all(np.diff(believed) >= 0)
     assert believed[0] < believed[-1]
@@ -56,7 +56,7 @@ def test_the_label_that_is_believed_least_comes_first(planted):
 
 def test_where_nothing_is_contradicted_no_label_is_suspect():
     labels = np.arange(500) % 10
-    found = suspect_labels(Predictions(predict_well(labels), labels.astype(np.uint8)))
+    found = likely_label_errors(Predictions(predict_well(labels), labels.astype(np.uint8)))
     assert found.tolist() == []
     assert found.dtype == np.int64
 
@@ -66,21 +66,21 @@ def test_classes_without_images_do_no_harm():
     labels = np.array([2, 5] * 200)
     logits = predict_well(labels)
     labels[[7, 17, 27]] = 2
-    assert sorted(suspect_labels(Predictions(logits, labels.astype(np.uint8)))) == [7, 17, 27]
+    assert sorted(likely_label_errors(Predictions(logits, labels.astype(np.uint8)))) == [7, 17, 27]
 
 
 @pytest.mark.parametrize("count", [0, 1, 30])
 def test_images_of_one_class_cannot_be_judged(count):
     labels = np.full(count, 4)
-    assert suspect_labels(Predictions(predict_well(labels), labels.astype(np.uint8))).tolist() == []
+    assert likely_label_errors(Predictions(predict_well(labels), labels.astype(np.uint8))).tolist() == []
 
 
-# Twins.
+# Near-duplicates.
 
 
 def test_an_exact_copy_has_distance_zero_and_its_number():
     train = draw_images(300, 0)
-    numbers, distances = find_twins(train, train[[250, 3, 77]])
+    numbers, distances = find_near_duplicates(train, train[[250, 3, 77]])
     assert numbers.tolist() == [250, 3, 77]
     assert distances.tolist() == [0, 0, 0]
 
@@ -89,7 +89,7 @@ def test_an_exact_copy_is_told_from_one_that_differs_by_a_single_grey_level():
     copies = draw_images(40, 0) | 128  # bright: the largest sums
     nearly = copies.copy()
     nearly[:, 14, 14] ^= 1
-    numbers, distances = find_twins(np.concatenate([nearly, copies]), copies)
+    numbers, distances = find_near_duplicates(np.concatenate([nearly, copies]), copies)
     assert numbers.tolist() == list(range(40, 80))
     assert distances.max() == 0
 
@@ -98,22 +98,22 @@ def test_a_near_copy_is_found_with_its_distance_in_grey_levels():
     train = draw_images(300, 0) // 2
     brighter, spotted = train[120] + 3, train[9].copy()
     spotted[5, 5] += 28  # one pixel of 784: 28 / sqrt(784)
-    numbers, distances = find_twins(train, np.stack([brighter, spotted]))
+    numbers, distances = find_near_duplicates(train, np.stack([brighter, spotted]))
     assert numbers.tolist() == [120, 9]
     assert distances == pytest.approx([3, 1])
 
 
 def test_the_furthest_pictures_are_255_apart():
     black, white = np.zeros((1, 28, 28), np.uint8), np.full((1, 28, 28), 255, np.uint8)
-    assert find_twins(black, white)[1].tolist() == find_twins(white, black)[1].tolist() == [255]
+    assert find_near_duplicates(black, white)[1].tolist() == find_near_duplicates(white, black)[1].tolist() == [255]
 
 
 @pytest.mark.parametrize("block", [1, 7, 60, 500])
-def test_twins_are_those_of_brute_force_whatever_the_blocks(block, monkeypatch, drawn):
+def test_near_duplicates_are_those_of_brute_force_whatever_the_blocks(block, monkeypatch, drawn):
     monkeypatch.setattr(label_issues, "BLOCK", block)
     train, test = drawn.train.images[:150], np.concatenate([drawn.test.images[:50], draw_images(10, 2)])
     wanted = brute_force(train, test)
-    numbers, distances = find_twins(train, test)
+    numbers, distances = find_near_duplicates(train, test)
     assert np.array_equal(numbers, wanted.argmin(1))
     assert distances == pytest.approx(wanted.min(1), rel=1e-5)
     assert numbers.shape == distances.shape == (60,)
@@ -122,5 +122,5 @@ def test_twins_are_those_of_brute_force_whatever_the_blocks(block, monkeypatch, 
 def test_the_share_done_grows_to_one(monkeypatch):
     monkeypatch.setattr(label_issues, "BLOCK", 7)
     shares = []
-    find_twins(draw_images(5, 0), draw_images(20, 1), shares.append)
+    find_near_duplicates(draw_images(5, 0), draw_images(20, 1), shares.append)
     assert shares == pytest.approx([7 / 20, 14 / 20, 1])

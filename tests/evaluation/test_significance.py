@@ -1,4 +1,4 @@
-"""Whether a difference is real: against scipy, and against what is written by hand."""
+"""Whether a difference is significant: against scipy, and against what is written by hand."""
 
 import math
 import statistics

@@ -54,8 +54,8 @@ class Page:
 
     def whole(self) -> "Page":
         """Go where a press leads, as the browser does, and see that nothing has failed."""
-        if self.led:
-            page, place = self.led
+        if self.opened:
+            page, place = self.opened
             return self.open(PATHS[page], **place)
         assert not self.at.exception, self.at.exception
         assert not any("Something went wrong" in text for text in self.errors)
@@ -86,8 +86,8 @@ class Page:
         return dict(self.at.query_params)
 
     @property
-    def led(self) -> tuple[str, dict[str, str]] | None:
-        """The page that a press leads to, with the parameters of its link."""
+    def opened(self) -> tuple[str, dict[str, str]] | None:
+        """The page that a press has opened, with the parameters of its link."""
         found = [each.proto for each in self.at.get("page_link") if each.proto.label == "Further"]
         return (found[0].page, dict(parse_qsl(found[0].query_string))) if found else None
 

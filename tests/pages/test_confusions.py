@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save
 
 from fmexplore.cli import app as cli
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.evaluation.label_issues import find_twins, suspect_labels
+from fmexplore.evaluation.label_issues import find_near_duplicates, likely_label_errors
 from fmexplore.evaluation.predictions import Predictions, predict
 from fmexplore.models.networks import build
 from fmexplore.runs.run import Run
@@ -34,7 +34,7 @@ VIEWS = {
     "figures": "confident on average, by",
     "suspects": "labels are likely errors",
 }
-TWINS = "Near-duplicates in training and test"
+NEAR_DUPLICATES = "Near-duplicates in training and test"
 SPLITS = {"test": "test images", "validation": "validation images", "train": "training images"}
 
 
@@ -251,10 +251,10 @@ def test_what_a_run_has_learnt_since_replaces_what_was_kept(app, known, drawn, t
     run.write_weights({name: np.ascontiguousarray(each.numpy()) for name, each in network.state_dict().items()})
     page.run()
     doubting.run()
-    assert desk.asked == ["doubt_labels", "predict_split", "doubt_labels"]
+    assert desk.asked == ["find_label_errors", "predict_split", "find_label_errors"]
     found = predict(network, drawn.test)
     assert sorted(page.images) == np.flatnonzero(~found.right).tolist()
-    assert doubting.images == suspect_labels(found).tolist() != before
+    assert doubting.images == likely_label_errors(found).tolist() != before
 
 
 def broken_config(run: Run) -> str:
@@ -1261,7 +1261,7 @@ def test_the_table_of_classes_has_their_recall(app, known):
 
 def test_labels_that_the_network_doubts_are_listed_the_most_doubtful_first(app, known):
     run, predictions = known
-    wanted = suspect_labels(predictions["test"]).tolist()
+    wanted = likely_label_errors(predictions["test"]).tolist()
     page = app().open(CONFUSIONS, run=run.id, view="suspects")
     assert page.images == wanted != []
     assert f"{len(wanted)} of 160 labels are likely errors" in page.text
@@ -1279,7 +1279,7 @@ def test_suspects_are_looked_for_once(app, known, desk):
     run, _ = known
     page = app().open(CONFUSIONS, run=run.id, view="suspects")
     page.open_image(page.images[0]).go("close").run()
-    assert desk.asked.count("doubt_labels") == 1
+    assert desk.asked.count("find_label_errors") == 1
 
 
 def test_an_image_in_the_link_is_shown_also_where_nothing_is_doubted(app, trained, labels_of):
@@ -1289,47 +1289,47 @@ def test_an_image_in_the_link_is_shown_also_where_nothing_is_doubted(app, traine
     assert page.has("image_card")
 
 
-def test_twins_in_training_and_test_are_shown_nearest_first(app, known, drawn, desk):
-    page = app().open(CONFUSIONS, run=known[0].id, view="suspects").set("suspects_kind", TWINS)
-    numbers, distances = find_twins(drawn.train.images, drawn.test.images)
+def test_near_duplicates_in_training_and_test_are_shown_nearest_first(app, known, drawn, desk):
+    page = app().open(CONFUSIONS, run=known[0].id, view="suspects").set("suspects_kind", NEAR_DUPLICATES)
+    numbers, distances = find_near_duplicates(drawn.train.images, drawn.test.images)
     closest = np.argsort(distances, kind="stable")[:60]
-    items = page.given("twins")["items"]
+    items = page.given("near_duplicates")["items"]
     assert [item["id"] for item in items] == closest.tolist()
     for item, test in zip(items, closest, strict=True):
         labels = CLASS_NAMES[drawn.test.labels[test]], CLASS_NAMES[drawn.train.labels[numbers[test]]]
         assert item["label"] == f"Test image {test}, {labels[0]}, and training image {numbers[test]}, {labels[1]}"
         assert item["caption"].endswith(f", {distances[test]:.1f}")
     assert " 0 of these pairs have different labels." in page.text
-    app().open(CONFUSIONS, run=known[0].id, view="suspects").set("suspects_kind", TWINS)
-    assert desk.asked.count("pair_twins") == 1
+    app().open(CONFUSIONS, run=known[0].id, view="suspects").set("suspects_kind", NEAR_DUPLICATES)
+    assert desk.asked.count("pair_near_duplicates") == 1
 
 
-def test_twins_with_different_labels_are_counted(app, known, drawn, home, desk):
-    numbers, distances = find_twins(drawn.train.images, drawn.test.images)
+def test_near_duplicates_with_different_labels_are_counted(app, known, drawn, home, desk):
+    numbers, distances = find_near_duplicates(drawn.train.images, drawn.test.images)
     numbers = np.where(np.arange(len(numbers)) % 3, numbers, np.roll(numbers, 1))
     write_bytes(
         home / "cache" / "twins.safetensors",
         save({"numbers": numbers.astype(np.int32), "distances": distances.astype(np.float32)}),
     )
-    page = app().open(CONFUSIONS, run=known[0].id, view="suspects").set("suspects_kind", TWINS)
+    page = app().open(CONFUSIONS, run=known[0].id, view="suspects").set("suspects_kind", NEAR_DUPLICATES)
     closest = np.argsort(distances, kind="stable")[:60]
     different = (drawn.test.labels[closest] != drawn.train.labels[numbers[closest]]).sum()
     assert 0 < different < 60
     assert f" {different} of these pairs have different labels." in page.text
-    assert "pair_twins" not in desk.asked
+    assert "pair_near_duplicates" not in desk.asked
 
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_a_twin_is_opened_whatever_images_were_shown(app, trained, split):
     run = trained(weights="random")
-    page = app().open(CONFUSIONS, run=run.id, view="suspects", split=split).set("suspects_kind", TWINS)
-    number = page.given("twins")["items"][3]["id"]
-    page.send("twins", "pick", number)
+    page = app().open(CONFUSIONS, run=run.id, view="suspects", split=split).set("suspects_kind", NEAR_DUPLICATES)
+    number = page.given("near_duplicates")["items"][3]["id"]
+    page.send("near_duplicates", "pick", number)
     assert page.query == {"run": run.id, "view": "suspects", "split": "test", "image": str(number)}
     assert page.given("image_card")["place"] == "4 of 60"
     page.go("close")
     assert page.query == {"run": run.id, "view": "suspects", "split": "test"}
-    assert page.has("twins")
+    assert page.has("near_duplicates")
 
 
 # --- the training images ---
@@ -1373,7 +1373,7 @@ def test_two_sessions_have_suspects_of_their_own_runs(app, trained, labels_of):
     one = app().open(CONFUSIONS, run=first.id, view="suspects")
     two = app().open(CONFUSIONS, run=second.id, view="suspects")
     for page, run in ((one, first), (two, second), (one, first)):
-        assert page.run().images == suspect_labels(read_kept(run, "test", labels_of())).tolist()
+        assert page.run().images == likely_label_errors(read_kept(run, "test", labels_of())).tolist()
     one.open(CONFUSIONS, run=second.id, view="suspects")
     assert one.images == two.images
 

@@ -227,7 +227,7 @@ def test_without_any_run_the_card_has_no_probabilities_and_says_why(app):
 def test_where_no_prediction_is_kept_the_network_is_asked(app, make_run, tiny, drawn, desk, split):
     run = make_run(weights="random")
     page = app().open(DATA, run=run.id, split=split, image="7")
-    assert desk.asked[0] == "look_at"
+    assert desk.asked[0] == "predict_images"
     asked = predict(build(tiny.model).eval(), drawn.part(split).take(np.array([7])))
     shares = [bar["probability"] for bar in page.given("image_card")["bars"]]
     assert shares == pytest.approx(asked.probabilities[0], abs=1e-5)
@@ -239,7 +239,7 @@ def test_kept_predictions_are_used(app, trained, desk, drawn, tiny):
     run = trained()
     number = int(drawn.locate("validation", SplitConfig("share", tiny.training.validation_share))[1][5])
     page = app().open(DATA, run=run.id, image=str(number))
-    assert "look_at" not in desk.asked
+    assert "predict_images" not in desk.asked
     assert len(page.given("image_card")["history"]) == 4
     ways = {link.label: dict(parse_qsl(link.proto.query_string)) for link in page.at.page_link}
     place = {"run": run.id, "split": "validation", "image": str(number)}

@@ -119,5 +119,5 @@ def test_a_run_says_of_a_photographed_image_what_it_says_of_the_image(real):
     scenes = (Image.fromarray(draw_scene(image, draw, 320)[0]) for image in images)
     back = np.stack([convert(scene, OURS, find_mask).image for scene in scenes])
     run = RunStore(Settings()).find("quick")
-    said, wanted = recognize(NullProgress(), run, back)[0], look_at(NullProgress(), run, images)[0]
+    said, wanted = recognize(NullProgress(), run, back)[0], predict_images(NullProgress(), run, images)[0]
     assert (said.argmax(1) == wanted.argmax(1)).mean() >= 0.9

@@ -14,7 +14,7 @@ from fmexplore.papers import reported, verdicts
 from fmexplore.ui.confusions import metrics
 from fmexplore.ui.embeddings import settings
 from fmexplore.ui.glossary import TERMS, find_terms, make_pattern, read_terms
-from fmexplore.ui.train import fields as ui_train_fields
+from fmexplore.ui.train import fields as train_fields
 
 LIBRARY = Path(fmexplore.__file__).parent
 # Modules outside the screen whose texts pages show.
@@ -74,14 +74,14 @@ def test_words_are_such_that_both_languages_read_the_pattern_alike():
 def test_the_app_says_every_term():
     paths = [path for path in (LIBRARY / "ui").rglob("*.py") if path.parent.name != "terms"]
     texts = set().union(*map(words_of, [*paths, *(LIBRARY / f"{name}.py" for name in TOLD)]))
-    values = {*settings.METHODS.values(), *ui_train_fields.LABELS, *get_args(verdicts.Verdict)}
+    values = {*settings.METHODS.values(), *train_fields.LABELS, *get_args(verdicts.Verdict)}
     said = set(names("\n".join(texts | values | layer_words())))
     assert {term.name for term in TERMS} - said == set()
 
 
 @pytest.mark.parametrize(
     "field",
-    [field for group in (ui_train_fields.MAIN, *ui_train_fields.GROUPS.values()) for field in group],
+    [field for group in (train_fields.MAIN, *train_fields.GROUPS.values()) for field in group],
     ids=lambda field: field.path,
 )
 def test_every_setting_of_a_training_is_explained(field):

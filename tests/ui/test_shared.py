@@ -39,7 +39,7 @@ def test_what_depends_on_weights_is_made_again_after_the_run_has_learnt_more_and
         made.append("weights")
         return len(made)
 
-    @shared.keep(9, shared.place_of)
+    @shared.keep(9, shared.folder_of)
     def of_folder(run: Run) -> int:
         made.append("folder")
         return len(made)

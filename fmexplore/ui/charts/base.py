@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-# The same on every page and on both grounds; chosen by tools/class_colors.py.
+# The same on every page and on both grounds; chosen by `tools.class_colors`.
 CLASS_COLORS = (
     "#27b0ca",  # T-shirt/top
     "#c5534e",  # Trouser

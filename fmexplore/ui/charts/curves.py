@@ -10,7 +10,7 @@ from fmexplore.ui.charts.base import EARLIER, MOST_POINTS, RUN_COLORS, RUN_SYMBO
 
 PROBE = "#f0a875"  # validation on few images
 EMPTY = {"text": "The curves appear here", "fill": EARLIER, "fontSize": 14}
-SYMBOLS = {  # those of the static figures, in the words of ECharts
+SYMBOLS = {  # those of the static charts, in the words of ECharts
     **{"circle": "circle", "square": "rect", "triangle-up": "triangle", "diamond": "diamond"},
     **{"circle-open": "emptyCircle", "square-open": "emptyRect"},
 }
@@ -30,20 +30,20 @@ def learning_curves(
     is the share that each point keeps of the ones before it. `overfit_epoch` is marked where given.
     """
     series = []
-    for panel, figure in enumerate(("loss", "accuracy")):
+    for panel, metric in enumerate(("loss", "accuracy")):
         for name, old in earlier:
-            points = _points(old, f"validation_{figure}", ("epoch", "snapshot"))
+            points = _points(old, f"validation_{metric}", ("epoch", "snapshot"))
             series.append(_line(name, points, panel, EARLIER, width=1.5, dashed=True))
-        reports = _smooth(_points(lines, f"train_{figure}", ("report",)), smoothing)
+        reports = _smooth(_points(lines, f"train_{metric}", ("report",)), smoothing)
         series.append(_line("training", reports, panel, TRAINING, width=1.5))
-        probes = _smooth(_points(lines, f"validation_{figure}", ("report",)), smoothing)
+        probes = _smooth(_points(lines, f"validation_{metric}", ("report",)), smoothing)
         series.append(_line("validation, 256 images", probes, panel, PROBE, width=1))
-        full = _points(lines, f"validation_{figure}", ("epoch", "snapshot"))
+        full = _points(lines, f"validation_{metric}", ("epoch", "snapshot"))
         series.append(_line("validation", full, panel, VALIDATION, width=2.5, marks=True))
     if overfit_epoch is not None:
         series[-1 - len(series) // 2]["markLine"] = _mark(overfit_epoch, "validation loss turns up")
     names = list(dict.fromkeys(line["name"] for line in series if line["data"]))
-    figure = {"type": "value", "scale": True, "splitNumber": 4, "nameLocation": "middle", "nameGap": 40}
+    upright = {"type": "value", "scale": True, "splitNumber": 4, "nameLocation": "middle", "nameGap": 40}
     axis = {"type": "value", "min": 0, "max": epochs, "splitLine": {"show": False}}
     return {
         "animation": False,
@@ -67,15 +67,15 @@ def learning_curves(
             {**axis, "gridIndex": 1, "name": "epoch", "nameLocation": "middle", "nameGap": 24},
         ],
         "yAxis": [
-            {**figure, "gridIndex": 0, "name": "loss"},
-            {**figure, "gridIndex": 1, "name": "accuracy", "max": 1},
+            {**upright, "gridIndex": 0, "name": "loss"},
+            {**upright, "gridIndex": 1, "name": "accuracy", "max": 1},
         ],
         "series": series,
         "graphic": [] if names else [{"type": "text", "left": "center", "top": "20%", "style": EMPTY}],
     }
 
 
-def overlaid_curves(curves: Sequence[tuple[str, Sequence[Sequence[float]]]], figure: str, over: str) -> dict:
+def overlaid_curves(curves: Sequence[tuple[str, Sequence[Sequence[float]]]], metric: str, over: str) -> dict:
     """ECharts options: one curve of (x, y) points for each named run, in the colour of its place; the end is marked.
 
     Runs of very different length share a logarithmic axis. The early climb or fall is cut off, as what differs in the
@@ -87,7 +87,7 @@ def overlaid_curves(curves: Sequence[tuple[str, Sequence[Sequence[float]]]], fig
     there = [points for _, points in curves if points]
     ends = [points[-1][0] for points in there]
     logarithmic = bool(ends) and max(ends) > LONG * min(ends)
-    low, high = _frame(there, figure)
+    low, high = _frame(there, metric)
     series = []
     for place, (name, points) in enumerate(curves):
         line = _line(name, [], 0, RUN_COLORS[place], width=2.5, marks=True)
@@ -110,7 +110,7 @@ def overlaid_curves(curves: Sequence[tuple[str, Sequence[Sequence[float]]]], fig
         },
         "yAxis": {
             **{"type": "value", "scale": True, "min": low, "max": high, "splitNumber": 5},
-            **{"name": f"validation {figure}", "nameLocation": "middle", "nameGap": 40},
+            **{"name": f"validation {metric}", "nameLocation": "middle", "nameGap": 40},
         },
         "series": series,
         "graphic": [] if ends else [{"type": "text", "left": "center", "top": "30%", "style": EMPTY}],
@@ -141,20 +141,20 @@ def _round_up(value: float) -> float:
     return round(math.ceil(round(value / unit, 6)) * unit, 10)
 
 
-def _frame(curves: list[Sequence[Sequence[float]]], figure: str) -> tuple[float | None, float | None]:
+def _frame(curves: list[Sequence[Sequence[float]]], metric: str) -> tuple[float | None, float | None]:
     """From where to where the y axis goes, to show the better half of each curve; None where the chart may choose."""
     middles = [float(np.median([y for _, y in points])) for points in curves]
     if not middles:
         return None, None
     return (
         (math.floor(20 * min(middles)) / 20, None)
-        if figure == "accuracy"
+        if metric == "accuracy"
         else (None, math.ceil(10 * max(middles)) / 10)
     )
 
 
-def _points(lines: Sequence[dict], figure: str, kinds: tuple[str, ...]) -> list[list[float]]:
-    points = [[line["epoch"], line[figure]] for line in lines if line["kind"] in kinds and figure in line]
+def _points(lines: Sequence[dict], metric: str, kinds: tuple[str, ...]) -> list[list[float]]:
+    points = [[line["epoch"], line[metric]] for line in lines if line["kind"] in kinds and metric in line]
     if len(points) <= MOST_POINTS:
         return points
     stride = len(points) / MOST_POINTS

@@ -22,8 +22,8 @@ from fmexplore.ui.selection.runs import MOST, Compared
 
 POLL_SECONDS = 2
 CURVES_HEIGHT = 400
-ROW_HEIGHT, AXIS_HEIGHT = 44, 76  # of the figure with intervals
-FIGURES = {"accuracy": "Accuracy", "loss": "Loss"}
+ROW_HEIGHT, AXIS_HEIGHT = 44, 76  # of the chart with intervals
+METRICS = {"accuracy": "Accuracy", "loss": "Loss"}
 OVER = {"epochs": "Over epochs", "minutes": "Over minutes"}
 
 
@@ -135,30 +135,30 @@ def _ask_all(runs: list[Compared]) -> dict[str, Predictions]:
             if each.answers:
                 found[each.run.id] = each.ask_test()
         except FMExploreError as error:
-            st.warning(formatting.unlinked(f"{each.name} is not tested: {error}"))
+            messages.warn([f"{each.name} is not tested: {error}"])
     return found
 
 
-# --- the figures -----------------------------------------------------------------------------------------------------
+# --- the charts ------------------------------------------------------------------------------------------------------
 
 
 def _curves(runs: list[Compared]) -> None:
     with messages.boundary():
         if any(each.run.status.state != each.status.state for each in runs):
             st.rerun()  # the whole page: what has ended is tested
-        figure, over = (
+        metric, over = (
             st.session_state.get(key, first) for key, first in (("curve_figure", "accuracy"), ("curve_over", "epochs"))
         )
-        curves = [(each.name, each.points(figure, over)) for each in runs]
+        curves = [(each.name, each.points(metric, over)) for each in runs]
         anew = {each.name for each in runs if each.status.task == "train"}  # others began with what a run had learnt
-        title = _curves_finding([(name, points) for name, points in curves if name in anew], figure, over)
+        title = _curves_finding([(name, points) for name, points in curves if name in anew], metric, over)
         st.markdown(f"**{formatting.plain(title)}**")
-        options = overlaid_curves(curves, figure, over)
+        options = overlaid_curves(curves, metric, over)
         st.echarts_chart(options, height=CURVES_HEIGHT, key="compared_curves", alt=title)
         with st.container(horizontal=True):
             keep: dict[str, Any] = {"required": True, "label_visibility": "collapsed", "persist_state": "session"}
             st.segmented_control(
-                "Figure", list(FIGURES), format_func=FIGURES.__getitem__, default="accuracy", key="curve_figure", **keep
+                "Metric", list(METRICS), format_func=METRICS.__getitem__, default="accuracy", key="curve_figure", **keep
             )
             st.segmented_control(
                 "Axis", list(OVER), format_func=OVER.__getitem__, default="epochs", key="curve_over", **keep
@@ -171,9 +171,9 @@ def _curves(runs: list[Compared]) -> None:
             st.caption(f"Without validation results (not yet measured, or no validation images): {', '.join(missing)}.")
 
 
-def _curves_finding(curves: list[tuple[str, list[list[float]]]], figure: str, over: str) -> str:
+def _curves_finding(curves: list[tuple[str, list[list[float]]]], metric: str, over: str) -> str:
     there = [(name, points) for name, points in curves if points]
-    if figure == "loss":
+    if metric == "loss":
         lowest = min(there, key=lambda each: min(y for _, y in each[1]), default=None)
         return f"{lowest[0]} gets the lowest validation loss" if lowest else "No validation loss yet"
     if len(there) < 2:

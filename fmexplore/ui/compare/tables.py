@@ -67,9 +67,8 @@ def costs(runs: Sequence[Compared], tested: dict[str, Predictions]) -> None:
     }
     _table("Results of the runs", runs, [(name, [value(each) for each in runs]) for name, value in rows.items()])
     st.caption(
-        "In brackets: the 95 % interval of an accuracy; the middle half (interquartile range) of a time. "
-        "Minutes are those "
-        "of the machine that trained. A large gap means overfitting."
+        "In brackets: the 95 % interval of an accuracy; the middle half (interquartile range) of a time. Minutes are "
+        "those of the machine that trained. A large gap means overfitting."
     )
     with st.container(), messages.boundary():
         _measure(runs)

@@ -36,10 +36,10 @@ def tell_finding(
         "significantly worse": worse,
         "not significantly different": len(verdicts) - better - worse,
     }
-    told = [f"{count} {'is' if count == 1 else 'are'} {what}" for what, count in counts.items() if count]
-    if len(told) == 1:
-        return f"Against {name}, {'both' if len(verdicts) == 2 else 'all'} {told[0].partition(' ')[2]}"
-    return f"Against {name}, of {len(verdicts)} runs {' and '.join(told)}"
+    parts = [f"{count} {'is' if count == 1 else 'are'} {what}" for what, count in counts.items() if count]
+    if len(parts) == 1:
+        return f"Against {name}, {'both' if len(verdicts) == 2 else 'all'} {parts[0].partition(' ')[2]}"
+    return f"Against {name}, of {len(verdicts)} runs {' and '.join(parts)}"
 
 
 def show_verdicts(

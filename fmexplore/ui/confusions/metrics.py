@@ -25,8 +25,8 @@ HELP = {
 }
 
 
-def figures(now: Shown, _: Link) -> None:
-    """The numbers behind the matrix."""
+def metrics(now: Shown, _: Link) -> None:
+    """The metrics that follow from the matrix and from the probabilities."""
     matrix, predictions = now.matrix, now.predictions
     report, calibrated = class_report(matrix), calibration(predictions.confidence, predictions.right)
     low, high = accuracy_interval(int(matrix.trace()), int(matrix.sum()))

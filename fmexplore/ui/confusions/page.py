@@ -13,7 +13,7 @@ from fmexplore.evaluation.predictions import learnt_and_forgotten
 from fmexplore.runs.run import Run
 from fmexplore.ui import display_options, formatting, messages, session, shared, url, widgets
 from fmexplore.ui.components.confusion_grid import Look, Numbers, Picked, confusion_grid
-from fmexplore.ui.confusions.metrics import figures
+from fmexplore.ui.confusions.metrics import metrics
 from fmexplore.ui.confusions.pair import pair
 from fmexplore.ui.confusions.suspects import KINDS, suspects
 from fmexplore.ui.confusions.two_runs import two_runs
@@ -27,7 +27,7 @@ MATRIX = "matrix"
 VIEWS: dict[str, tuple[str, Callable[[Shown, Link], None]]] = {
     "pair": ("Two classes", pair),
     "runs": ("Two runs", two_runs),
-    "figures": ("Metrics", figures),
+    "figures": ("Metrics", metrics),
     "suspects": ("Data issues", suspects),
 }
 NUMBERS: dict[str, Numbers] = {
@@ -134,8 +134,8 @@ def _controls(run: Run, selection: Link, found: list[str]) -> tuple[Look, Order]
                 dim = st.toggle("Dim the diagonal", key="matrix_dim", **keep)
     if run.status.active:
         st.caption(
-            f"{formatting.plain(run.title)} is still training: this is its latest snapshot, and the next "
-            f"ones will replace it."
+            f"{formatting.plain(run.title)} is still training: this is its latest snapshot, and the next ones will "
+            "replace it."
         )
     return Look(NUMBERS[numbers], log, dim), ORDERS[order]
 
@@ -199,13 +199,14 @@ def _matrix(now: Shown, moments: list[Moment], selection: Link, colours: Look, o
 
 def finding(matrix: np.ndarray) -> str:
     """The matrix in a sentence."""
-    true, said = most_confused(matrix)
-    count, back = matrix[true, said], matrix[said, true]
+    true, predicted = most_confused(matrix)
+    count, back = matrix[true, predicted], matrix[predicted, true]
     if not count:
         return "No image is misclassified"
     times = "once" if count == 1 else f"{count} times"
     return (
-        f"{formatting.plural(true, start=True)} are taken for {formatting.plural(said)} {times}, the other way {back}"
+        f"{formatting.plural(true, start=True)} are taken for {formatting.plural(predicted)} {times}, "
+        f"the other way {back}"
     )
 
 
@@ -226,7 +227,7 @@ def _selected(now: Shown, selection: Link, before: Shown | None) -> None:
     both = before.predictions.predicted, now.predictions.predicted
 
     def turned(position: int) -> str:
-        return " → ".join(CLASS_NAMES[said[position]] for said in both)
+        return " → ".join(CLASS_NAMES[predicted[position]] for predicted in both)
 
     images_or_card(
         now,
@@ -262,9 +263,9 @@ def _describe(now: Shown, picked: Picked, positions: np.ndarray) -> None:
     count, labels = len(positions), now.predictions.labels
     right = formatting.percent(float(now.predictions.right[positions].mean()) if count else None)
     if len(picked.cells) == 1:
-        ((true, said),) = picked.cells
+        ((true, predicted),) = picked.cells
         of = int((labels == true).sum())
-        what = "are recognised" if true == said else f"are taken for {formatting.plural(said)}"
+        what = "are recognised" if true == predicted else f"are taken for {formatting.plural(predicted)}"
         _title(f"{count:,} of {of:,} {formatting.plural(true)} {what}, {formatting.percent(count / max(of, 1))}")
     elif picked.cells:
         cells = [
@@ -276,18 +277,15 @@ def _describe(now: Shown, picked: Picked, positions: np.ndarray) -> None:
     elif picked.column is not None:
         _title(f"{count:,} images are taken for {formatting.plural(picked.column)}, {right} of them correctly")
     else:
-        _title(
-            f"{count:,} images are misclassified: click a cell to see only its images"
-            if count
-            else "No image is misclassified"
-        )
+        some = f"{count:,} images are misclassified: click a cell to see only its images"
+        _title(some if count else "No image is misclassified")
     if not count:
         st.caption("No image here. Choose another cell, or another moment of the run.")
     if picked == Picked():
         return
     with st.container(horizontal=True):
         if len(picked.cells) == 1 and picked.cells[0][0] != picked.cells[0][1]:
-            true, said = picked.cells[0]
-            st.button("Both directions", on_click=url.pick, args=(Picked((*picked.cells, (said, true))),))
+            true, predicted = picked.cells[0]
+            st.button("Both directions", on_click=url.pick, args=(Picked((*picked.cells, (predicted, true))),))
             st.button("Compare these two classes", on_click=url.go, kwargs={"view": "pair"})
         st.button("All mistakes", on_click=url.pick, args=(Picked(),))

@@ -106,11 +106,11 @@ def diverging(values: np.ndarray) -> np.ndarray:
 
 def _extremes(now: Shown, selection: Link, first: int, second: int) -> None:
     """The most typical and the most confidently misclassified images of each class, as one list for the card."""
-    probabilities, labels, said = now.predictions.probabilities, now.predictions.labels, now.predictions.predicted
+    probabilities, labels, predicted = now.predictions.probabilities, now.predictions.labels, now.predictions.predicted
     groups = []
     for label, other in ((first, second), (second, first)):
-        typical = np.flatnonzero((labels == label) & (said == label))
-        mistaken = np.flatnonzero((labels == label) & (said == other))
+        typical = np.flatnonzero((labels == label) & (predicted == label))
+        mistaken = np.flatnonzero((labels == label) & (predicted == other))
         groups += [
             (f"Most typical {formatting.plural(label)}", typical[np.argsort(-probabilities[typical, label])][:EACH]),
             (

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from fmexplore.analysis.images import TWINS
+from fmexplore.analysis.images import NEAR_DUPLICATES
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import RunBroken
 from fmexplore.runs.run import Arrays, unpack
@@ -31,7 +31,7 @@ def suspects(now: Shown, selection: Link) -> None:
         label_visibility="collapsed",
     )
     if kind == PAIRS:
-        _twins(now, selection)
+        _near_duplicates(now, selection)
     else:
         _labels(now, selection)
 
@@ -48,15 +48,14 @@ def _labels(now: Shown, selection: Link) -> None:
         seen = now.split == "train"
         st.caption(
             "Each is labelled as one class and predicted, with high probability, as another; the most doubtful first. "
-            "Found by confident learning (Northcutt, Jiang, Chuang 2021). Some labels are wrong, others "
-            "belong to rare kinds "
-            "that the network has not learnt: look at the images."
+            "Found by confident learning (Northcutt, Jiang, Chuang 2021). Some labels are wrong, others belong to rare "
+            "kinds that the network has not learnt: look at the images."
             + (" The network was trained on these labels, so it contradicts few of them." if seen else "")
         )
 
         def caption(position: int) -> str:
-            label, said = now.predictions.labels[position], now.predictions.predicted[position]
-            return f"label {CLASS_NAMES[label]}\npredicted {CLASS_NAMES[said]}"
+            label, predicted = now.predictions.labels[position], now.predictions.predicted[position]
+            return f"label {CLASS_NAMES[label]}\npredicted {CLASS_NAMES[predicted]}"
 
         images_or_card(
             now, positions, None, lambda: None, f"doubt_{now.run.id}_{now.split}", sortable=False, caption=caption
@@ -74,8 +73,8 @@ def _commonest(now: Shown, positions: np.ndarray) -> None:
         return
     pairs = Counter(zip(now.predictions.labels[positions], now.predictions.predicted[positions], strict=True))
     rows = [
-        {"Label": CLASS_NAMES[label], "Predicted": CLASS_NAMES[said], "Images": count}
-        for (label, said), count in pairs.most_common(MOST_KINDS)
+        {"Label": CLASS_NAMES[label], "Predicted": CLASS_NAMES[predicted], "Images": count}
+        for (label, predicted), count in pairs.most_common(MOST_KINDS)
     ]
     st.markdown("**Choose an image to see why its label is doubted.** Most often:")
     st.dataframe(rows, hide_index=True, height="content")
@@ -84,18 +83,18 @@ def _commonest(now: Shown, positions: np.ndarray) -> None:
 def _doubted(now: Shown) -> np.ndarray:
     key = ("doubted", str(now.run.path), now.run.weights_digest, now.split, now.moment.step)
     if st.session_state.get("doubted_key") != key:
-        question = shared.analyst().ask("doubt_labels", run=now.run, predictions=now.predictions)
+        question = shared.analyst().ask("find_label_errors", run=now.run, predictions=now.predictions)
         st.session_state.doubted = widgets.await_answer(question, "Looking for label errors")
         st.session_state.doubted_key = key
     return st.session_state.doubted
 
 
-def _twins(now: Shown, selection: Link) -> None:
+def _near_duplicates(now: Shown, selection: Link) -> None:
     """Pairs of a test and a training image, the most similar first."""
-    arrays, data = _known_twins(), shared.dataset()
+    arrays, data = _stored_pairs(), shared.dataset()
     with st.container():
         if arrays is None or len(arrays["numbers"]) != len(data.test):
-            question = shared.analyst().ask("pair_twins")
+            question = shared.analyst().ask("pair_near_duplicates")
             arrays = widgets.await_answer(question, "Comparing every test image with every training image")
     distances, numbers = arrays["distances"], arrays["numbers"]
     closest = np.argsort(distances, kind="stable")[:MOST_PAIRS]
@@ -105,14 +104,13 @@ def _twins(now: Shown, selection: Link) -> None:
     with left:
         st.subheader(
             f"{exact or 'No'} test image{' is' if exact < 2 else 's are'} also in the training set, pixel for pixel; "
-            f"{len(closest)} pairs differ by {distances[closest[0]]:.1f} to {distances[closest[-1]]:.1f} of "
-            f"255 grey levels",
+            f"{len(closest)} pairs differ by {distances[closest[0]]:.1f} to {distances[closest[-1]]:.1f} of 255 "
+            "grey levels",
             anchor=False,
         )
         st.caption(
-            "Left: the test image. Right: the most similar training image, with the root mean square "
-            "difference of their "
-            f"pixels. {int((labels[0] != labels[1]).sum())} of these pairs have different labels."
+            "Left: the test image. Right: the most similar training image, with the root mean square difference of "
+            f"their pixels. {int((labels[0] != labels[1]).sum())} of these pairs have different labels."
         )
         items = [
             Item(
@@ -127,7 +125,7 @@ def _twins(now: Shown, selection: Link) -> None:
         gallery(
             pairs,
             items,
-            "twins",
+            "near_duplicates",
             lambda number: url.go(split="test", image=number),
             size=112,
             height=HEIGHT,
@@ -135,25 +133,24 @@ def _twins(now: Shown, selection: Link) -> None:
         )
     with right, messages.boundary():
         if now.split == "test" and find_image(now, selection.image) is not None:
-            images_or_card(now, closest, selection.image, lambda: None, "twins", "Close", sortable=False)
+            images_or_card(now, closest, selection.image, lambda: None, "near_duplicates", "Close", sortable=False)
         else:
             st.markdown("**Why it matters**")
             st.write(
-                "A test image that is also in the training set (data leakage) tests nothing. Choose a pair "
-                "to see what the "
-                "network predicts."
+                "A test image that is also in the training set (data leakage) tests nothing. Choose a pair to see what "
+                "the network predicts."
             )
 
 
 @shared.keep(1)
-def _read_twins(path: str, modified: float) -> Arrays:
+def _read_pairs(path: str, modified: float) -> Arrays:
     del modified  # is in the key
     return unpack(Path(path))[0]
 
 
-def _known_twins() -> Arrays | None:
-    path = shared.settings().cache / TWINS
+def _stored_pairs() -> Arrays | None:
+    path = shared.settings().cache / NEAR_DUPLICATES
     try:
-        return _read_twins(str(path), path.stat().st_mtime)
+        return _read_pairs(str(path), path.stat().st_mtime)
     except (OSError, RunBroken):
         return None

@@ -29,8 +29,8 @@ def two_runs(now: Shown, selection: Link) -> None:
         st.page_link(session.TRAIN_PAGE, label="Train another one")
         return
     if selection.other and selection.other not in others:
-        st.warning(
-            f"The link's other run {selection.other[:60]!r} cannot be shown on the same images: choose one here."
+        messages.warn(
+            [f"The link's other run {selection.other[:60]!r} cannot be shown on the same images: choose one here."]
         )
     chosen = selection.other if selection.other in others else next(iter(others))
     left, right = st.columns([52, 48], gap="large")

@@ -105,8 +105,8 @@ def _all_classes(part: str) -> None:
     each = f"{low:,}" if low == high else f"{low:,} to {high:,}"
     st.subheader(f"{len(split):,} images, {each} of each of the ten classes", anchor=False)
     st.caption(
-        "Each row: the mean image, the standard deviation, then the first images. Choose a class to "
-        "see all of its images."
+        "Each row: the mean image, the standard deviation, then the first images. Choose a class to see all of its "
+        "images."
     )
     for label, name in enumerate(CLASS_NAMES):
         numbers = np.flatnonzero(split.labels == label)[:STRIP]

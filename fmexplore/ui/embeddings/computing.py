@@ -4,7 +4,7 @@ import streamlit as st
 
 from fmexplore.analysis.client import Question
 from fmexplore.embeddings.projection import ProjectionConfig
-from fmexplore.ui import formatting, shared, widgets
+from fmexplore.ui import messages, shared, widgets
 from fmexplore.ui.embeddings.canvas import draw_map
 from fmexplore.ui.embeddings.settings import METHODS
 from fmexplore.ui.selection.maps import Mapped, Source, as_map, read_map
@@ -18,7 +18,9 @@ def find_map(source: Source, config: ProjectionConfig) -> Mapped | None:
     if found := _finished(source, config):
         return found
     if config.method == "pca":
-        return _compute_at_once(source, config)
+        found = compute_map(source, config, "Computing the principal axes")
+        _shown()[_kind(source, config)] = config
+        return found
     _take_answer(source, config)
     before = _shown_before(source, config)
     stale = read_map(source, before)
@@ -46,10 +48,11 @@ def _finished(source: Source, config: ProjectionConfig) -> Mapped | None:
     return found
 
 
-def _compute_at_once(source: Source, config: ProjectionConfig) -> Mapped | None:
-    widgets.await_answer(_ask(source, config), "Computing the principal axes")
-    _shown()[_kind(source, config)] = config
-    return read_map(source, config)
+def compute_map(source: Source, config: ProjectionConfig, message: str) -> Mapped:
+    """The map, computed with a progress bar where it is not stored. Raises FMExploreError."""
+    if found := read_map(source, config):
+        return found
+    return as_map(source, widgets.await_answer(_ask(source, config), message), config)
 
 
 def _take_answer(source: Source, config: ProjectionConfig) -> None:
@@ -60,8 +63,8 @@ def _take_answer(source: Source, config: ProjectionConfig) -> None:
         return
     _asked().pop(key)
     if (error := question.answer.exception()) is not None:
-        _given_up().add(key)
-        st.error(formatting.unlinked(str(error)))
+        _cancelled().add(key)
+        messages.show_error(error)
 
 
 def _shown_before(source: Source, config: ProjectionConfig) -> ProjectionConfig:
@@ -73,7 +76,7 @@ def _shown_before(source: Source, config: ProjectionConfig) -> ProjectionConfig:
 def _left_stale(source: Source, config: ProjectionConfig, stale: Mapped | None) -> bool:
     """Whether the map is computed only on request: another of its kind is there, or it was cancelled."""
     key, seen = _key(source, config), _kind(source, config) in _shown()
-    return key not in _asked() and bool((seen and stale) or key in _given_up())
+    return key not in _asked() and bool((seen and stale) or key in _cancelled())
 
 
 def _offer(words: str, source: Source, config: ProjectionConfig) -> None:
@@ -81,7 +84,7 @@ def _offer(words: str, source: Source, config: ProjectionConfig) -> None:
 
     def compute() -> None:
         key = _key(source, config)
-        _given_up().discard(key)
+        _cancelled().discard(key)
         _asked()[key] = _ask(source, config)
 
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -99,9 +102,9 @@ def _asked() -> dict[str, Question]:
     return st.session_state.setdefault("maps_asked", {})
 
 
-def _given_up() -> set[str]:
+def _cancelled() -> set[str]:
     """Keys of the maps that this session has cancelled, or that failed."""
-    return st.session_state.setdefault("maps_given_up", set())
+    return st.session_state.setdefault("maps_cancelled", set())
 
 
 def _kind(source: Source, config: ProjectionConfig) -> str:
@@ -114,20 +117,20 @@ def _key(source: Source, config: ProjectionConfig) -> str:
 
 
 def _ask(source: Source, config: ProjectionConfig) -> Question:
-    return shared.analyst().ask("project_images", run=source.run, layer=source.layer, split=source.split, config=config)
+    return shared.analyst().ask("project_images", **vars(source), config=config)
 
 
-def _give_up(question: Question, key: str) -> None:
+def _cancel(question: Question, key: str) -> None:
     """At once, also while the question waits for its turn or others go on waiting for the answer."""
     question.cancel()
     _asked().pop(key, None)
-    _given_up().add(key)
+    _cancelled().add(key)
 
 
 def _watch(question: Question, source: Source, config: ProjectionConfig, before: ProjectionConfig) -> None:
     """Progress of the map, with its current state; until there is one, the previous map."""
     key = _key(source, config)
-    if question.answer.done() or _asked().get(key) is not question:  # it was given up
+    if question.answer.done() or _asked().get(key) is not question:  # it was cancelled
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(question.share, 1.0), question.message or f"Waiting for {METHODS[config.method]} to begin")
@@ -135,7 +138,7 @@ def _watch(question: Question, source: Source, config: ProjectionConfig, before:
             act, words = (question.resume, "Resume") if question.paused else (question.pause, "Pause")
             st.button(words, on_click=act)
             st.button("Stop here", on_click=question.stop, help="Keep the map as it is now.")
-        st.button("Cancel", on_click=_give_up, args=(question, key))
+        st.button("Cancel", on_click=_cancel, args=(question, key))
     if question.partial is not None:
         draw_map(as_map(source, question.partial, config), "watch")
     elif first := read_map(source, before):

@@ -10,7 +10,7 @@ from fmexplore.runs.run import Run
 from fmexplore.ui import formatting, messages, session, shared, url, widgets
 from fmexplore.ui.embeddings.canvas import draw_map, draw_marks
 from fmexplore.ui.embeddings.computing import find_map
-from fmexplore.ui.embeddings.quality import trust_line, trust_view
+from fmexplore.ui.embeddings.quality import quality_line, quality_view
 from fmexplore.ui.embeddings.selection import find_marks, selection_panel
 from fmexplore.ui.embeddings.settings import SPLITS, choose_config, choose_source
 from fmexplore.ui.embeddings.side_by_side import over_time, side_by_side
@@ -39,7 +39,7 @@ def embeddings() -> None:
         elif selection.view == "pair":
             side_by_side(source, config, selection.image)
         elif found := find_map(source, config):
-            trust_view(found) if selection.view == "trust" else _map(found, selection.image)
+            quality_view(found) if selection.view == "trust" else _map(found, selection.image)
 
 
 def _usable_run() -> Run | None:
@@ -47,7 +47,7 @@ def _usable_run() -> Run | None:
     try:
         run = session.shown_run()
     except RunNotFound as error:
-        st.error(formatting.unlinked(f"{error} Until then, this is a map of the pixels."))
+        messages.show_error(f"{error} Until then, this is a map of the pixels.")
         return None
     if run and (why := selected_predictions.unavailable_reason(run)):
         st.info(f"{formatting.plain(run.title)} {why}: this is a map of the pixels.")
@@ -62,7 +62,7 @@ def _map(now: Mapped, number: int | None) -> None:
     with left:
         st.subheader(finding(now), anchor=False)
         draw_map(now, "main")
-        trust_line(now)
+        quality_line(now)
     near = np.zeros(0, int)
     with right, messages.boundary():
         near = selection_panel(marks)

@@ -3,12 +3,12 @@
 import numpy as np
 import streamlit as st
 
-from fmexplore.analysis.client import Question
-from fmexplore.embeddings.quality import Trust
+from fmexplore.embeddings.quality import MapQuality
 from fmexplore.ui import formatting, shared, url, widgets
 from fmexplore.ui.charts.base import CLASS_COLORS
 from fmexplore.ui.components.gallery import Item, gallery
-from fmexplore.ui.selection.maps import Mapped, Source, as_map, read_map
+from fmexplore.ui.embeddings.computing import compute_map
+from fmexplore.ui.selection.maps import Mapped, Source
 
 SEEDS, MINIATURE = 3, 300
 MEANING = {
@@ -21,24 +21,24 @@ MEANING = {
 }
 
 
-def trust_line(now: Mapped) -> None:
+def quality_line(now: Mapped) -> None:
     """One line below the map."""
     known = None if now.stopped else _known().get(_key(now))
-    figures = f"{formatting.percent(known.kept, 0)} of the nearest neighbours are kept. " if known else ""
+    kept = f"{formatting.percent(known.kept, 0)} of the nearest neighbours are kept. " if known else ""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(figures + MEANING[now.config.method])
+        st.caption(kept + MEANING[now.config.method])
         st.button("Map quality", on_click=url.go, kwargs={"view": "trust"}, type="tertiary")
 
 
-def trust_view(now: Mapped) -> None:
-    """The figures, and maps from other seeds; each is computed when it is first looked at."""
+def quality_view(now: Mapped) -> None:
+    """Measures, and maps from other seeds; each is computed when it is first looked at."""
     if now.stopped:
         st.caption("This map was stopped early and is not evaluated: compute it to the end to see its quality.")
         return
-    config, found = now.config, _trust(now)
+    config, found = now.config, _quality(now)
     st.subheader(
         f"Of an image's {found.neighbours} nearest neighbours, {formatting.percent(found.kept, 0)} are still among its "
-        f"nearest on the map",
+        "nearest on the map",
         anchor=False,
     )
     values = {
@@ -70,12 +70,9 @@ def trust_view(now: Mapped) -> None:
         return
     pictures, items = [], []
     for seed in range(config.seed, config.seed + SEEDS):
-        source, other = Source(now.run, now.layer, now.split), config.replace(seed=seed)
-        found = read_map(source, other)
-        if found is None:
-            question = shared.analyst().ask("project_images", **vars(source), config=other)
-            found = as_map(source, widgets.await_answer(question, f"Computing the map of seed {seed}"), other)
-        pictures.append(miniature(found.coordinates, found.labels))
+        source = Source(now.run, now.layer, now.split)
+        other = compute_map(source, config.replace(seed=seed), f"Computing the map of seed {seed}")
+        pictures.append(miniature(other.coordinates, other.labels))
         items.append(Item(seed, f"seed {seed}", f"The map of seed {seed}"))
     gallery(np.stack(pictures), items, "seeds", size=MINIATURE, label="The same map from three seeds")
 
@@ -93,21 +90,19 @@ def miniature(coordinates: np.ndarray, labels: np.ndarray, width: int = MINIATUR
     return picture
 
 
-def _trust(now: Mapped) -> Trust:
+def _quality(now: Mapped) -> MapQuality:
     if (known := _known().get(_key(now))) is not None:
         return known
-    question: Question = shared.analyst().ask(
-        "trust_map", run=now.run, layer=now.layer, split=now.split, config=now.config
-    )
+    question = shared.analyst().ask("measure_map", run=now.run, layer=now.layer, split=now.split, config=now.config)
     found = widgets.await_answer(question, "Comparing neighbours on the map with those in feature space")
     return _known().put(_key(now), found)
 
 
 @shared.keep(1)
-def _known() -> shared.Recent[tuple, Trust]:
+def _known() -> shared.Recent[tuple, MapQuality]:
     return shared.Recent(256)
 
 
 def _key(now: Mapped) -> tuple:
-    run = shared.state_of(now.run) if now.run else ()
+    run = shared.folder_and_weights(now.run) if now.run else ()
     return (*run, now.layer, now.split, now.config.key())

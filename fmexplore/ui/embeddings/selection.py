@@ -75,7 +75,7 @@ def search(now: Mapped) -> None:
         if number is not None:
             url.go(image=number)
         elif text:
-            session.tell(f"{text[:40]!r} is neither a class nor an image of this map: choose one from the list.")
+            session.notify(f"{text[:40]!r} is neither a class nor an image of this map: choose one from the list.")
 
     current = st.query_params.get("selected")
     st.session_state.map_search = current if current in options else None
@@ -101,11 +101,11 @@ def _gallery(now: Mapped, positions: np.ndarray, title: str, key: str) -> None:
     predicted = now.predicted
     items = []
     for position in chosen:
-        image_id, label, said = int(now.ids[position]), int(now.labels[position]), int(predicted[position])
-        wrong = said != label and said < len(CLASS_NAMES)
+        image_id, label, guess = int(now.ids[position]), int(now.labels[position]), int(predicted[position])
+        wrong = guess != label and guess < len(CLASS_NAMES)
         name = f"{CLASS_NAMES[label]} {data.addresses.part_and_number(image_id)[1]:,}"
-        verdict = f", taken for {CLASS_NAMES[said]}" if wrong else ""
-        items.append(Item(image_id, CLASS_NAMES[said if wrong else label], name + verdict, wrong))
+        verdict = f", taken for {CLASS_NAMES[guess]}" if wrong else ""
+        items.append(Item(image_id, CLASS_NAMES[guess if wrong else label], name + verdict, wrong))
     split = now.split  # a session keeps the callback of every gallery that it has shown: not the whole map with it
     gallery(
         data.images_of(now.ids[chosen]), items, f"map_gallery_{key}",
@@ -129,10 +129,11 @@ def _mix(now: Mapped, positions: np.ndarray) -> None:
         return
     matrix = now.matrix(positions)
     cells = [divmod(int(cell), len(CLASS_NAMES)) for cell in np.argsort(-matrix, axis=None, kind="stable")[:30]]
-    mistaken = [(true, said) for true, said in cells if true != said and matrix[true, said]][:CELLS]
-    for true, said in mistaken:
-        place = {"run": now.run.id, "split": now.split, "true": str(true), "pred": str(said)}
-        words = f"{formatting.plural(true, start=True)} taken for {formatting.plural(said)}: {matrix[true, said]} here"
+    mistaken = [(true, predicted) for true, predicted in cells if true != predicted and matrix[true, predicted]][:CELLS]
+    for true, predicted in mistaken:
+        place = {"run": now.run.id, "split": now.split, "true": str(true), "pred": str(predicted)}
+        count = f"{matrix[true, predicted]} here"
+        words = f"{formatting.plural(true, start=True)} taken for {formatting.plural(predicted)}: {count}"
         st.page_link(session.CONFUSIONS_PAGE, label=words, query_params=place)
 
 
@@ -149,9 +150,9 @@ def map_csv(now: Mapped, positions: np.ndarray) -> str:
     """One line an image: part and number, true and predicted class, coordinates."""
     rows, predicted, addresses = [], now.predicted, shared.dataset().addresses
     for position in positions:
-        said = predicted[position] if predicted[position] < len(CLASS_NAMES) else ""
+        guess = predicted[position] if predicted[position] < len(CLASS_NAMES) else ""
         place = (f"{value:.6g}" for value in now.coordinates[position])
-        rows.append([*addresses.part_and_number(now.ids[position]), now.labels[position], said, *place])
+        rows.append([*addresses.part_and_number(now.ids[position]), now.labels[position], guess, *place])
     return formatting.csv_text(["part", "image", "true", "predicted", *"xyz"[: now.coordinates.shape[1]]], rows)
 
 

@@ -6,10 +6,9 @@ import streamlit as st
 
 from fmexplore.embeddings.features import LAST, PIXELS
 from fmexplore.embeddings.projection import ProjectionConfig
-from fmexplore.errors import ConfigError
 from fmexplore.models.table import layer_choices
 from fmexplore.runs.run import Run
-from fmexplore.ui import display_options, formatting, url, widgets
+from fmexplore.ui import display_options, messages, url, widgets
 from fmexplore.ui.display_options import Span
 from fmexplore.ui.selection.maps import Source
 
@@ -100,11 +99,9 @@ def choose_config(method: str) -> ProjectionConfig | None:
         values["sample"] = _number("sample", "Sample", 1000, sample)
         if method != "pca" or values["sample"]:
             values["seed"] = _number("seed", "Seed", 1, "Another seed gives another map of the same data.")
-    try:
+    with messages.boundary():
         return ProjectionConfig.parse(values)
-    except ConfigError as error:
-        st.error(formatting.unlinked(str(error)))
-        return None
+    return None
 
 
 def _ask(name: str, widget: Any, label: str, **more: Any) -> Any:

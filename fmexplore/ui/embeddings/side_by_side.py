@@ -10,12 +10,11 @@ from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.run import Run
 from fmexplore.ui import display_options, formatting, session, shared, widgets
 from fmexplore.ui.embeddings.canvas import draw_course, draw_map, draw_marks
-from fmexplore.ui.embeddings.computing import find_map
+from fmexplore.ui.embeddings.computing import compute_map, find_map
 from fmexplore.ui.embeddings.selection import find_marks, selection_panel
 from fmexplore.ui.embeddings.settings import METHODS, layer_names
-from fmexplore.ui.selection import maps as selected_maps
 from fmexplore.ui.selection import predictions as selected_predictions
-from fmexplore.ui.selection.maps import Mapped, Outputs, Source, read_map
+from fmexplore.ui.selection.maps import Mapped, Outputs, Source
 
 PAIR, TIME = "pair", "time"  # groups of maps that share what is marked
 
@@ -38,7 +37,7 @@ def side_by_side(source: Source, config: ProjectionConfig, number: int | None) -
     if moments:
         maps = moments
     elif other and (first := find_map(source, config)):
-        maps = first, _second(other, first.config)
+        maps = first, compute_map(other, first.config, f"Computing the other {METHODS[first.config.method]} map")
     else:
         return
     marks = find_marks(maps, number)
@@ -53,14 +52,6 @@ def side_by_side(source: Source, config: ProjectionConfig, number: int | None) -
     if marks.selection or marks.image_id is not None:
         near = selection_panel(marks)
     draw_marks(PAIR, marks, near)
-
-
-def _second(source: Source, config: ProjectionConfig) -> Mapped:
-    if found := read_map(source, config):
-        return found
-    question = shared.analyst().ask("project_images", **vars(source), config=config)
-    arrays = widgets.await_answer(question, f"Computing the other {METHODS[config.method]} map")
-    return selected_maps.as_map(source, arrays, config)
 
 
 def _title(now: Mapped) -> str:
@@ -99,7 +90,7 @@ def _usable(now: Source) -> list[Run]:
     ]
 
 
-# --- over the run ----------------------------------------------------------------------------------------------------
+# --- over the training -----------------------------------------------------------------------------------------------
 
 
 def over_time(source: Source, config: ProjectionConfig) -> None:

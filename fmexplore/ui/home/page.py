@@ -69,10 +69,10 @@ def _doors() -> None:
     columns = iter(st.columns(3, gap="medium"))
     predictions = shared.predictions(first, "test") if first else None
     if first and predictions and len(predictions) == len(data.test):
-        true, said = most_confused(confusion_matrix(predictions.labels, predictions.predicted))
-        cell = {"run": first.id, "split": "test", "true": str(true), "pred": str(said)}
-        chosen = np.flatnonzero((predictions.labels == true) & (predictions.predicted == said))[:CELL_IMAGES]
-        words = f"{formatting.plural(true, start=True)} taken for {formatting.plural(said)}"
+        true, predicted = most_confused(confusion_matrix(predictions.labels, predictions.predicted))
+        cell = {"run": first.id, "split": "test", "true": str(true), "pred": str(predicted)}
+        chosen = np.flatnonzero((predictions.labels == true) & (predictions.predicted == predicted))[:CELL_IMAGES]
+        words = f"{formatting.plural(true, start=True)} taken for {formatting.plural(predicted)}"
         with next(columns):
             _door("What it confuses", words, data.test.images[chosen], 50, session.CONFUSIONS_PAGE, cell)
         if now := selected_maps.read_map(Source(first, LAST, "test"), ProjectionConfig()):
@@ -91,7 +91,7 @@ def _door(name: str, words: str, pictures: np.ndarray, size: int, page: str, pla
         st.caption(words)
         items = [Item(number, "", f"{name}: {words}") for number in range(len(pictures))]
         with st.container(height=DOOR, border=False, key=f"door_{name}"):
-            go = partial(url.lead, page, **place)
+            go = partial(url.open_page, page, **place)
             gallery(pictures, items, f"door_{page}", lambda _: go(), size, label=name)
 
 
@@ -100,7 +100,7 @@ def _example() -> Run | None:
     return next((run for run in shared.store().shipped_runs() if run.status.task == "train"), None)
 
 
-@shared.keep(8, shared.place_of)
+@shared.keep(8, shared.folder_of)
 def _matrices(run: Run) -> list[tuple[str, list[list[int]]]]:
     steps = run.snapshot_steps()
     chosen = [

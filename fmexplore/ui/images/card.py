@@ -24,7 +24,7 @@ def image_card(
     way: Way,
     near: dict[str, int | None],
     here: str,
-):
+) -> None:
     """Show image `number` of a part of the data set as `run` sees it; `logits` `(10,)` are asked for where None.
 
     `near` has the numbers of the images that "previous" and "next" lead to; `here` is the page that it stands on.
@@ -33,7 +33,7 @@ def image_card(
     image, label = split.images[number], int(split.labels[number])
     why = selected_predictions.unavailable_reason(run) if run else ""
     if logits is None and run and not why:
-        question = shared.analyst().ask("look_at", run=run, images=image[None])
+        question = shared.analyst().ask("predict_images", run=run, images=image[None])
         logits = widgets.await_answer(question, "Running the network")[0][0]
 
     def go(step: CardAction) -> None:
@@ -66,13 +66,13 @@ def image_card(
         show_heat(run, (part, number), image, (label, rivals[0]))
 
 
-def _ways(run: Run | None, part: str, number: int, label: int, said: int | None, here: str) -> None:
+def _ways(run: Run | None, part: str, number: int, label: int, predicted: int | None, here: str) -> None:
     """Links to the same image on the other pages: its cell, its place on the map, the data set."""
     named = {"run": run.id} if run else {}
     ways = {"In the data set": (session.DATA_PAGE, {"split": part, "class": str(label), "image": str(number)})}
     if run and (found := selected_predictions.find_split(run, part, number)):
         place = {"split": found[0], "image": str(number)}
-        cell = {"true": str(label)} | ({} if said is None else {"pred": str(said)})
+        cell = {"true": str(label)} | ({} if predicted is None else {"pred": str(predicted)})
         ways = {
             "In the confusion matrix": (session.CONFUSIONS_PAGE, place | cell),
             "On the map": (session.EMBEDDINGS_PAGE, place),
@@ -88,8 +88,8 @@ def _title(number: int, label: int, predictions: Predictions | None) -> str:
     name = f"{CLASS_NAMES[label]} {number:,}"
     if predictions is None:
         return name
-    said, sure = CLASS_NAMES[predictions.predicted[0]], formatting.percent(float(predictions.confidence[0]), 0)
-    return f"{name} is {'recognised' if predictions.right[0] else f'taken for {said}'}, {sure} sure"
+    predicted, sure = CLASS_NAMES[predictions.predicted[0]], formatting.percent(float(predictions.confidence[0]), 0)
+    return f"{name} is {'recognised' if predictions.right[0] else f'taken for {predicted}'}, {sure} sure"
 
 
 def _history(run: Run, part: str, number: int, label: int) -> tuple[list[Chip], str]:
@@ -97,18 +97,18 @@ def _history(run: Run, part: str, number: int, label: int) -> tuple[list[Chip], 
     located = selected_predictions.locate(run, "validation", shared.dataset())
     place = located.position(part, number) if located else None
     if located is None or place is None:
-        untold = part == "test" and "validation" in selected_predictions.splits(run)
-        return [], "Test images have no history: a run is tested on them once, at its end." if untold else ""
+        untracked = part == "test" and "validation" in selected_predictions.splits(run)
+        return [], "Test images have no history: a run is tested on them once, at its end." if untracked else ""
     chips, turns = [], []
     for moment in selected_predictions.moments(run, "validation"):
         predictions = shared.predictions(run, "validation", moment.step)
         if predictions is None or len(predictions) != len(located.numbers):
             continue
-        said = int(predictions.predicted[place])
-        right = said == label
+        predicted = int(predictions.predicted[place])
+        right = predicted == label
         if right != (bool(chips) and chips[-1].right):
             turns.append(f"{'learnt' if right else 'forgotten'} by {moment.text}")
-        chips.append(Chip(CLASS_NAMES[said], moment.text.replace("the finished network", "end"), right))
+        chips.append(Chip(CLASS_NAMES[predicted], moment.text.replace("the finished network", "end"), right))
     return chips, f"Over the training: {', '.join(turns) or 'never learnt'}"
 
 
@@ -121,8 +121,8 @@ def _others(run: Run | None, part: str, number: int, label: int) -> list[Chip]:
         logits = selected_predictions.known(other, part, number) if other != run else None
         if logits is not None:
             seen = Predictions(logits[None], np.array([label], np.uint8))
-            said = CLASS_NAMES[seen.predicted[0]]
-            chips.append(Chip(said, other.title, bool(seen.right[0]), formatting.percent(float(seen.confidence[0]))))
+            predicted, sure = CLASS_NAMES[seen.predicted[0]], formatting.percent(float(seen.confidence[0]))
+            chips.append(Chip(predicted, other.title, bool(seen.right[0]), sure))
     return chips
 
 
@@ -163,7 +163,7 @@ def neighbours_of(run: Run, code: np.ndarray, index: NeighbourIndex, among: np.n
 
     def open_card(number: int) -> None:
         place = {"split": "train", "class": train.labels[number], "image": number}
-        url.lead(session.DATA_PAGE, run=run.id, **place)
+        url.open_page(session.DATA_PAGE, run=run.id, **place)
 
     gallery(train.images[numbers], items, "neighbours", open_card, size=46, label="Nearest training images")
 
@@ -192,7 +192,7 @@ def _heats() -> shared.Recent[tuple, tuple[np.ndarray | None]]:
 
 
 def _heat_of(run: Run, of: tuple, image: np.ndarray, classes: tuple[int, int]) -> np.ndarray | None:
-    key = *shared.state_of(run), of, classes
+    key = *shared.folder_and_weights(run), of, classes
     if (known := _heats().get(key)) is None:
         question = shared.analyst().ask("explain", run=run, image=image, classes=list(classes))
         known = _heats().put(key, (widgets.await_answer(question, "Computing Grad-CAM"),))

@@ -138,14 +138,14 @@ def _report(system: System, trainings: tuple[Training, ...]) -> None:
     table, widest, where = [], 0.0, ""
     for label, name in enumerate(CLASS_NAMES):
         row: dict[str, float | str] = {"Class": name}
-        for figure in ("precision", "recall", "f1"):
-            row[f"{figure}, printed"] = getattr(printed, figure)[label]
+        for metric in ("precision", "recall", "f1"):
+            row[f"{metric}, printed"] = getattr(printed, metric)[label]
             if reports:
-                ours = float(np.mean([report[label][figure] for report in reports]))
-                row[f"{figure}, here"] = ours
-                away = abs(ours - getattr(printed, figure)[label])
+                ours = float(np.mean([report[label][metric] for report in reports]))
+                row[f"{metric}, here"] = ours
+                away = abs(ours - getattr(printed, metric)[label])
                 if away > widest:
-                    widest, where = away, f"{figure} of {formatting.plural(label)}"
+                    widest, where = away, f"{metric} of {formatting.plural(label)}"
         table.append(row)
     if reports:
         st.markdown(f"**The largest difference is in the {where}: {100 * widest:.0f} points**")
@@ -169,10 +169,10 @@ def _matrix(system: System, trainings: tuple[Training, ...]) -> None:
     position = [name for name, _ in frames].index(which)
     difference = frames[position][1]
     if len(frames) > 1 and position == 0:
-        true, said = np.unravel_index(np.abs(difference).argmax(), difference.shape)
+        true, predicted = np.unravel_index(np.abs(difference).argmax(), difference.shape)
         st.markdown(
-            f"**Largest difference: {formatting.plural(int(true))} called {CLASS_NAMES[int(said)]}, "
-            f"{printed[true, said]} printed, {printed[true, said] + difference[true, said]} here**"
+            f"**Largest difference: {formatting.plural(int(true))} called {CLASS_NAMES[int(predicted)]}, "
+            f"{printed[true, predicted]} printed, {printed[true, predicted] + difference[true, predicted]} here**"
         )
     confusion_grid(
         [frames[position]],

@@ -110,6 +110,6 @@ def _results(checked: Checked) -> None:
 
 def _table(table: Table, number: int) -> None:
     st.markdown(f"**{formatting.plain(table.title)}**")
-    said = [place for place in range(len(table.columns)) if any(row[place] for row in table.rows)]
-    rows = [{table.columns[place]: row[place] for place in said} for row in table.rows]
+    filled = [place for place in range(len(table.columns)) if any(row[place] for row in table.rows)]
+    rows = [{table.columns[place]: row[place] for place in filled} for row in table.rows]
     st.dataframe(rows, hide_index=True, key=f"claim_table_{number}", height="content" if len(rows) < 16 else 560)

@@ -16,7 +16,7 @@ AXES = {"parameters": "Parameters", "minutes": "Minutes of training"}
 
 
 def peeking_meter() -> None:
-    """How much better a figure gets when the test set chooses the epoch."""
+    """How much better an accuracy gets when the test set chooses the epoch."""
     rows = peeking(read_reproduction)
     if not rows:
         _nothing("codered-final")
@@ -59,15 +59,15 @@ def remedies_drawn() -> None:
         st.write(
             "Farther left: a smaller gap between training and held-out accuracy. Higher: a better network. A remedy "
             "that only moves left closes the gap but does not improve the network. Teal: the base network of CodeRed, "
-            "each remedy alone. Between its seeds alone the accuracy varies by up to "
-            f"{rows[0].accuracy.tolerance:.1f} points."
+            f"each remedy alone. Between its seeds alone the accuracy varies by up to {rows[0].accuracy.tolerance:.1f} "
+            "points."
         )
         if len(pair) > 1:
-            (first, last), figures = pair, ("gap", "accuracy")
-            gap, accuracy = (f"{getattr(first, name).mean:.1f} to {getattr(last, name).mean:.1f}" for name in figures)
+            (first, last), names = pair, ("gap", "accuracy")
+            gap, accuracy = (f"{getattr(first, name).mean:.1f} to {getattr(last, name).mean:.1f}" for name in names)
             st.write(
-                "Violet: Venkatesh's first network and the one with all remedies. The gap goes from "
-                f"{gap} points, the accuracy from {accuracy} %."
+                f"Violet: Venkatesh's first network and the one with all remedies. The gap goes from {gap} points, the "
+                f"accuracy from {accuracy} %."
             )
     table = [
         {"Remedy": row.name, "Test accuracy": str(row.accuracy), "Gap": str(row.gap), "What it is": row.about}
@@ -116,8 +116,8 @@ def networks_drawn() -> None:
         "ours": points(_shipped(anew=axis == "minutes")),
     }
     if axis == "parameters":
-        told = [(each.name, float(each.parameters), each.accuracy) for each in MARKS if each.parameters]
-        groups["others, as reported"] = told
+        reported = [(each.name, float(each.parameters), each.accuracy) for each in MARKS if each.parameters]
+        groups["others, as reported"] = reported
     chart = networks_chart(groups, HUMAN.accuracy, AXES[axis].lower())
     draw(chart, height=460, key=f"networks_{axis}", alt=f"Accuracy over {AXES[axis].lower()}")
     if axis == "minutes":

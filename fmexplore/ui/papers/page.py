@@ -61,7 +61,7 @@ def _row(system: System, assessed: list[AssessedClaim]) -> Row:
     claim = next(each for each in assessed if each.measure == measure)
     assert claim.value is not None
     ours = claim.ours
-    said = f"{system.id}: {MEASURES[measure].lower()}, printed {claim.printed}, here {claim.found or 'not trained yet'}"
+    text = f"{system.id}: {MEASURES[measure].lower()}, printed {claim.printed}, here {claim.found or 'not trained yet'}"
     return Row(
         id=system.id,
         name=system.id,
@@ -71,7 +71,7 @@ def _row(system: System, assessed: list[AssessedClaim]) -> Row:
         tolerance=ours.tolerance if ours else 0.0,
         verdict=claim.verdict,
         tone=TONES[claim.verdict],
-        label=f"{said}: {claim.verdict}",
+        label=f"{text}: {claim.verdict}",
     )
 
 

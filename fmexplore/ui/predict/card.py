@@ -47,8 +47,8 @@ MOST_OTHERS = 6  # runs that are asked: each has to be loaded
 def photo_card(photo: Photo, run: Run) -> None:
     """Show a photo as a run sees it."""
     with st.container():
-        known = photos.look(photo, run)
-    verdicts = photos.verdict(known, run)
+        known = photos.predict(photo, run)
+    verdicts = photos.verdicts([known], run)
     st.subheader(sentence(verdicts, 0), anchor=False)
     left, right = st.columns([30, 70], gap="large")
     with left:
@@ -76,7 +76,8 @@ def _ask_label(photo: Photo) -> None:
     st.session_state[key] = photo.label
     st.selectbox(
         "True class", range(len(LABELS)), format_func=LABELS.__getitem__, key=key, index=None,
-        placeholder="choose it for a score", width=240, on_change=lambda: photos.say(photo_id, st.session_state[key]),
+        placeholder="choose it for a score", width=240,
+        on_change=lambda: photos.set_label(photo_id, st.session_state[key]),
     )  # fmt: skip
 
 
@@ -120,13 +121,13 @@ def _others(photo: Photo, run: Run, label: int | None) -> list[Chip]:
         try:
             if selected_predictions.unavailable_reason(other):
                 continue
-            known = photos.look(photo, other)
-            found = photos.verdict(known, other)
+            known = photos.predict(photo, other)
+            found = photos.verdicts([known], other)
         except FMExploreError:
             continue
-        said = int(found.probabilities[0].argmax())
+        predicted = int(found.probabilities[0].argmax())
         sure = formatting.percent(float(found.probabilities[0].max()), 0)
-        chips.append(Chip(CLASS_NAMES[said], other.title, label is None or said == label, sure))
+        chips.append(Chip(CLASS_NAMES[predicted], other.title, label is None or predicted == label, sure))
     return chips
 
 
@@ -143,14 +144,14 @@ def _stages(converted: Converted, how: Conversion, run: Run) -> tuple[list[Stage
     logits, _ = photos.recognize(run, np.stack([step.image for step in converted.steps]))
     found = Predictions(calibrate(logits, run.photo_fit), np.zeros(len(logits), np.uint8))
     stages, turns, before = [], [], int(found.predicted[0])
-    for step, said, sure in zip(converted.steps, found.predicted, found.confidence, strict=True):
-        changed = bool(said != before)
+    for step, predicted, sure in zip(converted.steps, found.predicted, found.confidence, strict=True):
+        changed = bool(predicted != before)
         if changed:
-            turns.append(f"at {step.title} {CLASS_NAMES[before]} became {CLASS_NAMES[said]}")
-        verdict = f"{CLASS_NAMES[said]} {formatting.percent(float(sure), 0)}"
+            turns.append(f"at {step.title} {CLASS_NAMES[before]} became {CLASS_NAMES[predicted]}")
+        verdict = f"{CLASS_NAMES[predicted]} {formatting.percent(float(sure), 0)}"
         action = _action(step.name, how)
         stages.append(Stage(step.name, step.title, step.picture, step.note, verdict, changed, step.done, action))
-        before = int(said)
+        before = int(predicted)
     text = ", ".join(turns) if turns else f"{CLASS_NAMES[before]} from the first step to the last"
     return stages, f"{text[:1].upper()}{text[1:]}"
 

@@ -10,31 +10,29 @@ from fmexplore.embeddings.neighbours import interpolate_position
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.photos.scoring import PhotoPredictions
 from fmexplore.runs.run import Run
-from fmexplore.ui import session, shared, url, widgets
+from fmexplore.ui import session, shared, url
 from fmexplore.ui.components.gallery import picture_sheet
 from fmexplore.ui.components.scatter import Frame, Points, mark, scatter
 from fmexplore.ui.embeddings.canvas import want_picture, wanted_pictures
+from fmexplore.ui.embeddings.computing import compute_map
 from fmexplore.ui.embeddings.sheets import sheet_address
 from fmexplore.ui.images.card import find_index
 from fmexplore.ui.selection import maps as selected_maps
 from fmexplore.ui.selection.maps import Source
 from fmexplore.ui.selection.photos import Known, Photo
 
-NEAR = 40  # whose error record is told
+NEAR = 40  # whose errors are counted
 
 
 def place_on_map(photo: Photo, run: Run, known: Known, verdicts: PhotoPredictions) -> None:
     """Its place on the map of the test images, and how often the network is wrong around there."""
     index = find_index(run)
-    config = ProjectionConfig(method="umap")
-    now = selected_maps.read_map(Source(run, LAST, "test"), config)
-    if now is None:
-        config = ProjectionConfig(method="pca")
-        question = shared.analyst().ask("project_images", run=run, layer=LAST, split="test", config=config)
-        widgets.await_answer(question, "Making a map of the test images")
-        now = selected_maps.read_map(Source(run, LAST, "test"), config)
-    if index is None or now is None:
+    if index is None:
         return
+    source = Source(run, LAST, "test")
+    now = selected_maps.read_map(source, ProjectionConfig(method="umap"))
+    if now is None:
+        now = compute_map(source, ProjectionConfig(method="pca"), "Making a map of the test images")
     addresses = shared.dataset().addresses
     photo_id = len(addresses)  # after the last test image
     everyone = addresses.names("test", now.ids)
@@ -42,22 +40,22 @@ def place_on_map(photo: Photo, run: Run, known: Known, verdicts: PhotoPrediction
     numbers, distances = index.nearest(code, everyone, NEAR, "test")
     rows = find_positions(everyone, numbers)
     point = interpolate_position(np.arange(10)[None], distances[None, :10], now.coordinates[rows[:10]])
-    said = int(verdicts.probabilities[0].argmax())
-    st.markdown(f"**{_record(now.labels[rows], now.predicted[rows], said)}**")
+    predicted = int(verdicts.probabilities[0].argmax())
+    st.markdown(f"**{_record(now.labels[rows], now.predicted[rows], predicted)}**")
     outputs = now.outputs
     frame = outputs.frame(now.coordinates)
     with_photo = Frame(
         np.concatenate([frame.coordinates, point]),
-        np.append(frame.predicted, np.uint8(said)),
+        np.append(frame.predicted, np.uint8(predicted)),
         np.append(frame.confidence, np.float32(verdicts.probabilities[0].max())),
         np.append(frame.loss, np.float32(0)),
     )
-    points = Points(np.append(now.ids, photo_id), np.append(now.labels, np.uint8(said)), (with_photo,), addresses)
+    points = Points(np.append(now.ids, photo_id), np.append(now.labels, np.uint8(predicted)), (with_photo,), addresses)
     name = f"{now.key}{photo.id}"
 
     def pick(image_id: int) -> None:
         if image_id != photo_id:
-            url.lead(
+            url.open_page(
                 session.EMBEDDINGS_PAGE, run=run.id, split="test", image=selected_maps.number_in_link("test", image_id)
             )
 
@@ -66,16 +64,16 @@ def place_on_map(photo: Photo, run: Run, known: Known, verdicts: PhotoPrediction
     mark("photo_map", focus=photo_id, neighbours=[int(each) for each in now.ids[rows[:10]]], pictures=pictures)
     st.caption(
         "Your photo lies between the ten test images with the nearest features; lines lead to them. "
-        f"The map itself: {config.method.upper()} of the last layer."
+        f"The map itself: {now.config.method.upper()} of the last layer."
     )
     st.page_link(session.EMBEDDINGS_PAGE, label="The whole map", query_params={"run": run.id})
 
 
-def _record(labels: np.ndarray, predicted: np.ndarray, said: int) -> str:
+def _record(labels: np.ndarray, predicted: np.ndarray, guess: int) -> str:
     """How reliable the network is where the photo lies."""
-    called = predicted == said
-    wrong = int((called & (labels != said)).sum()) or "none"
-    name = CLASS_NAMES[said]
+    called = predicted == guess
+    wrong = int((called & (labels != guess)).sum()) or "none"
+    name = CLASS_NAMES[guess]
     if not called.any():
         return f"Of the {len(labels)} test images nearest to it none is predicted as {name}: do not trust this verdict"
     return (

@@ -10,7 +10,7 @@ from fmexplore.runs.run import Run
 from fmexplore.ui import formatting, messages, session, shared
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.predict.card import photo_card
-from fmexplore.ui.predict.fine_tuning import photo_teaching
+from fmexplore.ui.predict.fine_tuning import fine_tuning
 from fmexplore.ui.predict.table import photo_set
 from fmexplore.ui.selection import photos
 from fmexplore.ui.selection import predictions as selected_predictions
@@ -46,7 +46,7 @@ def predict() -> None:
         if view == "all":
             photo_set(run)
         elif view == "teach":
-            photo_teaching(run)
+            fine_tuning(run)
         else:
             photo_card(_choose(here), run)
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.confusion import accuracy_interval, confusion_matrix
-from fmexplore.photos.scoring import PhotoPredictions, classify
+from fmexplore.photos.scoring import PhotoPredictions
 from fmexplore.runs.run import Run
 from fmexplore.ui import formatting, widgets
 from fmexplore.ui.components.confusion_grid import confusion_grid
@@ -17,44 +17,44 @@ from fmexplore.ui.selection.photos import LABELS, OTHER, Known, Photo
 
 def photo_set(run: Run) -> None:
     """Every photo with its verdict; labels of one's own make a score."""
-    here, looked = list(photos.photos().values()), look_at_all(run)
-    verdicts = classify(np.stack([known.logits for known in looked]), run.photo_fit)
+    here, found = list(photos.photos().values()), predict_all(run)
+    verdicts = photos.verdicts(found, run)
     labelled = np.array([photo.label is not None for photo in here])
     st.subheader(_title(here, verdicts, labelled), anchor=False)
     left, right = st.columns([60, 40], gap="large")
     with left:
-        label_table(here, looked, verdicts)
+        label_table(here, found, verdicts)
         widgets.download("Predictions, CSV", lambda: verdicts_csv(here, verdicts), "photos.csv", "text/csv")
     with right:
         _score(here, verdicts)
 
 
-def look_at_all(run: Run) -> list[Known]:
-    """What a run says of every photo, with a bar."""
+def predict_all(run: Run) -> list[Known]:
+    """The outputs of a run for every photo, with a progress bar."""
     here = list(photos.photos().values())
-    bar, looked = st.empty(), []
+    bar, found = st.empty(), []
     asked = st.container()
     for number, photo in enumerate(here):
         with asked:
-            looked.append(photos.look(photo, run))
+            found.append(photos.predict(photo, run))
         if len(here) > 3:
             bar.progress((number + 1) / len(here), f"Looking at photo {number + 1} of {len(here)}")
     bar.empty()
-    return looked
+    return found
 
 
-def label_table(here: list[Photo], looked: list[Known], verdicts: PhotoPredictions) -> None:
+def label_table(here: list[Photo], found: list[Known], verdicts: PhotoPredictions) -> None:
     """A table whose last column takes the labels."""
     predicted, confidence = verdicts.probabilities.argmax(1), verdicts.probabilities.max(1)
     table = pd.DataFrame(
         {
             "photo": [f"data:image/png;base64,{as_png(photos.thumbnail(photo.picture))}" for photo in here],
             "28 x 28": [
-                f"data:image/png;base64,{as_png(np.kron(known.image, np.ones((4, 4), np.uint8)))}" for known in looked
+                f"data:image/png;base64,{as_png(np.kron(known.image, np.ones((4, 4), np.uint8)))}" for known in found
             ],
             "verdict": [
-                f"{CLASS_NAMES[said]} (unsure)" if unsure else CLASS_NAMES[said]
-                for said, unsure in zip(predicted, verdicts.unsure, strict=True)
+                f"{CLASS_NAMES[label]} (unsure)" if unsure else CLASS_NAMES[label]
+                for label, unsure in zip(predicted, verdicts.unsure, strict=True)
             ],
             "true class": [None if photo.label is None else LABELS[photo.label] for photo in here],
             "sure": 100 * confidence,
@@ -79,10 +79,10 @@ def label_table(here: list[Photo], looked: list[Known], verdicts: PhotoPredictio
         key=f"photo_labels_{'-'.join(photo.id for photo in here)[:200]}",
     )
     changed = False
-    for photo, said in zip(here, edited["true class"], strict=True):
-        label = LABELS.index(said) if said in LABELS else None
+    for photo, name in zip(here, edited["true class"], strict=True):
+        label = LABELS.index(name) if name in LABELS else None
         if label != photo.label:
-            photos.say(photo.id, label)
+            photos.set_label(photo.id, label)
             changed = True
     if changed:
         st.rerun()
@@ -100,8 +100,8 @@ def _score(here: list[Photo], verdicts: PhotoPredictions) -> None:
     known = np.array([photo.label is not None and photo.label != OTHER for photo in here])
     if not known.any():
         st.info(
-            "Choose in the column *true class* what your photos really show: then their score and "
-            "confusion matrix appear here."
+            "Choose in the column *true class* what your photos really show: then their score and confusion matrix "
+            "appear here."
         )
         return
     labels = np.array([photo.label for photo in here])[known].astype(np.uint8)

@@ -1,5 +1,6 @@
 """The list of runs: one table, and for the chosen row what can be done with it."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from fmexplore.errors import FMExploreError
 from fmexplore.models.table import parameters, summarize
 from fmexplore.runs.archive import pack_run
 from fmexplore.runs.run import Run
+from fmexplore.runs.status import Status
 from fmexplore.settings import MAX_ZIP_MB
 from fmexplore.ui import formatting, messages, session, shared, url, widgets
 
@@ -60,14 +62,20 @@ def _row(run: Run) -> dict:
         return row | {
             "accuracy": None if accuracy is None else 100 * accuracy,
             "minutes": status.result.seconds / 60,
-            "state": "shipped"
-            if run.shipped
-            else ", ".join(filter(None, [status.state, formatting.days_left(run, status)])),
+            "state": "shipped" if run.shipped else ", ".join(filter(None, [status.state, _days_left(run, status)])),
             "preset": config.preset + (" (peeks)" if config.training.peeks else ""),
             "parameters": parameters(summarize(config.model)),
         }
     except FMExploreError:
         return row | {"state": "broken"}
+
+
+def _days_left(run: Run, status: Status) -> str:
+    """How long a hosted server keeps a run, in words; empty where it keeps it for good."""
+    days = shared.settings().max_age_days
+    if not days or status.active or run.label.starred:
+        return ""
+    return time.strftime("kept until %d %b", time.localtime((status.ended or status.created) + days * 86400))
 
 
 def _actions(run: Run, key: str) -> None:
@@ -78,7 +86,7 @@ def _actions(run: Run, key: str) -> None:
             _ = (run.config, run.status)
     with st.container(horizontal=True, vertical_alignment="center"):
         if not broken:
-            go: dict[str, Any] = {"on_click": url.lead}
+            go: dict[str, Any] = {"on_click": url.open_page}
             st.button(
                 "Open", key=f"open_{key}", type="primary", **go, args=(session.TRAIN_PAGE,), kwargs={"run": run.id}
             )
@@ -124,7 +132,7 @@ def _download(run: Run, key: str) -> None:
 
 def _use(run: Run) -> None:
     session.set_draft(run.config)
-    url.lead(session.TRAIN_PAGE)
+    url.open_page(session.TRAIN_PAGE)
 
 
 @st.dialog("Delete this run?", on_dismiss=lambda: st.session_state.pop("deleting", None))

@@ -84,7 +84,7 @@ class Mapped:
 
     @property
     def caption(self) -> str:
-        """What is said of its moment."""
+        """The text of its moment."""
         return self.moment.text if self.moment else ""
 
     def points(self) -> Points:

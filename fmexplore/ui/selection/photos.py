@@ -111,8 +111,8 @@ def turn(photo: Photo) -> None:
     change(photo, turn=(newest(photo).how.turn + 90) % 360, crop=WHOLE, strokes=())
 
 
-def say(photo_id: str, label: int | None) -> None:
-    """What its owner says it is."""
+def set_label(photo_id: str, label: int | None) -> None:
+    """Label a photo with its true class, or with none."""
     if photo_id in photos():  # else it was removed meanwhile
         photos()[photo_id] = replace(photos()[photo_id], label=label)
 
@@ -139,8 +139,8 @@ def convert(photo: Photo) -> Converted:
     return kept[key]
 
 
-def look(photo: Photo, run: Run) -> Known:
-    """What a run says of it. Raises FMExploreError."""
+def predict(photo: Photo, run: Run) -> Known:
+    """The outputs of a run for it. Raises FMExploreError."""
     kept: dict = st.session_state.setdefault("known_photos", {})
     key = photo.id, photo.how, str(run.path), run.weights_digest
     if key not in kept:
@@ -155,9 +155,9 @@ def recognize(run: Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return widgets.await_answer(shared.analyst().ask("recognize", run=run, images=images), "Running the network")
 
 
-def verdict(known: Known, run: Run) -> PhotoPredictions:
-    """Of one photo."""
-    return classify(known.logits[None], run.photo_fit)
+def verdicts(known: Sequence[Known], run: Run) -> PhotoPredictions:
+    """The calibrated predictions for photos, at least one."""
+    return classify(np.stack([each.logits for each in known]), run.photo_fit)
 
 
 def is_right(chosen: Sequence[Photo], verdicts: PhotoPredictions) -> np.ndarray:

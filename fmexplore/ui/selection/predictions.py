@@ -58,8 +58,8 @@ class Shown:
         labels, predicted = self.predictions.labels, self.predictions.predicted
         if picked.cells:
             chosen = np.zeros(len(labels), bool)
-            for true, said in picked.cells:
-                chosen |= (labels == true) & (predicted == said)
+            for true, guess in picked.cells:
+                chosen |= (labels == true) & (predicted == guess)
         elif picked.row is not None:
             chosen = labels == picked.row
         elif picked.column is not None:
@@ -71,8 +71,8 @@ class Shown:
     def sentence(self, position: int) -> str:
         """What became of an image, as in "Shirt 417, taken for Coat, 61 % sure"."""
         predictions = self.predictions
-        said = CLASS_NAMES[predictions.predicted[position]]
-        verdict = f"recognised as {said}" if predictions.right[position] else f"taken for {said}"
+        predicted = CLASS_NAMES[predictions.predicted[position]]
+        verdict = f"recognised as {predicted}" if predictions.right[position] else f"taken for {predicted}"
         sure = formatting.percent(float(predictions.confidence[position]), 0)
         return f"{CLASS_NAMES[predictions.labels[position]]} {self.numbers[position]}, {verdict}, {sure} sure"
 

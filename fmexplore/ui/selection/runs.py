@@ -71,11 +71,11 @@ class Compared:
         """Have `training` known. Raises FMExploreError."""
         selected_predictions.show(self.run, "train", selected_predictions.moments(self.run, "train")[-1])
 
-    def points(self, figure: str, over: str) -> list[list[float]]:
-        """A figure of the validation images, over `epochs` or `minutes`. Raises RunBroken."""
-        lines = [line for line in shared.metrics(self.run) if line["kind"] in WHOLE and f"validation_{figure}" in line]
+    def points(self, metric: str, over: str) -> list[list[float]]:
+        """A metric of the validation images, over `epochs` or `minutes`. Raises RunBroken."""
+        lines = [line for line in shared.metrics(self.run) if line["kind"] in WHOLE and f"validation_{metric}" in line]
         return [
-            [line["epoch"] if over == "epochs" else line["seconds"] / 60, line[f"validation_{figure}"]]
+            [line["epoch"] if over == "epochs" else line["seconds"] / 60, line[f"validation_{metric}"]]
             for line in lines
         ]
 

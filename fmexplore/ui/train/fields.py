@@ -118,7 +118,7 @@ NAMES = {
 
 
 def name_setting(path: str) -> str:
-    """What people call a setting of TrainConfig, or what `comparison` says of a network."""
+    """What people call a setting of TrainConfig, or what `differences` calls a part of a network."""
     return NAMES.get(path) or path.capitalize()
 
 

@@ -87,7 +87,7 @@ def _choose() -> None:
         plan = plan_training(minutes, shared.settings())
         session.set_draft(plan.config)
         training = plan.config.training
-        session.tell(
+        session.notify(
             f"{plan.config.preset} for about {training.epochs:g} epochs: {formatting.percent(plan.accuracy)} of the "
             "validation images should then be right."
         )
@@ -161,7 +161,7 @@ def _cost(config: RunConfig) -> ConfigError | None:
     """What the training will take; the error that forbids it, if one does."""
     rows, error = examine(config.model)
     if error:
-        st.error(formatting.unlinked(str(error)))
+        messages.show_error(error)
         return error
     st.markdown(f"**{parameters(rows):,}** parameters · **{flops(rows) / 1e6:.1f}** MFLOPs an image")
     _limits()
@@ -191,8 +191,8 @@ def _limits() -> None:
         f"for {limits.max_age_days or 0:g} days unless starred": limits.max_age_days,
         f"all runs together may use {(limits.max_disk_mb or 0) / 1000:g} GB": limits.max_disk_mb,
     }
-    if told := [text for text, limit in parts.items() if limit]:
-        st.caption(f"On this server {', '.join(told)}.")
+    if texts := [text for text, limit in parts.items() if limit]:
+        st.caption(f"On this server {', '.join(texts)}.")
 
 
 def _start() -> None:

@@ -128,7 +128,7 @@ def _other_runs(run: Run) -> list[Run]:
 
 def _progress(run: Run, status: Status, lines: list[dict]) -> None:
     if status.error:
-        st.error(formatting.unlinked(status.error))
+        messages.show_error(status.error)
     if status.state == "queued":
         _place_in_queue(run)
         return
@@ -216,12 +216,12 @@ def _confusion(run: Run) -> None:
             st.caption("The confusion matrix appears with the first snapshot of a run that has validation images.")
             return
         counts = np.array(last["confusion"])
-        true, said = most_confused(counts)
+        true, predicted = most_confused(counts)
         left, right = st.columns([32, 68], gap="large")  # as above, so that the matrix lies below the curves
         with left:
             st.markdown(
-                f"**Most often, {formatting.plural(true)} are taken for {formatting.plural(said)}: "
-                f"{counts[true, said]} of {counts[true].sum():,} times**"
+                f"**Most often, {formatting.plural(true)} are taken for {formatting.plural(predicted)}: "
+                f"{counts[true, predicted]} of {counts[true].sum():,} times**"
             )
             st.caption(
                 f"Epoch {last['epoch']:.2f}, validation images. Rows are true classes. Click a cell to see its images."
@@ -230,7 +230,7 @@ def _confusion(run: Run) -> None:
         def open_cell(event: dict) -> None:
             url.show_marked()
             cell = url.cell_parameters(url.pick_more(Picked(), event))
-            url.lead(session.CONFUSIONS_PAGE, run=run.id, split="validation", **cell)
+            url.open_page(session.CONFUSIONS_PAGE, run=run.id, split="validation", **cell)
 
         with right, st.container(width=640):
             confusion_grid([("the validation images", counts)], "confusion", open_cell)
@@ -255,7 +255,7 @@ def _layers() -> None:
         on_edit=lambda layers: messages.act(lambda: session.change_model(layers=layers)),
     )
     if error:
-        st.error(formatting.unlinked(str(error)))
+        messages.show_error(error)
 
 
 def _model_choice(name: str, label: str, choices: tuple[str, ...], value: str) -> None:

@@ -54,9 +54,9 @@ def card(
         if (step := sent(key, "go")) is not None:
             on_go(step)
 
-    said = None if probabilities is None else int(probabilities.argmax())
-    bars = [] if probabilities is None else [_bar(n, float(p), label, said) for n, p in enumerate(probabilities)]
-    verdict = [] if said is None else [f"taken for {CLASS_NAMES[said]}"]
+    predicted = None if probabilities is None else int(probabilities.argmax())
+    bars = [] if probabilities is None else [_bar(n, float(p), label, predicted) for n, p in enumerate(probabilities)]
+    verdict = [] if predicted is None else [f"taken for {CLASS_NAMES[predicted]}"]
     name = [] if label is None else [CLASS_NAMES[label]]
     _component(
         key=key,
@@ -73,12 +73,12 @@ def card(
     )
 
 
-def _bar(number: int, probability: float, label: int | None, said: int | None) -> dict:
+def _bar(number: int, probability: float, label: int | None, predicted: int | None) -> dict:
     return {
         "name": CLASS_NAMES[number],
         "probability": probability,
         "text": f"{100 * probability:.1f} %",
         "true": number == label,
-        "said": label is None and number == said,
-        "predicted": number == said,
+        "verdict": label is None and number == predicted,
+        "predicted": number == predicted,
     }

@@ -29,12 +29,12 @@ function way(data, go) {
 function bars(data) {
   const list = element("div", { className: "bars" });
   data.bars.forEach((bar) => {
-    const kind = bar.true || bar.said ? "true" : bar.predicted ? "wrong" : "";
+    const kind = bar.true || bar.verdict ? "true" : bar.predicted ? "wrong" : "";
     const fill = element("i");
     fill.style.width = `${100 * bar.probability}%`;
     const title = bar.true ? "true class" : "";
     list.append(
-      element("span", { className: bar.true || bar.said ? "true" : "", title, textContent: bar.name }),
+      element("span", { className: bar.true || bar.verdict ? "true" : "", title, textContent: bar.name }),
       element("span", { className: `bar ${kind}` }, fill),
       element("span", { className: "number", textContent: bar.text }),
     );

@@ -69,8 +69,8 @@ function paint(board, data, frame) {
   const weight = (value) => (data.scale === "log" ? Math.log1p(Math.abs(value)) : Math.abs(value));
   let most = 0;
   values.forEach((row, true_) =>
-    row.forEach((value, said) => {
-      if (!(data.dim && true_ === said)) most = Math.max(most, weight(value));
+    row.forEach((value, predicted) => {
+      if (!(data.dim && true_ === predicted)) most = Math.max(most, weight(value));
     }),
   );
   const selected = new Set(data.cells.map(String));
@@ -89,21 +89,21 @@ function paint(board, data, frame) {
     row.pick = { row: label };
     row.ariaLabel = `all of class ${data.names[label]}`;
     row.ariaPressed = String(data.row === label);
-    data.order.forEach((said, place) => {
+    data.order.forEach((predicted, place) => {
       const button = rows[at + 1][place + 1];
-      const [count, value] = [shown.counts[label][said], values[label][said]];
+      const [count, value] = [shown.counts[label][predicted], values[label][predicted]];
       const share = most ? Math.min(100, Math.round((100 * weight(value)) / most)) : 0;
-      const first = data.difference ? value > 0 : label === said;
+      const first = data.difference ? value > 0 : label === predicted;
       const color = first ? "var(--st-blue-color)" : "var(--st-orange-color)";
       button.textContent = written(value, data);
-      button.pick = { cell: [label, said] };
+      button.pick = { cell: [label, predicted] };
       button.style.background = `color-mix(in srgb, ${color} ${share}%, var(--st-secondary-background-color))`;
       button.style.color = share > 57 ? "#000" : "light-dark(#000, #fff)"; // where black and white are equally readable in the dark
-      button.parentElement.className = label === said ? "hit" : "";
+      button.parentElement.className = label === predicted ? "hit" : "";
       const unit = data.numbers === "counts" ? "" : `, ${value.toFixed(1)} %`;
-      button.ariaLabel = `true ${data.names[label]}, predicted ${data.names[said]}: ${count} images${unit}`;
+      button.ariaLabel = `true ${data.names[label]}, predicted ${data.names[predicted]}: ${count} images${unit}`;
       button.title = button.ariaLabel;
-      button.ariaPressed = String(selected.has(String([label, said])));
+      button.ariaPressed = String(selected.has(String([label, predicted])));
     });
   });
   const time = board.querySelector(".time");

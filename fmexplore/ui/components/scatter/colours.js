@@ -1,5 +1,6 @@
 // What colours can say of an image, and how.
 export const GREY = "#8d939e";
+// The keys stand in copied links.
 export const BY = {
   label: "true class",
   said: "predicted class",

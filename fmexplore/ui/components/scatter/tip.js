@@ -1,4 +1,4 @@
-// What is said of the image under the pointer, with its picture.
+// The caption of the image under the pointer, with its picture.
 
 import { SIDE } from "./pictures.js";
 

@@ -1,4 +1,4 @@
-// A photo on its way to 28 x 28: one picture for each step, what is said there, and a button where it can be switched.
+// A photo on its way to 28 x 28: one picture for each step, the prediction there, and a button where it can be switched.
 
 import { element } from "../element.js";
 

@@ -14,7 +14,7 @@ def _html() -> str:
         for term in sorted(TERMS, key=lambda term: term.name.lower())
     )
     return (
-        f"<details hidden><summary></summary><dl></dl></details><div class='meaning' popover='manual'></div>"
+        "<details hidden><summary></summary><dl></dl></details><div class='meaning' popover='manual'></div>"
         f"<template data-pattern='{escape(make_pattern())}'>{terms}</template>"
     )
 
