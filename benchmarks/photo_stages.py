@@ -21,7 +21,7 @@ prepare_process(trains=False)
 
 import torch  # noqa: E402
 
-from fmexplore.analysis.images import look_at  # noqa: E402
+from fmexplore.analysis.images import predict_images  # noqa: E402
 from fmexplore.analysis.photos import find_mask, recognize  # noqa: E402
 from fmexplore.analysis.task import NullProgress  # noqa: E402
 from fmexplore.data import fashion_mnist  # noqa: E402

@@ -100,9 +100,9 @@ def index_images(task: Task, run: Run) -> None:
     derived.write("index", index.to_arrays(), weights)
 
 
-def doubt_labels(task: Task, run: Run, predictions: Predictions) -> np.ndarray:
-    """Positions of the images with suspect labels, as `label_issues.suspect_labels` gives them."""
-    from fmexplore.evaluation.label_issues import suspect_labels
+def find_label_errors(task: Task, run: Run, predictions: Predictions) -> np.ndarray:
+    """Positions of the likely label errors, as `label_issues.likely_label_errors` gives them."""
+    from fmexplore.evaluation.label_issues import likely_label_errors
 
     del task, run
     return likely_label_errors(predictions)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fmexplore.analysis.images import look_at
+from fmexplore.analysis.images import predict_images
 from fmexplore.analysis.task import NullProgress, Task
 from fmexplore.errors import AnalysisFailed
 from fmexplore.jobs.job import Job

@@ -53,8 +53,8 @@ def begin_from(
 ) -> Run:
     """A new run, marked as running here, with the network and the weights of `parent`, trained as `training` says.
 
-    It validates with the images of `parent`, which has not learnt from them. `changes` are those of `--set`.
-    Raises ConfigError, RunBroken, StorageError.
+    It is evaluated on the validation images of `parent`, which has not learnt from them. `changes` are those of
+    `--set`. Raises ConfigError, RunBroken, StorageError.
     """
     before, weights = parent.config.training, parent.read_weights()
     kept = training.replace(**asdict(before.split_config))

@@ -1,4 +1,4 @@
-"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): find, check, load and split it. `download` brings it."""
+"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): find, check, load and split it. `download` fetches it."""
 
 import gzip
 import hashlib
@@ -151,7 +151,7 @@ class DataSet:
         """Which images a run's split has.
 
         `split` is `train`, `validation` or `test`; `config` is the run's. None where the run has no validation images.
-        The shuffle does not depend on its seed, so that runs with the same share validate with the same images.
+        The shuffle does not depend on its seed, so that runs with the same share are evaluated on the same images.
         """
         if split == "test" or (split, config.validation) == ("validation", "test"):
             return Members("test", np.arange(len(self.test)))

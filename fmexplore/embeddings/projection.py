@@ -121,7 +121,7 @@ def project(
     Args:
         points: (n, width) float.
         config: the method and its settings; `config.sample` is ignored, see `ProjectionConfig.choose`.
-        report: called with how far the computation is, see `ProgressCallback`.
+        report: called as the computation goes on, see `ProgressCallback`.
         start: (n, d) float; positions from which t-SNE and UMAP go on, instead of beginning anew.
 
     Raises:

@@ -76,7 +76,7 @@ def project_over_time(
     Args:
         snapshots: the features at each point of the training, each (n, width) float.
         config: the method and its settings.
-        report: called with how far the computation is, see `ProgressCallback`.
+        report: called as the computation goes on, see `ProgressCallback`.
 
     Returns:
         The maps, each (n, d) float32; and between each two the mean distance that an image moved, in radii of the

@@ -115,7 +115,7 @@ def test_a_question_is_answered_as_in_this_process(analyst, run, drawn):
     images = drawn.test.images[:3]
     question = analyst.ask("predict_images", run=run, images=images)
     logits, features = question.result(PATIENCE)
-    wanted = image_analysis.look_at(NullProgress(), run, images)
+    wanted = image_analysis.predict_images(NullProgress(), run, images)
     assert np.allclose(logits, wanted[0], atol=1e-5)
     assert np.allclose(features, wanted[1], atol=1e-5)
     assert question.wait(0)

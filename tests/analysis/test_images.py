@@ -12,7 +12,6 @@ from fmexplore.analysis import server
 from fmexplore.analysis.images import (
     ANALYSES,
     QUICK,
-    doubt_labels,
     explain,
     find_label_errors,
     index_images,

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from fmexplore.analysis import images as image_analysis
-from fmexplore.analysis.maps import layer_features, project_images, project_snapshots, trust_map
+from fmexplore.analysis.maps import layer_features, measure_map, project_images, project_snapshots
 from fmexplore.analysis.task import Cancelled, NullProgress
 from fmexplore.data.fashion_mnist import DataSet, Split, SplitConfig
 from fmexplore.embeddings import projection

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fmexplore.analysis.images import look_at
+from fmexplore.analysis.images import predict_images
 from fmexplore.analysis.photos import find_mask, recognize
 from fmexplore.analysis.task import NullProgress
 from fmexplore.photos.conversion import OURS, convert
