@@ -1,6 +1,8 @@
 """The app in AppTest: its pages without a browser, on the drawn data set; no worker and no analyst starts."""
 
+import functools
 import json
+from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -8,6 +10,7 @@ from urllib.parse import parse_qsl
 import numpy as np
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.runtime.context import ContextProxy
 from streamlit.runtime.pages_manager import PagesManager
@@ -219,6 +222,15 @@ def _forget() -> None:
         each.clear()
     st.cache_resource.clear()
     st.cache_data.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scanned_once() -> Iterator[None]:
+    """For each new tab AppTest asks every installed package for components, which takes longer than most pages."""
+    with pytest.MonkeyPatch.context() as patch:
+        scan = functools.cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", scan)
+        yield
 
 
 @pytest.fixture
