@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl
 import psutil
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, TimeoutError, expect, sync_playwright
 
 from fmexplore.runs.run import Run
 from fmexplore.runs.store import RunStore
@@ -37,9 +37,21 @@ FOCUSED = """() => {
   while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
   return focused?.ariaLabel || focused?.textContent || "";
 }"""
-OVERFLOW = """() => {
+WIDTHS = (1400, 1024, 768, 390)
+# What scrolls sideways, charts without axes, and texts that reach beyond theirs by more than the soft edge of a letter.
+MISFITS = """() => {
   const parts = [document.scrollingElement, document.querySelector("[data-testid=stMain]")];
-  return Math.max(...parts.map((part) => part.scrollWidth - part.clientWidth));
+  const wide = Math.max(...parts.map((part) => part.scrollWidth - part.clientWidth));
+  const cut = [...document.querySelectorAll("[data-testid=stPlotlyChart]")].flatMap((chart) => {
+    if (!chart.querySelector(".xtick text")) return ["a chart is not drawn"];
+    const frame = chart.getBoundingClientRect();
+    return [...chart.querySelectorAll(".main-svg text")].filter((text) => {
+      const { left, right, top, bottom, width } = text.getBoundingClientRect();
+      const out = left < frame.left - 1 || right > frame.right + 1 || top < frame.top - 1 || bottom > frame.bottom + 1;
+      return width && out;
+    }).map((text) => `${text.textContent} is cut off`);
+  });
+  return [...(wide > 0 ? [`scrolls sideways by ${wide} pixels`] : []), ...cut];
 }"""
 # What is shown below the chart, and a text of it.
 VIEWS = {"Confusion so far": "Most often,", "Layers": "The layer table of the next", "Earlier runs": "Load a run from"}
@@ -47,6 +59,7 @@ MAC_APPS = [f"/Applications/{name}.app/Contents/MacOS/{name}" for name in ("Chro
 ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--no-first-run"),
+    "--renderer-process-limit=1",  # tabs then share the scripts that are compiled already
 )
 
 
@@ -59,7 +72,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def find_chromium() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome", *MAC_APPS):
+    for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", *MAC_APPS):
         if path := shutil.which(name):
             return path
     if os.environ.get("CI"):
@@ -344,10 +357,21 @@ class Tab:
             found[scheme] = self.violations(rules)
         return {scheme: wrong for scheme, wrong in found.items() if wrong}
 
-    @property
-    def overflow(self) -> int:
-        """By how many pixels it can be scrolled sideways."""
-        return self.page.evaluate(OVERFLOW)
+    def misfits(self) -> dict[int, list[str]]:
+        """What does not fit at some width, and does not come to fit within ten seconds."""
+        found = {}
+        for width in WIDTHS:
+            self.page.set_viewport_size({"width": width, "height": PHONE["height"]})
+            try:
+                self.settle().page.wait_for_function(f"() => !({MISFITS})().length", timeout=10_000)
+            except TimeoutError:
+                found[width] = self.page.evaluate(MISFITS)
+        self.page.set_viewport_size(DESK)
+        return found
+
+    def faults(self) -> dict:
+        """What axe finds in either theme, and what does not fit at some width."""
+        return {**self.violations_by_theme(), **self.misfits()}
 
 
 def wait_for(found: Callable[[], object]) -> None:

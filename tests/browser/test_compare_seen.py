@@ -88,15 +88,8 @@ def test_a_run_is_compared_while_it_trains_and_tested_when_it_has_ended(tab):
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_phone_does_not_scroll_sideways(tab, place):
-    opened = tab(phone=True).open(place).sees(PLACES[place]).settle()
-    assert opened.overflow <= 0
-    assert opened.violations() == []
-
-
-@pytest.mark.parametrize("place", PLACES)
-def test_axe_finds_nothing_serious(tab, place):
-    assert tab().open(place).sees(PLACES[place]).settle().violations_by_theme() == {}
+def test_it_fits_every_width_and_axe_finds_nothing_serious(tab, place):
+    assert tab().open(place).sees(PLACES[place]).settle().faults() == {}
 
 
 def test_the_server_has_logged_no_trouble(tab, server):

@@ -351,14 +351,8 @@ def test_the_moment_is_chosen_by_keyboard(tab, short):
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_phone_does_not_scroll_sideways(tab, place):
-    opened = tab(phone=True).open(place).sees(PLACES[place]).settle()
-    assert opened.overflow <= 0
-
-
-@pytest.mark.parametrize("place", PLACES)
-def test_axe_finds_nothing_serious(tab, place):
-    assert tab().open(place).sees(PLACES[place]).settle().violations_by_theme() == {}
+def test_it_fits_every_width_and_axe_finds_nothing_serious(tab, place):
+    assert tab().open(place).sees(PLACES[place]).settle().faults() == {}
 
 
 def test_the_server_has_logged_no_trouble(tab, server):
