@@ -1,4 +1,4 @@
-// A table of texts; on a phone each row is a small card.
+// A table of texts; where it is narrow each row is a small card.
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".verdicts");
   const signature = JSON.stringify(data);
