@@ -4,7 +4,7 @@ import shutil
 
 from playwright.sync_api import Browser, Page, Playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 SIZE = {"width": 1400, "height": 900}
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'  # once the script of the page has ended
