@@ -81,7 +81,7 @@ def test_times_are_measured_here_and_kept_for_the_next_visit(tab):
 
 def test_a_run_is_compared_while_it_trains_and_tested_when_it_has_ended(tab):
     opened = tab().open("/train?preset=quick")
-    run = opened.start(0.3)
+    run = opened.start(0.1)
     other = tab().open(f"/compare?runs={run.id},quick").sees("The runs are tested when two of them have ended")
     other.sees(re.compile("quick is better than quick, .* statistically significant"))
     other.sees(re.compile("Only one thing differs: epochs|They differ in"))
