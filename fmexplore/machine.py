@@ -6,9 +6,12 @@ import platform
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
+
+from fmexplore.settings import read_settings
 
 NICENESS = 5  # of processes that compute: 10 starves beside a busy page, 0 makes the pages slow
 
@@ -95,7 +98,10 @@ def lower_priority() -> None:
 
 
 def prepare_process(trains: bool = True) -> None:
-    """Set how torch's threads wait and how malloc keeps memory in this process; call it before torch is imported.
+    """Set how torch's threads wait, how malloc keeps memory, and where numba keeps what it compiles, in this process.
+
+    Call it before torch or numba is imported. Numba writes beside the packages; where those are read-only, as in a
+    container, and the user's own folder too, it would fail, so it gets a folder of the cache.
 
     Threads wait passively after a short spin: spinning all the time makes training 2 to 9 times slower beside one busy
     process, and not spinning at all a quarter slower on an idle machine.
@@ -107,6 +113,9 @@ def prepare_process(trains: bool = True) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     os.environ.setdefault("MKL_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", str(os.cpu_count() or 1)))
+    umap = find_spec("umap")
+    if umap and umap.origin and not os.access(Path(umap.origin).parent, os.W_OK):
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(read_settings().cache / "numba"))
     if trains:
         set_malloc(mmap=32 << 20, trim=1 << 30, pad=64 << 20)
     else:

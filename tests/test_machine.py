@@ -68,3 +68,14 @@ def test_the_least_limit_of_all_groups_above_counts(tmp_path, membership, files,
 
 def test_without_control_groups_it_is_the_machines_memory(tmp_path):
     assert memory_bytes(tmp_path / "not there", tmp_path) == ALL
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_numba_keeps_what_it_compiles_in_the_cache_where_packages_are_read_only(home, monkeypatch, writable):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    read_only = "import os; os.access = lambda path, mode: False; " if not writable else ""
+    code = f"{read_only}from fmexplore.machine import prepare_process; prepare_process(trains=False); import numba; "
+    found = subprocess.check_output(
+        [sys.executable, "-c", code + "print(numba.config.CACHE_DIR)"], cwd=PROJECT, text=True
+    )
+    assert found.strip() == ("" if writable else str(home / "cache" / "numba"))

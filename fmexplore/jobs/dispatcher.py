@@ -15,12 +15,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from fmexplore.errors import FMExploreError
 from fmexplore.jobs import limits
 from fmexplore.jobs.fairness import fair_order
 from fmexplore.jobs.queue import LANES, JobQueue, in_lane
 from fmexplore.jobs.retention import clean_up
 from fmexplore.runs.status import Status, clear_requests, read_status, write_status
 from fmexplore.settings import PACKAGE, child_environment
+from fmexplore.storage import storage_error
 
 TICK_SECONDS = 0.3
 SMALL_MEMORY = 4e9  # below it the lanes take turns
@@ -38,11 +40,11 @@ class Dispatcher:
         self._turn = FileLock(queue.settings.home / "dispatcher.lock", thread_local=False)
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
+        self.problem = ""  # why it could not look after the queue when it last tried, with what to do; else empty
 
     def start(self) -> None:
         """Start workers from a thread of this process, as long as no other process does."""
         if self._thread is None:
-            self.queue.settings.home.mkdir(parents=True, exist_ok=True)
             self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
             self._thread.start()
 
@@ -63,16 +65,29 @@ class Dispatcher:
         while not self._closed.wait(TICK_SECONDS):
             try:
                 if not self._turn.is_locked:
+                    self.queue.settings.home.mkdir(parents=True, exist_ok=True)
                     self._turn.acquire(blocking=False)
                 self.tick()
                 if time.monotonic() - cleaned > 600 or not cleaned:
                     cleaned = time.monotonic()
                     with self.queue.lock:
                         clean_up(self.queue.store, self.queue.jobs)
+                self.problem = ""
             except Timeout:
-                continue  # another server on the same folder does it
-            except Exception:  # whatever it was, the others in the queue must not wait for ever
-                traceback.print_exc()
+                self.problem = ""  # another server on the same folder does it
+            except Exception as error:  # whatever it was, the others in the queue must not wait for ever
+                self._report(error)
+
+    def _report(self, error: Exception) -> None:
+        """Keep for the pages what failed, and log it once. Raises nothing, as that would end the thread."""
+        if isinstance(error, OSError):
+            problem = str(storage_error(self.queue.settings.home, error))
+        else:
+            problem = str(error) if isinstance(error, FMExploreError) else f"{type(error).__name__}: {error}"
+        if problem != self.problem:
+            self.problem = problem
+            with suppress(Exception):  # the log may lie on the same full disk
+                traceback.print_exception(error)
 
     def tick(self) -> None:
         """Notice ended workers, then fill every lane that has room."""

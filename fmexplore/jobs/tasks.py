@@ -65,9 +65,9 @@ def train_run(
     try:
         return _follow(job, run, trainer, listen)
     except TrainingDiverged:
-        run.write_weights(to_arrays(trainer.state.eval_network.state_dict()))
+        result = _end_early(run, trainer, job.status.result)
         run.forget_resume()
-        job.update(diverged=True)
+        job.update(diverged=True, result=result)
         raise
 
 
@@ -143,7 +143,7 @@ def _follow(job: Job, run: Run, trainer: "train", listen: Callable[["Progress"],
         if request:
             trainer.close()
             if request == "STOP":
-                run.write_weights(to_arrays(trainer.state.result()))
+                job.update(result=_end_early(run, trainer, result))
             if over:
                 job.update(message=f"Stopped at this server's limit of {job.settings.max_minutes:g} minutes per run.")
             return END_STATES[request]
@@ -155,6 +155,13 @@ def _follow(job: Job, run: Run, trainer: "train", listen: Callable[["Progress"],
             learn_from_run(job.settings, run.config, result.seconds, result.epoch)
     run.forget_resume()  # the last thing: whatever ends the worker before, the run goes on from there
     return "finished"
+
+
+def _end_early(run: Run, trainer: "train", before: Result) -> Result:
+    """Keep the weights, if any can be used, and give what they reach, which is what lists show."""
+    if weights := trainer.state.result():
+        run.write_weights(to_arrays(weights))
+    return before.replace(**trainer.measure_kept())
 
 
 def _keep_predictions(job: Job, run: Run, end: "Progress", weights: str) -> None:

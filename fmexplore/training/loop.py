@@ -30,6 +30,7 @@ from fmexplore.training.state import TrainState, copy_weights, digest
 
 FEATURE_IMAGES = 2000  # of the validation images, at each snapshot
 PROBE_IMAGES, PROBE_EVERY = 256, 2560  # validation within an epoch, for about 3 % of the time
+CHECKED_IMAGES = 512  # for which the outputs of kept weights must be finite
 REPORT_FLOPS = 15e9  # half a second of a slow laptop: at least two reports a second
 REPORT_IMAGES = 2500  # at most, between two reports
 
@@ -49,7 +50,7 @@ class train(Iterator[Progress]):
 
     Raises:
         ConfigError: the layer table cannot be built.
-        TrainingDiverged: the loss is no longer finite; the network then has its last finite weights.
+        TrainingDiverged: the loss is no longer finite; the network then has the weights to keep, see `state.result`.
     """
 
     def __init__(
@@ -68,9 +69,9 @@ class train(Iterator[Progress]):
         if begin:
             network.load_state_dict(begin)
         averaged = deepcopy(network).requires_grad_(False) if config.weight_average else None
-        self.state = TrainState(network, Optimizer(network, config), averaged)
         self.training, self.validation = data.divide(config.split_config)
         self.images, self.targets = _on(self.device, self.training)
+        self.state = TrainState(network, Optimizer(network, config), to_input(self.images[:CHECKED_IMAGES]), averaged)
         self.steps_per_epoch = _steps_per_epoch(len(self.training), config.batch_size)
         planned = max(1, round(config.epochs * self.steps_per_epoch))
         self.snapshot_steps = _log_spaced(config.snapshots, planned)
@@ -107,6 +108,17 @@ class train(Iterator[Progress]):
     def close(self) -> None:
         """End the run where it stands."""
         self._events.close()
+
+    def measure_kept(self) -> dict[str, float | None]:
+        """For a run that ends before its time: where it stands, and what the weights to keep reach in validation."""
+        scalars, kept = self.state.scalars, self.state.result()
+        found: dict[str, float | None] = {"validation_accuracy": None, "validation_loss": None}
+        if kept and self.validation is not None:
+            self.state.eval_network.load_state_dict(kept)
+            with use_threads(self.execution):
+                predictions = predict(self.state.eval_network, self.validation)
+            found = {"validation_accuracy": predictions.accuracy, "validation_loss": predictions.loss}
+        return {**found, "epoch": scalars["step"] / self.steps_per_epoch, "seconds": scalars["seconds"]}
 
     def _run(self) -> Generator[Progress, None, None]:
         """Go from phase to phase, until the end."""
@@ -296,12 +308,15 @@ class train(Iterator[Progress]):
         return Progress(kind, step, self.steps, step / self.steps_per_epoch, scalars["seconds"], **metrics)
 
     def _diverged(self) -> None:
-        self.state.eval_network.load_state_dict(self.state.good)
+        kept = self.state.result()
+        if weights := kept or self.state.good:
+            self.state.eval_network.load_state_dict(weights)
+        which = "the weights of the best epoch" if kept is self.state.best else "the last good weights"
         step = self.state.scalars["step"]
         raise TrainingDiverged(
-            f"The loss became infinite or not a number at step {step} (epoch {step / self.steps_per_epoch:.2f}); the "
-            f"last good weights are kept. The learning rate of {self.config.learning_rate:g} is probably too high: "
-            "try a tenth of it."
+            f"The loss became infinite or not a number at step {step} (epoch {step / self.steps_per_epoch:.2f}); "
+            f"{which if kept else 'no weights'} are kept. The learning rate of {self.config.learning_rate:g} is "
+            "probably too high: try a tenth of it."
         )
 
 

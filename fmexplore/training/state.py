@@ -6,22 +6,30 @@ import copy
 import hashlib
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
+from torch.func import functional_call
 
 from fmexplore.models.networks import Network
 from fmexplore.training.optimizers import Optimizer
 
+FEW = 32  # images for which outputs are checked at each report; at the end they are checked for all
+
 
 @dataclass
 class TrainState:
-    """The state of a training: weights, optimiser and counters. `loop.train` changes it; save it between two steps."""
+    """The state of a training: weights, optimiser and counters. `loop.train` changes it; save it between two steps.
+
+    Good weights are finite, and so are their outputs for `checked`, (n, 1, 28, 28) float32 images.
+    """
 
     network: Network
     optimizer: Optimizer
+    checked: Tensor
     averaged: Network | None = None  # the same network with averaged weights
     scalars: dict = field(default_factory=dict)
     best: dict[str, Tensor] = field(default_factory=dict)  # weights of the best epoch, with early stopping
-    good: dict[str, Tensor] = field(default_factory=dict)  # the last finite ones
+    good: dict[str, Tensor] = field(default_factory=dict)  # those of the last report
 
     @property
     def eval_network(self) -> Network:
@@ -37,9 +45,12 @@ class TrainState:
             mean.lerp_(now, 1 - share) if mean.is_floating_point() else mean.copy_(now)
 
     def result(self) -> dict[str, Tensor]:
-        """The weights to store if the run ended now: with early stopping the best, else the last finite ones."""
-        weights = self.eval_network.state_dict()
-        return self.best or (weights if are_finite(weights) else self.good)
+        """The weights to store if the run ended now: with early stopping the best, else the last good ones.
+
+        Empty where there are none.
+        """
+        candidates = (self.best, self.eval_network.state_dict(), self.good)
+        return next((each for each in candidates if each and self._are_good(each, self.checked)), {})
 
     def save(self) -> tuple[dict[str, Tensor], dict]:
         """The state as tensors by name, and as scalars that JSON can hold."""
@@ -48,7 +59,7 @@ class TrainState:
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
         if self.averaged:
             tensors |= {f"average.{k}": v for k, v in self.averaged.state_dict().items()}
-        if not are_finite(self.network.state_dict()):  # it is about to be noticed
+        if not self._are_good(self.eval_network.state_dict(), self.checked[:FEW]):  # it is about to be noticed
             tensors |= {f"good.{k}": v for k, v in self.good.items()}
         return tensors, copy.deepcopy(self.scalars)
 
@@ -66,11 +77,23 @@ class TrainState:
         self.scalars = copy.deepcopy(scalars)
 
     def keep_good(self) -> bool:
-        """Copy the weights if all of them are finite; whether they are."""
-        finite = are_finite(self.network.state_dict())
-        if finite:
+        """Copy the weights if they are good; whether they are."""
+        good = are_finite(self.network.state_dict())
+        good = good and self._are_good(self.eval_network.state_dict(), self.checked[:FEW])
+        if good:
             self.good = copy_weights(self.eval_network)
-        return finite
+        return good
+
+    def _are_good(self, weights: dict[str, Tensor], images: Tensor) -> bool:
+        """Whether the probabilities for `images` are numbers: finite weights can have infinite outputs."""
+        network = self.eval_network
+        was_training = network.training
+        network.eval()
+        with torch.inference_mode():
+            outputs = functional_call(network, weights, (images,))
+        network.train(was_training)
+        below = outputs - outputs.amax(1, keepdim=True)
+        return are_finite(weights) and bool(below.isfinite().all())
 
 
 def are_finite(weights: dict[str, Tensor]) -> bool:

@@ -1,17 +1,19 @@
 """The dispatcher: places, limits of time, and with real workers what happens when processes are killed."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
+import traceback
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
-from fmexplore.errors import NotAllowed
+from fmexplore.errors import NotAllowed, StorageError
 from fmexplore.jobs.dispatcher import Dispatcher
 from fmexplore.jobs.queue import JobQueue
 from fmexplore.runs.run import Run
@@ -55,6 +57,43 @@ def test_damaged_and_foreign_statuses_do_not_hold_up_the_queue(queue, tiny):
     for run in (good, foreign):
         change_status(run, state="stopped")
     Dispatcher(queue).tick()
+
+
+def full_disk(*_arguments, **_options):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_under_the_log_too_does_not_end_the_dispatcher_which_says_so_and_goes_on(queue, tiny, monkeypatch):
+    launched, dispatcher = [], Dispatcher(queue)
+    monkeypatch.setattr(dispatcher, "_launch", launched.append)
+    with monkeypatch.context() as full:
+        full.setattr(dispatcher, "tick", full_disk)
+        full.setattr(traceback, "print_exception", full_disk)
+        dispatcher.start()
+        wait_for(lambda: dispatcher.problem)
+        assert dispatcher.problem.startswith("The disk is full")
+    run = queue.submit_run(tiny)
+    wait_for(lambda: run.path in launched and not dispatcher.problem)
+    dispatcher.close()
+
+
+def test_what_goes_wrong_again_and_again_is_logged_once(queue, monkeypatch, capfd):
+    dispatcher = Dispatcher(queue)
+    for _ in range(3):
+        dispatcher._report(RuntimeError("out of order"))
+    assert dispatcher.problem == "RuntimeError: out of order"
+    assert capfd.readouterr().err.count("out of order") == 1
+
+
+def test_a_home_that_cannot_be_written_is_said_by_the_queue_and_by_the_dispatcher(tmp_path, tiny):
+    (tmp_path / "file").write_text("")
+    queue = JobQueue(Settings(home=tmp_path / "file" / "home"))
+    with pytest.raises(StorageError, match="check the folder's permissions"):
+        queue.submit_run(tiny)
+    dispatcher = Dispatcher(queue)
+    dispatcher.start()
+    wait_for(lambda: "check the folder's permissions" in dispatcher.problem)
+    dispatcher.close()
 
 
 def test_a_run_that_ends_right_after_it_was_looked_at_keeps_its_end(queue, tiny):

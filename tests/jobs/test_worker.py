@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from fmexplore.data import fashion_mnist
 from fmexplore.evaluation.predictions import predict
 from fmexplore.jobs import tasks
 from fmexplore.jobs.estimates import known_execution, read_speed, update_speed
@@ -290,7 +291,26 @@ def test_whatever_the_learning_rate_a_run_ends_finished_or_with_the_explanation(
     run = make(store, config.replace(training=changed))
     status = work(run, store.settings)
     assert status.state == "finished" or "learning rate" in status.error
-    assert all(np.isfinite(value).all() for value in run.read_weights().values())
+    assert_usable(run)
+
+
+def assert_usable(run: Run) -> None:
+    """What it keeps answers every image with numbers, and reaches what the run's result says."""
+    network = networks.build(run.config.model)
+    network.load_state_dict({name: torch.tensor(value) for name, value in run.read_weights().items()})
+    images = fashion_mnist.load()
+    assert np.isfinite(predict(network, images.test).logits).all()
+    validation = images.select("validation", run.config.training.split_config)
+    found = predict(network, validation)
+    assert run.status.result.validation_accuracy == pytest.approx(found.accuracy)
+    assert run.status.result.validation_loss == pytest.approx(found.loss, rel=1e-3)
+
+
+def test_a_stopped_run_says_what_its_kept_weights_reach(store, config):
+    run = make(store, config.replace(training=config.training.replace(epochs=6)))
+    status = work(run, store.settings, at(50, lambda: request(run.path, "STOP")))
+    assert status.state == "stopped"
+    assert_usable(run)
 
 
 def test_a_damaged_saved_state_fails_naming_the_file(store, config):

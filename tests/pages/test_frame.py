@@ -5,6 +5,9 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import script_runner
 
 from fmexplore.settings import PROJECT
+from fmexplore.ui import shared
+from fmexplore.ui.session import TRAIN_PAGE
+from tests.pages.conftest import PATHS
 
 
 def sidebar(page) -> list[str]:
@@ -42,3 +45,13 @@ def test_so_is_one_that_another_session_overtook(expect_whole, cold, monkeypatch
     monkeypatch.setattr(script_runner, "_mpa_v1", overtaken)
     cold(True)
     expect_whole()
+
+
+def test_a_queue_that_cannot_go_on_is_said_above_every_page_until_it_can(app):
+    page = app().open(TRAIN_PAGE)
+    assert not page.errors
+    shared.dispatcher().problem = "The disk is full, so nothing was saved: free some space."
+    for path in PATHS.values():
+        assert any("The disk is full" in error for error in page.open(path).errors), path
+    shared.dispatcher().problem = ""
+    assert not page.run().errors

@@ -364,6 +364,41 @@ def test_a_learning_rate_of_a_million_ends_with_an_explanation_and_finite_weight
     assert all(value.isfinite().all() for value in run.state.network.state_dict().values())
 
 
+def test_a_run_that_diverges_keeps_the_best_weights_that_early_stopping_has_seen(drawn, tiny):
+    stopping = EarlyStopping(monitor="loss", patience=30)
+    config = tiny.training.replace(epochs=40, learning_rate=0.2, early_stopping=stopping, snapshots=0)
+    run = train(tiny.model, config, few(drawn), ONE_THREAD)
+    epochs, weights = [], []
+
+    def break_after_three_epochs() -> None:
+        for progress in run:
+            if progress.kind == "epoch":
+                epochs.append(progress)
+                weights.append(weights_of(run))
+            if len(epochs) == 3:
+                next(run.state.network.parameters()).data.fill_(math.nan)
+
+    with pytest.raises(TrainingDiverged, match="the weights of the best epoch are kept"):
+        break_after_three_epochs()
+    best = min(range(3), key=lambda epoch: epochs[epoch].validation_loss)
+    assert all(torch.equal(value, run.state.result()[name]) for name, value in weights[best].items())
+    assert run.measure_kept()["validation_accuracy"] == pytest.approx(epochs[best].validation_accuracy)
+
+
+def test_finite_weights_with_infinite_outputs_are_not_kept(drawn, tiny):
+    run = train(tiny.model, tiny.training.replace(snapshots=0), drawn, ONE_THREAD)
+    next(run)
+    assert run.state.keep_good()
+    before = weights_of(run)
+    for value in list(run.state.network.parameters())[-4:]:
+        value.data.fill_(3e38)
+    assert not run.state.keep_good()
+    assert all(torch.equal(value, run.state.result()[name]) for name, value in before.items())
+    run.state.good = {}
+    assert run.state.result() == {}
+    assert run.measure_kept()["validation_accuracy"] is None
+
+
 def test_no_figure_is_ever_infinite_or_not_a_number(drawn, tiny):
     """Weights can leave the numbers in the last step before an evaluation, after a finite loss."""
     for seed in range(3):

@@ -39,7 +39,7 @@ def live_run() -> Run | None:
         pause = POLL_SECONDS if status.active else 5 * POLL_SECONDS if status.resumable else None
         if status.active and read_request(run.path):
             pause = POLL_SECONDS / 3
-        st.fragment(_curves, run_every=pause)(run, status.state)
+        st.fragment(_curves, run_every=pause)(run, (status.state, shared.dispatcher().problem))
         _controls(run, status)
         return run
     return None
@@ -68,11 +68,11 @@ def _header(run: Run, status: Status) -> None:
             widgets.peeks_badge()
 
 
-def _curves(run: Run, shown_state: str) -> None:
+def _curves(run: Run, shown: tuple[str, str]) -> None:
     with messages.boundary():
         status, lines = run.status, shared.metrics(run)
-        if status.state != shown_state:
-            st.rerun()  # the whole page: its buttons and its polling depend on the state
+        if (status.state, shared.dispatcher().problem) != shown:
+            st.rerun()  # the whole page: its buttons, its polling and what stands above depend on both
         st.subheader(_finding(status, lines), anchor=False)
         overfit = _overfit_epoch(lines)
         smoothing = st.session_state.get("smoothing", SMOOTHING)
