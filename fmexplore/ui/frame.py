@@ -102,9 +102,15 @@ def _run_picker(page) -> None:
 
 
 def _choose() -> None:
-    session.select_run(st.session_state.picked_run)
+    if _is_known(chosen := st.session_state.picked_run):
+        session.select_run(chosen)
 
 
 def _choose_on_home() -> None:
-    if chosen := st.session_state.picked_run:
+    if (chosen := st.session_state.picked_run) and _is_known(chosen):
         url.open_page(session.TRAIN_PAGE, run=chosen)
+
+
+def _is_known(chosen: str | None) -> bool:
+    """Whether it is a run or none: a label that has changed on its way, as the run trains on, comes as mere text."""
+    return chosen is None or any(run.id == chosen for run in session.runs())

@@ -222,7 +222,7 @@ def test_play_goes_through_the_snapshots_to_the_finished_network(tab, quick):
     assert frames[0] <= 1
 
 
-def test_the_slider_is_moved_by_keyboard(tab, quick):
+def test_the_slider_is_moved_by_keyboard(tab, quick, eventually):
     opened = tab().open("/confusions?run=quick&split=validation&true=6&pred=0")
     caption = opened.main.locator("output")
     expect(caption).to_contain_text("the finished network")
@@ -242,7 +242,7 @@ def test_the_slider_is_moved_by_keyboard(tab, quick):
     opened.at(run="quick", split="validation", true=6, pred=0, snapshot=steps[0])
     opened.focus("Moment of the training").keys("End")
     opened.at(run="quick", split="validation", true=6, pred=0)
-    assert opened.count("Shirt", "T-shirt/top") == end
+    eventually(lambda: opened.count("Shirt", "T-shirt/top") == end)
 
 
 # --- many images ---

@@ -6,7 +6,7 @@ from streamlit.runtime.scriptrunner import script_runner
 
 from fmexplore.settings import PROJECT
 from fmexplore.ui import shared
-from fmexplore.ui.session import TRAIN_PAGE
+from fmexplore.ui.session import HOME_PAGE, TRAIN_PAGE
 from tests.pages.conftest import PATHS
 
 
@@ -55,3 +55,15 @@ def test_a_queue_that_cannot_go_on_is_said_above_every_page_until_it_can(app):
         assert any("The disk is full" in error for error in page.open(path).errors), path
     shared.dispatcher().problem = ""
     assert not page.run().errors
+
+
+@pytest.mark.parametrize("page_path", [TRAIN_PAGE, HOME_PAGE])
+def test_a_label_that_has_changed_on_its_way_chooses_no_other_run(app, trained, page_path):
+    run = trained()
+    page = app().open(page_path, run=run.id)
+    states = page.at._tree.get_widget_states()
+    (state,) = (each for each in states.widgets if each.id == page.at.get_by_key("picked_run").proto.id)
+    state.string_value = "mine · 6.8 % · running"
+    page.at._run(states)
+    assert page.whole().link == run.id
+    assert not page.errors
