@@ -236,8 +236,9 @@ def test_the_slider_is_moved_by_keyboard(tab, quick, eventually):
     assert now in steps[-2:]
     labels = quick.read_snapshot(now)[0]
     count = int(((labels["labels"] == 6) & (labels["logits"].argmax(1) == 0)).sum())
-    assert opened.count("Shirt", "T-shirt/top") == count != end
     expect(opened.images).to_have_count(count)
+    eventually(lambda: opened.count("Shirt", "T-shirt/top") == count)
+    assert count != end
     opened.keys("Home")
     opened.at(run="quick", split="validation", true=6, pred=0, snapshot=steps[0])
     opened.focus("Moment of the training").keys("End")
@@ -319,8 +320,8 @@ def test_the_confusion_so_far_leads_to_the_images_of_a_cell(tab):
     opened.cell("Shirt", "Coat").click()
     expect(opened.page).to_have_url(re.compile("/confusions"))
     opened.at(run="quick", split="validation", true=6, pred=4)
-    assert count == opened.count("Shirt", "Coat")
     expect(opened.images).to_have_count(count)
+    assert count == opened.count("Shirt", "Coat")
     expect(opened.cell("Shirt", "Coat")).to_have_attribute("aria-pressed", "true")
 
 
