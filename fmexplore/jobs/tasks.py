@@ -161,7 +161,7 @@ def _end_early(run: Run, trainer: "train", before: Result) -> Result:
     """Keep the weights, if any can be used, and give what they reach, which is what lists show."""
     if weights := trainer.state.result():
         run.write_weights(to_arrays(weights))
-    return before.replace(**trainer.measure_kept())
+    return before.replace(**trainer.measure(weights))
 
 
 def _keep_predictions(job: Job, run: Run, end: "Progress", weights: str) -> None:

@@ -109,9 +109,9 @@ class train(Iterator[Progress]):
         """End the run where it stands."""
         self._events.close()
 
-    def measure_kept(self) -> dict[str, float | None]:
-        """For a run that ends before its time: where it stands, and what the weights to keep reach in validation."""
-        scalars, kept = self.state.scalars, self.state.result()
+    def measure(self, kept: dict[str, Tensor]) -> dict[str, float | None]:
+        """For a run that ends before its time: where it stands, and what the weights to keep, if any, reach."""
+        scalars = self.state.scalars
         found: dict[str, float | None] = {"validation_accuracy": None, "validation_loss": None}
         if kept and self.validation is not None:
             self.state.eval_network.load_state_dict(kept)

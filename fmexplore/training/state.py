@@ -13,7 +13,7 @@ from torch.func import functional_call
 from fmexplore.models.networks import Network
 from fmexplore.training.optimizers import Optimizer
 
-FEW = 32  # images for which outputs are checked at each report; at the end they are checked for all
+FEW = 4  # images for which outputs are checked at each report; at the end they are checked for all
 
 
 @dataclass
@@ -78,7 +78,7 @@ class TrainState:
 
     def keep_good(self) -> bool:
         """Copy the weights if they are good; whether they are."""
-        good = are_finite(self.network.state_dict())
+        good = self.averaged is None or are_finite(self.network.state_dict())
         good = good and self._are_good(self.eval_network.state_dict(), self.checked[:FEW])
         if good:
             self.good = copy_weights(self.eval_network)

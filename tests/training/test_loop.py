@@ -382,7 +382,7 @@ def test_a_run_that_diverges_keeps_the_best_weights_that_early_stopping_has_seen
         break_after_three_epochs()
     best = min(range(3), key=lambda epoch: epochs[epoch].validation_loss)
     assert all(torch.equal(value, run.state.result()[name]) for name, value in weights[best].items())
-    assert run.measure_kept()["validation_accuracy"] == pytest.approx(epochs[best].validation_accuracy)
+    assert run.measure(run.state.result())["validation_accuracy"] == pytest.approx(epochs[best].validation_accuracy)
 
 
 def test_finite_weights_with_infinite_outputs_are_not_kept(drawn, tiny):
@@ -396,7 +396,7 @@ def test_finite_weights_with_infinite_outputs_are_not_kept(drawn, tiny):
     assert all(torch.equal(value, run.state.result()[name]) for name, value in before.items())
     run.state.good = {}
     assert run.state.result() == {}
-    assert run.measure_kept()["validation_accuracy"] is None
+    assert run.measure(run.state.result())["validation_accuracy"] is None
 
 
 def test_no_figure_is_ever_infinite_or_not_a_number(drawn, tiny):
