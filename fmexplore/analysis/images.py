@@ -18,7 +18,8 @@ from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.embeddings.neighbours import Axes, NeighbourIndex, encode_all
 from fmexplore.errors import ConfigError
-from fmexplore.evaluation.predictions import Predictions, predict_batches, time_predictions
+from fmexplore.evaluation.latency import time_predictions
+from fmexplore.evaluation.predictions import Predictions, predict_batches
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.run import Arrays, Run
 from fmexplore.settings import read_settings

@@ -17,7 +17,8 @@ from fmexplore.embeddings.features import PIXELS, Features
 from fmexplore.embeddings.neighbours import NeighbourIndex
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import RunBroken
-from fmexplore.evaluation.predictions import Latency, Predictions
+from fmexplore.evaluation.latency import Latency
+from fmexplore.evaluation.predictions import Predictions
 from fmexplore.machine import cores, processor
 from fmexplore.runs.run import Arrays, Run, unpack
 from fmexplore.settings import Settings

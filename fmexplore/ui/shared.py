@@ -21,7 +21,8 @@ from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.embeddings.neighbours import NeighbourIndex
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import DataError
-from fmexplore.evaluation.predictions import Latency, Predictions
+from fmexplore.evaluation.latency import Latency
+from fmexplore.evaluation.predictions import Predictions
 from fmexplore.jobs.dispatcher import Dispatcher
 from fmexplore.jobs.queue import JobQueue
 from fmexplore.machine import set_malloc

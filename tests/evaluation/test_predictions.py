@@ -10,7 +10,6 @@ from fmexplore.evaluation import predictions as evaluation
 from fmexplore.evaluation.predictions import (
     BINS,
     Calibration,
-    Latency,
     Predictions,
     calibration,
     coverage_at,
@@ -20,7 +19,6 @@ from fmexplore.evaluation.predictions import (
     order_images,
     predict,
     predict_batches,
-    time_predictions,
     top_k_accuracy,
 )
 from fmexplore.models import networks
@@ -298,26 +296,3 @@ def test_bf16_predictions_are_close_and_given_as_float32(tiny, drawn):
     assert coarse.logits.dtype == np.float32
     assert np.abs(exact.logits - coarse.logits).max() < 0.05
     assert not np.array_equal(exact.logits, coarse.logits)
-
-
-def test_times_are_the_median_and_the_middle_half():
-    found = Latency(np.array([1.0, 2, 3, 4, 100]), np.array([10.0, 20, 30]))
-    assert found.of_one() == (3, 2, 4)
-    assert found.of_many(2 * evaluation.BATCH) == (40, 30, 50)
-
-
-def test_timing_warms_up_first_and_ends_in_time(monkeypatch):
-    asked = []
-
-    def ask(network, images):
-        asked.append(len(images))
-        return float(len(asked))
-
-    monkeypatch.setattr(evaluation, "_time", ask)
-    told = []
-    found = time_predictions(None, np.zeros((10_000, 28, 28), np.uint8), told.append)
-    assert asked[: evaluation.WARM_UP + 1] == [1] * (evaluation.WARM_UP + 1)
-    assert found.one.tolist() == [evaluation.WARM_UP + 1.0], "the first ones took too long already"
-    assert len(found.batches) < 5
-    assert told == sorted(told)
-    assert max(told) <= 1

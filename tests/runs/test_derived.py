@@ -9,7 +9,8 @@ from safetensors.numpy import save_file
 
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.embeddings.neighbours import Axes, NeighbourIndex
-from fmexplore.evaluation.predictions import Latency, Predictions
+from fmexplore.evaluation.latency import Latency
+from fmexplore.evaluation.predictions import Predictions
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.runs.derived import FOLDER, Derived, trim
 from fmexplore.runs.run import Run

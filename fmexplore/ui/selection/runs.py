@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import streamlit as st
 
 from fmexplore.errors import FMExploreError, RunNotFound
-from fmexplore.evaluation.predictions import Latency, Predictions
+from fmexplore.evaluation.latency import Latency
+from fmexplore.evaluation.predictions import Predictions
 from fmexplore.models import table
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status
