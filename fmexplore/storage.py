@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from filelock import FileLock, Timeout
+
 from fmexplore.errors import RunBroken, StorageError
 
 Value = TypeVar("Value")
@@ -64,6 +66,20 @@ def read_cached(path: Path, read: Callable[[Path], Value]) -> Value:
             _known.clear()
         known = _known[path, read] = version, read(path)
     return known[1]
+
+
+class StorageLock(FileLock):
+    """A lock between processes whose folder is made where it is missing. Raises StorageError where it cannot be."""
+
+    def acquire(self, *arguments, **options):
+        path = Path(self.lock_file)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return super().acquire(*arguments, **options)
+        except Timeout:  # an OSError too
+            raise
+        except OSError as error:
+            raise storage_error(path, error) from None
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:

@@ -5,9 +5,10 @@ import os
 import threading
 
 import pytest
+from filelock import Timeout
 
 from fmexplore.errors import RunBroken, StorageError
-from fmexplore.storage import read_json, write_bytes, write_json
+from fmexplore.storage import StorageLock, read_json, write_bytes, write_json
 
 
 def test_what_is_written_is_read_and_folders_are_made(tmp_path):
@@ -82,3 +83,12 @@ def test_a_reader_never_sees_half_a_file(tmp_path):
     done.set()
     reader.join()
     assert broken == []
+
+
+def test_a_lock_that_cannot_be_written_says_so_and_one_that_is_taken_is_waited_for(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="check the folder's permissions"), StorageLock(tmp_path / "file" / "a.lock"):
+        pass
+    path = tmp_path / "new" / "b.lock"
+    with StorageLock(path), pytest.raises(Timeout):
+        StorageLock(path).acquire(blocking=False)

@@ -13,7 +13,7 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from fmexplore.errors import FMExploreError
 from fmexplore.jobs import limits
@@ -22,7 +22,7 @@ from fmexplore.jobs.queue import LANES, JobQueue, in_lane
 from fmexplore.jobs.retention import clean_up
 from fmexplore.runs.status import Status, clear_requests, read_status, write_status
 from fmexplore.settings import PACKAGE, child_environment
-from fmexplore.storage import storage_error
+from fmexplore.storage import StorageLock, storage_error
 
 TICK_SECONDS = 0.3
 SMALL_MEMORY = 4e9  # below it the lanes take turns
@@ -37,7 +37,7 @@ class Dispatcher:
         self.queue, self.memory = queue, limits.usable_memory(queue.settings)
         self._workers: dict[Path, subprocess.Popen] = {}
         # The thread takes it, `close` gives it back.
-        self._turn = FileLock(queue.settings.home / "dispatcher.lock", thread_local=False)
+        self._turn = StorageLock(queue.settings.home / "dispatcher.lock", thread_local=False)
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
         self.problem = ""  # why it could not look after the queue when it last tried, with what to do; else empty
@@ -65,7 +65,6 @@ class Dispatcher:
         while not self._closed.wait(TICK_SECONDS):
             try:
                 if not self._turn.is_locked:
-                    self.queue.settings.home.mkdir(parents=True, exist_ok=True)
                     self._turn.acquire(blocking=False)
                 self.tick()
                 if time.monotonic() - cleaned > 600 or not cleaned:

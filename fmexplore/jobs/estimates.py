@@ -8,14 +8,13 @@ import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
 from pydantic import Field
 
 from fmexplore.errors import FMExploreError
 from fmexplore.models.table import LayerInfo, flops, parameters, summarize
 from fmexplore.schema import Schema
 from fmexplore.settings import Settings
-from fmexplore.storage import read_cached, read_json, write_json
+from fmexplore.storage import StorageLock, read_cached, read_json, write_json
 from fmexplore.training.config import Execution, RunConfig
 
 TRAINING_IMAGES = 60_000
@@ -97,9 +96,8 @@ def _parse_executions(path: Path) -> dict[str, Execution]:
     return {key: Execution.parse(value) for key, value in read_json(path).items()}
 
 
-def _lock(settings: Settings) -> FileLock:
-    settings.cache.mkdir(parents=True, exist_ok=True)
-    return FileLock(settings.cache / "speed.lock")
+def _lock(settings: Settings) -> StorageLock:
+    return StorageLock(settings.cache / "speed.lock")
 
 
 def execution_key(config: RunConfig) -> str:

@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from fmexplore.errors import FMExploreError, NotAllowed
 from fmexplore.jobs import limits
 from fmexplore.jobs.estimates import read_speed
@@ -35,23 +33,11 @@ from fmexplore.runs.status import (
 )
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings
-from fmexplore.storage import storage_error
+from fmexplore.storage import StorageLock
 from fmexplore.training.config import RunConfig
 
 # Measuring beside a training would give wrong figures for both.
 LANES = dict.fromkeys(("train", *BROUGHT_BY, "measure"), "training") | dict.fromkeys(("fetch", "teach"), "analysis")
-
-
-class QueueLock(FileLock):
-    """One process at a time in the queue of a home. Raises StorageError where its file cannot be written."""
-
-    def acquire(self, *arguments, **options):
-        try:
-            return super().acquire(*arguments, **options)
-        except Timeout:
-            raise
-        except OSError as error:
-            raise storage_error(Path(self.lock_file), error) from None
 
 
 class JobQueue:
@@ -60,7 +46,7 @@ class JobQueue:
     def __init__(self, settings: Settings) -> None:
         self.settings, self.store = settings, RunStore(settings)
         self.jobs = settings.cache / "jobs"
-        self.lock = QueueLock(settings.home / "jobs.lock")
+        self.lock = StorageLock(settings.home / "jobs.lock")
 
     def submit_run(self, config: RunConfig, owner: str = LOCAL_OWNER) -> Run:
         """Queue a training. Raises NotAllowed when a limit of this server is reached, ConfigError, StorageError."""
