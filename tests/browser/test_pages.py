@@ -67,13 +67,6 @@ def test_on_a_phone_the_figure_comes_before_its_controls(tab):
     assert chart["width"] > 300
 
 
-@pytest.mark.parametrize(("scheme", "ground"), [("light", "rgb(252, 252, 251)"), ("dark", "rgb(21, 23, 28)")])
-def test_both_themes_follow_the_system(tab, scheme, ground):
-    opened = tab(color_scheme=scheme).open("/train?run=quick")
-    expect(opened.chart).to_be_visible()
-    expect(opened.page.get_by_test_id("stApp")).to_have_css("background-color", ground)
-
-
 @pytest.mark.parametrize("view", ["", "Confusion so far", "Layers", "Earlier runs"])
 def test_it_fits_every_width_and_axe_finds_nothing_serious(tab, view):
     opened = tab().open("/train?run=quick" if view else "/")

@@ -40,12 +40,6 @@ def end_runs(server):
     server.end_runs()
 
 
-def test_a_cold_link_opens_its_page(tab):
-    opened = tab().open("/train")
-    expect(opened.button("Start training")).to_be_enabled()
-    expect(opened.page.get_by_text("Page not found")).to_have_count(0)
-
-
 def test_a_run_is_the_same_in_every_tab_and_is_paused_resumed_and_stopped(tab, server, eventually):
     first = tab().open()
     run = first.start(LONG)
