@@ -150,7 +150,7 @@ def _curves(runs: list[Compared]) -> None:
             st.session_state.get(key, first) for key, first in (("curve_figure", "accuracy"), ("curve_over", "epochs"))
         )
         curves = [(each.name, each.points(metric, over)) for each in runs]
-        anew = {each.name for each in runs if each.status.task == "train"}  # others began with what a run had learnt
+        anew = {each.name for each in runs if each.status.anew}  # others began with what a run had learnt
         title = _curves_finding([(name, points) for name, points in curves if name in anew], metric, over)
         st.markdown(f"**{formatting.plain(title)}**")
         options = overlaid_curves(curves, metric, over)

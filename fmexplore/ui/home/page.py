@@ -97,7 +97,7 @@ def _door(name: str, words: str, pictures: np.ndarray, size: int, page: str, pla
 
 def _example() -> Run | None:
     """A shipped run that was trained from scratch."""
-    return next((run for run in shared.store().shipped_runs() if run.status.task == "train"), None)
+    return next((run for run in shared.store().shipped_runs() if run.status.anew), None)
 
 
 @shared.keep(8, shared.folder_of)

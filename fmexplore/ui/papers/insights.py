@@ -142,7 +142,7 @@ def _shipped(anew: bool = False) -> list[Network]:
     found = []
     for run in shared.store().shipped_runs():
         result, rows = run.status.result, summarize(run.config.model)
-        if result.test_accuracy is not None and (not anew or run.status.task == "train"):
+        if result.test_accuracy is not None and (not anew or run.status.anew):
             accuracy = spread_of([100 * result.test_accuracy])
             found.append(Network(run.id, parameters(rows), flops(rows), accuracy, result.seconds / 60))
     return found

@@ -111,14 +111,15 @@ def _actions(run: Run, key: str) -> None:
                 args=(lambda: store.relabel(run, owner, starred=not label.starred),),
             )
         if not broken:
-            _download(run, key)
+            offer_download(run, key)
         if not run.shipped:
             st.button("Delete", key=f"delete_{key}", on_click=lambda: st.session_state.update(deleting=run.id))
     if st.session_state.get("deleting") == run.id:
         _confirm(run)
 
 
-def _download(run: Run, key: str) -> None:
+def offer_download(run: Run, key: str) -> None:
+    """The button that gives a run as one zip."""
     widgets.download(
         "Download",
         lambda: pack_run(run),

@@ -116,7 +116,7 @@ def moments(run: Run, split: str) -> list[Moment]:
         for step in run.snapshot_steps():
             ended = last and last[0]["kind"] == "end" and step == last[0]["steps"]
             if not (ended and at_end and weights):  # the end says the same, exactly
-                found.append(Moment(step, f"epoch {shared.snapshot_epoch(run, step):.2f}"))
+                found.append(Moment(step, formatting.moment(shared.snapshot_epoch(run, step))))
     return [*found, Moment(None, "the finished network")] if at_end else found
 
 
