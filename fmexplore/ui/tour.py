@@ -14,7 +14,6 @@ from fmexplore.errors import FMExploreError
 from fmexplore.jobs.estimates import estimate, known_execution, read_speed
 from fmexplore.papers.reported import PRINTED
 from fmexplore.runs.run import Run
-from fmexplore.runs.status import ACTIVE
 from fmexplore.training.presets import find_preset
 from fmexplore.ui import formatting, session, shared, url
 from fmexplore.ui.components.bookmark import keep_bookmark
@@ -101,17 +100,19 @@ DONE = len(STEPS) + 1  # in place of a step, once the last one was finished
 
 
 def _runs(active: bool = False) -> list[Run]:
-    """The runs of the first preset that have ended, one's own, the newest first, then the shipped one; with `active`,
-    also one that is under way."""
-    found, states = [], ("finished", "stopped", *(ACTIVE if active else ()))
+    """One's own runs of the first preset that have ended, the newest first, then the shipped one; with `active`, before
+    them all that are under way."""
+    found, training = [], []
     for run in shared.store().owned_by(session.owner()):
         try:
-            if run.config.preset.endswith(session.FIRST) and run.status.state in states:
+            if run.config.preset.endswith(session.FIRST) and run.status.state in ("finished", "stopped"):
                 found.append(run)
+            elif active and run.status.active:
+                training.append(run)
         except FMExploreError:
             continue
     shipped = session.shipped_run(session.FIRST)
-    return [*found, shipped] if shipped else found
+    return [*training, *found, *([shipped] if shipped else [])]
 
 
 def _first(runs: list[Run]) -> dict[str, str]:

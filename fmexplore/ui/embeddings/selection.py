@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from fmexplore.data.fashion_mnist import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES, PLURALS
 from fmexplore.embeddings.neighbours import Metric, neighbours
 from fmexplore.ui import display_options, formatting, messages, session, shared, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
@@ -67,15 +67,17 @@ def search(now: Mapped) -> None:
     }
 
     def choose() -> None:
-        text = st.session_state.map_search
-        if text in options:
-            url.go(selected=text, image=None)
-            return
-        number = selected_maps.read_number(now, text or "")
-        if number is not None:
+        text = st.session_state.map_search or ""
+        if chosen := text if text in options else read_classes(text):
+            url.go(selected=chosen, image=None)
+        elif (number := selected_maps.read_number(now, text)) is not None:
             url.go(image=number)
         elif text:
-            session.notify(f"{text[:40]!r} is neither a class nor an image of this map: choose one from the list.")
+            session.notify(
+                f"{text[:40]!r} is neither a class nor an image of this map: type the name of a class, two of them as "
+                "in shirts taken for coats, or the number of an image.",
+                wrong=True,
+            )
 
     current = st.query_params.get("selected")
     st.session_state.map_search = current if current in options else None
@@ -84,6 +86,29 @@ def search(now: Mapped) -> None:
         placeholder="A class, a confusion, or an image number", accept_new_options=True, on_change=choose,
         label_visibility="collapsed",
     )  # fmt: skip
+
+
+def read_classes(text: str) -> str | None:
+    """How the link selects the class, or the cell, that someone typed: "shirt", "Ankle Boots", "shirts taken for coats".
+
+    None where it is neither.
+    """
+    labels = [CLASSES.get(_letters(part)) for part in text.removeprefix("all ").split(" taken for ")]
+    if None in labels or len(labels) > 2:
+        return None
+    return "".join(f"{name}{label}" for name, label in zip("tp", labels))
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text.partition(":")[0].casefold()))
+
+
+# What people may call a class, in small letters only.
+CLASSES = {
+    _letters(name): label
+    for label, names in enumerate(zip(CLASS_NAMES, PLURALS))
+    for name in (*names, *names[0].split("/"))
+}
 
 
 def _gallery(now: Mapped, positions: np.ndarray, title: str, key: str) -> None:
