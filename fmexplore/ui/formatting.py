@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from fmexplore.data.fashion_mnist import PLURALS
+from fmexplore.data.fashion_mnist import CLASS_NAMES, PLURALS
 from fmexplore.errors import RunBroken
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Result
@@ -27,6 +27,15 @@ def plural(label: int, start: bool = False) -> str:
     """The name of a class for several of it, as within a sentence or at its start: "shirts", "T-shirts"."""
     name = PLURALS[label]
     return name if start or name[1] == "-" else name.lower()
+
+
+IMAGES = {"test": "Test image", "validation": "Validation image", "train": "Training image"}
+
+
+def image_name(split: str, number: int, label: int) -> str:
+    """What an image is called, as in "Test image 7,334, a shirt"."""
+    name = CLASS_NAMES[label] if CLASS_NAMES[label][1] == "-" else CLASS_NAMES[label].lower()
+    return f"{IMAGES[split]} {number:,}, {'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:

@@ -117,7 +117,7 @@ def train_button(label: str, config: RunConfig, primary: bool = False) -> None:
     speed = read_speed(shared.settings())
     if speed:
         seconds = estimate(config, speed, known_execution(shared.settings(), config)).seconds
-        label = f"{label}, about {formatting.duration(seconds)}"
+        label = f"{label}, about {formatting.duration(seconds)} on this computer"
     off = not session.owner() or _is_missing()
     # The key keeps a click that comes just as the label learns how long it takes.
     kind = "primary" if primary else "secondary"

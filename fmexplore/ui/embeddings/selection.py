@@ -83,7 +83,7 @@ def search(now: Mapped) -> None:
     st.session_state.map_search = current if current in options else None
     st.selectbox(
         "Search", list(options), format_func=lambda text: options.get(text, text), key="map_search", index=None,
-        placeholder="A class, a confusion, or an image number", accept_new_options=True, on_change=choose,
+        placeholder="A class, two classes, or an image number", accept_new_options=True, on_change=choose,
         label_visibility="collapsed",
     )  # fmt: skip
 
@@ -123,14 +123,15 @@ def _gallery(now: Mapped, positions: np.ndarray, title: str, key: str) -> None:
     chosen = positions[(page - 1) * PAGE : page * PAGE]
     if not len(chosen):
         return
-    predicted = now.predicted
+    predicted, train_name = now.predicted, "validation" if now.split == "validation" else "train"
     items = []
     for position in chosen:
         image_id, label, guess = int(now.ids[position]), int(now.labels[position]), int(predicted[position])
         wrong = guess != label and guess < len(CLASS_NAMES)
-        name = f"{CLASS_NAMES[label]} {data.addresses.part_and_number(image_id)[1]:,}"
-        verdict = f", taken for {CLASS_NAMES[guess]}" if wrong else ""
-        items.append(Item(image_id, CLASS_NAMES[guess if wrong else label], name + verdict, wrong))
+        part, number = data.addresses.part_and_number(image_id)
+        name = formatting.image_name("test" if part == "test" else train_name, number, label)
+        caption = f"predicted:\n{CLASS_NAMES[guess]}" if guess < len(CLASS_NAMES) else CLASS_NAMES[label]
+        items.append(Item(image_id, caption, f"{name}: taken for {CLASS_NAMES[guess]}" if wrong else name, wrong))
     split = now.split  # a session keeps the callback of every gallery that it has shown: not the whole map with it
     gallery(
         data.images_of(now.ids[chosen]), items, f"map_gallery_{key}",
@@ -154,8 +155,8 @@ def _mix(now: Mapped, positions: np.ndarray) -> None:
         return
     matrix = now.matrix(positions)
     cells = [divmod(int(cell), len(CLASS_NAMES)) for cell in np.argsort(-matrix, axis=None, kind="stable")[:30]]
-    mistaken = [(true, predicted) for true, predicted in cells if true != predicted and matrix[true, predicted]][:CELLS]
-    for true, predicted in mistaken:
+    confused = [(true, predicted) for true, predicted in cells if true != predicted and matrix[true, predicted]][:CELLS]
+    for true, predicted in confused:
         place = {"run": now.run.id, "split": now.split, "true": str(true), "pred": str(predicted)}
         count = f"{matrix[true, predicted]} here"
         words = f"{formatting.plural(true, start=True)} taken for {formatting.plural(predicted)}: {count}"

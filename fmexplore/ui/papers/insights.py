@@ -96,12 +96,12 @@ def _remedy_finding(rows: list[Remedy]) -> str:
 
 
 def networks_drawn() -> None:
-    """Accuracy against size and against time, with the marks that others set."""
+    """Accuracy against size and against time, with published results."""
     trained = networks(read_reproduction)
     ours = _shipped()
     best = max(ours, key=lambda each: each.accuracy.mean, default=None)
     passed = sum(mark.accuracy < best.accuracy.mean for mark in MARKS) if best else 0
-    st.subheader(f"Our best network beats {passed} of {len(MARKS)} results that others report", anchor=False)
+    st.subheader(f"Our best network beats {passed} of {len(MARKS)} published results", anchor=False)
     axis = st.segmented_control(
         "Against", list(AXES), format_func=AXES.__getitem__, key="networks_axis", default="parameters", required=True
     )

@@ -37,7 +37,7 @@ def fine_tuning(run: Run) -> None:
         )  # fmt: skip
         question: Question | None = st.session_state.get("teaching")
         st.button(
-            f"Teach it these {len(taught)} photos" if taught else "Teach it", key="start_teaching",
+            {0: "Teach it", 1: "Teach it this photo"}.get(len(taught), f"Teach it these {len(taught)} photos"), key="start_teaching",
             type="primary", on_click=_start, args=(run, taught, held_back),
             disabled=len(taught) < FEWEST or question is not None or not session.owner(),
         )  # fmt: skip

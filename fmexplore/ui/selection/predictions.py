@@ -69,12 +69,13 @@ class Shown:
         return np.flatnonzero(chosen)
 
     def sentence(self, position: int) -> str:
-        """What became of an image, as in "Shirt 417, taken for Coat, 61 % sure"."""
+        """What became of an image, as in "Test image 417, a shirt: taken for Coat, 61 % sure"."""
         predictions = self.predictions
         predicted = CLASS_NAMES[predictions.predicted[position]]
         verdict = f"recognised as {predicted}" if predictions.right[position] else f"taken for {predicted}"
         sure = formatting.percent(float(predictions.confidence[position]), 0)
-        return f"{CLASS_NAMES[predictions.labels[position]]} {self.numbers[position]}, {verdict}, {sure} sure"
+        name = formatting.image_name(self.split, int(self.numbers[position]), int(predictions.labels[position]))
+        return f"{name}: {verdict}, {sure} sure"
 
 
 def words(split: str) -> str:
