@@ -169,7 +169,7 @@ class Dense(_Layer):
 
     def output(self, shape: Shape) -> Shape:
         if len(shape) != 1:
-            raise Refused(f"it gets a {text(shape)} map: put a flatten or a global pool before it")
+            raise Refused(f"it gets a feature map of {text(shape)}: put a flatten or a global pool before it")
         return (self.units,)
 
     def tensors(self, shape: Shape) -> dict[str, Shape]:

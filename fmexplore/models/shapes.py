@@ -60,5 +60,5 @@ def pixels(padding: Padding, kernel: int) -> int:
 
 
 def text(shape: Shape) -> str:
-    """The shape as people write it: "32x28x28", or "10 values"."""
-    return "x".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} values"
+    """The shape as people write it: "32 x 28 x 28", or "10 values"."""
+    return " x ".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} values"

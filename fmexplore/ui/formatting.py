@@ -11,6 +11,8 @@ from fmexplore.errors import RunBroken
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Result
 
+STYLED = r"([*~]|(?<!\w)_|_(?!\w))"  # what makes words bold, slanted or struck through
+
 
 def plain(text: str) -> str:
     """Text that a person has typed, so that markdown shows it as it is."""
@@ -20,7 +22,7 @@ def plain(text: str) -> str:
 def unlinked(message: str) -> str:
     """A message whose `code` stays code, while what it quotes, as a link, picture or bold name, stays text."""
     parts = re.split("(`[^`]*`)", re.sub(r"([\[\]<>$:])", r"\\\1", message).replace("www.", "www\\."))
-    return "".join(part if place % 2 else re.sub("([*_~])", r"\\\1", part) for place, part in enumerate(parts))
+    return "".join(part if place % 2 else re.sub(STYLED, r"\\\1", part) for place, part in enumerate(parts))
 
 
 def plural(label: int, start: bool = False) -> str:

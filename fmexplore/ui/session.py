@@ -150,8 +150,8 @@ def shipped_run(name: str) -> Run | None:
 
 def draft() -> RunConfig:
     """What *Start training* would train."""
-    if "draft" not in st.session_state:
-        set_draft(find_preset(FIRST).config)
+    if "draft" not in st.session_state:  # the link may name another preset, which is taken by `take_preset`
+        st.session_state.draft = find_preset(FIRST).config.model_dump(mode="json")
     return RunConfig.parse(st.session_state.draft)
 
 

@@ -183,9 +183,10 @@ def _curves_finding(curves: list[tuple[str, list[list[float]]]], metric: str, ov
     (first, quickest), (last, slowest) = ranked[0], ranked[-1]
     soon, late = f"{first:.2g}", f"{last:.2g}"
     after = f"{soon} {over.removesuffix('s') if soon == '1' else over}"
+    reached = f"{formatting.percent(level)} validation accuracy"
     if soon == late:
-        return f"All reach {formatting.percent(level)} validation accuracy after {after}"
-    return f"{quickest} reaches {formatting.percent(level)} validation accuracy first, after {after}; {slowest} needs {late}"
+        return f"All reach {reached} after {after}"
+    return f"{quickest} reaches {reached} first, after {after}; {slowest} needs {late}"
 
 
 def _accuracies(runs: list[Compared], tested: dict[str, Predictions]) -> None:

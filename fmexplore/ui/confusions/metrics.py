@@ -21,7 +21,8 @@ HELP = {
     "the training.",
     "Top-2 accuracy": None,
     "Calibration error": "The expected calibration error, in 15 bins (Guo et al. 2017).",
-    f"Coverage at {100 * TARGET:.0f} % accuracy": f"The share of images, the most confident first, with {100 * TARGET:.0f} % right answers.",
+    f"Coverage at {100 * TARGET:.0f} % accuracy": "The share of images, the most confident first, "
+    f"of which {100 * TARGET:.0f} % are predicted correctly.",
 }
 
 

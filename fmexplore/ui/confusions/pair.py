@@ -1,4 +1,4 @@
-"""Two classes against each other: what they look like, where they overlap, which images are typical or misclassified."""
+"""Two classes against each other: what they look like, where they overlap, which are typical or misclassified."""
 
 import numpy as np
 import streamlit as st

@@ -89,7 +89,7 @@ def search(now: Mapped) -> None:
 
 
 def read_classes(text: str) -> str | None:
-    """How the link selects the class, or the cell, that someone typed: "shirt", "Ankle Boots", "shirts taken for coats".
+    """How the link selects a class or a cell that someone typed: "shirt", "Ankle Boots", "shirts taken for coats".
 
     None where it is neither.
     """

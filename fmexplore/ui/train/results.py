@@ -95,6 +95,8 @@ def next_steps(run: Run, status: Status) -> None:
 def _to_compare(run: Run) -> Run | None:
     """The last own run before this one that has finished, else the shipped run of its preset, or the first preset's."""
     others = [other for other in session.runs() if other != run and session.is_finished(other)]
-    before = [other for other in others if not other.shipped and (run.shipped or other.id < run.id)]
-    named = [other for other in others if other.shipped and other.id in (run.config.preset, session.FIRST)]
-    return next(iter([*before, *sorted(named, key=lambda other: other.id == session.FIRST)]), None)
+    before = [each for each in others if not each.shipped and (run.shipped or each.status.created < run.status.created)]
+    if before:
+        return max(before, key=lambda each: each.status.created)
+    named = {each.id: each for each in others if each.shipped}
+    return named.get(run.config.preset) or named.get(session.FIRST)
