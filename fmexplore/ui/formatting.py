@@ -36,7 +36,8 @@ IMAGES = {"test": "Test image", "validation": "Validation image", "train": "Trai
 
 def image_name(split: str, number: int, label: int) -> str:
     """What an image is called, as in "Test image 7,334, a shirt"."""
-    name = CLASS_NAMES[label] if CLASS_NAMES[label][1] == "-" else CLASS_NAMES[label].lower()
+    name = CLASS_NAMES[label].partition("/")[0]
+    name = name if name[1] == "-" else name.lower()
     return f"{IMAGES[split]} {number:,}, {'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 

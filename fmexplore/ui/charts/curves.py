@@ -66,8 +66,15 @@ def learning_curves(
             {"left": 56, "right": 16, "top": "54%", "bottom": 40},
         ],
         "xAxis": [
-            {**axis, "gridIndex": 0, "axisLabel": {"show": False}, **_head("Epoch {value} · loss")},
-            {**axis, "gridIndex": 1, "name": "epoch", "nameLocation": "middle", "nameGap": 24, **_head("accuracy")},
+            {**axis, "gridIndex": 0, "axisLabel": {"show": False}, **_head("Loss at epoch {value}")},
+            {
+                **axis,
+                "gridIndex": 1,
+                "name": "epoch",
+                "nameLocation": "middle",
+                "nameGap": 24,
+                **_head("Accuracy at epoch {value}"),
+            },
         ],
         "yAxis": [
             {**upright, "gridIndex": 0, "name": UNITS["loss"][2]},
@@ -112,7 +119,7 @@ def overlaid_curves(curves: Sequence[tuple[str, Sequence[Sequence[float]]]], met
         "xAxis": {
             **{**axis, "name": f"{over}, logarithmic" if logarithmic else over, "nameLocation": "middle"},
             **{"nameGap": 26, "splitLine": {"show": False}},
-            **_head(f"{over.capitalize()}: {{value}} · validation {metric}"),
+            **_head(f"Validation {metric} after {{value}} {over}"),
         },
         "yAxis": {
             **{"type": "value", "scale": True, "min": low, "max": high, "splitNumber": 5},

@@ -50,11 +50,11 @@ def test_each_series_lies_in_the_panel_of_its_axes():
 def test_a_tooltip_names_the_epoch_and_each_metric_and_writes_accuracies_in_percent():
     options = learning_curves(METRICS)
     heads = [axis["axisPointer"]["label"]["formatter"] for axis in options["xAxis"]]
-    assert heads == ["Epoch {value} · loss", "accuracy"]
+    assert heads == ["Loss at epoch {value}", "Accuracy at epoch {value}"]
     formats = {one["xAxisIndex"]: one["tooltip"]["valueFormatter"] for one in options["series"]}
     assert formats == {0: "%.3f", 1: "%.1f %%"}
     compared = overlaid_curves([("a", SHORT)], "accuracy", "minutes")
-    assert compared["xAxis"]["axisPointer"]["label"]["formatter"] == "Minutes: {value} · validation accuracy"
+    assert compared["xAxis"]["axisPointer"]["label"]["formatter"] == "Validation accuracy after {value} minutes"
     assert compared["yAxis"]["name"] == "validation accuracy, %"
     assert compared["series"][0]["tooltip"]["valueFormatter"] == "%.1f %%"
     assert compared["series"][0]["data"][0]["value"] == [0.1, 50]
