@@ -19,6 +19,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from benchmarks.chromium import READY, SIZE, launch, rest
 from benchmarks.report import print_times
 from benchmarks.server import free_port, serve
+from fmexplore.data.fashion_mnist import CLASS_NAMES
+from fmexplore.ui.formatting import image_name
 
 LINKS = ("confusions?run=quick&true=6&pred=0", "papers", "compare?runs=quick,solid,best")
 # What is there once a page can be used; for others that is the end of its script.
@@ -90,7 +92,8 @@ def confusions(browser: Browser, count: int) -> dict[str, list[float]]:
             true, predicted = label.removeprefix("true ").split(":")[0].split(", predicted ")
             verdict = f"recognised as {predicted}" if true == predicted else f"taken for {predicted}"
             cell = f'td button[aria-label="{label}"]'
-            images = f'button.item[aria-label^="{true} "][aria-label*="{verdict}"]'
+            kind = image_name("test", 0, CLASS_NAMES.index(true)).rpartition(", ")[2]  # as in "a shirt"
+            images = f'button.item[aria-label*=", {kind}: {verdict}"]'
             rows.setdefault("cell pressed to its images", []).append(click(page, cell, images))
             rest(page)
             page.get_by_role("button", name="All mistakes").click()

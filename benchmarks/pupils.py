@@ -19,6 +19,7 @@ from fmexplore.data import fashion_mnist
 from fmexplore.data.addresses import Addresses
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.photos.synthetic import draw_scene
+from fmexplore.ui.formatting import image_name
 from fmexplore.ui.selection.map_area import inside
 
 ADDRESSES = Addresses(60_000, 10_000)  # of the data set that the server shows
@@ -147,9 +148,10 @@ class Pupil:
         images = self._images()
         self.expect("the pressed cell is marked", grid["cells"] == [[true, said]])
         self.expect("the link says the cell", [self.tab.link[name] for name in ("true", "pred")] == [*map(str, cell)])
-        right = f"{CLASS_NAMES[true]} ", f"taken for {CLASS_NAMES[said]},"
+        kind = image_name("test", 0, true).rpartition(", ")[2]  # as in "a shirt"
+        right = f", {kind}: taken for {CLASS_NAMES[said]},"
         self.expect("the images are those of the cell", bool(images) and all(
-            image["label"].startswith(right[0]) and right[1] in image["label"] for image in images
+            right in image["label"] for image in images
         ))  # fmt: skip
         return taken
 

@@ -140,7 +140,7 @@ class PixelUnshuffle(_Layer):
     def output(self, shape: Shape) -> Shape:
         need_map(shape)
         if shape[1] % self.factor or shape[2] % self.factor:
-            raise Refused(f"a {shape[1]}x{shape[2]} map cannot be cut into squares of {self.factor}")
+            raise Refused(f"a {shape[1]} x {shape[2]} feature map cannot be cut into squares of {self.factor}")
         return shape[0] * self.factor**2, shape[1] // self.factor, shape[2] // self.factor
 
 
@@ -169,7 +169,7 @@ class Dense(_Layer):
 
     def output(self, shape: Shape) -> Shape:
         if len(shape) != 1:
-            raise Refused(f"it gets a {text(shape)} map: put a flatten or a global pool before it")
+            raise Refused(f"it gets a feature map of {text(shape)}: put a flatten or a global pool before it")
         return (self.units,)
 
     def tensors(self, shape: Shape) -> dict[str, Shape]:
@@ -202,7 +202,7 @@ class Residual(_Layer):
         if inner != shortcut:
             raise Refused(
                 f"its layers give {text(inner)} but its shortcut gives {text(shortcut)}, and the two are added: "
-                "make them equal, for instance with a 1x1 convolution in the shortcut"
+                "make them equal, for instance with a 1 x 1 convolution in the shortcut"
             )
         return inner
 

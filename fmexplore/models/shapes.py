@@ -18,7 +18,9 @@ class Refused(Exception):
 def need_map(shape: Shape) -> None:
     """Raise Refused unless the shape is that of a feature map."""
     if len(shape) != 3:
-        raise Refused(f"it needs a map, but gets {shape[0]} values: move it before the flatten or the global pool")
+        raise Refused(
+            f"it needs a feature map, but gets {shape[0]} values: move it before the flatten or the global pool"
+        )
 
 
 def slide(shape: Shape, kernel: int, stride: int, padding: int, what: str) -> tuple[int, int]:
@@ -42,7 +44,7 @@ def slide(shape: Shape, kernel: int, stride: int, padding: int, what: str) -> tu
     if kernel > min(height, width) + 2 * padding:
         room = f" with {padding} of padding" if padding else ""
         raise Refused(
-            f"its {kernel}x{kernel} {what} is larger than the {height}x{width} map it gets{room}: "
+            f"its {kernel} x {kernel} {what} is larger than the {height} x {width} feature map it gets{room}: "
             f"use a smaller {what}, 'same' padding or fewer pools before it"
         )
     return (height + 2 * padding - kernel) // stride + 1, (width + 2 * padding - kernel) // stride + 1
@@ -58,5 +60,5 @@ def pixels(padding: Padding, kernel: int) -> int:
 
 
 def text(shape: Shape) -> str:
-    """The shape as people write it: "32x28x28", or "10 values"."""
-    return "x".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} values"
+    """The shape as people write it: "32 x 28 x 28", or "10 values"."""
+    return " x ".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} values"

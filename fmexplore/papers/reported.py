@@ -98,7 +98,9 @@ class Mark:
 
 _README = "README of zalandoresearch/fashion-mnist, submitted there"
 HUMAN = Mark(
-    "People: crowd-sourced, 1,000 test images, majority of three", 83.5, "README of zalandoresearch/fashion-mnist"
+    "Human accuracy: crowd-sourced, 1,000 test images, majority of three",
+    83.5,
+    "README of zalandoresearch/fashion-mnist",
 )
 MARKS = (
     Mark("2 convolutions, under 100,000 parameters", 92.5, _README, 100_000),

@@ -64,6 +64,11 @@ class Status(Schema):
         return self.state in ACTIVE
 
     @property
+    def anew(self) -> bool:
+        """Whether it begins with random weights, not with those of a trained network."""
+        return self.task == "train"
+
+    @property
     def resumable(self) -> bool:
         """Whether it could go on from its last saved state."""
         return self.state in RESUMABLE and not self.diverged

@@ -6,9 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from fmexplore.data.fashion_mnist import PLURALS
+from fmexplore.data.fashion_mnist import CLASS_NAMES, PLURALS
 from fmexplore.errors import RunBroken
 from fmexplore.runs.run import Run
+from fmexplore.runs.status import Result
+
+STYLED = r"([*~]|(?<!\w)_|_(?!\w))"  # what makes words bold, slanted or struck through
 
 
 def plain(text: str) -> str:
@@ -17,14 +20,25 @@ def plain(text: str) -> str:
 
 
 def unlinked(message: str) -> str:
-    """A message whose `code` stays code, while a link or picture in what it quotes stays text."""
-    return re.sub(r"([\[\]<>$:])", r"\\\1", message).replace("www.", "www\\.")
+    """A message whose `code` stays code, while what it quotes, as a link, picture or bold name, stays text."""
+    parts = re.split("(`[^`]*`)", re.sub(r"([\[\]<>$:])", r"\\\1", message).replace("www.", "www\\."))
+    return "".join(part if place % 2 else re.sub(STYLED, r"\\\1", part) for place, part in enumerate(parts))
 
 
 def plural(label: int, start: bool = False) -> str:
     """The name of a class for several of it, as within a sentence or at its start: "shirts", "T-shirts"."""
     name = PLURALS[label]
     return name if start or name[1] == "-" else name.lower()
+
+
+IMAGES = {"test": "Test image", "validation": "Validation image", "train": "Training image"}
+
+
+def image_name(split: str, number: int, label: int) -> str:
+    """What an image is called, as in "Test image 7,334, a shirt"."""
+    name = CLASS_NAMES[label].partition("/")[0]
+    name = name if name[1] == "-" else name.lower()
+    return f"{IMAGES[split]} {number:,}, {'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:
@@ -35,6 +49,21 @@ def percent(value: float | None, digits: int = 1) -> str:
 def epochs(count: float) -> str:
     """Of a training, with as many of two decimals as it needs."""
     return f"{round(count, 2):g}"
+
+
+def is_start(epoch: float) -> bool:
+    """Whether so little has been trained that two decimals do not show it."""
+    return round(epoch, 2) == 0
+
+
+def moment(epoch: float) -> str:
+    """A point of a training, as in "epoch 0.79"."""
+    return "before training" if is_start(epoch) else f"epoch {epoch:.2f}"
+
+
+def within(name: str) -> str:
+    """A name as it stands within a sentence: "learning rate", but "AdamW learning rate"."""
+    return name[0].lower() + name[1:] if name.partition(" ")[0][1:].islower() else name
 
 
 def duration(seconds: float) -> str:
@@ -60,6 +89,14 @@ def tell_apart(runs: Iterable[Run]) -> dict[str, str]:
     }
 
 
+def result_text(result: Result) -> str:
+    """What a training has reached, each accuracy with its images, as a sentence without its end; empty if unknown."""
+    test, validation = result.test_accuracy, result.validation_accuracy
+    found = {"test images": test, "validation images": None if validation == test else validation}  # same if it peeks
+    parts = [f"{percent(value)} of the {name}" for name, value in found.items() if value is not None]
+    return f"{' and '.join(parts)} are right" if parts else ""
+
+
 def run_texts(runs: Iterable[Run]) -> dict[str, str]:
     """Name, accuracy and state by id, as the pickers of runs show them; no two are the same."""
     runs = list(runs)
@@ -69,7 +106,7 @@ def run_texts(runs: Iterable[Run]) -> dict[str, str]:
 def _state_text(run: Run) -> str:
     try:
         accuracy = run.status.result.validation_accuracy
-        share = f"{percent(accuracy)} · " if accuracy is not None else ""
+        share = f"validation {percent(accuracy)} · " if accuracy is not None else ""
         return share + ("shipped" if run.shipped else run.status.state)
     except RunBroken:
         return "broken"

@@ -6,8 +6,9 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from fmexplore.errors import DataError, RunNotFound
+from fmexplore.runs.run import Run
 from fmexplore.settings import PROJECT
-from fmexplore.ui import display_options, formatting, messages, session, shared, tour, url
+from fmexplore.ui import display_options, formatting, messages, session, shared, tour, url, watch
 from fmexplore.ui.components.history import keep_steps, name_run
 from fmexplore.ui.components.theme import follow_theme
 
@@ -47,10 +48,13 @@ def show(page) -> None:
         if problem := shared.dispatcher().problem:
             messages.show_error(f"Trainings cannot start or be watched now: {problem} The queue tries again by itself.")
         _measure_once()
+        session.enter(page.url_path)
         session.keep_run()
+        shown = None
         if page.title in WITH_RUN:
             with st.sidebar:
-                _run_picker(page)
+                shown = _run_picker(page)
+        watch.show_trainings(page.title, shown)
         if page.title != "Home":
             tour.bar(page.url_path)
     messages.show_notice()
@@ -72,19 +76,18 @@ def _measure_once() -> None:
         shared.run_delayed(shared.queue().submit, "measure")
 
 
-def _run_picker(page) -> None:
+def _run_picker(page) -> Run | None:
+    """The choice of the run, for all pages that show one; it gives that run."""
     runs = {run.id: run for run in session.runs()}
     try:
         linked = session.run_in_link()
-        shown = (
-            linked if page.title == "Home" else session.shown_run(session.FOR_PHOTOS if page.title == "Predict" else "")
-        )
+        shown = linked if page.title == "Home" else _find_shown(page.title)
     except RunNotFound:
         linked = shown = None
     if shown:
         runs.setdefault(shown.id, shown)
     if not runs:
-        return
+        return None
     texts = formatting.run_texts(runs.values())
     st.session_state["picked_run"] = shown.id if shown else None
     st.selectbox(
@@ -99,6 +102,13 @@ def _run_picker(page) -> None:
     if shown and not linked and page.title != "Home":
         st.session_state.named_run = shown.id
         name_run(page.url_path, shown.id)
+    return shown
+
+
+def _find_shown(title: str) -> Run | None:
+    if title == "Train":
+        return session.run_to_watch()
+    return session.shown_run(session.FOR_PHOTOS if title == "Predict" else "")
 
 
 def _choose() -> None:

@@ -7,7 +7,9 @@ import streamlit as st
 from streamlit.logger import get_logger
 
 from fmexplore.errors import FMExploreError
-from fmexplore.ui import formatting, session, shared
+from fmexplore.ui import formatting, session, shared, url
+
+UNDO_KEYS = "Mod+Alt+Z"
 
 
 @contextmanager
@@ -45,15 +47,24 @@ def act(action: Callable[[], str | None], undo: str | None = None) -> None:
 
 
 def show_notice() -> None:
-    """The message of the last action, with *Undo* after a deletion."""
+    """The message of the last action, over the page wherever it is scrolled to; with *Undo* after a deletion."""
     notice = session.notice()
     if not notice:
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
+    # It stands before the page, so that the keyboard reaches it there, and by the shortcut from everywhere.
+    with st.container(horizontal=True, vertical_alignment="center", key="notice"):
         (st.error if notice["wrong"] else st.info)(formatting.unlinked(notice["message"]))
         if notice["undo"]:
-            st.button("Undo", on_click=act, args=(lambda: _restore(notice["undo"]),))
+            st.button("Undo", on_click=act, args=(lambda: _restore(notice["undo"]),), shortcut=UNDO_KEYS)
+        if notice["run"]:
+            go = {"on_click": _open, "args": (notice["run"],)}
+            st.button("Open it", key="open_notice", **go)
         st.button("Dismiss", key="dismiss_notice", on_click=session.dismiss, type="tertiary")
+
+
+def _open(run_id: str) -> None:
+    session.dismiss()
+    url.open_page(session.TRAIN_PAGE, run=run_id)
 
 
 def _restore(run_id: str) -> str:

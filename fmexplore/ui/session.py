@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
 
 import streamlit as st
 
@@ -9,7 +10,7 @@ from fmexplore.errors import FMExploreError, RunNotFound
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import LOCAL_OWNER
 from fmexplore.training.config import RunConfig
-from fmexplore.training.presets import find_preset
+from fmexplore.training.presets import find_preset, presets
 from fmexplore.ui import shared, url
 from fmexplore.ui.components.owner import COOKIE, make_owner_key
 
@@ -18,6 +19,7 @@ EMBEDDINGS_PAGE, DATA_PAGE, PREDICT_PAGE = "pages/embeddings.py", "pages/data.py
 COMPARE_PAGE, PAPERS_PAGE = "pages/compare.py", "pages/papers.py"
 FIRST = "quick"  # the preset that everything starts from
 FOR_PHOTOS = "photo"  # the shipped run that knows photos
+CUSTOM = "custom"  # begins the name of a network that is no preset's any more
 
 
 def owner() -> str:
@@ -77,15 +79,50 @@ def select_run(run_id: str | None) -> None:
 
 
 def shown_run(first: str = "") -> Run | None:
-    """The run in the link, else the one chosen last, the shipped one called `first`, the owner's active or newest
-    one, a shipped one."""
+    """The run in the link, else the one chosen last, the shipped one called `first`, the best finished one, and
+    where none has finished the newest."""
     if chosen := run_in_link() or _kept_run():
         return chosen
     if first and (found := shipped_run(first)):
         return found
     there = runs()
-    active = (run for run in there if not run.shipped and is_whole(run) and run.status.active)
-    return next(active, next(iter(there), None))
+    return best_run(there) or next(iter(there), None)
+
+
+def run_to_watch() -> Run | None:
+    """As `shown_run` for the page that trains: where nothing was chosen, the owner's active run, else the best one of
+    the preset in the form, so that form and curves belong together."""
+    if chosen := run_in_link() or _kept_run():
+        return chosen
+    there = runs()
+    active = next((run for run in there if not run.shipped and is_whole(run) and run.status.active), None)
+    preset = _preset_in_form()
+    return active or best_run(run for run in there if is_whole(run) and run.config.preset == preset) or shown_run()
+
+
+def _preset_in_form() -> str:
+    """What the form shows, or will, where the link names a preset that was not taken yet."""
+    named = st.query_params.get("preset")
+    if named in presets() and named != st.session_state.get("named_preset"):
+        return named
+    return draft().preset.removeprefix(f"{CUSTOM}-")
+
+
+def best_run(among: Iterable[Run]) -> Run | None:
+    """The finished run with the highest validation accuracy; None where none has both weights and an accuracy."""
+    ranked = [(accuracy, run) for run in among if is_finished(run) and (accuracy := _accuracy(run)) is not None]
+    return max(ranked, key=lambda pair: pair[0], default=(0, None))[1]
+
+
+def is_finished(run: Run) -> bool:
+    """Whether it has been trained to its end and can be asked about images."""
+    return is_whole(run) and run.status.state == "finished" and not run.status.diverged and run.has_weights
+
+
+def _accuracy(run: Run) -> float | None:
+    """On validation images; where a run has none, on test images."""
+    result = run.status.result
+    return result.test_accuracy if result.validation_accuracy is None else result.validation_accuracy
 
 
 def keep_run() -> None:
@@ -113,8 +150,8 @@ def shipped_run(name: str) -> Run | None:
 
 def draft() -> RunConfig:
     """What *Start training* would train."""
-    if "draft" not in st.session_state:
-        set_draft(find_preset(FIRST).config)
+    if "draft" not in st.session_state:  # the link may name another preset, which is taken by `take_preset`
+        st.session_state.draft = find_preset(FIRST).config.model_dump(mode="json")
     return RunConfig.parse(st.session_state.draft)
 
 
@@ -128,7 +165,7 @@ def take_preset() -> None:
 
 def set_draft(config: RunConfig) -> None:
     """Replace it; the widgets of the form show its values from the next run of the page on."""
-    st.session_state.draft = config.model_dump(mode="json")
+    _write_draft(config)
     for key in [key for key in st.session_state if str(key).startswith("field:")]:
         del st.session_state[key]
 
@@ -142,31 +179,57 @@ def change_draft(path: str, value: object) -> None:
         inner[key] = dict(inner[key] or {})
         inner = inner[key]
     inner[last] = value
-    st.session_state.draft = draft().replace(training=values).model_dump(mode="json")
+    _write_draft(draft().replace(training=values))
 
 
 def change_model(**changes: object) -> None:
     """Change the network: its layers (as JSON), initialisation or input scale. Raises ConfigError, changing nothing."""
     config = draft()
     model = {**config.model.model_dump(mode="json"), **changes}
-    st.session_state.draft = config.replace(model=model, preset=_custom(config.preset)).model_dump(mode="json")
+    _write_draft(config.replace(model=model, preset=_custom(config.preset)))
+
+
+def _write_draft(config: RunConfig) -> None:
+    """Keep it, and take out of the link a preset that it is not: the link would bring something else."""
+    st.session_state.draft = config.model_dump(mode="json")
+    named = st.query_params.get("preset")
+    if named and (named not in presets() or config != presets()[named].config):
+        st.session_state.pop("named_preset", None)  # Back brings it again
+        url.go(preset=None)
 
 
 def _custom(preset: str) -> str:
-    return preset if preset.startswith("custom") else f"custom-{preset}"[:40]
+    return preset if preset.startswith(CUSTOM) else f"{CUSTOM}-{preset}"[:40]
 
 
 # --- the result of the last action -----------------------------------------------------------------------------------
 
 
-def notify(message: str, undo: str | None = None, wrong: bool = False) -> None:
-    """Show `message` above the page from the next run on; `undo` is the id of a run that was just deleted."""
-    st.session_state.notice = {"message": message, "undo": undo, "wrong": wrong}
+def notify(message: str, undo: str | None = None, wrong: bool = False, run: str | None = None) -> None:
+    """Show `message` on the page from the next run on.
+
+    `undo` is the id of a run that was just deleted, `run` that of a run to open. What is `wrong` stays only as long as
+    the page and the link that it is about.
+    """
+    st.session_state.notice = {"message": message, "undo": undo, "wrong": wrong, "run": run, "place": _place()}
 
 
 def notice() -> dict | None:
-    """The message to show, until it is dismissed."""
-    return st.session_state.get("notice")
+    """The message to show, until it is dismissed or what it is about has gone."""
+    found = st.session_state.get("notice")
+    if found and found["wrong"] and found["place"] != _place():
+        dismiss()
+        return None
+    return found
+
+
+def _place() -> tuple:
+    return st.session_state.get("page"), st.query_params.to_dict()
+
+
+def enter(page: str) -> None:
+    """Note which page is shown."""
+    st.session_state.page = page
 
 
 def dismiss() -> None:

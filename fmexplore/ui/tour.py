@@ -1,4 +1,7 @@
-"""The guided tour: six steps through one story, each a link with a sentence, which a later visit can go on with."""
+"""The guided tour: six steps through one story, each a link with a sentence, which a later visit can go on with.
+
+It ends with three things to try next, which the home page then offers in its place.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +33,11 @@ class TourStep:
     parameters: Callable[[list[Run]], dict[str, str]]
 
 
-def _train_text(_: list[Run]) -> str:
+def _train_text(runs: list[Run]) -> str:
+    if runs and runs[0].status.active:
+        return (
+            f"Your run *{formatting.plain(runs[0].title)}* is training: watch the loss fall. Go on when it has ended."
+        )
     config, speed = find_preset(session.FIRST).config, read_speed(shared.settings())
     seconds = estimate(config, speed, known_execution(shared.settings(), config)).seconds if speed else None
     time = f", for about {formatting.duration(seconds)}" if seconds else ""
@@ -52,7 +59,7 @@ def _change_text(runs: list[Run]) -> str:
 
 
 def _start_parameters(runs: list[Run]) -> dict[str, str]:
-    return {"preset": session.FIRST, **_first(runs)}
+    return _first(runs) if runs and runs[0].status.active else {"preset": session.FIRST, **_first(runs)}
 
 
 def _change_parameters(runs: list[Run]) -> dict[str, str]:
@@ -89,19 +96,23 @@ STEPS = (
         _change_parameters,
     ),
 )
+DONE = len(STEPS) + 1  # in place of a step, once the last one was finished
 
 
-def _runs() -> list[Run]:
-    """The runs of the first preset that have ended, one's own, the newest first, then the shipped one."""
-    found = []
+def _runs(active: bool = False) -> list[Run]:
+    """One's own runs of the first preset that have ended, the newest first, then the shipped one; with `active`, before
+    them all that are under way."""
+    found, training = [], []
     for run in shared.store().owned_by(session.owner()):
         try:
             if run.config.preset.endswith(session.FIRST) and run.status.state in ("finished", "stopped"):
                 found.append(run)
+            elif active and run.status.active:
+                training.append(run)
         except FMExploreError:
             continue
     shipped = session.shipped_run(session.FIRST)
-    return [*found, shipped] if shipped else found
+    return [*training, *found, *([shipped] if shipped else [])]
 
 
 def _first(runs: list[Run]) -> dict[str, str]:
@@ -117,45 +128,80 @@ def _changed(runs: list[Run]) -> tuple[Run, Run] | None:
 
 
 def _now() -> int:
-    """The number of the step that is shown, from 1; 0 outside the tour."""
+    """The number of the step that is shown, from 1; 0 outside the tour, `DONE` after its end."""
     named = st.query_params.get(PARAMETER, "")
     if named.isascii() and named.isdecimal() and len(named) == 1 and 1 <= int(named) <= len(STEPS):
         st.session_state.tour = int(named)
     return st.session_state.get("tour", 0)
 
 
-def _link(number: int, label: str, runs: list[Run]) -> None:
-    step = STEPS[number - 1]
+def _link(number: int, label: str) -> None:
+    step, runs = STEPS[number - 1], _runs_of(number)
     st.page_link(step.page(runs), label=label, query_params={**step.parameters(runs), PARAMETER: str(number)})
 
 
-def _end() -> None:
-    st.session_state.tour = 0
+def _runs_of(number: int) -> list[Run]:
+    """The runs that a step is about: only the first one watches a training."""
+    return _runs(active=number == 1)
+
+
+def _end(done: bool = False) -> None:
+    st.session_state.tour, st.session_state.tour_closed = DONE if done else 0, False
     url.go(**{PARAMETER: None})
 
 
 def invite() -> None:
-    """The way into the tour, or back to where this browser left it."""
-    left = st.session_state.get("tour", st.context.cookies.get(COOKIE, ""))
-    number = int(left) if str(left) in map(str, range(1, len(STEPS) + 1)) else 0
-    words = f"Go on with the tour: {STEPS[number - 1].title}" if number else "Take the tour"
-    _link(number or 1, words, _runs())
+    """The way into the tour, back to where this browser left it or, after its end, to what comes next."""
+    left = str(st.session_state.get("tour", st.context.cookies.get(COOKIE, "")))
+    if left == str(DONE):
+        _link(1, "Take the tour again")
+        _things_to_try()
+        return
+    number = int(left) if left in map(str, range(1, len(STEPS) + 1)) else 0
+    _link(number or 1, f"Go on with the tour: {STEPS[number - 1].title}" if number else "Take the tour")
+
+
+def _things_to_try() -> None:
+    runs = _runs()
+    first = _first(runs)
+    things = {
+        "Change its layers": (session.TRAIN_PAGE, {"preset": session.FIRST, **first}),
+        "Look for wrong labels": (session.CONFUSIONS_PAGE, {**first, "view": "suspects"}),
+        "Check a paper's figures": (session.PAPERS_PAGE, {"view": "check"}),
+    }
+    st.markdown("**Three things to try next:**", width="content")
+    for words, (page, parameters) in things.items():
+        st.page_link(page, label=words, query_params=parameters)
 
 
 def bar(page: str) -> None:
     """The step that is shown, above every page while the tour lasts; `page` is the address of the page below."""
     number = _now()
-    if number:
-        runs, step = _runs(), STEPS[number - 1]
+    if number == DONE and not st.session_state.get("tour_closed"):
+        with st.container(key="tour", border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown("**That was the tour.**", width="content")
+            _things_to_try()
+            st.button("Close", key="end_tour", type="tertiary", on_click=_close)
+    elif 0 < number < DONE:
+        runs, step = _runs_of(number), STEPS[number - 1]
         with st.container(key="tour", border=True, gap="xsmall"):
             st.markdown(f"**Tour, {number} of {len(STEPS)}: {step.title}.** {step.text(runs)}")
             with st.container(horizontal=True, vertical_alignment="center"):
                 if page != Path(step.page(runs)).stem:
-                    _link(number, "Show me", runs)
+                    _link(number, "Show me")
                 if number < len(STEPS):
-                    _link(number + 1, f"Next: {STEPS[number].title}", runs)
+                    _link(number + 1, f"Next: {STEPS[number].title}")
+                else:
+                    st.button("Finish the tour", key="finish_tour", on_click=_end, args=(True,))
                 if number > 1:
-                    _link(number - 1, "One step back", runs)
-                st.button("End the tour", key="end_tour", type="tertiary", on_click=_end)
+                    with st.container(key="tour_back", width="content"):
+                        _link(number - 1, "One step back")
+                if number < len(STEPS):
+                    st.button("End the tour", key="end_tour", type="tertiary", on_click=_end)
     if "tour" in st.session_state:
         keep_bookmark(COOKIE, str(number or ""))
+
+
+def _close() -> None:
+    """Take the bar away; the home page goes on offering what it says."""
+    st.session_state.tour_closed = True

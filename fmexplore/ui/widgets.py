@@ -112,12 +112,15 @@ def await_speed() -> None:
         st.fragment(look, run_every=1)()
 
 
-def train_button(label: str, config: RunConfig, primary: bool = False) -> None:
-    """A button that says how long this training takes here, starts it and leads to it; off without the data set."""
+def train_button(label: str, config: RunConfig, primary: bool = False, where: str = "") -> None:
+    """A button that says how long this training takes here, starts it and leads to it; off without the data set.
+
+    `where` follows the time, where the page also says how long it took elsewhere.
+    """
     speed = read_speed(shared.settings())
     if speed:
         seconds = estimate(config, speed, known_execution(shared.settings(), config)).seconds
-        label = f"{label}, about {formatting.duration(seconds)}"
+        label = f"{label}, about {formatting.duration(seconds)}{where}"
     off = not session.owner() or _is_missing()
     # The key keeps a click that comes just as the label learns how long it takes.
     kind = "primary" if primary else "secondary"

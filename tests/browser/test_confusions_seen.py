@@ -11,6 +11,7 @@ from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.run import Run
 from fmexplore.settings import SHIPPED
+from fmexplore.ui.formatting import image_name
 
 PAGE = 200
 # Pages and views, and a text that is there once they are.
@@ -18,7 +19,7 @@ PLACES = {
     "/confusions?run=quick&split=validation&true=6": "the finished network",
     "/confusions?run=quick&true=6&pred=0&image=18": "Evidence for",
     "/confusions?run=quick&view=pair": "Most typical shirts",
-    "/confusions?run=quick&view=figures": "It can answer",
+    "/confusions?run=quick&view=figures": "Coverage at 99",
     "/confusions?run=quick&view=suspects": "labels are likely errors",
     "/data": "6,000 of each",
     "/data?split=test&class=6": "All 1,000 shirts",
@@ -45,7 +46,7 @@ def in_cell(found: Predictions, true: int, said: int) -> set[int]:
 
 def number_of(label: str) -> int:
     """Of the image that a gallery calls so."""
-    return int(re.search(r" (\d+),", label)[1])
+    return int(re.search(r" image ([\d,]+),", label)[1].replace(",", ""))
 
 
 # --- the matrix and its images ---
@@ -59,7 +60,7 @@ def test_a_cell_shows_exactly_its_images(tab, predictions):
     opened.sees(f"{count} of 1,000 shirts are taken for T-shirts").at(run="quick", true=6, pred=0)
     expect(opened.images).to_have_count(count)
     labels = opened.labels
-    assert all(re.match(r"Shirt \d+, taken for T-shirt/top, \d+\s% sure$", label) for label in labels)
+    assert all(re.match(r"Test image [\d,]+, a shirt: taken for T-shirt/top, \d+\s% sure$", label) for label in labels)
     assert {number_of(label) for label in labels} == wanted
     assert opened.images.all_inner_texts() == sorted(opened.images.all_inner_texts(), reverse=True), "most sure first"
     expect(opened.cell("Shirt", "T-shirt/top")).to_have_attribute("aria-pressed", "true")
@@ -83,7 +84,7 @@ def test_it_is_all_done_by_keyboard(tab, predictions):
     opened.focus("true Shirt, predicted T-shirt/top").keys("Enter").at(run="quick", true=6, pred=0)
     expect(opened.images).to_have_count(opened.count("Shirt", "T-shirt/top"))
     opened.focus("true Shirt, predicted T-shirt/top")  # it can go on from where it was
-    opened.tab_to(r"Shirt \d+, taken for T-shirt/top")
+    opened.tab_to(r"Test image [\d,]+, a shirt: taken for T-shirt/top")
     labels = opened.labels
     opened.focus(re.escape(labels[0])).keys("ArrowRight", "ArrowRight", "ArrowLeft").focus(re.escape(labels[1]))
     opened.keys("Enter").at(run="quick", true=6, pred=0, image=number_of(labels[1]))
@@ -110,7 +111,7 @@ def test_a_link_shows_the_same_to_someone_else(tab):
     mine.at(run="quick", true=4, pred=2, image=number_of(labels[4]))
     theirs.page.goto(mine.page.url)
     for opened in (mine, theirs):
-        title = f"Coat {number_of(labels[4]):,} is taken for Pullover"
+        title = f"Test image {number_of(labels[4]):,}, a coat: taken for Pullover"
         expect(opened.main.get_by_role("heading", name=title)).to_be_visible()
         expect(opened.card.get_by_text(f"5 of {len(labels)}", exact=True)).to_be_visible()
     shares = [opened.card.locator(".number").all_inner_texts() for opened in (mine, theirs)]
@@ -170,8 +171,8 @@ def test_the_card_has_probabilities_neighbours_and_where_it_looks(tab, predictio
     number = 18
     opened = tab().open(f"/confusions?run=quick&image={number}")
     said = CLASS_NAMES[predictions.predicted[number]]
-    verdict = "is recognised" if predictions.right[number] else f"is taken for {said}"
-    opened.sees(re.compile(f"^{CLASS_NAMES[real.test.labels[number]]} {number} {verdict}"))
+    verdict = "recognised" if predictions.right[number] else f"taken for {said}"
+    opened.sees(re.compile(f"^{image_name('test', number, real.test.labels[number])}: {verdict}"))
     expect(opened.card.locator(".number")).to_have_count(10)
     shares = [float(text.removesuffix(" %")) for text in opened.card.locator(".number").all_inner_texts()]
     assert sum(shares) == pytest.approx(100, abs=0.5)  # each is rounded
@@ -209,7 +210,7 @@ FOLLOW = """(output) => {
 def test_play_goes_through_the_snapshots_to_the_finished_network(tab, quick):
     opened = tab().open(f"/confusions?run=quick&split=validation&snapshot={quick.snapshot_steps()[0]}")
     caption, play = opened.main.locator("output"), opened.main.get_by_role("button", name="Play", exact=True)
-    expect(caption).to_contain_text("epoch 0.0")
+    expect(caption).to_contain_text("before training")
     caption.evaluate(FOLLOW)
     play.click()
     opened.cell("Bag", "Bag").click()  # the page is drawn again meanwhile

@@ -13,6 +13,7 @@ from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.run import Run
 from fmexplore.settings import PROJECT, SHIPPED
+from fmexplore.ui.formatting import image_name
 from tests.outlines import even_odd
 
 PAGE, FIRST = 200, 60_000
@@ -148,9 +149,8 @@ def test_hovering_a_point_shows_its_picture_and_what_the_network_says(tab, quick
     expect(tip).to_have_attribute("data-drawn", str(FIRST + number))
     drawn = np.array(tip.locator("canvas").evaluate(PIXELS)).reshape(28, 28)
     assert (drawn == real.test.images[number]).all()
-    said = "recognised" if labels[number] == predicted[number] else f"taken for {CLASS_NAMES[predicted[number]]}"
-    expect(tip).to_contain_text(f"{CLASS_NAMES[labels[number]]} {number}")
-    expect(tip).to_contain_text(said)
+    expect(tip).to_contain_text(f"Test image {number:,}, {CLASS_NAMES[labels[number]]}")
+    expect(tip).to_contain_text(f"predicted: {CLASS_NAMES[predicted[number]]}, ")
     opened.page.mouse.move(5, 5)
     expect(tip).to_be_hidden()
 
@@ -209,7 +209,7 @@ def test_errors_only_and_a_hidden_class_before_the_lasso_keep_identities(tab, qu
     assert len(wanted)
     shows(opened, wanted)
     for label, number in zip(opened.labels, wanted[:PAGE], strict=True):
-        assert label == f"{CLASS_NAMES[labels[number]]} {number:,}, taken for {CLASS_NAMES[predicted[number]]}"
+        assert label == f"{image_name('test', number, labels[number])}: taken for {CLASS_NAMES[predicted[number]]}"
 
 
 def test_a_lasso_after_moving_and_zooming_is_where_it_was_drawn(tab, quick):
@@ -342,7 +342,7 @@ def test_the_moment_is_chosen_by_keyboard(tab, short):
     root.get_by_role("slider", name="Moment of the training").focus()
     opened.keys("Home")
     expect(root).to_have_attribute("data-moment", "0")
-    expect(root.locator("output")).to_contain_text("epoch 0.0")
+    expect(root.locator("output")).to_contain_text("before training")
     opened.keys("ArrowRight")
     expect(root).to_have_attribute("data-moment", "1")
 

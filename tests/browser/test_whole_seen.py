@@ -18,7 +18,7 @@ def test_from_an_image_to_its_place_and_a_neighbour_each_a_step_that_back_takes_
     opened = tab().open("/confusions?run=quick&split=test")
     opened.cell("Shirt", "Coat").click()
     opened.at(run="quick", split="test", true=6, pred=4).settle()
-    opened.main.get_by_role("button", name=re.compile("^Shirt .* taken for Coat")).first.click()
+    opened.main.get_by_role("button", name=re.compile("a shirt: taken for Coat")).first.click()
     expect(opened.page).to_have_url(re.compile("image="))
     card = opened.query
     opened.main.get_by_role("link", name="On the map").click()

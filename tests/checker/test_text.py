@@ -202,7 +202,7 @@ def test_an_accuracy_beside_a_summary_is_said_to_be_unchecked():
 def test_the_table_of_a_summary_has_printed_and_recomputed_values_side_by_side():
     (table,) = check_text(VENKATESH).tables
     assert table.columns == ("layer", "printed shape", "shape", "printed parameters", "parameters", "read as")
-    assert table.rows[1][:5] == ("conv2d", "16x28x28", "16x28x28", "169", "160")
+    assert table.rows[1][:5] == ("conv2d", "16 x 28 x 28", "16 x 28 x 28", "169", "160")
     assert "3x3" in table.rows[1][5]
     assert table.rows[7][:3] == ("flatten", "576 values", "576 values")
 

@@ -139,19 +139,25 @@ def test_walk_visits_the_layers_of_a_block_right_after_it():
 
 def test_a_kernel_larger_than_its_map_is_refused_with_the_layers_number():
     error = refusal(MaxPool(size=7), Activation(), Conv(kernel=5, padding="valid"), *END)
-    assert error.startswith("Layer 3 (conv 32 5x5 valid) does not fit: its 5x5 kernel is larger than the 4x4 map")
+    assert error.startswith(
+        "Layer 3 (conv 32 5x5 valid) does not fit: its 5 x 5 kernel is larger than the 4 x 4 feature map"
+    )
     summarize(table(MaxPool(size=7), Activation(), Conv(kernel=4, padding="valid"), *END))
 
 
 def test_padding_counts_when_a_kernel_is_compared_with_its_map():
-    assert "the 1x1 map it gets with 1 of padding" in refusal(MaxPool(size=28), Conv(kernel=4, padding=1), *END)
+    assert "the 1 x 1 feature map it gets with 1 of padding" in refusal(
+        MaxPool(size=28), Conv(kernel=4, padding=1), *END
+    )
     summarize(table(MaxPool(size=28), Conv(kernel=3, padding=1), *END))
 
 
 @pytest.mark.parametrize("pool", [MaxPool(), AvgPool()])
 def test_a_pool_with_nothing_left_to_pool_is_refused(pool):
     error = refusal(pool, pool, pool, pool, pool, *END)  # 14, 7, 3, 1
-    assert error.startswith(f"Layer 5 ({pool.kind} 2) does not fit: its 2x2 window is larger than the 1x1 map")
+    assert error.startswith(
+        f"Layer 5 ({pool.kind} 2) does not fit: its 2 x 2 window is larger than the 1 x 1 feature map"
+    )
 
 
 def test_a_pool_padded_by_more_than_half_is_refused_as_torch_does():
@@ -161,19 +167,20 @@ def test_a_pool_padded_by_more_than_half_is_refused_as_torch_does():
 def test_a_dense_layer_on_a_map_is_refused():
     error = refusal(Conv(), Dense(units=10))
     assert error == (
-        "Layer 2 (dense 10) does not fit: it gets a 32x28x28 map: put a flatten or a global pool before it."
+        "Layer 2 (dense 10) does not fit: it gets a feature map of 32 x 28 x 28: "
+        "put a flatten or a global pool before it."
     )
 
 
 @pytest.mark.parametrize("layer", [Conv(), MaxPool(), AvgPool(), GlobalAvgPool(), GlobalMaxPool(), PixelUnshuffle()])
 def test_a_layer_that_needs_a_map_is_refused_after_a_flatten(layer):
     assert refusal(Flatten(), layer, Dense(units=10)).startswith(
-        f"Layer 2 ({describe(layer)}) does not fit: it needs a map, but gets 784 values"
+        f"Layer 2 ({describe(layer)}) does not fit: it needs a feature map, but gets 784 values"
     )
 
 
 def test_a_dense_block_after_a_flatten_is_refused():
-    assert "it needs a map" in refusal(Flatten(), DenseBlock(layers=(Dense(),)), Dense(units=10))
+    assert "it needs a feature map" in refusal(Flatten(), DenseBlock(layers=(Dense(),)), Dense(units=10))
 
 
 def test_same_padding_with_an_even_kernel_is_refused():
@@ -183,7 +190,7 @@ def test_same_padding_with_an_even_kernel_is_refused():
 
 def test_a_map_that_cannot_be_cut_into_squares_is_refused():
     assert refusal(PixelUnshuffle(factor=3), *END).startswith(
-        "Layer 1 (pixel_unshuffle 3) does not fit: a 28x28 map cannot be cut into squares of 3"
+        "Layer 1 (pixel_unshuffle 3) does not fit: a 28 x 28 feature map cannot be cut into squares of 3"
     )
 
 
@@ -195,7 +202,9 @@ def test_a_table_that_does_not_end_with_ten_values_is_refused(last):
 
 def test_a_residual_whose_shortcut_does_not_fit_is_refused():
     error = refusal(Conv(), Residual(layers=(Conv(filters=64, stride=2),)), *END)
-    assert error.startswith("Layer 2 (residual) does not fit: its layers give 64x14x14 but its shortcut gives 32x28x28")
+    assert error.startswith(
+        "Layer 2 (residual) does not fit: its layers give 64 x 14 x 14 but its shortcut gives 32 x 28 x 28"
+    )
     summarize(
         table(Conv(), Residual(layers=(Conv(filters=64, stride=2),), shortcut=(Conv(filters=64, stride=2),)), *END)
     )
@@ -203,14 +212,14 @@ def test_a_residual_whose_shortcut_does_not_fit_is_refused():
 
 def test_inception_branches_that_do_not_fit_are_refused():
     error = refusal(Inception(paths=((Conv(filters=8),), (Conv(filters=8, stride=2),))), *END)
-    assert error.startswith("Layer 1 (inception) does not fit: its branches give 8x28x28, 8x14x14")
+    assert error.startswith("Layer 1 (inception) does not fit: its branches give 8 x 28 x 28, 8 x 14 x 14")
     assert refusal(Inception(paths=((Flatten(),), (Flatten(),))), Dense(units=10)).startswith("Layer 1 (inception)")
 
 
 @pytest.mark.parametrize("layer", [Conv(stride=2), MaxPool(), GlobalAvgPool()])
 def test_a_dense_block_that_changes_the_size_of_the_map_is_refused(layer):
     error = refusal(DenseBlock(layers=(layer,)), *END)
-    assert error.startswith("Layer 1 (dense_block) does not fit: its layers turn 1x28x28 into ")
+    assert error.startswith("Layer 1 (dense_block) does not fit: its layers turn 1 x 28 x 28 into ")
 
 
 def test_a_layer_inside_a_shortcut_is_refused_with_its_nested_number():

@@ -21,6 +21,7 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import write_status
 from fmexplore.storage import write_bytes
 from fmexplore.training.progress import Snapshot
+from fmexplore.ui.formatting import image_name
 from fmexplore.ui.images import gallery
 from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.session import CONFUSIONS_PAGE as CONFUSIONS
@@ -577,8 +578,8 @@ def test_every_cell_shows_exactly_its_images(app, known, drawn, tiny, split, row
             given = page.given(page.gallery)
             verdict = "recognised as" if true == said else "taken for"
             for item in given["items"]:
-                beginning = f"{CLASS_NAMES[true]} {item['id']}, {verdict} {CLASS_NAMES[said]}, "
-                assert item["label"].startswith(beginning)
+                name = image_name(split, item["id"], true)
+                assert item["label"].startswith(f"{name}: {verdict} {CLASS_NAMES[said]}, ")
             pictures = tiles(given["sheet"], given["columns"], len(given["items"]))
             assert (pictures == source.images[page.images]).all()
     assert seen == np.isin(found.labels, list(rows)).sum()
@@ -862,12 +863,14 @@ def test_the_slider_has_every_snapshot_and_the_end(app, known, labels_of):
         *("epoch 1.00", "epoch 2.00", "epoch 3.00"),
         "the finished network",
     ]
-    assert captions[3].endswith(f"{100 * predictions['validation'].right.mean():.1f}\N{NO-BREAK SPACE}% right")
+    assert captions[3].endswith(
+        f"{100 * predictions['validation'].right.mean():.1f}\N{NO-BREAK SPACE}% of the validation images right"
+    )
     assert grid["frame"] == 3
     for number, step in enumerate((20, 40, 60)):
         logits = run.read_snapshot(step)[0]["logits"]
         right = int((logits.argmax(1) == labels_of("validation")).sum())
-        assert captions[number].endswith(f"{100 * right / 64:.1f}\N{NO-BREAK SPACE}% right")
+        assert captions[number].endswith(f"{100 * right / 64:.1f}\N{NO-BREAK SPACE}% of the validation images right")
         assert sum(grid["frames"][number]["counts"][n][n] for n in range(10)) == right
 
 
@@ -915,7 +918,7 @@ def test_learnt_and_forgotten_are_those_counted_by_hand(app, trained, labels_of,
     assert "2 images were wrong at epoch 1.00 and are right now" in page.text
     for item in page.given(page.gallery)["items"]:
         label = int(drawn.train.labels[item["id"]])
-        assert item["caption"] == f"{CLASS_NAMES[(label + 1) % 10]} → {CLASS_NAMES[label]}"
+        assert item["caption"] == f"predicted:\n{CLASS_NAMES[(label + 1) % 10]} → {CLASS_NAMES[label]}"
     page.set("since", "forgotten")
     assert sorted(page.images) == sorted(numbers[[40, 41]].tolist())
     assert "2 images were right at epoch 1.00 and are wrong now" in page.text
@@ -1149,7 +1152,7 @@ def test_another_run_is_chosen_to_compare_with(app, trained):
     run, *others = (trained(name, seed=seed) for seed, name in enumerate(("mine", "one", "two")))
     page = app().open(CONFUSIONS, run=run.id, view="runs", other=others[0].id)
     assert set(page.at.get_by_key("other_run").options) == {
-        f"{name} · 80.0\N{NO-BREAK SPACE}% · finished" for name in ("one", "two")
+        f"{name} · validation 80.0\N{NO-BREAK SPACE}% · finished" for name in ("one", "two")
     }
     assert ", one " in page.text
     page.set("other_run", others[1].id)

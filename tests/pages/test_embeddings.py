@@ -24,8 +24,10 @@ from fmexplore.runs.run import Run
 from fmexplore.training.progress import Snapshot
 from fmexplore.ui import shared
 from fmexplore.ui.embeddings import canvas
+from fmexplore.ui.formatting import image_name
 from fmexplore.ui.selection.map_area import Selection
 from fmexplore.ui.session import EMBEDDINGS_PAGE as EMBEDDINGS
+from fmexplore.ui.session import HOME_PAGE as HOME
 from tests.outlines import even_odd
 
 FIRST = 640  # id of the first test image of the drawn data set
@@ -354,7 +356,7 @@ def test_a_changed_setting_marks_the_map_as_stale_and_offers_to_compute_it(opene
     count = len(desk.names())
     assert "Compute the map" not in page.buttons
     page.set("map_perplexity", 8.0)
-    assert "This is the map with the previous settings" in page.text
+    assert "This map was made with the previous settings" in page.text
     assert len(desk.names()) == count, "nothing is computed unasked"
     assert len(page.find("scatter")) == 1
     page.click("Compute the map")
@@ -475,7 +477,7 @@ def test_hidden_classes_and_errors_only_keep_identities(whole, run, drawn, store
     assert [item["id"] for item in items] == (index[wanted] + FIRST).tolist()
     for item in items:
         number = item["id"] - FIRST
-        assert item["label"].startswith(f"{CLASS_NAMES[drawn.test.labels[number]]} {number}")
+        assert item["label"].startswith(image_name("test", number, drawn.test.labels[number]))
         assert item["wrong"] == (drawn.test.labels[number] != predicted_of(run, drawn, store)[number])
 
 
@@ -567,10 +569,26 @@ def test_the_number_of_an_image_of_the_other_part_is_not_taken_for_one_of_this_p
     assert type_in(page, "test 17").query["image"] == "17"
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("shirt", "t6"), ("ANKLE boots", "t9"), ("tshirt", "t0"), ("Top", "t0"), ("shirts taken for Coats", "t6p4")],
+)
+def test_a_class_is_found_however_it_is_written(whole, run, text, found):
+    assert type_in(whole(run=run.id), text).query["selected"] == found
+
+
+def test_the_message_about_a_search_in_vain_goes_with_the_next_one_that_finds_something(whole, run):
+    page = type_in(whole(run=run.id), "shirtt")
+    assert "'shirtt' is neither a class nor an image of this map" in page.errors[0]
+    assert not type_in(page, "shirt").errors
+    type_in(page, "shirtt")
+    assert not page.open(HOME).errors, "nor does it follow to another page"
+
+
 def test_an_image_is_found_by_its_number(whole, run, drawn):
     page = type_in(whole(run=run.id), "17")
     assert page.query["image"] == "17"
-    assert f"{CLASS_NAMES[drawn.test.labels[17]]} 17 is " in page.text
+    assert f"{image_name('test', 17, drawn.test.labels[17])}: " in page.text
     assert marks(page)["focus"] == FIRST + 17
 
 
@@ -581,7 +599,7 @@ def test_an_image_is_found_by_its_number(whole, run, drawn):
 )
 def test_a_search_in_vain_breaks_nothing(whole, run, text):
     page = type_in(whole(run=run.id), text)
-    assert not page.errors
+    assert [text for text in page.errors if "is neither a class nor an image of this map" not in text] == []
     assert len(page.find("scatter")) == 1
     assert marks(page)["focus"] is None
     assert not marks(page)["selected"]
@@ -594,7 +612,7 @@ def test_a_point_opens_its_card_and_the_card_closes(whole, run, drawn):
     page = whole(run=run.id).send("scatter_main", "pick", FIRST + 23)
     assert page.query["image"] == "23"
     assert page.has("image_card")
-    assert f"{CLASS_NAMES[drawn.test.labels[23]]} 23 is " in page.text
+    assert f"{image_name('test', 23, drawn.test.labels[23])}: " in page.text
     page.go("close")
     assert "image" not in page.query
     assert not page.has("image_card")

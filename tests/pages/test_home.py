@@ -144,7 +144,7 @@ def test_a_run_is_opened(app, make_run):
     run = make_run()
     page = app().open(HOME).choose_row(0).click("Open")
     assert page.link == run.id
-    assert "79.0 % of the test images are right" in page.text
+    assert "79.0 % of the test images and 80.0 % of the validation images are right" in page.text
 
 
 def test_a_run_becomes_the_next_configuration(app, make_run, tiny):

@@ -40,7 +40,10 @@ def test_a_link_shows_its_run(app, make_run):
     make_run(name="newer")
     page = app().open(TRAIN, run=run.id)
     assert "**chosen**" in page.text
-    assert "79.0 % of the test images are right after 3 epochs" in page.text
+    title = "79.0 % of the test images and 80.0 % of the validation images are right after 3 epochs, in 3 s"
+    assert title in page.text, "both accuracies, each with its images"
+    options = {f"{name} · validation 80.0\N{NO-BREAK SPACE}% · finished" for name in ("newer", "chosen")}
+    assert set(page.at.get_by_key("picked_run").options) == options
     assert page.at.get_by_key(f"curves_{run.id}")
     assert "T-shirts are taken for shirts: 1 of 6 times" in page.text
     assert page.at.get_by_key("picked_run").value == run.id
@@ -52,10 +55,18 @@ def test_without_a_link_the_active_run_is_shown(app, make_run):
     assert "**active**" in app().open(TRAIN).text
 
 
-def test_the_shipped_run_is_shown_where_there_is_no_other(app, monkeypatch):
-    monkeypatch.setattr(RunStore, "shipped_runs", lambda self: [Run(SHIPPED / "quick", shipped=True)])
+@pytest.fixture
+def shipped(monkeypatch):
+    """The runs that come with the app, `best` before `quick`."""
+    runs = [Run(SHIPPED / name, shipped=True) for name in ("best", "photo", "quick", "solid")]
+    monkeypatch.setattr(RunStore, "shipped_runs", lambda self: runs)
+
+
+def test_the_curves_are_those_of_the_preset_in_the_form(app, shipped):
+    assert app().open(TRAIN, preset="solid").at.get_by_key("picked_run").value == "solid"
     page = app().open(TRAIN)
-    assert "of the test images are right" in page.text
+    assert (draft(page).preset, page.at.get_by_key("picked_run").value) == ("quick", "quick")
+    assert "92.2 % of the test images and 92.9 % of the validation images are right after 1.7 epochs" in page.text
     assert not {"Pause", "Stop training", "Resume"} & page.buttons.keys()
 
 
@@ -83,6 +94,19 @@ def test_an_unknown_preset_starts_from_the_quick_one(app):
     assert "There is no preset 'nonsense'" in page.errors[0], "at once, and not with the next press"
 
 
+def test_the_link_names_a_preset_only_as_long_as_the_form_is_that_preset(app, layer_editor):
+    page = app().open(TRAIN, preset="lenet-5")
+    page.set("field:epochs", 2.5)
+    assert "preset" not in page.query
+    assert draft(page).training.epochs == 2.5
+    page.open(TRAIN, preset="lenet-5")
+    assert draft(page) == find_preset("lenet-5").config, "Back brings the preset again"
+    page.set("field:preset", "vgg")
+    assert "preset" not in page.query
+    page.open(TRAIN, preset="lenet-5").edit_layers(find_preset("vgg").model.model_dump(mode="json")["layers"])
+    assert (draft(page).preset, "preset" in page.query) == ("custom-lenet-5", False)
+
+
 def test_a_run_that_peeks_says_so(app, make_run):
     badge = "as published: peeks"
     page = app().open(TRAIN, preset="codered-final")
@@ -91,6 +115,58 @@ def test_a_run_that_peeks_says_so(app, make_run):
     assert badge not in page.text
     peeking = make_run(config=find_preset("codered-final").config)
     assert badge in page.open(TRAIN, run=peeking.id).text
+
+
+def test_a_run_that_goes_on_from_a_trained_network_says_so_in_its_title(app, shipped):
+    text = app().open(TRAIN, run="best").text
+    assert "after 3 more epochs, starting from a trained network, in 17 min" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "reasons"),
+    [
+        ({}, ""),
+        ({"label_smoothing": 0.1}, "its labels are smoothed (0.1)."),
+        ({"augmentation": {"flip": "random", "cutmix": 0.5}}, "its images are augmented (mirror, CutMix)."),
+        (
+            {"augmentation": {"shift": 2}, "label_smoothing": 0.2, "weight_average": 0.9},
+            "its images are augmented (shift), its labels are smoothed (0.2) and validation uses the average",
+        ),
+    ],
+    ids=["none", "smoothed", "augmented", "several"],
+)
+def test_a_training_loss_above_the_validation_loss_is_explained_by_the_settings_of_the_run(
+    app, make_run, tiny, changes, reasons
+):
+    config = tiny.replace(training=tiny.training.replace(**changes))
+    words = "Training loss lies above validation loss"
+    for lower, told in ((0.1, bool(reasons)), (0.9, False)):
+        text = app().open(TRAIN, run=make_run(losses=(lower,), config=config).id).text
+        assert (words in text) is told
+        assert not told or reasons in text
+
+
+def test_dropout_and_soft_targets_are_reasons_too(app, make_run, tiny, shipped):
+    layers = [*find_preset("alexnet").model.layers]
+    config = tiny.replace(model=find_preset("alexnet").model.replace(layers=layers))
+    run = make_run(losses=(0.1,), config=config, weights="")
+    assert "the harder task here: dropout is on." in app().open(TRAIN, run=run.id).text
+    distilled = app().open(TRAIN, run="best").text
+    assert "its images are augmented (mirror) and it also learns soft targets for augmented images" in distilled
+
+
+def test_a_finished_run_offers_where_to_go_next_and_one_that_trains_does_not(app, make_run):
+    before, run = make_run(name="before"), make_run(name="mine")
+    page = app().open(TRAIN, run=run.id)
+    ways = {link.label: link.proto.query_string for link in page.at.page_link}
+    assert ways["What it confuses"] == ways["Its map of the images"] == f"run={run.id}"
+    assert ways["Compare with before"] == f"runs={run.id}%2C{before.id}"
+    assert page.has("download_next")
+    active = make_run("running", started=4e9, ended=None)
+    assert "What it confuses" not in {link.label for link in page.open(TRAIN, run=active.id).at.page_link}
+    assert "What it confuses" not in {
+        link.label for link in page.open(TRAIN, run=make_run(weights="").id).at.page_link
+    }, "nothing to ask about images"
 
 
 def test_overfitting_is_told_where_it_begins(app, make_run):

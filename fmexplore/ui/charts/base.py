@@ -98,8 +98,8 @@ def coverage_chart(coverage: np.ndarray, accuracy: np.ndarray, target: float) ->
         **{"x": _percents(coverage[chosen]), "y": _percents(accuracy[chosen])},
         "hovertemplate": "%{x:.1f} % answered, %{y:.2f} % of those right<extra></extra>",
     }
-    aim = _dashed(f"{100 * target:.0f} % right", [0, 100], _percents([target, target]))
-    return _shares([aim, line], "images answered, %", "right of those, %")
+    aim = _dashed(f"{100 * target:.0f} % accuracy", [0, 100], _percents([target, target]))
+    return _shares([aim, line], "coverage: images answered, %", "accuracy on those, %")
 
 
 def overlap_histogram(shares: dict[str, np.ndarray], colors: Sequence[str], name: str, bins: int = 20) -> "go.Figure":
@@ -116,14 +116,14 @@ def overlap_histogram(shares: dict[str, np.ndarray], colors: Sequence[str], name
                 **{"type": "bar", "name": label, "x": centres, "marker": {"color": color, "line": {"width": 0}}},
                 "y": [count or None for count in counts],  # the logarithm of none cannot be drawn
                 "customdata": spans,
-                "hovertemplate": "%{fullData.name}, %{customdata}: %{y:,} images<extra></extra>",
+                "hovertemplate": "%{fullData.name}, probability %{customdata}: %{y:,} images<extra></extra>",
             }
         )
     return make_figure(
         traces,
-        xaxis={"title": {"text": name}, "range": [0, 100], "nticks": 6, "ticksuffix": " %", "showgrid": False},
+        xaxis={"title": {"text": name}, "range": [0, 100], "nticks": 6, "showgrid": False},
         yaxis={
-            **{"title": {"text": "images"}, "type": "log", "dtick": 1, "tickformat": ",d"},
+            **{"title": {"text": "images (log scale)"}, "type": "log", "dtick": 1, "tickformat": ",d"},
             "range": [np.log10(0.5), np.log10(1.5 * most)],  # so that a single image is seen
         },
     )

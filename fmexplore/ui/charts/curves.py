@@ -14,6 +14,9 @@ SYMBOLS = {  # those of the static charts, in the words of ECharts
     **{"circle": "circle", "square": "rect", "triangle-up": "triangle", "diamond": "diamond"},
     **{"circle-open": "emptyCircle", "square-open": "emptyRect"},
 }
+METRICS = ("loss", "accuracy")  # of the upper and the lower panel
+# Of each metric: how its values are multiplied, as accuracies are shares, and how a tooltip and an axis write them.
+UNITS = {"loss": (1, "%.3f", "loss"), "accuracy": (100, "%.1f %%", "accuracy, %")}
 LONG = 4  # times as long as the shortest: runs need a logarithmic axis
 
 
@@ -24,21 +27,21 @@ def learning_curves(
     overfit_epoch: float | None = None,
     epochs: float | None = None,
 ) -> dict:
-    """ECharts options: loss above accuracy, over epochs, of training and validation.
+    """ECharts options: loss above accuracy, in percent, over epochs, of training and validation.
 
     `lines` are a run's metrics; `earlier` are names and metrics of runs to lay beneath. `smoothing` from 0 to below 1
     is the share that each point keeps of the ones before it. `overfit_epoch` is marked where given.
     """
     series = []
-    for panel, metric in enumerate(("loss", "accuracy")):
+    for panel, metric in enumerate(METRICS):
         for name, old in earlier:
-            points = _points(old, f"validation_{metric}", ("epoch", "snapshot"))
+            points = _points(old, "validation", metric, ("epoch", "snapshot"))
             series.append(_line(name, points, panel, EARLIER, width=1.5, dashed=True))
-        reports = _smooth(_points(lines, f"train_{metric}", ("report",)), smoothing)
+        reports = _smooth(_points(lines, "train", metric, ("report",)), smoothing)
         series.append(_line("training", reports, panel, TRAINING, width=1.5))
-        probes = _smooth(_points(lines, f"validation_{metric}", ("report",)), smoothing)
+        probes = _smooth(_points(lines, "validation", metric, ("report",)), smoothing)
         series.append(_line("validation, 256 images", probes, panel, PROBE, width=1))
-        full = _points(lines, f"validation_{metric}", ("epoch", "snapshot"))
+        full = _points(lines, "validation", metric, ("epoch", "snapshot"))
         series.append(_line("validation", full, panel, VALIDATION, width=2.5, marks=True))
     if overfit_epoch is not None:
         series[-1 - len(series) // 2]["markLine"] = _mark(overfit_epoch, "validation loss turns up")
@@ -56,19 +59,26 @@ def learning_curves(
             "icon": "rect",
             "type": "scroll",
         },
-        "tooltip": {"trigger": "axis", "valueFormatter": "%.3f"},
+        "tooltip": {"trigger": "axis"},
         "axisPointer": {"link": [{"xAxisIndex": "all"}]},
         "grid": [
             {"left": 56, "right": 16, "top": 40, "height": "39%"},
             {"left": 56, "right": 16, "top": "54%", "bottom": 40},
         ],
         "xAxis": [
-            {**axis, "gridIndex": 0, "axisLabel": {"show": False}},
-            {**axis, "gridIndex": 1, "name": "epoch", "nameLocation": "middle", "nameGap": 24},
+            {**axis, "gridIndex": 0, "axisLabel": {"show": False}, **_head("Loss at epoch {value}")},
+            {
+                **axis,
+                "gridIndex": 1,
+                "name": "epoch",
+                "nameLocation": "middle",
+                "nameGap": 24,
+                **_head("Accuracy at epoch {value}"),
+            },
         ],
         "yAxis": [
-            {**upright, "gridIndex": 0, "name": "loss"},
-            {**upright, "gridIndex": 1, "name": "accuracy", "max": 1},
+            {**upright, "gridIndex": 0, "name": UNITS["loss"][2]},
+            {**upright, "gridIndex": 1, "name": UNITS["accuracy"][2], "max": 100},
         ],
         "series": series,
         "graphic": [] if names else [{"type": "text", "left": "center", "top": "20%", "style": EMPTY}],
@@ -77,12 +87,14 @@ def learning_curves(
 
 def overlaid_curves(curves: Sequence[tuple[str, Sequence[Sequence[float]]]], metric: str, over: str) -> dict:
     """ECharts options: one curve of (x, y) points for each named run, in the colour of its place; the end is marked.
+    Accuracies are shares, and drawn in percent.
 
     Runs of very different length share a logarithmic axis. The early climb or fall is cut off, as what differs in the
     end would be too small to see beside it.
     """
+    factor, value_format, axis_name = UNITS[metric]
     curves = [
-        (name, [point for point in points if point[0] > 0 and math.isfinite(point[1])]) for name, points in curves
+        (name, [(x, round(factor * y, 4)) for x, y in points if x > 0 and math.isfinite(y)]) for name, points in curves
     ]
     there = [points for _, points in curves if points]
     ends = [points[-1][0] for points in there]
@@ -90,7 +102,7 @@ def overlaid_curves(curves: Sequence[tuple[str, Sequence[Sequence[float]]]], met
     low, high = _frame(there, metric)
     series = []
     for place, (name, points) in enumerate(curves):
-        line = _line(name, [], 0, RUN_COLORS[place], width=2.5, marks=True)
+        line = _line(name, [], 0, RUN_COLORS[place], width=2.5, marks=True, value_format=value_format)
         data = [{"value": [x, y], "symbol": "none"} for x, y in points]
         if data:
             data[-1]["symbol"] = line["symbol"] = SYMBOLS[RUN_SYMBOLS[place]]
@@ -102,25 +114,41 @@ def overlaid_curves(curves: Sequence[tuple[str, Sequence[Sequence[float]]]], met
     return {
         "animation": False,
         "legend": {"top": 0, "left": 0, "itemWidth": 16, "itemHeight": 8, "type": "scroll"},
-        "tooltip": {"trigger": "axis", "valueFormatter": "%.3f"},
+        "tooltip": {"trigger": "axis"},
         "grid": {"left": 24, "right": 20, "top": 36, "bottom": 8},
         "xAxis": {
             **{**axis, "name": f"{over}, logarithmic" if logarithmic else over, "nameLocation": "middle"},
             **{"nameGap": 26, "splitLine": {"show": False}},
+            **_head(f"Validation {metric} after {{value}} {over}"),
         },
         "yAxis": {
             **{"type": "value", "scale": True, "min": low, "max": high, "splitNumber": 5},
-            **{"name": f"validation {metric}", "nameLocation": "middle", "nameGap": 40},
+            **{"name": f"validation {axis_name}", "nameLocation": "middle", "nameGap": 40},
         },
         "series": series,
         "graphic": [] if ends else [{"type": "text", "left": "center", "top": "30%", "style": EMPTY}],
     }
 
 
+def _head(text: str) -> dict:
+    """What an axis adds to the tooltip: a line above its values, where `{value}` stands for the place on it."""
+    return {"axisPointer": {"label": {"formatter": text, "precision": 2}}}
+
+
 def _line(
-    name: str, points: Sequence, panel: int, color: str, width: float, dashed: bool = False, marks: bool = False
+    name: str,
+    points: Sequence,
+    panel: int,
+    color: str,
+    width: float,
+    dashed: bool = False,
+    marks: bool = False,
+    value_format: str = "",
 ) -> dict:
-    """One line of ECharts options, in the grid `panel`, `width` pixels wide; with `marks`, a circle at each point."""
+    """One line of ECharts options, in the grid `panel`, `width` pixels wide; with `marks`, a circle at each point.
+
+    The panel's metric says how values are written, unless `value_format` does.
+    """
     return {
         "type": "line",
         "name": name,
@@ -132,6 +160,7 @@ def _line(
         "symbol": "circle",
         "symbolSize": 6,
         "lineStyle": {"width": width, "type": "dashed" if dashed else "solid"},
+        "tooltip": {"valueFormatter": value_format or UNITS[METRICS[panel]][1]},
     }
 
 
@@ -147,14 +176,15 @@ def _frame(curves: list[Sequence[Sequence[float]]], metric: str) -> tuple[float 
     if not middles:
         return None, None
     return (
-        (math.floor(20 * min(middles)) / 20, None)
-        if metric == "accuracy"
-        else (None, math.ceil(10 * max(middles)) / 10)
+        (5 * math.floor(min(middles) / 5), None) if metric == "accuracy" else (None, math.ceil(10 * max(middles)) / 10)
     )
 
 
-def _points(lines: Sequence[dict], metric: str, kinds: tuple[str, ...]) -> list[list[float]]:
-    points = [[line["epoch"], line[metric]] for line in lines if line["kind"] in kinds and metric in line]
+def _points(lines: Sequence[dict], split: str, metric: str, kinds: tuple[str, ...]) -> list[list[float]]:
+    name, factor = f"{split}_{metric}", UNITS[metric][0]
+    points = [
+        [line["epoch"], round(factor * line[name], 4)] for line in lines if line["kind"] in kinds and name in line
+    ]
     if len(points) <= MOST_POINTS:
         return points
     stride = len(points) / MOST_POINTS

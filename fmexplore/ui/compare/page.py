@@ -150,7 +150,7 @@ def _curves(runs: list[Compared]) -> None:
             st.session_state.get(key, first) for key, first in (("curve_figure", "accuracy"), ("curve_over", "epochs"))
         )
         curves = [(each.name, each.points(metric, over)) for each in runs]
-        anew = {each.name for each in runs if each.status.task == "train"}  # others began with what a run had learnt
+        anew = {each.name for each in runs if each.status.anew}  # others began with what a run had learnt
         title = _curves_finding([(name, points) for name, points in curves if name in anew], metric, over)
         st.markdown(f"**{formatting.plain(title)}**")
         options = overlaid_curves(curves, metric, over)
@@ -183,9 +183,10 @@ def _curves_finding(curves: list[tuple[str, list[list[float]]]], metric: str, ov
     (first, quickest), (last, slowest) = ranked[0], ranked[-1]
     soon, late = f"{first:.2g}", f"{last:.2g}"
     after = f"{soon} {over.removesuffix('s') if soon == '1' else over}"
+    reached = f"{formatting.percent(level)} validation accuracy"
     if soon == late:
-        return f"All reach {formatting.percent(level)} after {after}"
-    return f"{quickest} reaches {formatting.percent(level)} first, after {after}; {slowest} needs {late}"
+        return f"All reach {reached} after {after}"
+    return f"{quickest} reaches {reached} first, after {after}; {slowest} needs {late}"
 
 
 def _accuracies(runs: list[Compared], tested: dict[str, Predictions]) -> None:

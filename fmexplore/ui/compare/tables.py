@@ -35,19 +35,14 @@ def differences(runs: Sequence[Compared]) -> None:
 def _differences_finding(found: Sequence[Difference]) -> str:
     names = [name_setting(each.name) for each in found if each.name != "preset"]
     layers = [name for name in names if name.startswith("Layer ")]
-    parts = [_within(name) for name in names if name not in layers]
+    parts = [formatting.within(name) for name in names if name not in layers]
     if layers:
-        parts.insert(0, f"{len(layers)} layers" if len(layers) > 1 else _within(layers[0]))
+        parts.insert(0, f"{len(layers)} layers" if len(layers) > 1 else formatting.within(layers[0]))
     if not parts:
         return "All settings are the same"
     if len(parts) == 1:
         return f"Only one thing differs: {parts[0]}"
     return f"They differ in {len(parts)} things: {', '.join(parts[:4])}" + (" and more" if len(parts) > 4 else "")
-
-
-def _within(name: str) -> str:
-    """A name as it stands within a sentence: "learning rate", but "AdamW learning rate"."""
-    return name[0].lower() + name[1:] if name.partition(" ")[0][1:].islower() else name
 
 
 def costs(runs: Sequence[Compared], tested: dict[str, Predictions]) -> None:

@@ -21,7 +21,8 @@ HELP = {
     "the training.",
     "Top-2 accuracy": None,
     "Calibration error": "The expected calibration error, in 15 bins (Guo et al. 2017).",
-    "Coverage": f"The share of images, the most confident first, with {100 * TARGET:.0f} % right answers.",
+    f"Coverage at {100 * TARGET:.0f} % accuracy": "The share of images, the most confident first, "
+    f"of which {100 * TARGET:.0f} % are predicted correctly.",
 }
 
 
@@ -53,7 +54,7 @@ def metrics(now: Shown, _: Link) -> None:
         st.markdown(f"**{calibration_is} on average, by {gap}**")
         chart = calibration_curve(calibrated.confidence, calibrated.accuracy, calibrated.counts)
         draw(chart, height=270, key="calibration", alt="Share right over confidence")
-        st.markdown(f"**It can answer {answered} of the images and be {formatting.percent(TARGET, 0)} right**")
+        st.markdown(f"**Coverage at {formatting.percent(TARGET, 0)} accuracy: {answered} of the images are answered**")
         chart = coverage_chart(*coverage_curve(predictions), TARGET)
         draw(chart, height=230, key="coverage", alt="Share right over the share of images answered")
 

@@ -161,7 +161,8 @@ def _matrix(now: Shown, moments: list[Moment], selection: Link, colours: Look, o
     frames = []
     for moment in moments:
         each = now if moment == now.moment else selected_predictions.show(now.run, now.split, moment)
-        frames.append((f"{moment.text}: {formatting.percent(each.predictions.accuracy)} right", each.matrix))
+        share = formatting.percent(each.predictions.accuracy)
+        frames.append((f"{moment.text}: {share} of the {each.words} right", each.matrix))
     place = moments.index(now.moment)
 
     def picked(event: dict) -> None:
@@ -227,7 +228,8 @@ def _selected(now: Shown, selection: Link, before: Shown | None) -> None:
     both = before.predictions.predicted, now.predictions.predicted
 
     def turned(position: int) -> str:
-        return " → ".join(CLASS_NAMES[predicted[position]] for predicted in both)
+        before_and_now = " → ".join(CLASS_NAMES[predicted[position]] for predicted in both)
+        return f"predicted:\n{before_and_now}"
 
     images_or_card(
         now,

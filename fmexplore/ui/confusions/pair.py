@@ -1,4 +1,4 @@
-"""Two classes against each other: what they look like, where they overlap, which images are typical or mistaken."""
+"""Two classes against each other: what they look like, where they overlap, which are typical or misclassified."""
 
 import numpy as np
 import streamlit as st
@@ -15,7 +15,6 @@ from fmexplore.ui.selection.predictions import Shown
 from fmexplore.ui.url import Link
 
 EACH = 14
-EM_SPACE = "\N{EM SPACE}"  # other spaces are drawn as one
 
 
 def pair(now: Shown, selection: Link) -> None:
@@ -34,7 +33,9 @@ def pair(now: Shown, selection: Link) -> None:
             f"| {report.counts[n].sum():,} | {report.elsewhere[n]:,} |"
             for n, label in enumerate((first, second))
         ]
-        st.markdown("\n".join(["| | precision | recall | images | other class |", "|---|--:|--:|--:|--:|", *rows]))
+        st.markdown(
+            "\n".join(["| | precision | recall | images | taken for another class |", "|---|--:|--:|--:|--:|", *rows])
+        )
         st.caption("Precision and recall count only images of the two classes that were predicted as one of them.")
         _overlap(now, first, second)
         _means(now, first, second)
@@ -66,7 +67,7 @@ def _overlap(now: Shown, first: int, second: int) -> None:
         overlap_histogram(
             series,
             [CLASS_COLORS[first], CLASS_COLORS[second]],
-            f"← {CLASS_NAMES[first]}{3 * EM_SPACE}{CLASS_NAMES[second]} →",
+            f"probability of {CLASS_NAMES[second]}, %, rather than {CLASS_NAMES[first]}",
         ),
         height=230,
         key="pair_overlap",
@@ -110,12 +111,12 @@ def _extremes(now: Shown, selection: Link, first: int, second: int) -> None:
     groups = []
     for label, other in ((first, second), (second, first)):
         typical = np.flatnonzero((labels == label) & (predicted == label))
-        mistaken = np.flatnonzero((labels == label) & (predicted == other))
+        misclassified = np.flatnonzero((labels == label) & (predicted == other))
         groups += [
             (f"Most typical {formatting.plural(label)}", typical[np.argsort(-probabilities[typical, label])][:EACH]),
             (
                 f"{formatting.plural(label, start=True)} most confidently taken for {formatting.plural(other)}",
-                mistaken[np.argsort(-probabilities[mistaken, other])][:EACH],
+                misclassified[np.argsort(-probabilities[misclassified, other])][:EACH],
             ),
         ]
     everything = np.concatenate([positions for _, positions in groups])
@@ -132,7 +133,11 @@ def _extremes(now: Shown, selection: Link, first: int, second: int) -> None:
             st.caption("No such image.")
             continue
         items = [
-            Item(int(now.numbers[p]), formatting.percent(float(probabilities[p].max()), 0), now.sentence(int(p)))
+            Item(
+                int(now.numbers[p]),
+                f"{formatting.percent(float(probabilities[p].max()), 0)} sure",
+                now.sentence(int(p)),
+            )
             for p in positions
         ]
         gallery(

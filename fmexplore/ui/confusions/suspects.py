@@ -116,7 +116,7 @@ def _near_duplicates(now: Shown, selection: Link) -> None:
             Item(
                 int(number),
                 f"{one}{'' if one == other else f' | {other}'}, {distances[number]:.1f}",
-                f"Test image {number}, {one}, and training image {numbers[number]}, {other}",
+                f"Test image {number:,}, {one}, and training image {numbers[number]:,}, {other}",
                 bool(one != other),
             )
             for number, one, other in zip(closest, *labels, strict=True)

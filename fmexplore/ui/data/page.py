@@ -119,7 +119,7 @@ def _all_classes(part: str) -> None:
                 Item(-1, "", f"Mean of all {formatting.plural(label)}"),
                 Item(-2, "", f"Where {formatting.plural(label)} vary"),
             ]
-            items += [Item(int(n), "", f"{name} {n}") for n in numbers]
+            items += [Item(int(n), "", formatting.image_name(part, int(n), label)) for n in numbers]
             gallery(
                 np.stack([mean, deviation, *split.images[numbers]]),
                 items,
@@ -137,7 +137,7 @@ def _one_class(part: str, label: int, image: int | None = None) -> None:
         choose_order(ORDERS, "data_order")
         page = choose_page(len(numbers), f"data_{part}_{label}", np.flatnonzero(numbers == image))
     chosen = numbers[(page - 1) * PAGE : page * PAGE]
-    items = [Item(int(n), str(n), f"{CLASS_NAMES[label]} {n}") for n in chosen]
+    items = [Item(int(n), f"{n:,}", formatting.image_name(part, int(n), label)) for n in chosen]
     gallery(
         split.images[chosen],
         items,

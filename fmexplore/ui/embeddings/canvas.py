@@ -39,7 +39,7 @@ def draw_course(maps: Sequence[Mapped], group: str) -> None:
     def pick(image_id: int) -> None:
         url.go(view=None, split=last.split, image=selected_maps.number_in_link(last.split, image_id))
 
-    points = Points(last.ids, last.labels, tuple(frames), shared.dataset().addresses)
+    points = Points(last.ids, last.labels, tuple(frames), shared.dataset().addresses, last.train_name)
     scatter(points, f"{last.key} all", group, f"scatter_{group}", sheet_address(), pick, on_want=want_picture)
     draw_marks(group)
 

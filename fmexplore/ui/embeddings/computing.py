@@ -25,8 +25,9 @@ def find_map(source: Source, config: ProjectionConfig) -> Mapped | None:
     before = _shown_before(source, config)
     stale = read_map(source, before)
     if _left_stale(source, config, stale):
-        what = "with the previous settings" if _kind(source, config) in _shown() else "on the principal axes (PCA)"
-        _offer(f"This is the map {what}; the map with the current settings is not computed.", source, config)
+        seen = _kind(source, config) in _shown()
+        what = "was made with the previous settings" if seen else "shows the principal axes (PCA)"
+        _offer(f"This map {what}; the one with the current settings is not computed.", source, config)
         return stale
     if _key(source, config) not in _asked():
         if stale is None:
@@ -37,14 +38,14 @@ def find_map(source: Source, config: ProjectionConfig) -> Mapped | None:
 
 
 def _finished(source: Source, config: ProjectionConfig) -> Mapped | None:
-    """The stored map, unless it was stopped before its time and is being computed anew."""
+    """The stored map, unless it was stopped early and is being finished."""
     question, found = _asked().get(_key(source, config)), read_map(source, config)
     if not found or (found.stopped and question and not question.answer.done()):
         return None
     _shown()[_kind(source, config)] = config
     _asked().pop(_key(source, config), None)
     if found.stopped:
-        _offer("This map was stopped early.", source, config)
+        _offer("This map was stopped early.", source, config, "Finish it")
     return found
 
 
@@ -79,7 +80,7 @@ def _left_stale(source: Source, config: ProjectionConfig, stale: Mapped | None) 
     return key not in _asked() and bool((seen and stale) or key in _cancelled())
 
 
-def _offer(words: str, source: Source, config: ProjectionConfig) -> None:
+def _offer(words: str, source: Source, config: ProjectionConfig, act: str = "Compute the map") -> None:
     """Report that this is not the requested map, and offer to compute that."""
 
     def compute() -> None:
@@ -89,7 +90,7 @@ def _offer(words: str, source: Source, config: ProjectionConfig) -> None:
 
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(words)
-        st.button("Compute the map", type="primary", on_click=compute)
+        st.button(act, type="primary", on_click=compute)
 
 
 def _shown() -> dict[str, ProjectionConfig]:

@@ -33,7 +33,7 @@ def quality_line(now: Mapped) -> None:
 def quality_view(now: Mapped) -> None:
     """Measures, and maps from other seeds; each is computed when it is first looked at."""
     if now.stopped:
-        st.caption("This map was stopped early and is not evaluated: compute it to the end to see its quality.")
+        st.caption("This map was stopped early and is not evaluated: finish it to see its quality.")
         return
     config, found = now.config, _quality(now)
     st.subheader(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from fmexplore.data.fashion_mnist import CLASS_NAMES
+from fmexplore.data.fashion_mnist import CLASS_NAMES, PLURALS
 from fmexplore.embeddings.neighbours import Metric, neighbours
 from fmexplore.ui import display_options, formatting, messages, session, shared, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
@@ -67,23 +67,48 @@ def search(now: Mapped) -> None:
     }
 
     def choose() -> None:
-        text = st.session_state.map_search
-        if text in options:
-            url.go(selected=text, image=None)
-            return
-        number = selected_maps.read_number(now, text or "")
-        if number is not None:
+        text = st.session_state.map_search or ""
+        if chosen := text if text in options else read_classes(text):
+            url.go(selected=chosen, image=None)
+        elif (number := selected_maps.read_number(now, text)) is not None:
             url.go(image=number)
         elif text:
-            session.notify(f"{text[:40]!r} is neither a class nor an image of this map: choose one from the list.")
+            session.notify(
+                f"{text[:40]!r} is neither a class nor an image of this map: type the name of a class, two of them as "
+                "in shirts taken for coats, or the number of an image.",
+                wrong=True,
+            )
 
     current = st.query_params.get("selected")
     st.session_state.map_search = current if current in options else None
     st.selectbox(
         "Search", list(options), format_func=lambda text: options.get(text, text), key="map_search", index=None,
-        placeholder="A class, a confusion, or an image number", accept_new_options=True, on_change=choose,
+        placeholder="A class, two classes, or an image number", accept_new_options=True, on_change=choose,
         label_visibility="collapsed",
     )  # fmt: skip
+
+
+def read_classes(text: str) -> str | None:
+    """How the link selects a class or a cell that someone typed: "shirt", "Ankle Boots", "shirts taken for coats".
+
+    None where it is neither.
+    """
+    labels = [CLASSES.get(_letters(part)) for part in text.removeprefix("all ").split(" taken for ")]
+    if None in labels or len(labels) > 2:
+        return None
+    return "".join(f"{name}{label}" for name, label in zip("tp", labels))
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text.partition(":")[0].casefold()))
+
+
+# What people may call a class, in small letters only.
+CLASSES = {
+    _letters(name): label
+    for label, names in enumerate(zip(CLASS_NAMES, PLURALS))
+    for name in (*names, *names[0].split("/"))
+}
 
 
 def _gallery(now: Mapped, positions: np.ndarray, title: str, key: str) -> None:
@@ -98,14 +123,15 @@ def _gallery(now: Mapped, positions: np.ndarray, title: str, key: str) -> None:
     chosen = positions[(page - 1) * PAGE : page * PAGE]
     if not len(chosen):
         return
-    predicted = now.predicted
+    predicted, train_name = now.predicted, "validation" if now.split == "validation" else "train"
     items = []
     for position in chosen:
         image_id, label, guess = int(now.ids[position]), int(now.labels[position]), int(predicted[position])
         wrong = guess != label and guess < len(CLASS_NAMES)
-        name = f"{CLASS_NAMES[label]} {data.addresses.part_and_number(image_id)[1]:,}"
-        verdict = f", taken for {CLASS_NAMES[guess]}" if wrong else ""
-        items.append(Item(image_id, CLASS_NAMES[guess if wrong else label], name + verdict, wrong))
+        part, number = data.addresses.part_and_number(image_id)
+        name = formatting.image_name("test" if part == "test" else train_name, number, label)
+        caption = f"predicted:\n{CLASS_NAMES[guess]}" if guess < len(CLASS_NAMES) else CLASS_NAMES[label]
+        items.append(Item(image_id, caption, f"{name}: taken for {CLASS_NAMES[guess]}" if wrong else name, wrong))
     split = now.split  # a session keeps the callback of every gallery that it has shown: not the whole map with it
     gallery(
         data.images_of(now.ids[chosen]), items, f"map_gallery_{key}",
@@ -129,8 +155,8 @@ def _mix(now: Mapped, positions: np.ndarray) -> None:
         return
     matrix = now.matrix(positions)
     cells = [divmod(int(cell), len(CLASS_NAMES)) for cell in np.argsort(-matrix, axis=None, kind="stable")[:30]]
-    mistaken = [(true, predicted) for true, predicted in cells if true != predicted and matrix[true, predicted]][:CELLS]
-    for true, predicted in mistaken:
+    confused = [(true, predicted) for true, predicted in cells if true != predicted and matrix[true, predicted]][:CELLS]
+    for true, predicted in confused:
         place = {"run": now.run.id, "split": now.split, "true": str(true), "pred": str(predicted)}
         count = f"{matrix[true, predicted]} here"
         words = f"{formatting.plural(true, start=True)} taken for {formatting.plural(predicted)}: {count}"

@@ -134,9 +134,9 @@ def _course(run: Run, config: ProjectionConfig) -> tuple[list[Mapped], np.ndarra
     for step, coordinates in zip(course["steps"], course["coordinates"], strict=True):
         predictions = shared.predictions(run, "validation", int(step))
         logits = predictions.logits[places] if predictions else np.full((len(ids), 10), np.nan, np.float32)
-        text = f"epoch {shared.snapshot_epoch(run, int(step)):.2f}"
+        text = formatting.moment(shared.snapshot_epoch(run, int(step)))
         if predictions:
-            text += f", {formatting.percent(Predictions(logits, labels).accuracy, 0)} right"
+            text += f", {formatting.percent(Predictions(logits, labels).accuracy, 0)} of these images right"
         moment, outputs = selected_predictions.Moment(int(step), text), Outputs(logits, labels)
         maps.append(Mapped(run, LAST, split, coordinates.astype(np.float32), ids, outputs, config, moment=moment))
     return maps, course["movements"]

@@ -58,7 +58,7 @@ def _strip() -> None:
     matrix(frames, key="strip")
     st.caption(
         f"The confusion matrix of the shipped run {run.id} at {len(frames)} moments of its training, with its "
-        "accuracy on images that it never trained on. Rows are true classes, columns predicted classes; blue is "
+        "validation accuracy. Rows are true classes, columns predicted classes; blue is "
         "correct, orange is confused."
     )
 
@@ -97,7 +97,7 @@ def _door(name: str, words: str, pictures: np.ndarray, size: int, page: str, pla
 
 def _example() -> Run | None:
     """A shipped run that was trained from scratch."""
-    return next((run for run in shared.store().shipped_runs() if run.status.task == "train"), None)
+    return next((run for run in shared.store().shipped_runs() if run.status.anew), None)
 
 
 @shared.keep(8, shared.folder_of)
@@ -111,6 +111,6 @@ def _matrices(run: Run) -> list[tuple[str, list[list[int]]]]:
         arrays, metadata = run.read_snapshot(step)
         predicted = arrays["logits"].argmax(1)
         accuracy = float((predicted == arrays["labels"]).mean())
-        title = f"epoch {float(metadata['epoch']):.2f}: {formatting.percent(accuracy, 0)}"
+        title = f"{formatting.moment(float(metadata['epoch']))}: {formatting.percent(accuracy, 0)}"
         frames.append((title, confusion_matrix(arrays["labels"], predicted).tolist()))
     return frames

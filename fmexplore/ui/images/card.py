@@ -43,7 +43,7 @@ def image_card(
             url.go(image=near.get(step))
 
     predictions = None if logits is None else Predictions(logits[None], np.array([label], np.uint8))
-    st.subheader(_title(number, label, predictions), anchor=False)
+    st.subheader(_title(_split_name(run, part, number), number, label, predictions), anchor=False)
     history, history_title = _history(run, part, number, label) if run else ([], "")
     others = _others(run, part, number, label)
     probabilities = None if predictions is None else predictions.probabilities[0]
@@ -84,12 +84,18 @@ def _ways(run: Run | None, part: str, number: int, label: int, predicted: int | 
                 st.page_link(page, label=words, query_params=named | place)
 
 
-def _title(number: int, label: int, predictions: Predictions | None) -> str:
-    name = f"{CLASS_NAMES[label]} {number:,}"
+def _split_name(run: Run | None, part: str, number: int) -> str:
+    """What an image of a part of the data set is to a run: one of its validation images, or as the part is called."""
+    located = selected_predictions.locate(run, "validation", shared.dataset()) if run and part == "train" else None
+    return part if located is None or located.position(part, number) is None else "validation"
+
+
+def _title(split: str, number: int, label: int, predictions: Predictions | None) -> str:
+    name = formatting.image_name(split, number, label)
     if predictions is None:
         return name
     predicted, sure = CLASS_NAMES[predictions.predicted[0]], formatting.percent(float(predictions.confidence[0]), 0)
-    return f"{name} is {'recognised' if predictions.right[0] else f'taken for {predicted}'}, {sure} sure"
+    return f"{name}: {'recognised' if predictions.right[0] else f'taken for {predicted}'}, {sure} sure"
 
 
 def _history(run: Run, part: str, number: int, label: int) -> tuple[list[Chip], str]:
@@ -157,7 +163,12 @@ def neighbours_of(run: Run, code: np.ndarray, index: NeighbourIndex, among: np.n
         "of this image.",
     )
     items = [
-        Item(int(n), CLASS_NAMES[of], f"Training image {n}, {CLASS_NAMES[of]}, distance {d:.2f}", bool(of != label))
+        Item(
+            int(n),
+            CLASS_NAMES[of],
+            f"{formatting.image_name('train', int(n), int(of))}, distance {d:.2f}",
+            bool(of != label),
+        )
         for n, of, d in zip(numbers, labels, distances, strict=True)
     ]
 

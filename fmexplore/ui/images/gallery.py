@@ -83,11 +83,12 @@ def _default_caption(shown: Shown, positions: np.ndarray) -> Callable[[int], str
     """The confidence for an image, and the class in which the images at `positions` differ."""
     predictions, one_cell = shown.predictions, _one_cell(shown, positions)
     # In a column of the matrix all are taken for the same class, and differ in what they are.
-    telling = predictions.labels if _all_equal(predictions.predicted[positions]) else predictions.predicted
+    column = _all_equal(predictions.predicted[positions])
+    name, telling = ("labelled", predictions.labels) if column else ("predicted", predictions.predicted)
 
     def caption(position: int) -> str:
         sure = formatting.percent(float(predictions.confidence[position]), 0)
-        return sure if one_cell else f"{CLASS_NAMES[telling[position]]} {sure}"
+        return f"{sure} sure" if one_cell else f"{name}:\n{CLASS_NAMES[telling[position]]} {sure}"
 
     return caption
 

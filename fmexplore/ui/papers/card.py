@@ -36,7 +36,7 @@ def paper_card(system: System, assessed: list[AssessedClaim]) -> None:
     known = read_reproduction(system.id).variants.get(PUBLISHED)
     trainings = known.trainings if known else ()
     with st.container(horizontal=True, vertical_alignment="center"):
-        widgets.train_button("Train this network now", find_preset(system.id).config)
+        widgets.train_button("Train this network now", find_preset(system.id).config, where=" on this machine")
         if trainings:
             st.caption(_origin(trainings))
     views = {"claims": "Claims", "layers": "Layers", "settings": "Settings"}
@@ -77,7 +77,8 @@ def _origin(trainings: tuple[Training, ...]) -> str:
     first, times = trainings[0], "once" if len(trainings) == 1 else f"{len(trainings)} times"
     seconds = formatting.duration(least_disturbed(trainings).seconds)
     machine = f"{first.cores} cores of {first.processor}, {first.precision}, torch {first.versions['torch']}"
-    return f"Trained here {times}, in {seconds} when least else ran, on {machine}, {first.date}. `{first.command}`"
+    fastest = "" if len(trainings) == 1 else "the fastest "
+    return f"Trained {times} for this page, {fastest}in {seconds}, on {machine}, {first.date}. `{first.command}`"
 
 
 def _layers(system: System) -> None:

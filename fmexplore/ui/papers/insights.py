@@ -96,12 +96,12 @@ def _remedy_finding(rows: list[Remedy]) -> str:
 
 
 def networks_drawn() -> None:
-    """Accuracy against size and against time, with the marks that others set."""
+    """Accuracy against size and against time, with published results."""
     trained = networks(read_reproduction)
     ours = _shipped()
     best = max(ours, key=lambda each: each.accuracy.mean, default=None)
     passed = sum(mark.accuracy < best.accuracy.mean for mark in MARKS) if best else 0
-    st.subheader(f"Our best network beats {passed} of {len(MARKS)} results that others report", anchor=False)
+    st.subheader(f"Our best network beats {passed} of {len(MARKS)} published results", anchor=False)
     axis = st.segmented_control(
         "Against", list(AXES), format_func=AXES.__getitem__, key="networks_axis", default="parameters", required=True
     )
@@ -142,7 +142,7 @@ def _shipped(anew: bool = False) -> list[Network]:
     found = []
     for run in shared.store().shipped_runs():
         result, rows = run.status.result, summarize(run.config.model)
-        if result.test_accuracy is not None and (not anew or run.status.task == "train"):
+        if result.test_accuracy is not None and (not anew or run.status.anew):
             accuracy = spread_of([100 * result.test_accuracy])
             found.append(Network(run.id, parameters(rows), flops(rows), accuracy, result.seconds / 60))
     return found

@@ -45,9 +45,7 @@ def _claims(system: str) -> None:
     left, right = st.columns([46, 54], gap="large")
     with left:
         st.subheader(_finding(rows), anchor=False)
-        st.caption(
-            "Accuracy on test images (Venkatesh: on validation images); the band is the tolerance of the verdict."
-        )
+        st.caption("Accuracy on test images (Venkatesh: on validation images); band: counts as reproduced.")
         scale = min(row.printed for row in rows), max(row.printed for row in rows)
         measured = [row.mean for row in rows if row.mean is not None]
         low, high = min([*scale, *measured]) - 0.8, max([*scale, *measured]) + 0.8

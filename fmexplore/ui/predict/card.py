@@ -76,7 +76,7 @@ def _ask_label(photo: Photo) -> None:
     st.session_state[key] = photo.label
     st.selectbox(
         "True class", range(len(LABELS)), format_func=LABELS.__getitem__, key=key, index=None,
-        placeholder="choose it for a score", width=240,
+        placeholder="choose", width=240,
         on_change=lambda: photos.set_label(photo_id, st.session_state[key]),
     )  # fmt: skip
 

@@ -51,7 +51,7 @@ def correct(photo: Photo) -> None:
     with left:
         upright = converted.steps[0].picture
         photo_editor(upright, converted.mask, tool, radius, "photo_editor", changed)
-        st.caption("The bright part counts as the garment. Draw with the mouse or a finger.")
+        st.caption("Clear = garment, faded = background. Draw with the mouse or a finger.")
     with right:
         cut_out, image = converted.steps[1].picture, converted.image
         with st.container(horizontal=True, gap="medium"):

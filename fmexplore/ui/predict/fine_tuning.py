@@ -37,7 +37,7 @@ def fine_tuning(run: Run) -> None:
         )  # fmt: skip
         question: Question | None = st.session_state.get("teaching")
         st.button(
-            f"Teach it these {len(taught)} photos" if taught else "Teach it", key="start_teaching",
+            _words(len(taught)), key="start_teaching",
             type="primary", on_click=_start, args=(run, taught, held_back),
             disabled=len(taught) < FEWEST or question is not None or not session.owner(),
         )  # fmt: skip
@@ -48,6 +48,12 @@ def fine_tuning(run: Run) -> None:
         elif copy := _taught_run():
             with messages.boundary():
                 _compare(run, copy, *st.session_state.taught_with)
+
+
+def _words(photos: int) -> str:
+    if photos < 2:
+        return "Teach it this photo" if photos else "Teach it"
+    return f"Teach it these {photos} photos"
 
 
 def _start(run: Run, taught: list[Photo], held_back: list[Photo]) -> None:

@@ -42,7 +42,8 @@ def _table(runs: Sequence[Run], key: str) -> Run | None:
         selection_mode="single-row",
         column_config={
             "name": st.column_config.TextColumn("Name"),
-            "accuracy": st.column_config.NumberColumn("Validation", format="%.1f %%", help="Validation accuracy"),
+            "accuracy": st.column_config.NumberColumn("Validation accuracy", format="%.1f %%"),
+            "test": st.column_config.NumberColumn("Test accuracy", format="%.1f %%"),
             "minutes": st.column_config.NumberColumn("Minutes", format="%.1f"),
             "state": st.column_config.TextColumn("State"),
             "preset": st.column_config.TextColumn("Preset"),
@@ -58,9 +59,10 @@ def _row(run: Run) -> dict:
     row = {"name": f"★ {run.title}" if label.starred else run.title}
     try:
         status, config = run.status, run.config
-        accuracy = status.result.validation_accuracy
+        accuracy, test = status.result.validation_accuracy, status.result.test_accuracy
         return row | {
             "accuracy": None if accuracy is None else 100 * accuracy,
+            "test": None if test is None else 100 * test,
             "minutes": status.result.seconds / 60,
             "state": "shipped" if run.shipped else ", ".join(filter(None, [status.state, _days_left(run, status)])),
             "preset": config.preset + (" (peeks)" if config.training.peeks else ""),
@@ -111,14 +113,15 @@ def _actions(run: Run, key: str) -> None:
                 args=(lambda: store.relabel(run, owner, starred=not label.starred),),
             )
         if not broken:
-            _download(run, key)
+            offer_download(run, key)
         if not run.shipped:
             st.button("Delete", key=f"delete_{key}", on_click=lambda: st.session_state.update(deleting=run.id))
     if st.session_state.get("deleting") == run.id:
         _confirm(run)
 
 
-def _download(run: Run, key: str) -> None:
+def offer_download(run: Run, key: str) -> None:
+    """The button that gives a run as one zip."""
     widgets.download(
         "Download",
         lambda: pack_run(run),

@@ -15,7 +15,7 @@ from fmexplore.evaluation.confusion import confusion_matrix
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.derived import split_config_of
 from fmexplore.runs.run import Arrays, Run
-from fmexplore.ui import shared
+from fmexplore.ui import formatting, shared
 from fmexplore.ui.components.scatter import Frame, Points
 from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.selection.map_area import Selection, read_selection
@@ -63,7 +63,7 @@ class Mapped:
     ids: np.ndarray  # (n,), ascending
     outputs: Outputs
     config: ProjectionConfig = field(default_factory=ProjectionConfig)
-    stopped: bool = False  # before its time
+    stopped: bool = False  # early, by hand
     moment: selected_predictions.Moment | None = None  # the snapshot, where it is one of several
 
     @property
@@ -88,7 +88,13 @@ class Mapped:
         return self.moment.text if self.moment else ""
 
     def points(self) -> Points:
-        return Points(self.ids, self.labels, (self.outputs.frame(self.coordinates),), shared.dataset().addresses)
+        frames = (self.outputs.frame(self.coordinates),)
+        return Points(self.ids, self.labels, frames, shared.dataset().addresses, self.train_name)
+
+    @property
+    def train_name(self) -> str:
+        """What an image on it is called that is no test image."""
+        return formatting.IMAGES["validation" if self.split == "validation" else "train"]
 
     def position(self, image_id: int | None) -> int | None:
         """The row of an image, or None where the map does not show it."""

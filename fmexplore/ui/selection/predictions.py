@@ -69,12 +69,13 @@ class Shown:
         return np.flatnonzero(chosen)
 
     def sentence(self, position: int) -> str:
-        """What became of an image, as in "Shirt 417, taken for Coat, 61 % sure"."""
+        """What became of an image, as in "Test image 417, a shirt: taken for Coat, 61 % sure"."""
         predictions = self.predictions
         predicted = CLASS_NAMES[predictions.predicted[position]]
         verdict = f"recognised as {predicted}" if predictions.right[position] else f"taken for {predicted}"
         sure = formatting.percent(float(predictions.confidence[position]), 0)
-        return f"{CLASS_NAMES[predictions.labels[position]]} {self.numbers[position]}, {verdict}, {sure} sure"
+        name = formatting.image_name(self.split, int(self.numbers[position]), int(predictions.labels[position]))
+        return f"{name}: {verdict}, {sure} sure"
 
 
 def words(split: str) -> str:
@@ -116,7 +117,7 @@ def moments(run: Run, split: str) -> list[Moment]:
         for step in run.snapshot_steps():
             ended = last and last[0]["kind"] == "end" and step == last[0]["steps"]
             if not (ended and at_end and weights):  # the end says the same, exactly
-                found.append(Moment(step, f"epoch {shared.snapshot_epoch(run, step):.2f}"))
+                found.append(Moment(step, formatting.moment(shared.snapshot_epoch(run, step))))
     return [*found, Moment(None, "the finished network")] if at_end else found
 
 

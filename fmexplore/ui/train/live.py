@@ -15,6 +15,7 @@ from fmexplore.ui.charts.curves import learning_curves
 from fmexplore.ui.components.confusion_grid import Picked, confusion_grid
 from fmexplore.ui.components.layer_table import layer_table
 from fmexplore.ui.runs.table import run_list
+from fmexplore.ui.train.results import explain_loss_gap, finding, next_steps
 
 POLL_SECONDS = 0.7
 CHART_HEIGHT = 430
@@ -28,7 +29,7 @@ def live_run() -> Run | None:
     Raises RunNotFound for one that is not there.
     """
     display_options.recall({"smoothing": display_options.Span(0.0, HIGHEST_SMOOTHING, SMOOTHING)})
-    run = session.shown_run()
+    run = session.run_to_watch()
     if run is None:
         st.info("Nothing has been trained yet. Choose a preset and click *Start training*.")
         return None
@@ -41,6 +42,7 @@ def live_run() -> Run | None:
             pause = POLL_SECONDS / 3
         st.fragment(_curves, run_every=pause)(run, (status.state, shared.dispatcher().problem))
         _controls(run, status)
+        next_steps(run, status)
         return run
     return None
 
@@ -73,11 +75,12 @@ def _curves(run: Run, shown: tuple[str, str]) -> None:
         status, lines = run.status, shared.metrics(run)
         if (status.state, shared.dispatcher().problem) != shown:
             st.rerun()  # the whole page: its buttons, its polling and what stands above depend on both
-        st.subheader(_finding(status, lines), anchor=False)
+        title = finding(status, lines)
+        st.subheader(title, anchor=False)
         overfit = _overfit_epoch(lines)
         smoothing = st.session_state.get("smoothing", SMOOTHING)
         options = learning_curves(lines, _overlay(run), smoothing, overfit, run.config.training.epochs)
-        st.echarts_chart(options, height=CHART_HEIGHT, key=f"curves_{run.id}", alt=_finding(status, lines))
+        st.echarts_chart(options, height=CHART_HEIGHT, key=f"curves_{run.id}", alt=title)
         if overfit is not None:
             st.markdown(
                 f"From epoch {overfit:.0f} on, validation loss rises while training loss still falls: the network "
@@ -85,28 +88,9 @@ def _curves(run: Run, shown: tuple[str, str]) -> None:
                 "stopping help.",
                 width=720,
             )
+        elif why := explain_loss_gap(run.config, status, lines):
+            st.caption(why)
         _progress(run, status, lines)
-
-
-def _finding(status: Status, lines: list[dict]) -> str:
-    """The title of the chart: what it shows, in a sentence."""
-    full = [line for line in lines if "validation_accuracy" in line and line["kind"] != "report"]
-    if status.state == "finished" and status.result.test_accuracy is not None:
-        return (
-            f"{formatting.percent(status.result.test_accuracy)} of the test images are right after "
-            f"{formatting.epochs(status.result.epoch)} epochs in {formatting.duration(status.result.seconds)}"
-        )
-    if full:
-        accuracy = formatting.percent(full[-1]["validation_accuracy"])
-        return f"{accuracy} of the validation images are right after {full[-1]['epoch']:.2f} epochs"
-    if status.diverged:
-        return "Training diverged: the loss became infinite or not a number"
-    if status.state == "queued":
-        return "Waiting in the queue"
-    if lines and "train_accuracy" in lines[-1]:
-        accuracy = formatting.percent(lines[-1]["train_accuracy"])
-        return f"{accuracy} of the latest training images are right after {lines[-1]['epoch']:.2f} epochs"
-    return "Nothing learnt yet"
 
 
 def _overfit_epoch(lines: list[dict]) -> float | None:
@@ -224,7 +208,8 @@ def _confusion(run: Run) -> None:
                 f"{counts[true, predicted]} of {counts[true].sum():,} times**"
             )
             st.caption(
-                f"Epoch {last['epoch']:.2f}, validation images. Rows are true classes. Click a cell to see its images."
+                f"{formatting.moment(last['epoch']).capitalize()}, validation images. Rows are true classes. Click a "
+                "cell to see its images."
             )
 
         def open_cell(event: dict) -> None:

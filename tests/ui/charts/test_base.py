@@ -65,7 +65,7 @@ def test_coverage_keeps_both_ends_and_no_more_points_than_can_be_seen():
     aim, line = coverage_chart(coverage, accuracy, 0.99).data
     assert len(line.x) == MOST_POINTS
     assert [(line.x[n], line.y[n]) for n in (0, -1)] == [(0, 100), (100, 90)]
-    assert (list(aim.y), aim.name) == ([99, 99], "99 % right")
+    assert (list(aim.y), aim.name) == ([99, 99], "99 % accuracy")
 
 
 def test_shares_of_two_classes_are_counted_in_their_colours():

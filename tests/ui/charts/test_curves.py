@@ -33,18 +33,31 @@ def test_reports_are_the_training_line_and_full_validations_are_marked():
     options = learning_curves(METRICS)
     found = series(options)
     assert found[0, "training"] == [[0.5, 2.0], [1.0, 0.5]]
-    assert found[1, "training"] == [[0.5, 0.2], [1.0, 0.5]]
+    assert found[1, "training"] == [[0.5, 20], [1.0, 50]]
     assert found[0, "validation, 256 images"] == [[1.0, 0.5]]
-    for panel in (0, 1):
-        assert found[panel, "validation"] == [[1.0, 0.6], [1.5, 0.65], [2.0, 0.7]]
+    assert found[0, "validation"] == [[1.0, 0.6], [1.5, 0.65], [2.0, 0.7]]
+    assert found[1, "validation"] == [[1.0, 60], [1.5, 65], [2.0, 70]]
     assert [one["name"] for one in options["series"] if one["showSymbol"]] == ["validation", "validation"]
 
 
 def test_each_series_lies_in_the_panel_of_its_axes():
     options = learning_curves(METRICS)
     assert all(one["xAxisIndex"] == one["yAxisIndex"] for one in options["series"])
-    assert [axis["name"] for axis in options["yAxis"]] == ["loss", "accuracy"]
-    assert options["yAxis"][1]["max"] == 1
+    assert [axis["name"] for axis in options["yAxis"]] == ["loss", "accuracy, %"]
+    assert options["yAxis"][1]["max"] == 100
+
+
+def test_a_tooltip_names_the_epoch_and_each_metric_and_writes_accuracies_in_percent():
+    options = learning_curves(METRICS)
+    heads = [axis["axisPointer"]["label"]["formatter"] for axis in options["xAxis"]]
+    assert heads == ["Loss at epoch {value}", "Accuracy at epoch {value}"]
+    formats = {one["xAxisIndex"]: one["tooltip"]["valueFormatter"] for one in options["series"]}
+    assert formats == {0: "%.3f", 1: "%.1f %%"}
+    compared = overlaid_curves([("a", SHORT)], "accuracy", "minutes")
+    assert compared["xAxis"]["axisPointer"]["label"]["formatter"] == "Validation accuracy after {value} minutes"
+    assert compared["yAxis"]["name"] == "validation accuracy, %"
+    assert compared["series"][0]["tooltip"]["valueFormatter"] == "%.1f %%"
+    assert compared["series"][0]["data"][0]["value"] == [0.1, 50]
 
 
 def test_the_axis_has_the_whole_run_from_its_start_and_nothing_moves():
@@ -131,7 +144,7 @@ def test_runs_of_very_different_length_share_a_logarithmic_axis_that_starts_wher
     assert (options["xAxis"]["type"], options["xAxis"]["min"], options["xAxis"]["max"]) == ("log", 0.1, 40)
     ragged = overlaid_curves([("a", SHORT), ("b", [[0.1, 0.3], [7.6991, 0.85]])], "accuracy", "epochs")
     assert ragged["xAxis"]["max"] == 7.7
-    assert options["yAxis"]["min"] == 0.8, "the median of the lower one, rounded down"
+    assert options["yAxis"]["min"] == 80, "the median of the lower one, rounded down"
     assert overlaid_curves([("a", SHORT), ("b", SHORT)], "accuracy", "epochs")["xAxis"]["type"] == "value"
 
 

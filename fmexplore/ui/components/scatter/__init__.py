@@ -49,6 +49,7 @@ class Points:
     labels: np.ndarray
     frames: tuple[Frame, ...]
     addresses: Addresses
+    train_name: str = "Training image"  # what one is called that is no test image
 
 
 def scatter(
@@ -93,6 +94,7 @@ def _pack(points: Points, name: str, group: str, sheets: str, lasso: bool) -> by
     head = {
         "count": len(points.ids),
         "firstTest": points.addresses.train,
+        "trainName": points.train_name,
         "firstPhoto": len(points.addresses),
         "dimensions": points.frames[0].coordinates.shape[1],
         "frames": [frame.caption for frame in points.frames],

@@ -7,8 +7,8 @@ const ROOM = { width: 150, height: 180 }; // kept free at the right and below
 function titleOf(images, i) {
   const id = images.ids[i];
   if (id >= images.firstPhoto) return "your photo";
-  const part = images.bothParts ? (id < images.firstTest ? "training " : "test ") : "";
-  return `${images.names[images.label[i]]} ${part}${id % images.firstTest}`;
+  const part = id < images.firstTest ? images.trainName : "Test image";
+  return `${part} ${(id % images.firstTest).toLocaleString("en")}, ${images.names[images.label[i]]}`;
 }
 
 function outputOf(images, i) {
@@ -16,7 +16,7 @@ function outputOf(images, i) {
   if (!name) return "";
   const sure = `, ${Math.round((100 * images.confidence[i]) / 255)} % sure`;
   if (images.ids[i] >= images.firstPhoto) return name + sure;
-  return (images.predicted[i] === images.label[i] ? "recognised" : `taken for ${name}`) + sure;
+  return `predicted: ${name}${sure}`;
 }
 
 export class Tip {
