@@ -85,7 +85,13 @@ def shown_run(first: str = "") -> Run | None:
         return found
     there = runs()
     active = (run for run in there if not run.shipped and is_whole(run) and run.status.active)
-    return next(active, next(iter(there), None))
+    sound = (run for run in there if went_well(run))
+    return next(active, next(sound, next(iter(there), None)))
+
+
+def went_well(run: Run) -> bool:
+    """Whether a page may choose or suggest the run by itself: it is whole, did not diverge, and has usable weights."""
+    return is_whole(run) and not run.status.diverged and run.answers
 
 
 def keep_run() -> None:
