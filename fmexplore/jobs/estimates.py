@@ -21,7 +21,7 @@ from fmexplore.storage import StorageLock, read_cached, read_json, write_json
 from fmexplore.training.config import Execution, RunConfig
 
 TRAINING_IMAGES = 60_000
-RATIOS_KEPT, OWN_RATIOS_KEPT = 20, 9
+RATIOS_KEPT, KINDS_KEPT = 9, 50
 SHORT_SECONDS, SHORT_EPOCHS = 5, 0.25  # a shorter run tells more of its start, and of what else ran, than of its pace
 ENOUGH = 3  # runs of a network, for which nothing else counts any more
 UNSURE = 1.5  # factor by which an estimate is easily wrong that no run of the network has confirmed
@@ -41,8 +41,8 @@ class Speed(Schema):
     step_seconds: float = Field(ge=0)
     worker_mb: float = Field(ge=0)  # a worker with torch and the data set, before it trains
     bf16: bool = False  # whether bf16 was the faster
-    ratios: tuple[Ratio, ...] = ()  # measured / estimated from FLOPs, of the last finished runs
-    own_ratios: dict[str, tuple[Ratio, ...]] = Field(default_factory=dict)  # the same, of the last of each kind
+    # Measured / estimated from FLOPs, of the last finished runs of each kind.
+    ratios: dict[str, tuple[Ratio, ...]] = Field(default_factory=dict)
 
 
 UNMEASURED = Speed(flops_per_second=1e11, step_seconds=0, worker_mb=600)
@@ -74,6 +74,8 @@ def _parse(path: Path) -> Speed:
     values = read_json(path)
     if isinstance(values, dict):
         values.pop("seconds_per_epoch", None)  # as former versions kept it: of one run, however short
+        if isinstance(values.get("ratios"), list):  # theirs did not say of which network
+            del values["ratios"]
     return Speed.parse(values)
 
 
@@ -149,17 +151,15 @@ def estimate(
     if training.minutes:
         given = 60 * training.minutes
         return Estimate(given, memory, "as you have given it", given, given)
-    raw = _raw_seconds(config, rows, speed)
+    raw, key = _raw_seconds(config, rows, speed), execution_key(config)
+    others = [each for kind, ratios in speed.ratios.items() if kind != key for each in ratios]
     if timed and timed.images_per_second:
         before, basis = _raw_seconds(config, rows, speed, timed), "a few steps that were timed here"
-    elif speed.ratios:
-        before, basis = (
-            raw * statistics.median(speed.ratios),
-            f"its FLOPs and {_count(speed.ratios, 'finished run')} here",
-        )
+    elif others:
+        before, basis = raw * statistics.median(others), f"its FLOPs and {_count(others, 'finished run')} here"
     else:
         before, basis = raw, "its FLOPs and this machine's speed"
-    own = [raw * ratio for ratio in speed.own_ratios.get(execution_key(config), ())]
+    own = [raw * ratio for ratio in speed.ratios.get(key, ())]
     if not own:
         return Estimate(before, memory, f"from {basis}", before / UNSURE, before * UNSURE)
     basis = f"from {_count(own, 'run')} of this network here" + (f" and {basis}" if len(own) < ENOUGH else "")
@@ -178,12 +178,13 @@ def learn_from_run(settings: Settings, config: RunConfig, seconds: float, epochs
         return
     length = config.training.replace(epochs=epochs)
     ratio = seconds / _raw_seconds(config.replace(training=length), summarize(config.model), speed)
-    key = execution_key(config)
-    update_speed(
-        settings,
-        ratios=(*speed.ratios, ratio)[-RATIOS_KEPT:],
-        own_ratios={key: (*speed.own_ratios.get(key, ()), ratio)[-OWN_RATIOS_KEPT:]},
-    )
+    with _lock(settings):
+        if (speed := read_speed(settings)) is None:
+            return
+        kinds, key = dict(speed.ratios), execution_key(config)
+        kinds[key] = (*kinds.pop(key, ()), ratio)[-RATIOS_KEPT:]  # popped, so that the last used are the last
+        kept = dict(list(kinds.items())[-KINDS_KEPT:])
+        write_json(settings.cache / "speed.json", speed.replace(ratios=kept).model_dump(mode="json"))
 
 
 def _count(runs: Sequence[float], name: str) -> str:

@@ -148,7 +148,7 @@ def _follow(job: Job, run: Run, trainer: "train", listen: Callable[["Progress"],
             saved = time.monotonic()
         if request:
             trainer.close()
-            _end_early(job, run, trainer, result)
+            _end_early(job, run, trainer, result, keep=request == "STOP")
             if over:
                 job.update(message=f"Stopped at this server's limit of {job.settings.max_minutes:g} minutes per run.")
             return END_STATES[request]
@@ -162,14 +162,18 @@ def _follow(job: Job, run: Run, trainer: "train", listen: Callable[["Progress"],
     return "finished"
 
 
-def _end_early(job: Job, run: Run, trainer: "train", before: Result) -> None:
-    """Keep the weights, if any can be used, and what they reach, which is what lists show."""
+def _end_early(job: Job, run: Run, trainer: "train", before: Result, keep: bool = True) -> None:
+    """Keep the weights, if any can be used, and what they reach, which is what lists show.
+
+    With `keep` off, those of the saved state are kept already.
+    """
     weights = trainer.state.result()
     found = trainer.measure(weights)
-    if weights and (found is None or found.usable):
+    if found and not found.usable:
+        weights, found = {}, None
+    if keep and weights:
         run.write_weights(to_arrays(weights))
-    else:
-        found = None
+    elif keep:
         run.forget_weights()
     reached = {"validation_accuracy": found and found.accuracy, "validation_loss": found and found.loss}
     job.update(result=before.replace(**reached, **trainer.place, measured=True))

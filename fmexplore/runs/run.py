@@ -286,11 +286,29 @@ class MetricsReader:
 
 
 def read_report(line: bytes) -> dict:
-    """A line of metrics.jsonl, without the figures that are null.
+    """A line of metrics.jsonl, without the figures that are null or impossible, as none has to be there.
 
-    Raises ValueError, RecursionError or ConfigError for any other line.
+    Raises ValueError, RecursionError or ConfigError for a line that is no report.
     """
-    return Report.parse(json.loads(line)).model_dump(exclude_none=True)
+    values = json.loads(line)
+    if not isinstance(values, dict):
+        raise ValueError("it is no object")
+    try:
+        return Report.parse(values).model_dump(exclude_none=True)
+    except ConfigError:
+        return {name: value for name, value in values.items() if value is not None and _is_allowed(name, value)}
+
+
+def _is_allowed(name: str, value: object) -> bool:
+    """Whether a report may have that value; raises ConfigError where it needs another one."""
+    least = {"kind": "report", "step": 0, "steps": 1, "epoch": 0, "seconds": 0}
+    try:
+        Report.parse({**least, name: value})
+    except ConfigError:
+        if name in least:
+            raise
+        return False
+    return True
 
 
 def check_weights(config: RunConfig, weights: Arrays, where: str) -> None:

@@ -91,16 +91,22 @@ def _curves(run: Run, shown: tuple[str, str]) -> None:
 def _finding(status: Status, lines: list[dict]) -> str:
     """The title of the chart: what it shows, in a sentence."""
     full = [line for line in lines if "validation_accuracy" in line and line["kind"] != "report"]
+    reached = status.reached.validation_accuracy
     if status.state == "finished" and status.result.test_accuracy is not None:
         return (
             f"{formatting.percent(status.result.test_accuracy)} of the test images are right after "
             f"{formatting.epochs(status.result.epoch)} epochs in {formatting.duration(status.result.seconds)}"
         )
+    if status.diverged:
+        kept = f"what it keeps gets {formatting.percent(reached)} of the validation images right"
+        when = f"Training diverged after {status.result.epoch:.2f} epochs"
+        return f"{when}, and nobody has measured what it keeps" if reached is None else f"{when}: {kept}"
+    if reached is not None and not status.active:
+        accuracy = formatting.percent(reached)
+        return f"{accuracy} of the validation images are right after {status.result.epoch:.2f} epochs"
     if full:
         accuracy = formatting.percent(full[-1]["validation_accuracy"])
         return f"{accuracy} of the validation images are right after {full[-1]['epoch']:.2f} epochs"
-    if status.diverged:
-        return "Training diverged: the loss became infinite or not a number"
     if status.state == "queued":
         return "Waiting in the queue"
     if lines and "train_accuracy" in lines[-1]:
@@ -110,7 +116,7 @@ def _finding(status: Status, lines: list[dict]) -> str:
 
 
 def _overfit_epoch(lines: list[dict]) -> float | None:
-    epochs = [line for line in lines if line["kind"] == "epoch" and "validation_loss" in line]
+    epochs = [line for line in lines if line["kind"] == "epoch" and {"train_loss", "validation_loss"} <= line.keys()]
     found = find_overfitting([line["train_loss"] for line in epochs], [line["validation_loss"] for line in epochs])
     return None if found is None else epochs[found]["epoch"]
 
