@@ -73,11 +73,11 @@ def _curves(run: Run, shown: tuple[str, str]) -> None:
         status, lines = run.status, shared.metrics(run)
         if (status.state, shared.dispatcher().problem) != shown:
             st.rerun()  # the whole page: its buttons, its polling and what stands above depend on both
-        st.subheader(_finding(status, lines), anchor=False)
+        st.subheader(_finding(run, status, lines), anchor=False)
         overfit = _overfit_epoch(lines)
         smoothing = st.session_state.get("smoothing", SMOOTHING)
         options = learning_curves(lines, _overlay(run), smoothing, overfit, run.config.training.epochs)
-        st.echarts_chart(options, height=CHART_HEIGHT, key=f"curves_{run.id}", alt=_finding(status, lines))
+        st.echarts_chart(options, height=CHART_HEIGHT, key=f"curves_{run.id}", alt=_finding(run, status, lines))
         if overfit is not None:
             st.markdown(
                 f"From epoch {overfit:.0f} on, validation loss rises while training loss still falls: the network "
@@ -88,7 +88,7 @@ def _curves(run: Run, shown: tuple[str, str]) -> None:
         _progress(run, status, lines)
 
 
-def _finding(status: Status, lines: list[dict]) -> str:
+def _finding(run: Run, status: Status, lines: list[dict]) -> str:
     """The title of the chart: what it shows, in a sentence."""
     full = [line for line in lines if "validation_accuracy" in line and line["kind"] != "report"]
     reached = status.reached.validation_accuracy
@@ -98,9 +98,12 @@ def _finding(status: Status, lines: list[dict]) -> str:
             f"{formatting.epochs(status.result.epoch)} epochs in {formatting.duration(status.result.seconds)}"
         )
     if status.diverged:
-        kept = f"what it keeps gets {formatting.percent(reached)} of the validation images right"
         when = f"Training diverged after {status.result.epoch:.2f} epochs"
-        return f"{when}, and nobody has measured what it keeps" if reached is None else f"{when}: {kept}"
+        if not (run.has_weights and run.answers):
+            return f"{when}, before it had learnt anything usable"
+        if reached is None:
+            return f"{when}; the accuracy of the weights that it keeps is not known"
+        return f"{when}; the weights that it keeps get {formatting.percent(reached)} of the validation images right"
     if reached is not None and not status.active:
         accuracy = formatting.percent(reached)
         return f"{accuracy} of the validation images are right after {status.result.epoch:.2f} epochs"
