@@ -7,6 +7,7 @@ FMExploreError
  ├─ DataError           a data file that is missing, damaged or not the expected one
  ├─ RunNotFound         no run goes by that name
  ├─ RunBroken           a run folder or zip whose content is damaged
+ ├─ NoAnswers           a run whose network gives no numbers, or that kept none
  ├─ NotAllowed          an action on another owner's or a shipped run, or beyond a limit of this server
  ├─ StorageError        the disk is full or cannot be written
  ├─ TrainingDiverged    the loss became NaN or infinite
@@ -33,6 +34,22 @@ class RunNotFound(FMExploreError):
 
 class RunBroken(FMExploreError):
     """A run folder or a run zip whose content is damaged or does not fit together."""
+
+
+class NoAnswers(FMExploreError):
+    """A run that answers no question: its outputs are infinite or not numbers, or its training kept no weights."""
+
+    run_id = ""
+
+    @classmethod
+    def of(cls, title: str, run_id: str) -> "NoAnswers":
+        """The error for the run of that title: one sentence for all pages and commands."""
+        error = cls(
+            f"{title} has no usable answers: its training diverged, so that its outputs are infinite or not numbers. "
+            "Choose another run, or train it again with a tenth of its learning rate."
+        )
+        error.run_id = run_id
+        return error
 
 
 class NotAllowed(FMExploreError):

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import json
+import math
 import os
 import time
 from collections.abc import Callable
@@ -11,22 +12,29 @@ from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
-from fmexplore.errors import RunBroken, StorageError
+from fmexplore.errors import RunBroken, RunNotFound, StorageError
 
 Value = TypeVar("Value")
 MOST_KNOWN = 2000
 _known: dict[tuple[Path, Callable], tuple[tuple[int, int, int], Any]] = {}
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes, within: Path | None = None) -> None:
     """Write a file atomically: a reader finds the old content or the new one, never a part.
+
+    `within` is a folder that must be there: what others have deleted is not made again.
 
     Raises:
         StorageError: the disk is full or the folder cannot be written.
+        RunNotFound: the folder `within` is gone.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{time.monotonic_ns()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if within is None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        else:
+            require_folder(within)
+            path.parent.mkdir(exist_ok=True)
         with open(temporary, "wb") as file:
             file.write(content)
             file.flush()
@@ -35,12 +43,36 @@ def write_bytes(path: Path, content: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if within is not None:
+            require_folder(within)
         raise storage_error(path, error) from None
 
 
-def write_json(path: Path, values: Any) -> None:
-    """Write values as JSON, atomically. Raises StorageError, as `write_bytes` does."""
-    write_bytes(path, json.dumps(values, indent=1).encode())
+def require_folder(path: Path) -> None:
+    """Raises RunNotFound where a run's folder was deleted."""
+    if not path.is_dir():
+        raise RunNotFound(f"{path} was deleted in the meantime: nothing more is saved there.")
+
+
+def write_json(path: Path, values: Any, within: Path | None = None) -> None:
+    """Write values as JSON, atomically. Raises as `write_bytes` does."""
+    write_bytes(path, strict_json(values, indent=1).encode(), within)
+
+
+def strict_json(values: Any, indent: int | None = None) -> str:
+    """Values as JSON that every program reads: what is infinite or not a number is null."""
+    try:
+        return json.dumps(values, indent=indent, allow_nan=False)
+    except ValueError:  # rare, so that the others are not looked through
+        return json.dumps(_without_nan(values), indent=indent, allow_nan=False)
+
+
+def _without_nan(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {key: _without_nan(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [_without_nan(value) for value in values]
+    return None if isinstance(values, float) and not math.isfinite(values) else values
 
 
 def read_json(path: Path) -> Any:

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from fmexplore.runs.derived import Derived
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings
 from fmexplore.training.config import RunConfig, TrainConfig
+from tests.kinds import make_kinds
 
 
 def draw_split(count: int, seed: int) -> Split:
@@ -152,6 +154,11 @@ def call(store, capsys, monkeypatch):
 @pytest.fixture
 def tiny() -> RunConfig:
     """A two-layer CNN that is trained on the drawn data set in a second, to well above chance."""
+    return tiny_config()
+
+
+def tiny_config() -> RunConfig:
+    """See `tiny`."""
     layers = (Conv(filters=8), Activation(), MaxPool(size=4), Conv(filters=16), GlobalAvgPool(), Dense(units=10))
     training = TrainConfig(epochs=2, batch_size=32, learning_rate=0.01, precision="fp32", threads=1)
     return RunConfig(preset="tiny", model=Model(layers=layers), training=training)
@@ -166,3 +173,18 @@ def real() -> DataSet:
         if os.environ.get("CI"):
             raise
         pytest.skip(f"{error}")
+
+
+@pytest.fixture(scope="session")
+def kinds_home(tmp_path_factory, drawn) -> tuple[Path, dict[str, str]]:
+    """A home with a run of every kind, and the id of each by its kind: to be copied, not changed."""
+    home = tmp_path_factory.mktemp("kinds")
+    made = make_kinds(RunStore(Settings(home=home)), tiny_config(), drawn)
+    return home, {kind: run.id for kind, run in made.items()}
+
+
+@pytest.fixture
+def kinds(kinds_home, home) -> dict[str, str]:
+    """The ids of a run of every kind, by kind; all of them are in the home of this test."""
+    shutil.copytree(kinds_home[0], home, dirs_exist_ok=True)
+    return kinds_home[1]

@@ -17,7 +17,7 @@ from fmexplore.analysis.task import Task
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.embeddings.neighbours import Axes, NeighbourIndex, encode_all
-from fmexplore.errors import ConfigError
+from fmexplore.errors import ConfigError, NoAnswers
 from fmexplore.evaluation.latency import time_predictions
 from fmexplore.evaluation.predictions import Predictions, predict_batches
 from fmexplore.runs.derived import Derived
@@ -61,7 +61,16 @@ def predict_images(task: Task, run: Run, images: np.ndarray) -> tuple[np.ndarray
     del task
     batches = list(predict_batches(network_of(run), images, len(images)))
     features = [each for _, each in batches if each is not None]
-    return np.concatenate([logits for logits, _ in batches]), np.concatenate(features)
+    logits = np.concatenate([each for each, _ in batches])
+    if not Predictions(logits, np.zeros(len(logits), np.uint8)).usable:
+        raise NoAnswers.of(run.title, run.id)
+    return logits, np.concatenate(features)
+
+
+def require_answers(task: Task, run: Run) -> None:
+    """Raises NoAnswers, RunBroken where the run's network cannot be used."""
+    del task
+    network_of(run)
 
 
 def explain(task: Task, run: Run, image: np.ndarray, classes: list[int]) -> np.ndarray | None:
@@ -84,6 +93,8 @@ def index_images(task: Task, run: Run) -> None:
                 logits.append(batch)
                 task.report(sum(map(len, logits)) / total, f"Computing the features of {total:,} images")
                 assert its_features is not None
+                if not np.isfinite(its_features).all():
+                    raise NoAnswers.of(run.title, run.id)
                 yield its_features
 
     axes: Axes | None = None
@@ -129,16 +140,19 @@ def pair_near_duplicates(task: Task) -> Arrays:
 ANALYSES: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
-        *(warm, predict_split, time_network, predict_images, explain, index_images),
+        *(warm, predict_split, time_network, predict_images, require_answers, explain, index_images),
         *(find_label_errors, pair_near_duplicates),
     )
 }
-QUICK = {"warm", "predict_split", "predict_images", "explain", "find_label_errors"}
+QUICK = {"warm", "predict_split", "predict_images", "require_answers", "explain", "find_label_errors"}
 _lock = threading.Lock()
 
 
 def network_of(run: Run) -> "Network":
-    """The run's network with its weights, ready to predict; the last eight are kept."""
+    """The run's network with its weights, ready to predict; the last eight are kept.
+
+    Raises RunBroken, and NoAnswers where its outputs are infinite or not numbers, though its weights may be finite.
+    """
     with _lock:  # two threads must not build the same one
         return _build(run, run.weights_digest)
 
@@ -152,7 +166,17 @@ def _build(run: Run, digest: str) -> "Network":
     del digest  # is in the key
     network = build(run.config.model)
     network.load_state_dict(to_tensors(run.read_weights()))
-    return network.eval()
+    network.eval()
+    logits = np.concatenate([each for each, _ in predict_batches(network, _probes())])
+    if not Predictions(logits, np.zeros(len(logits), np.uint8)).usable:
+        raise NoAnswers.of(run.title, run.id)
+    return network
+
+
+def _probes() -> np.ndarray:
+    """A few images `(n, 28, 28) uint8` that need no data set: black, white, and noise of three strengths."""
+    noise = np.random.default_rng(0).integers(0, 256, (3, 28, 28)) // np.array([1, 2, 4])[:, None, None]
+    return np.concatenate([np.zeros((1, 28, 28)), np.full((1, 28, 28), 255), noise]).astype(np.uint8)
 
 
 @lru_cache(maxsize=1)

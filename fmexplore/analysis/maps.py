@@ -21,7 +21,7 @@ from fmexplore.embeddings.features import (
 )
 from fmexplore.embeddings.projection import ProjectionConfig, project
 from fmexplore.embeddings.quality import MapQuality, measure_quality, project_over_time
-from fmexplore.errors import ConfigError
+from fmexplore.errors import ConfigError, NoAnswers
 from fmexplore.runs.derived import course_name, kept_files, split_config_of
 from fmexplore.runs.run import Arrays, Run
 from fmexplore.settings import read_settings
@@ -134,5 +134,7 @@ def _features(task: Task, run: Run | None, layer: str, split: str, end: float) -
             task.report(end * done / total, f"Computing the features of {total:,} images")
 
     features = gather(values())
+    if run and not np.isfinite(features.points).all():  # they are float16
+        raise NoAnswers.of(run.title, run.id)
     files.write(files.features_name(layer, split), features.to_arrays(), weights)
     return features

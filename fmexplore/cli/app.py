@@ -4,7 +4,6 @@ Accuracies are fractions, labels 0 to 9. Exit codes: 0 done, 1 done with errors,
 """
 
 import io
-import json
 import os
 import subprocess
 import sys
@@ -18,7 +17,7 @@ import typer
 from fmexplore.analysis.shipping import keep_predictions, ship_run
 from fmexplore.cli.papers import commands as paper_commands
 from fmexplore.cli.photos import commands as photo_commands
-from fmexplore.cli.terminal import AsJson, accuracies, show_bar
+from fmexplore.cli.terminal import AsJson, accuracies, print_json, show_bar
 from fmexplore.cli.training import commands as training_commands
 from fmexplore.data import fashion_mnist
 from fmexplore.data.addresses import find_positions
@@ -106,7 +105,7 @@ def models(as_json: AsJson = False) -> None:
         counts = {"parameters": tables.parameters(summary), "flops": tables.flops(summary)}
         rows.append({"id": preset.id, **counts, "source": preset.source})
     if as_json:
-        print(json.dumps(rows))
+        print_json(rows)
         return
     for row in rows:
         print(f"{row['id']:<22}{row['parameters']:>10,} parameters {row['flops'] / 1e6:>7.1f} MFLOPs  {row['source']}")
@@ -123,11 +122,14 @@ def runs(as_json: AsJson = False) -> None:
         except FMExploreError as error:
             rows.append({"run": run.id, "state": "broken", "error": str(error)})
     if as_json:
-        print(json.dumps(rows))
+        print_json(rows)
         return
+    if rows:
+        print(f"{'run':<40}{'state':<12}{'validation':>10}  name")
     for row in rows:
-        accuracy = f"{row['validation_accuracy']:.2%}" if row.get("validation_accuracy") else "-"
-        print(f"{row['run']:<40}{row['state']:<12}{accuracy:>8}  {row.get('name', '')}")
+        reached = row.get("validation_accuracy")
+        accuracy = "-" if reached is None else f"{reached:.2%}"
+        print(f"{row['run']:<40}{row['state']:<12}{accuracy:>10}  {row.get('name', '')}")
     if not rows:
         print("No runs yet: python -m fmexplore train")
 
@@ -138,9 +140,9 @@ def show(run: RunName, as_json: AsJson = False) -> None:
     found = RunStore(read_settings()).find(run)
     summary = tables.summarize(found.config.model)
     if as_json:
-        print(json.dumps({**_row(found), "config": found.config.model_dump(mode="json")}))
+        print_json({**_row(found), "config": found.config.model_dump(mode="json")})
         return
-    print(f"{found.title}  {found.status.state}  {accuracies(found)}")
+    print(f"{found.title}  {found.status.standing}  {accuracies(found)}")
     for row in tables.walk(summary):
         indent = "  " * row.number.count(".")
         shape = "x".join(map(str, row.output))
@@ -181,7 +183,7 @@ def evaluate(
     interval = accuracy_interval(int(matrix.trace()), int(matrix.sum()))
     values = {"run": found.id, "split": split, "accuracy": predictions.accuracy, "interval": list(interval)}
     if as_json:
-        print(json.dumps({**values, "confusion_matrix": matrix.tolist(), "report": class_report(matrix)}))
+        print_json({**values, "confusion_matrix": matrix.tolist(), "report": class_report(matrix)})
         return
     low, high = interval
     right = f"{predictions.accuracy:.2%} right of {len(predictions):,} {split} images"
@@ -256,17 +258,17 @@ def _row(run: Run) -> dict:
         "run": run.id,
         "name": run.label.name,
         "preset": run.config.preset,
-        "state": status.state,
+        "state": status.standing,
         "shipped": run.shipped,
         "parameters": tables.parameters(tables.summarize(run.config.model)),
-        **status.result.model_dump(),
+        **status.reached.model_dump(exclude={"measured"}),
         "peeks": run.config.training.peeks,
         "error": status.error,
     }
 
 
 def _print(values: dict, as_json: bool, text: str) -> None:
-    print(json.dumps(values) if as_json else text, flush=True)
+    print_json(values) if as_json else print(text, flush=True)
 
 
 def _print_share(share: float, text: str) -> None:

@@ -1,6 +1,5 @@
 """The commands about the papers: `reproduce` trains their systems again, `check` recomputes what a text claims."""
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fmexplore.checker.text import MAX_CHARACTERS, check_text, decode_text
-from fmexplore.cli.terminal import AsJson, show_bar
+from fmexplore.cli.terminal import AsJson, print_json, show_bar
 from fmexplore.data import fashion_mnist
 from fmexplore.errors import ConfigError
 from fmexplore.machine import prepare_process
@@ -103,7 +102,7 @@ def check(
     """Recompute a layer summary, a classification report or a confusion matrix, and name what cannot be true."""
     checked = check_text(_read_text(file), accuracy)
     if as_json:
-        print(json.dumps({"consistent": checked.consistent, **asdict(checked)}))
+        print_json({"consistent": checked.consistent, **asdict(checked)})
     else:
         for finding in checked.findings:
             print(f"{'holds' if finding.holds else 'wrong'}: {finding.text}")

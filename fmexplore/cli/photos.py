@@ -1,6 +1,5 @@
 """The commands about photos: `predict`, `photo-bench`, and how what they use was trained."""
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from fmexplore.cli.terminal import (
     SetOption,
     begin_from,
     list_changes,
+    print_json,
     resume_run,
     show_bar,
     spell,
@@ -57,7 +57,8 @@ def predict(
             predicted = classify_photo(found, path, how)
         except PhotoError as error:
             failed = True
-            print(json.dumps({"file": str(path), "error": str(error)}) if as_json else f"{path}: {error}", flush=True)
+            told = {"file": str(path), "error": str(error)}
+            print_json(told) if as_json else print(f"{path}: {error}", flush=True)
             continue
         probabilities = predicted.probabilities[0]
         order = [int(label) for label in np.argsort(-probabilities)[:top]]
@@ -72,7 +73,7 @@ def predict(
         }
         classes = ", ".join(f"{CLASS_NAMES[label]} {probabilities[label]:.0%}" for label in order)
         unsure = " (unsure: perhaps none of the ten)" if values["unsure"] else ""
-        print(json.dumps(values) if as_json else f"{path}: {classes}{unsure}", flush=True)
+        print_json(values) if as_json else print(f"{path}: {classes}{unsure}", flush=True)
     if failed:
         raise typer.Exit(1)
 
@@ -118,14 +119,14 @@ def train_segmenter(
         ):
             task.report(last.step / last.steps, f"loss {last.loss:.3f}")
             if last.overlap is not None and as_json:
-                print(json.dumps(vars(last)), flush=True)
+                print_json(vars(last))
     path = out or segmentation.WEIGHTS
     write_segmenter(network, path)
     found = {"file": str(path), "bytes": path.stat().st_size, "held_out_overlap": last.overlap if last else None}
     if judge:
         others = _read_examples(read_folder(judge), masks)
         found["overlap"] = segmentation.mean_overlap(segmentation.load_segmenter(path), others)
-    print(json.dumps(found))
+    print_json(found)
 
 
 @commands.command()
@@ -178,7 +179,7 @@ def train_photos(
         return
     logits, _ = classify_photos(run, held_out)
     run.write_photo_fit(fit_photos(logits, held_out, len(learnt), source))
-    print(json.dumps({"run": run.id, **vars(score(held_out, classify(logits, run.photo_fit)))}))
+    print_json({"run": run.id, **vars(score(held_out, classify(logits, run.photo_fit)))})
 
 
 @commands.command()
@@ -211,7 +212,7 @@ def photo_bench(
         predicted = classify(logits, fit)
     scored = score(photos, predicted)
     if as_json:
-        print(json.dumps({"run": found.id, "way": way, **vars(scored), "milliseconds": milliseconds}))
+        print_json({"run": found.id, "way": way, **vars(scored), "milliseconds": milliseconds})
         return
     print(f"{found.title}, {way}: {scored.top1:.1%} right of {scored.photos:,} photos of clothes")
     print(f"  also defensible {scored.lenient:.1%}, mean of the groups {scored.macro:.1%}")

@@ -1,6 +1,5 @@
 """Work that the command line waits for, and what it shows of it: a bar on a terminal, JSON lines, or nothing."""
 
-import json
 import shlex
 import signal
 import sys
@@ -17,6 +16,7 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import LOCAL_OWNER, RESUMABLE, clear_requests, own_process, write_status
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import read_settings
+from fmexplore.storage import strict_json
 from fmexplore.training.config import RunConfig, TrainConfig, change_settings
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ SetOption = Annotated[
     typer.Option("--set", help="Any other setting: --set optimizer=sgd, --set augmentation.shift=2."),
 ]
 ResumeOption = Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was not finished.")]
+
+
+def print_json(values: Any) -> None:
+    """One line of JSON, which strict parsers read too: the only way in which commands print some."""
+    print(strict_json(values), flush=True)
 
 
 def list_changes(set_: list[str] | None, **settings: object) -> list[str]:
@@ -88,7 +93,7 @@ def train_here(run: Run, as_json: bool, command: str, **extra: Any) -> None:
     status = run.status
     if status.error:
         print(status.error, file=sys.stderr)
-    result = status.result
+    result = status.reached
     last = {
         "run": run.id,
         "validation_accuracy": result.validation_accuracy,
@@ -96,7 +101,7 @@ def train_here(run: Run, as_json: bool, command: str, **extra: Any) -> None:
         "seconds": round(result.seconds, 2),
     }
     text = f"{run.id} {status.state} after {result.seconds:.0f} s: {accuracies(run)}"
-    print(json.dumps(last) if as_json else text, flush=True)
+    print_json(last) if as_json else print(text, flush=True)
     if status.state != "finished":
         if not status.error:
             print(f"Go on with: python -m fmexplore {command} --resume {run.id}", file=sys.stderr)
@@ -111,7 +116,7 @@ def spell(*words: object, **options: object) -> str:
 
 def accuracies(run: Run) -> str:
     """Its validation and test accuracy in words."""
-    result = run.status.result
+    result = run.status.reached
     parts = (("validation", result.validation_accuracy), ("test", result.test_accuracy))
     return ", ".join(f"{name} {value:.2%}" for name, value in parts if value is not None) or "no accuracy yet"
 
@@ -143,7 +148,7 @@ def follow_training(as_json: bool, run: Run) -> Iterator[Callable[["Progress"], 
 
         def write(progress: "Progress") -> None:
             if progress.kind != "step":
-                print(json.dumps(metrics_line(progress)), flush=True)
+                print_json(metrics_line(progress))
 
         yield write
     elif sys.stderr.isatty():

@@ -35,6 +35,12 @@ class Predictions:
         return len(self.labels)
 
     @cached_property
+    def usable(self) -> bool:
+        """Whether all probabilities and losses are numbers: infinite logits, or such differences, give none."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            return bool(np.isfinite(self.logits - self.logits.max(1, keepdims=True)).all())
+
+    @cached_property
     def predicted(self) -> np.ndarray:
         """The predicted class, the one with the largest logit, `(n,) int64`."""
         return self.logits.argmax(1)

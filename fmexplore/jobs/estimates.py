@@ -4,9 +4,12 @@ Knows two JSON files of the cache; `tasks` does the timing, in a worker.
 """
 
 import hashlib
+import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
@@ -18,11 +21,17 @@ from fmexplore.storage import StorageLock, read_cached, read_json, write_json
 from fmexplore.training.config import Execution, RunConfig
 
 TRAINING_IMAGES = 60_000
-RATIOS_KEPT = 20
+RATIOS_KEPT, KINDS_KEPT = 9, 50
+SHORT_SECONDS, SHORT_EPOCHS = 5, 0.25  # a shorter run tells more of its start, and of what else ran, than of its pace
+ENOUGH = 3  # runs of a network, for which nothing else counts any more
+UNSURE = 1.5  # factor by which an estimate is easily wrong that no run of the network has confirmed
 # Fitted to peaks of seven presets (`benchmarks.memory`): what starting to train takes, and how often the bytes of
 # activations (as float32) and of weights are held.
 STARTED_MB, WEIGHT_COPIES = 180, 12
 ACTIVATION_COPIES = {"fp32": 1.8, "bf16": 1.0}
+
+
+Ratio = Annotated[float, Field(gt=0)]
 
 
 class Speed(Schema):
@@ -32,8 +41,8 @@ class Speed(Schema):
     step_seconds: float = Field(ge=0)
     worker_mb: float = Field(ge=0)  # a worker with torch and the data set, before it trains
     bf16: bool = False  # whether bf16 was the faster
-    seconds_per_epoch: dict[str, float] = Field(default_factory=dict)  # of finished runs, evaluations included
-    ratios: tuple[float, ...] = ()  # measured / estimated, of the last finished runs
+    # Measured / estimated from FLOPs, of the last finished runs of each kind.
+    ratios: dict[str, tuple[Ratio, ...]] = Field(default_factory=dict)
 
 
 UNMEASURED = Speed(flops_per_second=1e11, step_seconds=0, worker_mb=600)
@@ -41,11 +50,16 @@ UNMEASURED = Speed(flops_per_second=1e11, step_seconds=0, worker_mb=600)
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a training will take; `basis` says where the estimate comes from."""
+    """What a training will take; `basis` says where the estimate comes from, and how sure it is.
+
+    It should take from `low` to `high` seconds, as far as measured runs differ from each other and from the estimate.
+    """
 
     seconds: float
     memory_mb: float
     basis: str
+    low: float
+    high: float
 
 
 def read_speed(settings: Settings) -> Speed | None:
@@ -57,7 +71,12 @@ def read_speed(settings: Settings) -> Speed | None:
 
 
 def _parse(path: Path) -> Speed:
-    return Speed.parse(read_json(path))
+    values = read_json(path)
+    if isinstance(values, dict):
+        values.pop("seconds_per_epoch", None)  # as former versions kept it: of one run, however short
+        if isinstance(values.get("ratios"), list):  # theirs did not say of which network
+            del values["ratios"]
+    return Speed.parse(values)
 
 
 def update_speed(settings: Settings, **changes: object) -> Speed:
@@ -130,35 +149,57 @@ def estimate(
     training, rows = config.training, rows or summarize(config.model)
     memory = estimate_memory(config, rows, speed)
     if training.minutes:
-        return Estimate(60 * training.minutes, memory, "as you have given it")
-    if known := speed.seconds_per_epoch.get(_epoch_key(config)):
-        return Estimate(training.epochs * known, memory, "from your last run of this network")
+        given = 60 * training.minutes
+        return Estimate(given, memory, "as you have given it", given, given)
+    raw, key = _raw_seconds(config, rows, speed), execution_key(config)
+    others = [each for kind, ratios in speed.ratios.items() if kind != key for each in ratios]
     if timed and timed.images_per_second:
-        return Estimate(_raw_seconds(config, rows, speed, timed), memory, "from a few steps that were timed here")
-    seconds = _raw_seconds(config, rows, speed)
-    if speed.ratios:
-        runs = f"{len(speed.ratios)} finished run" + "s" * (len(speed.ratios) > 1)
-        return Estimate(seconds * statistics.median(speed.ratios), memory, f"from its FLOPs and {runs} here")
-    return Estimate(seconds, memory, "from its FLOPs and this machine's speed")
+        before, basis = _raw_seconds(config, rows, speed, timed), "a few steps that were timed here"
+    elif others:
+        before, basis = raw * statistics.median(others), f"its FLOPs and {_count(others, 'finished run')} here"
+    else:
+        before, basis = raw, "its FLOPs and this machine's speed"
+    own = [raw * ratio for ratio in speed.ratios.get(key, ())]
+    if not own:
+        return Estimate(before, memory, f"from {basis}", before / UNSURE, before * UNSURE)
+    basis = f"from {_count(own, 'run')} of this network here" + (f" and {basis}" if len(own) < ENOUGH else "")
+    # One run may have shared the machine with others: until there are some, what was known before counts as one more.
+    found = sorted(own if len(own) >= ENOUGH else [*own, before])
+    seconds, (low, high) = _middle(found), _middle_half(found)
+    if high > UNSURE * low:
+        basis += f"; these differ by a factor of {high / low:.1f}"
+    return Estimate(seconds, memory, basis, low, high)
 
 
 def learn_from_run(settings: Settings, config: RunConfig, seconds: float, epochs: float) -> None:
-    """Refine later estimates by a run that took `seconds` for `epochs`."""
+    """Refine later estimates by a run that took `seconds` for `epochs`; a short one says too little."""
     speed = read_speed(settings)
-    if speed is None or epochs < 0.1:
+    if speed is None or epochs < SHORT_EPOCHS or seconds < SHORT_SECONDS:
         return
-    expected = _raw_seconds(
-        config.replace(training=config.training.replace(epochs=epochs)), summarize(config.model), speed
-    )
-    update_speed(
-        settings,
-        seconds_per_epoch={_epoch_key(config): seconds / epochs},
-        ratios=(*speed.ratios, seconds / expected)[-RATIOS_KEPT:],
-    )
+    length = config.training.replace(epochs=epochs)
+    ratio = seconds / _raw_seconds(config.replace(training=length), summarize(config.model), speed)
+    with _lock(settings):
+        if (speed := read_speed(settings)) is None:
+            return
+        kinds, key = dict(speed.ratios), execution_key(config)
+        kinds[key] = (*kinds.pop(key, ()), ratio)[-RATIOS_KEPT:]  # popped, so that the last used are the last
+        kept = dict(list(kinds.items())[-KINDS_KEPT:])
+        write_json(settings.cache / "speed.json", speed.replace(ratios=kept).model_dump(mode="json"))
 
 
-def _epoch_key(config: RunConfig) -> str:
-    return f"{execution_key(config)}-{config.training.validation}-{config.training.validation_share:g}"
+def _count(runs: Sequence[float], name: str) -> str:
+    return f"{len(runs)} {name}" + "s" * (len(runs) > 1)
+
+
+def _middle(values: list[float]) -> float:
+    """Their median; of an even number, the geometric mean of the two in the middle, as times differ by factors."""
+    return math.sqrt(statistics.median_low(values) * statistics.median_high(values))
+
+
+def _middle_half(values: list[float]) -> tuple[float, float]:
+    """From where to where half of the sorted values lie, from the smallest to the largest where they are few."""
+    outside = len(values) // 4
+    return values[outside], values[-1 - outside]
 
 
 def _raw_seconds(config: RunConfig, rows: list[LayerInfo], speed: Speed, timed: Execution | None = None) -> float:

@@ -33,7 +33,7 @@ from fmexplore.runs.status import (
 )
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings
-from fmexplore.storage import StorageLock
+from fmexplore.storage import StorageLock, storage_error
 from fmexplore.training.config import RunConfig
 
 # Measuring beside a training would give wrong figures for both.
@@ -102,6 +102,10 @@ class JobQueue:
                 if status.active and (status.task, status.arguments) == (task, arguments):
                     return folder
             folder = self.jobs / f"{time.strftime('%Y%m%d-%H%M%S')}-{task}-{random.randrange(16**4):04x}"
+            try:
+                folder.mkdir(parents=True)
+            except OSError as error:
+                raise storage_error(folder, error) from None
             write_status(folder, Status(task=task, arguments=arguments, owner=owner))
             return folder
 

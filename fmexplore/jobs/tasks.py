@@ -65,9 +65,9 @@ def train_run(
     try:
         return _follow(job, run, trainer, listen)
     except TrainingDiverged:
-        result = _end_early(run, trainer, job.status.result)
+        _end_early(job, run, trainer, job.status.result)
         run.forget_resume()
-        job.update(diverged=True, result=result)
+        job.update(diverged=True)
         raise
 
 
@@ -113,11 +113,15 @@ def teach(
             trainer.close()
             state = "stopped"  # also where it should pause: it could not be resumed
             break
-    run.write_weights(to_arrays(trainer.state.result()))
+    if not (weights := trainer.state.result()):
+        raise ConfigError("It has learnt nothing that can be used: teach a copy of another run.")
+    run.write_weights(to_arrays(weights))
     if parent.photo_fit.photos:
         run.write_photo_fit(parent.photo_fit.replace(photos=parent.photo_fit.photos + photos))
-    result = Result(test_accuracy=progress.test_accuracy, test_loss=progress.test_loss, seconds=progress.seconds)
-    job.update(result=result)
+    place = {"epoch": progress.epoch, "seconds": progress.seconds}
+    job.update(
+        result=Result(test_accuracy=progress.test_accuracy, test_loss=progress.test_loss, **place, measured=True)
+    )
     return state
 
 
@@ -136,14 +140,15 @@ def _follow(job: Job, run: Run, trainer: "train", listen: Callable[["Progress"],
         over = job.settings.max_minutes is not None and progress.seconds > 60 * job.settings.max_minutes
         request = "STOP" if over else job.read_request()
         if request or progress.snapshot or time.monotonic() - saved > SAVE_SECONDS:
-            tensors, scalars = trainer.state.save()
+            result = result.replace(measured=False)  # before it is true
+            job.update(result=result, progress=progress.step / progress.steps)
+            state = trainer.state
+            tensors, scalars = state.save(len(state.checked)) if request else state.save()
             run.write_resume(to_arrays(tensors), scalars)
             saved = time.monotonic()
-            job.update(result=result, progress=progress.step / progress.steps)
         if request:
             trainer.close()
-            if request == "STOP":
-                job.update(result=_end_early(run, trainer, result))
+            _end_early(job, run, trainer, result, keep=request == "STOP")
             if over:
                 job.update(message=f"Stopped at this server's limit of {job.settings.max_minutes:g} minutes per run.")
             return END_STATES[request]
@@ -157,11 +162,21 @@ def _follow(job: Job, run: Run, trainer: "train", listen: Callable[["Progress"],
     return "finished"
 
 
-def _end_early(run: Run, trainer: "train", before: Result) -> Result:
-    """Keep the weights, if any can be used, and give what they reach, which is what lists show."""
-    if weights := trainer.state.result():
+def _end_early(job: Job, run: Run, trainer: "train", before: Result, keep: bool = True) -> None:
+    """Keep the weights, if any can be used, and what they reach, which is what lists show.
+
+    With `keep` off, those of the saved state are kept already.
+    """
+    weights = trainer.state.result()
+    found = trainer.measure(weights)
+    if found and not found.usable:
+        weights, found = {}, None
+    if keep and weights:
         run.write_weights(to_arrays(weights))
-    return before.replace(**trainer.measure(weights))
+    elif keep:
+        run.forget_weights()
+    reached = {"validation_accuracy": found and found.accuracy, "validation_loss": found and found.loss}
+    job.update(result=before.replace(**reached, **trainer.place, measured=True))
 
 
 def _keep_predictions(job: Job, run: Run, end: "Progress", weights: str) -> None:
@@ -258,8 +273,9 @@ def metrics_line(progress: "Progress") -> dict:
 
 
 def _result(progress: "Progress", before: Result) -> Result:
-    metrics = {name: getattr(progress, name) for name in Result.model_fields if name not in ("epoch", "seconds")}
+    found = {name: getattr(progress, name) for name in METRICS if name in Result.model_fields}
     if progress.kind == "report":  # a few validation images are no result
-        metrics = {"images_per_second": progress.images_per_second}
-    known = {name: value for name, value in metrics.items() if value is not None}
-    return before.replace(epoch=progress.epoch, seconds=progress.seconds, **known)
+        found = {"images_per_second": progress.images_per_second}
+    known = {name: value for name, value in found.items() if value is not None}
+    place = {"epoch": progress.epoch, "seconds": progress.seconds}
+    return before.replace(**place, **known, measured=progress.kind == "end")

@@ -9,7 +9,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from fmexplore.errors import FMExploreError, StorageError
+from fmexplore.errors import FMExploreError, RunNotFound, StorageError
 from fmexplore.jobs.job import Job
 from fmexplore.jobs.tasks import TASKS
 from fmexplore.machine import lower_priority, prepare_process
@@ -21,6 +21,8 @@ def run_job(job: Job, **extra: object) -> None:
     try:
         state = TASKS[job.status.task](job, **job.status.arguments, **extra)
         job.end(state)
+    except RunNotFound as error:  # its folder was deleted: there is nowhere to write how it ended
+        print(error, file=sys.stderr)
     except StorageError as error:
         _try_to_end(job, str(error))
     except FMExploreError as error:

@@ -16,7 +16,7 @@ from fmexplore.data.fashion_mnist import DataSet, SplitConfig
 from fmexplore.embeddings.features import PIXELS, Features
 from fmexplore.embeddings.neighbours import NeighbourIndex
 from fmexplore.embeddings.projection import ProjectionConfig
-from fmexplore.errors import RunBroken
+from fmexplore.errors import NoAnswers, RunBroken
 from fmexplore.evaluation.latency import Latency
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.machine import cores, processor
@@ -133,12 +133,15 @@ class Derived(Kept):
         return self.run.weights_digest
 
     def read_predictions(self, split: str, data: DataSet) -> Predictions | None:
-        """The predictions of the finished weights for a split, or None."""
+        """The predictions of the finished weights for a split, or None. Raises NoAnswers where they are no numbers."""
         found = data.locate(split, self.run.config.training.split_config)
         logits = (self.read(_name(split)) or {}).get("logits")
         if found is None or logits is None or logits.shape != (len(found.numbers), 10):
             return None
-        return Predictions(logits.astype(np.float32), data.part(found.part).labels[found.numbers])
+        predictions = Predictions(logits.astype(np.float32), data.part(found.part).labels[found.numbers])
+        if not predictions.usable:
+            raise NoAnswers.of(self.run.title, self.run.id)
+        return predictions
 
     def write_predictions(self, split: str, predictions: Predictions, weights: str = "") -> None:
         """Keep them for `read_predictions`. Raises StorageError."""

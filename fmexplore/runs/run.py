@@ -15,12 +15,20 @@ from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as pack
 
-from fmexplore.errors import ConfigError, FMExploreError, RunBroken
+from fmexplore.errors import ConfigError, FMExploreError, NoAnswers, RunBroken
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photos.scoring import PhotoFit
-from fmexplore.runs.status import Status, read_status
+from fmexplore.runs.status import Epoch, Loss, Rate, Seconds, Status, read_status
 from fmexplore.schema import Schema, Share
-from fmexplore.storage import read_cached, read_json, storage_error, write_bytes, write_json
+from fmexplore.storage import (
+    read_cached,
+    read_json,
+    require_folder,
+    storage_error,
+    strict_json,
+    write_bytes,
+    write_json,
+)
 from fmexplore.training.config import RunConfig
 
 if TYPE_CHECKING:
@@ -37,23 +45,24 @@ class Label(Schema):
     starred: bool = False
 
 
-Counts = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=10, max_length=10)]
+MOST_STEPS, MOST_IMAGES = 10**12, 10**6
+Counts = Annotated[list[Annotated[int, Field(ge=0, le=MOST_IMAGES)]], Field(min_length=10, max_length=10)]
 
 
 class Report(Schema):
-    """One line of metrics.jsonl, as `tasks.metrics_line` writes it; checked where it comes from outside."""
+    """One line of metrics.jsonl, as `tasks.metrics_line` writes it."""
 
     kind: Literal["report", "epoch", "snapshot", "end"]
-    step: int = Field(ge=0)
-    steps: int = Field(ge=1)
-    epoch: float = Field(ge=0)
-    seconds: float = Field(ge=0)
-    images_per_second: float | None = None
-    train_loss: float | None = None
+    step: int = Field(ge=0, le=MOST_STEPS)
+    steps: int = Field(ge=1, le=MOST_STEPS)
+    epoch: Epoch
+    seconds: Seconds
+    images_per_second: Rate | None = None
+    train_loss: Loss | None = None
     train_accuracy: Share | None = None
-    validation_loss: float | None = None
+    validation_loss: Loss | None = None
     validation_accuracy: Share | None = None
-    test_loss: float | None = None
+    test_loss: Loss | None = None
     test_accuracy: Share | None = None
     confusion: Annotated[list[Counts], Field(min_length=10, max_length=10)] | None = None
 
@@ -112,36 +121,55 @@ class Run:
 
     def write_photo_fit(self, fit: PhotoFit) -> None:
         """Keep what it knows of photos. Raises StorageError."""
-        write_json(self.path / PHOTO_FILE, fit.model_dump(mode="json"))
+        write_json(self.path / PHOTO_FILE, fit.model_dump(mode="json"), within=self.path)
 
     @property
     def has_weights(self) -> bool:
         """Whether `read_weights` has something to read."""
-        return any((self.path / name).exists() for name in ("model.safetensors", "resume/state.safetensors"))
+        return self._weights_path is not None
 
     @property
     def weights_digest(self) -> str:
         """Names the weights that `read_weights` gives, by the SHA-256 of their file; empty where there are none."""
-        for name in ("resume/state.safetensors", "model.safetensors"):
-            if (self.path / name).exists():
-                return read_cached(self.path / name, _digest)
-        return ""
+        return read_cached(self._weights_path, _digest) if self._weights_path else ""
+
+    @property
+    def answers(self) -> bool:
+        """Whether its network may be asked: not where its training left no weights, or some that are no numbers.
+
+        True where that is not known without the network: `analysis.images.network_of` then raises NoAnswers.
+        """
+        path = self._weights_path
+        try:
+            return not self.status.diverged if path is None else read_cached(path, _are_numbers)
+        except RunBroken:
+            return True  # whoever asks gets the reason
+
+    @property
+    def _weights_path(self) -> Path | None:
+        """The file that `read_weights` reads: a saved state is newer than weights that an earlier stop has left."""
+        paths = (self.path / name for name in ("resume/state.safetensors", "model.safetensors"))
+        return next((path for path in paths if path.exists()), None)
 
     # --- weights and snapshots -------------------------------------------------------------------------------------
 
     def write_weights(self, weights: Arrays) -> str:
         """Keep the weights of a run that has ended, and give their digest. Raises StorageError."""
         content = pack(weights)
-        write_bytes(self.path / "model.safetensors", content)
+        write_bytes(self.path / "model.safetensors", content, within=self.path)
         return hashlib.sha256(content).hexdigest()
 
+    def forget_weights(self) -> None:
+        """Delete what `write_weights` kept."""
+        (self.path / "model.safetensors").unlink(missing_ok=True)
+
     def read_weights(self) -> Arrays:
-        """The weights to use, by their names in the network's state."""
+        """The weights to use, by their names in the network's state. Raises NoAnswers where none are usable."""
         path = self.path / "model.safetensors"
-        if saved := self.read_resume():  # newer than weights that an earlier stop has left
-            parts = {name.partition(".")[0] for name in saved[0]}
-            prefix = next(f"{part}." for part in ("best", "good", "average", "weights") if part in parts)
-            weights = {n.removeprefix(prefix): value for n, value in saved[0].items() if n.startswith(prefix)}
+        if not self.answers:
+            raise NoAnswers.of(self.title, self.id)
+        if saved := self.read_resume():
+            weights = _used(saved[0])
         elif path.exists():
             weights, _ = unpack(path)
         else:
@@ -154,7 +182,8 @@ class Run:
 
         Raises StorageError.
         """
-        write_bytes(self.path / "resume" / "state.safetensors", pack(arrays, {"scalars": json.dumps(scalars)}))
+        content = pack(arrays, {"scalars": json.dumps(scalars)})
+        write_bytes(self.path / "resume" / "state.safetensors", content, within=self.path)
 
     def read_resume(self) -> tuple[Arrays, dict] | None:
         """What `write_resume` kept, or None."""
@@ -175,7 +204,7 @@ class Run:
         """Keep a snapshot for `read_snapshot`. Raises StorageError."""
         arrays = {"logits": snapshot.logits, "labels": snapshot.labels, "features": snapshot.features}
         metadata = {"epoch": str(snapshot.epoch), "digest": snapshot.digest}
-        write_bytes(self.snapshot_path(snapshot.step), pack(arrays, metadata))
+        write_bytes(self.snapshot_path(snapshot.step), pack(arrays, metadata), within=self.path)
 
     def snapshot_steps(self) -> list[int]:
         """The steps at which there are snapshots, ascending."""
@@ -210,11 +239,12 @@ class Run:
         return MetricsReader(self).refresh()
 
     def append_metrics(self, line: dict) -> None:
-        """Add one report. Raises StorageError."""
+        """Add one report. Raises StorageError, RunNotFound where the folder is gone."""
         try:
             with open(self.metrics_path, "ab") as file:
-                file.write(json.dumps(line).encode() + b"\n")
+                file.write(strict_json(line).encode() + b"\n")
         except OSError as error:
+            require_folder(self.path)
             raise storage_error(self.metrics_path, error) from None
 
     def keep_metrics(self, step: int, due: str) -> None:
@@ -226,7 +256,7 @@ class Run:
             return line["kind"] == "report" if due == "evaluation" else due == "" and line["kind"] != "end"
 
         lines = [json.dumps(line) + "\n" for line in self.read_metrics() if stays(line)]
-        write_bytes(self.metrics_path, "".join(lines).encode())
+        write_bytes(self.metrics_path, "".join(lines).encode(), within=self.path)
 
 
 class MetricsReader:
@@ -236,7 +266,7 @@ class MetricsReader:
         self.run, self.lines, self._offset, self._inode = run, [], 0, -1
 
     def refresh(self) -> list[dict]:
-        """All reports so far. Raises RunBroken for a broken line."""
+        """All reports so far, each without the figures that are null. Raises RunBroken for a broken line."""
         try:
             with open(self.run.metrics_path, "rb") as file:
                 stat = os.fstat(file.fileno())
@@ -248,11 +278,37 @@ class MetricsReader:
             return self.lines
         complete = new[: new.rfind(b"\n") + 1]
         try:
-            self.lines += [json.loads(line) for line in complete.splitlines()]
-        except ValueError as error:
+            self.lines += [read_report(line) for line in complete.splitlines()]
+        except (ValueError, RecursionError, ConfigError) as error:
             raise RunBroken(f"{self.run.metrics_path} has a broken line ({error}): delete the run.") from None
         self._offset += len(complete)
         return self.lines
+
+
+def read_report(line: bytes) -> dict:
+    """A line of metrics.jsonl, without the figures that are null or impossible, as none has to be there.
+
+    Raises ValueError, RecursionError or ConfigError for a line that is no report.
+    """
+    values = json.loads(line)
+    if not isinstance(values, dict):
+        raise ValueError("it is no object")
+    try:
+        return Report.parse(values).model_dump(exclude_none=True)
+    except ConfigError:
+        return {name: value for name, value in values.items() if value is not None and _is_allowed(name, value)}
+
+
+def _is_allowed(name: str, value: object) -> bool:
+    """Whether a report may have that value; raises ConfigError where it needs another one."""
+    least = {"kind": "report", "step": 0, "steps": 1, "epoch": 0, "seconds": 0}
+    try:
+        Report.parse({**least, name: value})
+    except ConfigError:
+        if name in least:
+            raise
+        return False
+    return True
 
 
 def check_weights(config: RunConfig, weights: Arrays, where: str) -> None:
@@ -271,6 +327,19 @@ def _digest(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise RunBroken(f"{path} cannot be read ({error.strerror}): check its permissions.") from None
+
+
+def _are_numbers(path: Path) -> bool:
+    """Whether no weight in the file is infinite or not a number; of a saved state, of those that would be used."""
+    arrays, _ = unpack(path)
+    return all(bool(np.isfinite(value).all()) for value in _used(arrays).values())
+
+
+def _used(saved: Arrays) -> Arrays:
+    """The weights to use of a saved state: the best, else the last good, averaged or present ones."""
+    parts = {name.partition(".")[0] for name in saved}
+    prefix = next((f"{part}." for part in ("best", "good", "average", "weights") if part in parts), None)
+    return saved if prefix is None else {n.removeprefix(prefix): v for n, v in saved.items() if n.startswith(prefix)}
 
 
 def _parse_config(path: Path) -> RunConfig:

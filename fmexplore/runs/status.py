@@ -6,7 +6,7 @@ Written by the queue before a worker starts and after it has ended, and by the w
 import os
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import psutil
 from pydantic import Field
@@ -26,16 +26,23 @@ TEACH_AGAIN = "The photos that it learns from are not kept: bring them to the pa
 STARTING_SECONDS = 60  # within which a new worker writes its pid
 
 
+Loss = Annotated[float, Field(ge=0, le=1e39)]  # no float32 is larger
+Epoch = Annotated[float, Field(ge=0, le=1e6)]
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
+Rate = Annotated[float, Field(ge=0, le=1e9)]  # images in a second
+
+
 class Result(Schema):
     """What a training has reached; accuracies are fractions."""
 
     validation_accuracy: Share | None = None
-    validation_loss: float | None = None
+    validation_loss: Loss | None = None
     test_accuracy: Share | None = None
-    test_loss: float | None = None
-    epoch: float = 0
-    seconds: float = 0
-    images_per_second: float | None = None
+    test_loss: Loss | None = None
+    epoch: Epoch = 0
+    seconds: Seconds = 0
+    images_per_second: Rate | None = None
+    measured: bool = False  # whether the figures are of the weights that are kept, and not of an earlier evaluation
 
 
 class Status(Schema):
@@ -74,6 +81,22 @@ class Status(Schema):
         return self.state in RESUMABLE and not self.diverged
 
     @property
+    def reached(self) -> Result:
+        """What its weights reach, for lists: while it trains, by the last evaluation; None where nobody has measured.
+
+        A run that was killed keeps weights that are newer than its last evaluation.
+        """
+        if self.standing in (*ACTIVE, "finished") or self.result.measured:
+            return self.result
+        unknown = ("validation_accuracy", "validation_loss", "test_accuracy", "test_loss")
+        return self.result.replace(**dict.fromkeys(unknown))
+
+    @property
+    def standing(self) -> State:
+        """Its state; a run whose process was killed is interrupted, also where nobody has noted it."""
+        return "interrupted" if self.state == "running" and not self.alive else self.state
+
+    @property
     def alive(self) -> bool:
         """Whether the process that works on it still runs, or is just starting; one that nobody reaps has ended."""
         if self.pid is None:
@@ -96,8 +119,8 @@ def _parse(path: Path) -> Status:
 
 
 def write_status(folder: Path, status: Status) -> Status:
-    """Store and return it. Raises StorageError."""
-    write_json(folder / FILE, status.model_dump(mode="json"))
+    """Store and return it. Raises StorageError, RunNotFound where the folder is gone."""
+    write_json(folder / FILE, status.model_dump(mode="json"), within=folder)
     return status
 
 
@@ -108,7 +131,7 @@ def own_process() -> dict:
 
 def request(folder: Path, what: Literal["STOP", "PAUSE"]) -> None:
     """Ask the worker of `folder` to stop or to pause."""
-    write_bytes(folder / what, b"")
+    write_bytes(folder / what, b"", within=folder)
 
 
 def read_request(folder: Path) -> Literal["STOP", "PAUSE"] | None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Literal
+from typing import Literal, NoReturn
 
 import numpy as np
 import torch
@@ -50,7 +50,7 @@ class train(Iterator[Progress]):
 
     Raises:
         ConfigError: the layer table cannot be built.
-        TrainingDiverged: the loss is no longer finite; the network then has the weights to keep, see `state.result`.
+        TrainingDiverged: the loss is no longer finite; `state.result` has the weights to keep, if there are some.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class train(Iterator[Progress]):
             self.state.scalars = {"step": 0, "steps": planned, "due": "", "seconds": 0.0, "stopped": False, "waited": 0}
             self.state.scalars |= epoch
             self.state.scalars["window"] = _empty_window()
+        self._untrained = not (resume or begin)
         self._order: Tensor | None = None
         self._events = self._run()
 
@@ -109,21 +110,28 @@ class train(Iterator[Progress]):
         """End the run where it stands."""
         self._events.close()
 
-    def measure(self, kept: dict[str, Tensor]) -> dict[str, float | None]:
-        """For a run that ends before its time: where it stands, and what the weights to keep, if any, reach."""
+    def measure(self, kept: dict[str, Tensor]) -> Predictions | None:
+        """What the weights to keep say of the validation images, for a run that ends before its time.
+
+        None where there are no such images or no such weights.
+        """
+        if not kept or self.validation is None:
+            return None
+        self.state.eval_network.load_state_dict(kept)
+        with use_threads(self.execution):
+            return predict(self.state.eval_network, self.validation)
+
+    @property
+    def place(self) -> dict[str, float]:
+        """Where it stands: `epoch` and `seconds`."""
         scalars = self.state.scalars
-        found: dict[str, float | None] = {"validation_accuracy": None, "validation_loss": None}
-        if kept and self.validation is not None:
-            self.state.eval_network.load_state_dict(kept)
-            with use_threads(self.execution):
-                predictions = predict(self.state.eval_network, self.validation)
-            found = {"validation_accuracy": predictions.accuracy, "validation_loss": predictions.loss}
-        return {**found, "epoch": scalars["step"] / self.steps_per_epoch, "seconds": scalars["seconds"]}
+        return {"epoch": scalars["step"] / self.steps_per_epoch, "seconds": scalars["seconds"]}
 
     def _run(self) -> Generator[Progress, None, None]:
         """Go from phase to phase, until the end."""
         self._clock = time.perf_counter() - self.state.scalars["seconds"]
-        self.state.keep_good()
+        if not self._untrained:  # weights that have learnt nothing are no result
+            self.state.keep_good()
         self.state.network.train()
         act = {"step": self._learn, "report": self._report, "evaluation": self._evaluate}
         while (phase := self._phase) != "end":
@@ -289,14 +297,15 @@ class train(Iterator[Progress]):
             scalars["stopped"] = scalars["waited"] >= stopping.patience
 
     def _finish(self) -> Iterator[Progress]:
-        """Measure the weights that are kept: the best with early stopping, else the last."""
-        if self.state.best:
-            self.state.eval_network.load_state_dict(self.state.best)
+        """Measure the weights that are kept: the best with early stopping, else the last that are good."""
+        if not (kept := self.state.result()):
+            self._diverged()
+        self.state.eval_network.load_state_dict(kept)
         test, _ = yield from self._predict(self.data.test, "fp32")
         metrics: dict = {"test_loss": test.loss, "test_accuracy": test.accuracy, "test_predictions": test}
         if self.validation is not None:
-            kept = test if self.config.peeks else (yield from self._predict(self.validation, "fp32"))[0]
-            metrics |= _validation_metrics(kept)
+            found = test if self.config.peeks else (yield from self._predict(self.validation, "fp32"))[0]
+            metrics |= _validation_metrics(found)
         yield self._progress("end", **metrics)
 
     def _progress(self, kind, **metrics) -> Progress:
@@ -307,10 +316,10 @@ class train(Iterator[Progress]):
         step = scalars["step"]
         return Progress(kind, step, self.steps, step / self.steps_per_epoch, scalars["seconds"], **metrics)
 
-    def _diverged(self) -> None:
+    def _diverged(self) -> NoReturn:
         kept = self.state.result()
-        if weights := kept or self.state.good:
-            self.state.eval_network.load_state_dict(weights)
+        if kept:
+            self.state.eval_network.load_state_dict(kept)
         which = "the weights of the best epoch" if kept is self.state.best else "the last good weights"
         step = self.state.scalars["step"]
         raise TrainingDiverged(

@@ -29,7 +29,7 @@ class TrainState:
     averaged: Network | None = None  # the same network with averaged weights
     scalars: dict = field(default_factory=dict)
     best: dict[str, Tensor] = field(default_factory=dict)  # weights of the best epoch, with early stopping
-    good: dict[str, Tensor] = field(default_factory=dict)  # those of the last report
+    good: dict[str, Tensor] = field(default_factory=dict)  # those of the last report that had good ones
 
     @property
     def eval_network(self) -> Network:
@@ -52,14 +52,14 @@ class TrainState:
         candidates = (self.best, self.eval_network.state_dict(), self.good)
         return next((each for each in candidates if each and self._are_good(each, self.checked)), {})
 
-    def save(self) -> tuple[dict[str, Tensor], dict]:
-        """The state as tensors by name, and as scalars that JSON can hold."""
+    def save(self, checked: int = FEW) -> tuple[dict[str, Tensor], dict]:
+        """The state as tensors by name, and as scalars that JSON can hold; outputs are checked for so many images."""
         tensors = {f"weights.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"optimizer.{k}": v for k, v in self.optimizer.tensors().items()}
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
         if self.averaged:
             tensors |= {f"average.{k}": v for k, v in self.averaged.state_dict().items()}
-        if not self._are_good(self.eval_network.state_dict(), self.checked[:FEW]):  # it is about to be noticed
+        if not self._are_good(self.eval_network.state_dict(), self.checked[:checked]):  # it is about to be noticed
             tensors |= {f"good.{k}": v for k, v in self.good.items()}
         return tensors, copy.deepcopy(self.scalars)
 

@@ -105,8 +105,8 @@ def run_texts(runs: Iterable[Run]) -> dict[str, str]:
 
 def _state_text(run: Run) -> str:
     try:
-        accuracy = run.status.result.validation_accuracy
+        accuracy = run.status.reached.validation_accuracy
         share = f"validation {percent(accuracy)} · " if accuracy is not None else ""
-        return share + ("shipped" if run.shipped else run.status.state)
+        return share + ("shipped" if run.shipped else run.status.standing)
     except RunBroken:
         return "broken"

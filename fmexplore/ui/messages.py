@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import streamlit as st
 from streamlit.logger import get_logger
 
-from fmexplore.errors import FMExploreError
+from fmexplore.errors import FMExploreError, NoAnswers
 from fmexplore.ui import formatting, session, shared, url
 
 UNDO_KEYS = "Mod+Alt+Z"
@@ -25,8 +25,10 @@ def boundary() -> Iterator[None]:
 
 
 def show_error(error: object) -> None:
-    """Show an error, or its message."""
+    """Show an error, or its message; where a run has no answers, with the way to its training."""
     st.error(formatting.unlinked(str(error)))
+    if isinstance(error, NoAnswers):
+        st.page_link(session.TRAIN_PAGE, label="Open its training", query_params={"run": error.run_id})
 
 
 def warn(problems: Iterable[str]) -> None:

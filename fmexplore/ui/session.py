@@ -86,7 +86,7 @@ def shown_run(first: str = "") -> Run | None:
     if first and (found := shipped_run(first)):
         return found
     there = runs()
-    return best_run(there) or next(iter(there), None)
+    return best_run(there) or next(filter(went_well, there), None) or next(iter(there), None)
 
 
 def run_to_watch() -> Run | None:
@@ -116,7 +116,12 @@ def best_run(among: Iterable[Run]) -> Run | None:
 
 def is_finished(run: Run) -> bool:
     """Whether it has been trained to its end and can be asked about images."""
-    return is_whole(run) and run.status.state == "finished" and not run.status.diverged and run.has_weights
+    return went_well(run) and run.status.state == "finished" and run.has_weights
+
+
+def went_well(run: Run) -> bool:
+    """Whether a page may choose or suggest the run by itself: it is whole, did not diverge, and has usable weights."""
+    return is_whole(run) and not run.status.diverged and run.answers
 
 
 def _accuracy(run: Run) -> float | None:

@@ -188,7 +188,10 @@ def metrics(run: Run) -> list[dict]:
 
 
 def predictions(run: Run, split: str, step: int | None = None) -> Predictions | None:
-    """A run's predictions that are kept: at the end, or at a snapshot, of its validation images. Raises RunBroken."""
+    """A run's predictions that are kept: at the end, or at a snapshot, of its validation images.
+
+    None where there are none, of a snapshot also where they are no numbers. Raises RunBroken, NoAnswers.
+    """
     return _predictions(run, split) if step is None else _snapshot_predictions(run, step)
 
 
@@ -199,8 +202,13 @@ def _predictions(run: Run, split: str) -> Predictions | None:
     return found
 
 
+def _snapshot_predictions(run: Run, step: int) -> Predictions | None:
+    found = _read_snapshot(run, step)
+    return found if found.usable else None
+
+
 @keep(96, folder_of)
-def _snapshot_predictions(run: Run, step: int) -> Predictions:
+def _read_snapshot(run: Run, step: int) -> Predictions:
     arrays, _ = run.read_snapshot(step)
     found = Predictions(arrays["logits"].astype("float32"), arrays["labels"])
     found.logits.setflags(write=False)

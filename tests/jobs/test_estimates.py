@@ -1,8 +1,11 @@
 """Estimates of time and memory, from rates and from runs that have finished."""
 
+import json
+
 import pytest
 
 from fmexplore.jobs.estimates import (
+    ENOUGH,
     RATIOS_KEPT,
     estimate,
     execution_key,
@@ -52,12 +55,45 @@ def test_without_overhead_and_evaluations_time_is_three_forward_passes(settings,
     assert estimate(dense, speed).seconds == pytest.approx(2 * 60_000 * 3 * 2 * 784 * 10 / 1e6)
 
 
-def test_a_finished_run_makes_the_estimate_of_its_network_exact(settings, speed, tiny):
-    learn_from_run(settings, tiny, seconds=30, epochs=2)
-    five = tiny.replace(training=tiny.training.replace(epochs=5))
-    found = estimate(five, read_speed(settings))
-    assert found.seconds == pytest.approx(75)
-    assert "last run" in found.basis
+def test_finished_runs_make_the_estimate_of_their_network_exact(settings, speed, tiny):
+    for _ in range(ENOUGH):
+        learn_from_run(settings, tiny, seconds=30, epochs=2)
+    found = estimate(tiny.replace(training=tiny.training.replace(epochs=2)), read_speed(settings))
+    assert found.seconds == found.low == found.high == pytest.approx(30)
+    assert f"{ENOUGH} runs of this network" in found.basis
+    longer = estimate(tiny.replace(training=tiny.training.replace(epochs=5)), read_speed(settings))
+    assert 30 < longer.seconds < 75, "evaluations at snapshots are as many in a longer run"
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_one_run_beside_other_work_does_not_spoil_the_estimate(settings, speed, tiny, place):
+    usual = estimate(tiny, speed).seconds
+    for number in range(4):
+        learn_from_run(settings, tiny, usual * (5 if number == place else 1), tiny.training.epochs)
+    found = estimate(tiny, read_speed(settings))
+    assert found.seconds == pytest.approx(usual)
+
+
+def test_a_first_run_that_contradicts_all_else_is_believed_by_half_and_said_to_differ(settings, speed, tiny):
+    usual = estimate(tiny, speed).seconds
+    learn_from_run(settings, tiny, 5 * usual, tiny.training.epochs)
+    found = estimate(tiny, read_speed(settings), Execution(images_per_second=0))
+    assert found.low < found.seconds < found.high
+    assert found.seconds == pytest.approx(5**0.5 * usual)
+    assert "from 1 run of this network here and its FLOPs" in found.basis
+    assert "differ by a factor of 5.0" in found.basis
+
+
+def test_a_short_run_says_nothing_about_longer_ones(settings, speed, tiny):
+    learn_from_run(settings, tiny, seconds=4, epochs=2)
+    learn_from_run(settings, tiny, seconds=60, epochs=0.2)
+    assert read_speed(settings) == speed
+
+
+def test_what_former_versions_knew_of_a_single_run_is_left_out(settings, speed):
+    path = settings.cache / "speed.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "seconds_per_epoch": {"a": 900.0}, "ratios": [5.0]}))
+    assert read_speed(settings) == speed
 
 
 def test_finished_runs_correct_the_estimates_of_others_by_their_median(settings, speed, tiny):
@@ -73,10 +109,14 @@ def test_finished_runs_correct_the_estimates_of_others_by_their_median(settings,
     assert after.memory_mb == before.memory_mb
 
 
-def test_only_the_last_runs_count(settings, speed, tiny):
+def test_only_the_last_runs_count(settings, speed, tiny, monkeypatch):
+    monkeypatch.setattr("fmexplore.jobs.estimates.KINDS_KEPT", 2)
     for _ in range(RATIOS_KEPT + 5):
         learn_from_run(settings, tiny, 30, 2)
-    assert len(read_speed(settings).ratios) == RATIOS_KEPT
+    assert len(read_speed(settings).ratios[execution_key(tiny)]) == RATIOS_KEPT
+    for filters in (2, 4):
+        learn_from_run(settings, wider(tiny, filters), 30, 2)
+    assert list(read_speed(settings).ratios) == [execution_key(wider(tiny, filters)) for filters in (2, 4)]
 
 
 def test_nothing_is_learnt_from_a_tenth_of_an_epoch_or_before_measuring(home, settings, tiny):
@@ -84,7 +124,7 @@ def test_nothing_is_learnt_from_a_tenth_of_an_epoch_or_before_measuring(home, se
     assert read_speed(settings) is None
     update_speed(settings, **RATES)
     learn_from_run(settings, tiny, 30, 0.05)
-    assert read_speed(settings).ratios == ()
+    assert read_speed(settings).ratios == {}
 
 
 @pytest.mark.parametrize(

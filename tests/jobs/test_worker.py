@@ -2,14 +2,16 @@
 
 import errno
 import os
+import shutil
 
 import numpy as np
 import pytest
 import torch
 
 from fmexplore.data import fashion_mnist
+from fmexplore.errors import NoAnswers
 from fmexplore.evaluation.predictions import predict
-from fmexplore.jobs import tasks
+from fmexplore.jobs import estimates, tasks
 from fmexplore.jobs.estimates import known_execution, read_speed, update_speed
 from fmexplore.jobs.job import Job
 from fmexplore.jobs.tasks import SAVE_SECONDS
@@ -153,7 +155,8 @@ def test_while_it_runs_the_status_says_so_and_names_this_process(store, config):
     assert states == {("running", os.getpid(), True)}
 
 
-def test_a_run_chooses_its_execution_once_and_remembers_it_for_its_like(store, config):
+def test_a_run_chooses_its_execution_once_and_remembers_it_for_its_like(store, config, monkeypatch):
+    monkeypatch.setattr(estimates, "SHORT_SECONDS", 0)
     run = store.create(config)
     update_speed(store.settings, flops_per_second=1e9, step_seconds=0.001, worker_mb=300)
     chosen = work(run, store.settings).execution
@@ -161,7 +164,7 @@ def test_a_run_chooses_its_execution_once_and_remembers_it_for_its_like(store, c
     assert known_execution(store.settings, config) == chosen
     other = store.create(config.replace(training=config.training.replace(seed=1)))
     assert work(other, store.settings).execution == chosen
-    assert len(read_speed(store.settings).ratios) == 2
+    assert [len(each) for each in read_speed(store.settings).ratios.values()] == [2]
 
 
 def test_a_stop_ends_the_run_with_its_weights(store, config):
@@ -280,7 +283,7 @@ def test_a_diverged_run_fails_with_an_explanation_and_keeps_finite_weights(store
     status = work(run, store.settings)
     assert (status.state, status.diverged, status.resumable) == ("failed", True, False)
     assert "learning rate of 1e+06" in status.error
-    assert all(np.isfinite(value).all() for value in run.read_weights().values())
+    assert_usable(run)
     run.read_metrics()
 
 
@@ -295,22 +298,50 @@ def test_whatever_the_learning_rate_a_run_ends_finished_or_with_the_explanation(
 
 
 def assert_usable(run: Run) -> None:
-    """What it keeps answers every image with numbers, and reaches what the run's result says."""
+    """What it keeps answers every image with numbers, and reaches what lists say; else it keeps and says nothing."""
+    if not run.has_weights:
+        assert run.status.diverged
+        assert run.status.reached.validation_accuracy is None
+        with pytest.raises(NoAnswers, match="has no usable answers"):
+            run.read_weights()
+        return
     network = networks.build(run.config.model)
     network.load_state_dict({name: torch.tensor(value) for name, value in run.read_weights().items()})
     images = fashion_mnist.load()
     assert np.isfinite(predict(network, images.test).logits).all()
     validation = images.select("validation", run.config.training.split_config)
     found = predict(network, validation)
-    assert run.status.result.validation_accuracy == pytest.approx(found.accuracy)
-    assert run.status.result.validation_loss == pytest.approx(found.loss, rel=1e-3)
+    assert run.status.reached.validation_accuracy == pytest.approx(found.accuracy)
+    assert run.status.reached.validation_loss == pytest.approx(found.loss, rel=1e-3)
 
 
-def test_a_stopped_run_says_what_its_kept_weights_reach(store, config):
-    run = make(store, config.replace(training=config.training.replace(epochs=6)))
-    status = work(run, store.settings, at(50, lambda: request(run.path, "STOP")))
-    assert status.state == "stopped"
+@pytest.mark.parametrize(("what", "state"), [("STOP", "stopped"), ("PAUSE", "paused")])
+def test_a_run_that_ends_early_says_what_its_kept_weights_reach(store, config, what, state):
+    stopping = {"monitor": "accuracy", "patience": 9}
+    run = make(store, config.replace(training=config.training.replace(epochs=6, early_stopping=stopping)))
+    status = work(run, store.settings, at(50, lambda: request(run.path, what)))
+    assert status.state == state
     assert_usable(run)
+
+
+def test_a_run_that_was_killed_does_not_claim_what_nobody_has_measured(store, config):
+    run = make(store, config.replace(training=config.training.replace(epochs=6)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Job, "end", lambda *_, **__: None)  # as a kill leaves it
+        patch.setattr("fmexplore.jobs.tasks._end_early", lambda *_, **__: None)
+        work(run, store.settings, at(50, lambda: request(run.path, "STOP")))
+    killed = run.status.replace(pid=2**22 - 3, process_started=1.0)
+    assert (killed.state, killed.standing) == ("running", "interrupted")
+    assert killed.result.validation_accuracy is not None
+    assert killed.reached.validation_accuracy is None
+
+
+def test_a_run_whose_folder_is_deleted_while_it_trains_does_not_come_back(store, config, capsys):
+    run = make(store, config)
+    job = Job(run.path, store.settings)
+    run_job(job, listen=at(12, lambda: shutil.rmtree(run.path)))
+    assert not run.path.exists()
+    assert "was deleted in the meantime" in capsys.readouterr().err
 
 
 def test_a_damaged_saved_state_fails_naming_the_file(store, config):

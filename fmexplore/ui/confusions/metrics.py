@@ -1,13 +1,12 @@
 """Metrics of a run on one split: per class, calibration, coverage; and all of it to download."""
 
-import json
-
 import numpy as np
 import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.confusion import accuracy_interval, class_report, report_text
 from fmexplore.evaluation.predictions import calibration, coverage_at, coverage_curve, top_k_accuracy
+from fmexplore.storage import strict_json
 from fmexplore.ui import formatting, widgets
 from fmexplore.ui.charts.base import calibration_curve, coverage_chart
 from fmexplore.ui.charts.template import draw
@@ -84,7 +83,7 @@ def _downloads(now: Shown, matrix: np.ndarray, report: list[dict], interval: tup
     with st.container(horizontal=True):
         widgets.download("Predictions, CSV", lambda: predictions_csv(now), f"{name}-predictions.csv", "text/csv")
         widgets.download("Matrix, CSV", table, f"{name}-matrix.csv", "text/csv")
-        widgets.download("Metrics, JSON", json.dumps(values, indent=1), f"{name}.json", "application/json")
+        widgets.download("Metrics, JSON", strict_json(values, indent=1), f"{name}.json", "application/json")
         widgets.download("Report, text", lambda: report_text(matrix), f"{name}.txt", "text/plain")
         shown = st.popover("Show the report", on_change="rerun", key="report_text")
         if shown.open:  # scikit-learn takes a second to load

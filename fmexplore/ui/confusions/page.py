@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.errors import FMExploreError
+from fmexplore.errors import FMExploreError, NoAnswers
 from fmexplore.evaluation.confusion import Order, accuracy_interval, class_order, most_confused
 from fmexplore.evaluation.predictions import learnt_and_forgotten
 from fmexplore.runs.run import Run
@@ -85,6 +85,9 @@ def _nothing_yet(run: Run) -> None:
     if run.status.active:
         st.info(f"{name} has no snapshot yet: its confusions appear here with the first one.")
         _follow(run)
+    elif not selected_predictions.has_answers(run):
+        messages.show_error(NoAnswers.of(run.title, run.id))
+        return
     elif run.config.training.validation == "none":
         st.info(f"{name} has neither weights nor predictions: train it again to see what it confuses.")
     else:
@@ -144,6 +147,8 @@ def _look_at(run: Run, selection: Link, found: list[str]) -> tuple[Shown, list[M
     """The predictions that the link selects, and all moments to choose from: read once, as a run may end meanwhile."""
     name, split = formatting.plain(run.title), selection.split if selection.split in found else found[0]
     words = selected_predictions.words(split)
+    if not run.status.active and (why := selected_predictions.unavailable_reason(run)):
+        st.info(f"{name} {why}. These are its snapshots from before.")
     if selection.split and selection.split != split:
         when = " before it has ended" if run.status.active else ""
         st.warning(

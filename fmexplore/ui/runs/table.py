@@ -59,12 +59,12 @@ def _row(run: Run) -> dict:
     row = {"name": f"★ {run.title}" if label.starred else run.title}
     try:
         status, config = run.status, run.config
-        accuracy, test = status.result.validation_accuracy, status.result.test_accuracy
+        accuracy, test = status.reached.validation_accuracy, status.result.test_accuracy
         return row | {
             "accuracy": None if accuracy is None else 100 * accuracy,
             "test": None if test is None else 100 * test,
             "minutes": status.result.seconds / 60,
-            "state": "shipped" if run.shipped else ", ".join(filter(None, [status.state, _days_left(run, status)])),
+            "state": "shipped" if run.shipped else ", ".join(filter(None, [status.standing, _days_left(run, status)])),
             "preset": config.preset + (" (peeks)" if config.training.peeks else ""),
             "parameters": parameters(summarize(config.model)),
         }
@@ -124,13 +124,20 @@ def offer_download(run: Run, key: str) -> None:
     """The button that gives a run as one zip."""
     widgets.download(
         "Download",
-        lambda: pack_run(run),
+        lambda: _pack(run),
         f"{run.id}.zip",
         "application/zip",
         key=f"download_{key}",
         help="Configuration, metrics and weights as one zip file.",
-        disabled=not run.has_weights,
+        disabled=not (run.has_weights and run.answers),
     )
+
+
+def _pack(run: Run) -> bytes:
+    """Its zip. Raises NoAnswers: weights that give no numbers are not handed on."""
+    if run.status.diverged:  # only the network itself can tell
+        shared.analyst().ask("require_answers", run=run).result()
+    return pack_run(run)
 
 
 def _use(run: Run) -> None:

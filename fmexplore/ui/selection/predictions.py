@@ -6,7 +6,7 @@ import numpy as np
 
 from fmexplore.data.addresses import Members, find_position
 from fmexplore.data.fashion_mnist import CLASS_NAMES, DataSet, Split
-from fmexplore.errors import FMExploreError, RunBroken
+from fmexplore.errors import FMExploreError, NoAnswers, RunBroken
 from fmexplore.evaluation.confusion import confusion_matrix
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.run import Run
@@ -90,33 +90,65 @@ def locate(run: Run, split: str, data: DataSet) -> Members | None:
 
 def splits(run: Run) -> list[str]:
     """Splits of which predictions are there or can be computed, the most telling first."""
-    active, weights = run.status.active, run.has_weights
     found = []
     for split in ("test", "validation", "train"):
         if split == "validation" and run.config.training.validation == "none":
             continue
-        snapshots = split == "validation" and run.snapshot_steps()
-        if snapshots or (not active and (weights or shared.predictions(run, split) is not None)):
+        if (split == "validation" and _snapshots(run)) or _answers_at_end(run, split):
             found.append(split)
     return found
 
 
 def unavailable_reason(run: Run) -> str:
-    """Why a run's network cannot be asked about images, as in "is still training"; empty where it can."""
+    """Why a run's network cannot be asked about images, as in "is still training"; empty where it can.
+
+    Where that is not known yet, who asks gets NoAnswers.
+    """
     if run.status.active:
         return "is still training"
+    if not has_answers(run):
+        return "has no usable answers: its training diverged"
     return "" if run.has_weights else "has no weights"
+
+
+def has_answers(run: Run) -> bool:
+    """Whether a run may have usable answers, by what is known without asking its network."""
+    try:
+        kept = [shared.predictions(run, split) for split in ("test", "validation")]
+    except NoAnswers:
+        return False
+    except RunBroken:
+        return run.answers
+    return any(kept) or run.answers
+
+
+def _answers_at_end(run: Run, split: str) -> bool:
+    """Whether there are predictions of its end for a split, or can be."""
+    if run.status.active or not has_answers(run):
+        return False
+    return run.has_weights or shared.predictions(run, split) is not None
+
+
+def _snapshots(run: Run) -> list[int]:
+    """The steps of its snapshots, but of those that hold no numbers."""
+
+    def is_shown(step: int) -> bool:
+        try:
+            return shared.predictions(run, "validation", step) is not None
+        except RunBroken:
+            return True  # whoever looks at it gets the reason
+
+    return [step for step in run.snapshot_steps() if is_shown(step)]
 
 
 def moments(run: Run, split: str) -> list[Moment]:
     """The moments at which a split can be looked at, in order; the end comes last, unless the run still trains."""
-    found, weights = [], run.has_weights
-    at_end = not run.status.active and (weights or shared.predictions(run, split) is not None)
+    found, at_end = [], _answers_at_end(run, split)
     if split == "validation":
         last = shared.metrics(run)[-1:]
-        for step in run.snapshot_steps():
+        for step in _snapshots(run):
             ended = last and last[0]["kind"] == "end" and step == last[0]["steps"]
-            if not (ended and at_end and weights):  # the end says the same, exactly
+            if not (ended and at_end and run.has_weights):  # the end says the same, exactly
                 found.append(Moment(step, formatting.moment(shared.snapshot_epoch(run, step))))
     return [*found, Moment(None, "the finished network")] if at_end else found
 

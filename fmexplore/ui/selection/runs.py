@@ -52,14 +52,14 @@ class Compared:
     @property
     def validation(self) -> tuple[float, int] | None:
         """Accuracy on validation images and their number, at the end."""
-        accuracy = self.status.result.validation_accuracy
+        accuracy = self.status.reached.validation_accuracy
         located = selected_predictions.locate(self.run, "validation", shared.dataset())
         return None if accuracy is None or located is None else (accuracy, len(located.numbers))
 
     @property
     def training(self) -> tuple[float, int] | None:
         """Accuracy of the finished network on the images that it learnt from, and their number, where it is kept."""
-        found = shared.predictions(self.run, "train")
+        found = shared.predictions(self.run, "train") if self.answers else None
         return (found.accuracy, len(found)) if found else None
 
     def ask_test(self) -> Predictions:
@@ -109,6 +109,7 @@ def read_choices(chosen: Sequence[Compared]) -> dict[str, Run]:
 
 def suggest(choices: dict[str, Run], names: dict[str, str], chosen: Sequence[Compared]) -> list[tuple[str, list[str]]]:
     """Comparisons worth a look, as a text and run ids: seeds of one training, one's newest, shipped ones."""
+    choices = {run_id: run for run_id, run in choices.items() if session.went_well(run)}
     own, shipped = ([run.id for run in choices.values() if run.shipped is kind] for kind in (False, True))
     shipped = [run_id for run_id in shipped if run_id != session.FOR_PHOTOS]  # it was trained for something else
     groups = seed_groups([run.config for run in choices.values()])

@@ -171,8 +171,10 @@ def _cost(config: RunConfig) -> ConfigError | None:
         widgets.await_speed()
         return None
     cost = estimate(config, speed, known_execution(shared.settings(), config), rows=rows)
+    low, high = formatting.duration(cost.low), formatting.duration(cost.high)
+    sure = f" ({low} to {high})" if low != high else ""
     st.markdown(
-        f"About **{formatting.duration(cost.seconds)}** and **{cost.memory_mb / 1000:.1f} GB** of memory",
+        f"About **{formatting.duration(cost.seconds)}**{sure} and **{cost.memory_mb / 1000:.1f} GB** of memory",
         help=f"Estimated {cost.basis}.",
     )
     limit = shared.settings().max_minutes

@@ -75,7 +75,7 @@ def _curves(run: Run, shown: tuple[str, str]) -> None:
         status, lines = run.status, shared.metrics(run)
         if (status.state, shared.dispatcher().problem) != shown:
             st.rerun()  # the whole page: its buttons, its polling and what stands above depend on both
-        title = finding(status, lines)
+        title = finding(run, status, lines)
         st.subheader(title, anchor=False)
         overfit = _overfit_epoch(lines)
         smoothing = st.session_state.get("smoothing", SMOOTHING)
@@ -94,7 +94,7 @@ def _curves(run: Run, shown: tuple[str, str]) -> None:
 
 
 def _overfit_epoch(lines: list[dict]) -> float | None:
-    epochs = [line for line in lines if line["kind"] == "epoch" and "validation_loss" in line]
+    epochs = [line for line in lines if line["kind"] == "epoch" and {"train_loss", "validation_loss"} <= line.keys()]
     found = find_overfitting([line["train_loss"] for line in epochs], [line["validation_loss"] for line in epochs])
     return None if found is None else epochs[found]["epoch"]
 

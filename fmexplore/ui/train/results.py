@@ -18,19 +18,26 @@ HARDER = {
 }
 
 
-def finding(status: Status, lines: list[dict]) -> str:
+def finding(run: Run, status: Status, lines: list[dict]) -> str:
     """The title of the curves: accuracy, each with its images, and after how much training."""
-    result = status.result
+    result, reached = status.result, status.reached.validation_accuracy
     if status.state == "finished" and result.test_accuracy is not None:
         time = f"in {formatting.duration(result.seconds)}"
         after = time if formatting.is_start(result.epoch) else f"{_after(result.epoch, status)}, {time}"
         return f"{formatting.result_text(result)} {after}"
+    if status.diverged:
+        when = f"Training diverged {_after(result.epoch, status)}"
+        if not (run.has_weights and run.answers):
+            return f"{when}, and learnt nothing usable before"
+        if reached is None:
+            return f"{when}; the accuracy of the weights that it keeps is not known"
+        return f"{when}; the weights that it keeps get {formatting.percent(reached)} of the validation images right"
     full = [line for line in lines if "validation_accuracy" in line and line["kind"] != "report"]
+    if reached is not None and not status.active:
+        return f"{formatting.percent(reached)} of the validation images are right {_after(result.epoch, status)}"
     if full:
         accuracy = formatting.percent(full[-1]["validation_accuracy"])
         return f"{accuracy} of the validation images are right {_after(full[-1]['epoch'], status)}"
-    if status.diverged:
-        return "Training diverged: the loss became infinite or not a number"
     if status.state == "queued":
         return "Waiting in the queue"
     if lines and "train_accuracy" in lines[-1]:
@@ -77,7 +84,7 @@ def explain_loss_gap(config: RunConfig, status: Status, lines: list[dict]) -> st
 
 def next_steps(run: Run, status: Status) -> None:
     """Where to go with a training that has ended and can be asked about images."""
-    if status.active or not run.has_weights or status.diverged:
+    if status.active or not run.has_weights or not session.went_well(run):
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="next_steps"):
         st.markdown("**Next:**", width="content")
