@@ -93,10 +93,11 @@ def _divide(grey: np.ndarray, grid: Grid) -> np.ndarray | None:
     if grid.scale > 1 and not np.array_equal(small.repeat(grid.scale, 0).repeat(grid.scale, 1), grey):
         return None
     step, missing = SIDE + grid.gap, grid.gap - grid.edge
-    if grid.gap:
-        small = np.pad(small[grid.edge :, grid.edge :], ((0, missing), (0, missing)), "edge")
-    cells = small.reshape(grid.rows, step, grid.columns, step).swapaxes(1, 2).reshape(-1, step, step)
-    between = np.concatenate([cells[:, SIDE:].ravel(), cells[:, :, SIDE:].ravel()])
+    small = small[grid.edge :, grid.edge :]
+    down, across = (np.arange(side) % step >= SIDE for side in small.shape)
+    between = small[down[:, None] | across]
     if between.size and np.ptp(between) > DARK:
         return None
+    small = np.pad(small, ((0, missing), (0, missing)))
+    cells = small.reshape(grid.rows, step, grid.columns, step).swapaxes(1, 2).reshape(-1, step, step)
     return cells[:, :SIDE, :SIDE]
