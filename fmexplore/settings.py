@@ -98,6 +98,17 @@ def default_home() -> Path:
     return Path(tempfile.gettempdir()).resolve() / f"fmexplore{user}"
 
 
+def chosen_data_folder() -> Path | None:
+    """The folder that FMEXPLORE_DATA names, if it is set."""
+    chosen = os.environ.get("FMEXPLORE_DATA")
+    return Path(os.path.expanduser(chosen)) if chosen else None
+
+
+def data_folder() -> Path:
+    """Where the data set is put: the folder that was chosen, or data/ in `default_home`."""
+    return chosen_data_folder() or default_home() / "data"
+
+
 def lasting_home() -> Path:
     """The project's folder; where fmexplore is installed, the one that the system has for its user's data."""
     if not INSTALLED:
@@ -122,6 +133,6 @@ def _claim(folder: Path) -> None:
 def child_environment(settings: Settings) -> dict[str, str]:
     """The environment of a process that works for this one in another folder, where places must not be relative."""
     places = {"FMEXPLORE_HOME": str(settings.home)}
-    if folder := os.environ.get("FMEXPLORE_DATA"):
-        places["FMEXPLORE_DATA"] = str(Path(folder).resolve())
+    if folder := chosen_data_folder():
+        places["FMEXPLORE_DATA"] = str(folder.resolve())
     return {**os.environ, **places}

@@ -16,7 +16,7 @@ import pytest
 
 from fmexplore.analysis import images as image_analysis
 from fmexplore.analysis.client import Analyst
-from fmexplore.cli import app, photos
+from fmexplore.cli import app, photos, predict
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet, IdxFile, Split
 from fmexplore.errors import DataError
@@ -134,7 +134,7 @@ def call(store, capsys, monkeypatch):
     """Runs one command in this process, on the runs of `store`, and gives exit code, stdout and stderr."""
     for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "MKL_NUM_THREADS"):  # a command sets them for good
         monkeypatch.setenv(name, os.environ.get(name, "2"))
-    for module in (app, photos):
+    for module in (app, photos, predict):
         monkeypatch.setattr(module, "RunStore", functools.partial(RunStore, shipped=store.shipped))
     before = signal.getsignal(signal.SIGINT)
 

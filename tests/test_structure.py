@@ -18,7 +18,7 @@ PAGES = sorted((ROOT / "pages").glob("*.py"))
 SCREEN = [ROOT / "streamlit_app.py", *PAGES]
 
 # The modules beside the packages, which import from no package.
-BESIDE = ("errors", "schema", "settings", "storage", "machine")
+BESIDE = ("errors", "schema", "settings", "storage", "machine", "textfiles")
 # A package imports from the steps below its own and from the modules beside the packages, never from its neighbours.
 STEPS = (
     {"models", "data"},

@@ -5,32 +5,57 @@ Functions of a Task, as those of `images`; the photos live in memory only.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from fmexplore.analysis.images import predict_images
+from fmexplore.analysis.images import data_set, derived_of, index_images, predict_images
 from fmexplore.analysis.task import NullProgress, Task
-from fmexplore.errors import AnalysisFailed
+from fmexplore.errors import AnalysisFailed, PhotoError
 from fmexplore.jobs.job import Job
 from fmexplore.jobs.worker import run_job
 from fmexplore.photos.conversion import OURS, Conversion, Converted, convert
-from fmexplore.photos.files import load_photo, open_photo
+from fmexplore.photos.files import open_exported, open_photo, read_photo
 from fmexplore.photos.labelled import LabelledPhoto
 from fmexplore.photos.scoring import PhotoPredictions, classify
 from fmexplore.runs.run import Run
 from fmexplore.settings import read_settings
 
 
-def open_picture(task: Task, content: bytes, file: str) -> np.ndarray:
-    """A photo's file as `(h, w, 3 or 4) uint8`, at most 480 pixels a side. Raises PhotoError."""
+class Opened(NamedTuple):
+    """What a file shows: a photo `(h, w, 3 or 4) uint8`, at most 480 pixels a side, or images of the data set."""
+
+    pictures: list[np.ndarray]
+    exported: bool = False  # images of the data set, `(28, 28, 3) uint8` each
+
+
+class Classified(NamedTuple):
+    """A run's predictions for a file: for a photo, or for each of the images of the data set that it shows."""
+
+    predictions: PhotoPredictions
+    features: np.ndarray  # (n, width)
+    exported: bool
+
+
+class Neighbour(NamedTuple):
+    """A training image that lies near a photo in a run's feature space."""
+
+    number: int
+    label: int
+    distance: float
+
+
+def open_picture(task: Task, content: bytes, file: str) -> Opened:
+    """The pictures of a file. Raises PhotoError."""
     del task
-    return np.asarray(open_photo(content, file))
+    if images := open_exported(content, file):
+        return Opened([np.stack([image] * 3, -1) for image in images], exported=True)
+    return Opened([np.asarray(open_photo(content, file))])
 
 
 def convert_picture(task: Task, picture: np.ndarray, how: Conversion) -> Converted:
-    """A photo `(h, w, 3 or 4) uint8`, as `open_picture` gives it, converted step by step."""
+    """A picture `(h, w, 3 or 4) uint8`, as `open_picture` gives it, converted step by step."""
     del task
     return convert(Image.fromarray(picture), how, find_mask)
 
@@ -87,10 +112,36 @@ ANALYSES: dict[str, Callable[..., Any]] = {
 QUICK = {"open_picture", "convert_picture", "recognize"}
 
 
-def classify_photo(run: Run, path: Path, how: Conversion = OURS) -> PhotoPredictions:
-    """A run's predictions for one photo's file. Raises PhotoError."""
-    logits, _ = recognize(NullProgress(), run, convert(load_photo(path), how, find_mask).image[None])
-    return classify(logits, run.photo_fit)
+def read_images(path: Path, how: Conversion = OURS) -> tuple[np.ndarray, bool]:
+    """What networks get of a file, `(n, 28, 28) uint8`, and whether these are images of the data set.
+
+    Those are taken as they are; with another conversion than ours they are not looked for. Raises PhotoError.
+    """
+    content = read_photo(path)
+    if how == OURS and (images := open_exported(content, path.name)):
+        return np.stack(images), True
+    return convert(open_photo(content, path.name), how, find_mask).image[None], False
+
+
+def classify_file(run: Run, path: Path, how: Conversion = OURS) -> Classified:
+    """A run's predictions for what a file shows. Raises PhotoError."""
+    images, exported = read_images(path, how)
+    logits, features = recognize(NullProgress(), run, images)
+    return Classified(classify(logits, run.photo_fit), features, exported)
+
+
+def find_neighbours(task: Task, run: Run, features: np.ndarray, count: int) -> list[list[Neighbour]]:
+    """For each of some photos, by its features `(n, width)`, the nearest images that the run has learnt from."""
+    data, derived = data_set(), derived_of(run)
+    if (index := derived.read_index(data)) is None:
+        index_images(task, run)
+        index = derived.read_index(data)
+    located = data.locate("train", run.config.training.split_config)
+    assert index is not None  # it has just been kept
+    assert located is not None  # there always are some
+    found = (index.nearest(code, located.numbers, count) for code in index.axes.encode(features))
+    labels = data.train.labels
+    return [[Neighbour(int(n), int(labels[n]), float(d)) for n, d in zip(*each, strict=True)] for each in found]
 
 
 def classify_photos(
@@ -113,9 +164,12 @@ def classify_photos(
     Raises:
         PhotoError: a file cannot be read or is no usable picture.
     """
-    images = []
+    found = []
     for number, photo in enumerate(photos):
-        images.append(convert(load_photo(photo.path), how, find_mask).image)
+        images, _ = read_images(photo.path, how)
+        if len(images) > 1:
+            raise PhotoError(f"{photo.path} is a sheet of {len(images)} images: give each a file, as each has a label.")
+        found.append(images[0])
         report((number + 1) / len(photos))
-    logits, _ = recognize(NullProgress(), run, np.stack(images))
+    logits, _ = recognize(NullProgress(), run, np.stack(found))
     return logits, classify(logits, run.photo_fit)

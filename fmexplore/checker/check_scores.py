@@ -42,8 +42,15 @@ class _Class:
 
 
 def check_report(report: ClassificationReport, claims: list[Printed], exact: Matrix | None = None) -> Outcome:
-    """Check a classification report in itself, against claimed accuracies, and against a matrix printed with it."""
+    """Check a classification report in itself, against claimed accuracies, and against a matrix printed with it.
+
+    Where a row of it could not be read, only the other rows are checked, each in itself.
+    """
     classes, notes = _read_classes(report)
+    if report.unread:
+        notes.append(_name_unread(report.unread))
+    if not classes:
+        return Outcome("classification report", (), (), tuple(notes))
     findings = [Finding(False, each.problem) for each in classes if each.problem]
     sound = not findings
     if sound:
@@ -51,7 +58,9 @@ def check_report(report: ClassificationReport, claims: list[Printed], exact: Mat
     supported = [each for each in classes if each.support > 0]
     total = sum(each.support for each in supported)
     whole = report.accuracy is not None or not report.averages  # each image in one class, each class printed
-    if supported and len(supported) == sum(each.row.support != 0 for each in classes):
+    if report.unread:
+        exact = None
+    elif supported and len(supported) == sum(each.row.support != 0 for each in classes):
         findings += _check_supports(report, total)
         if whole and sound:
             findings += _check_predicted(classes, total)
@@ -68,13 +77,22 @@ def check_report(report: ClassificationReport, claims: list[Printed], exact: Mat
     return Outcome("classification report", tuple(findings), (Table("Classes", columns, rows),), tuple(notes))
 
 
+def _name_unread(lines: tuple[str, ...]) -> str:
+    first, more = " ".join(lines[0].split())[:80], len(lines) - 1
+    named = f"The row {first!r}" + (f" and {more} more" if more else "")
+    return (
+        f"{named} cannot be read, so sums, averages and accuracies are not checked: a row should be a name, then "
+        "precision, recall and F1 as fractions such as 0.88, and the number of images."
+    )
+
+
 def _read_classes(report: ClassificationReport) -> tuple[list[_Class], list[str]]:
     """What each row allows, and notes on what had to be assumed."""
     rows, notes = report.rows, []
     if all(row.support is None for row in rows) and len(rows) == len(CLASS_NAMES):
         notes.append("No supports are printed: 1,000 images of each class are taken, as in Fashion-MNIST's test set.")
         rows = tuple(ClassRow(row.name, row.scores, EACH) for row in rows)
-    return [_read_class(row, MOST_COUNTED // len(rows)) for row in rows], notes
+    return [_read_class(row, MOST_COUNTED // max(len(rows), 1)) for row in rows], notes
 
 
 def _read_class(row: ClassRow, most: int) -> _Class:

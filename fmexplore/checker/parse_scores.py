@@ -5,8 +5,9 @@ Knows how they are printed, not whether they can be true: that is in `check_scor
 
 import re
 from dataclasses import dataclass, field
+from itertools import takewhile
 
-from fmexplore.checker.results import Printed, read_percentage, read_share
+from fmexplore.checker.results import MOST_DIGITS, Printed, read_percentage, read_share
 from fmexplore.errors import ConfigError
 
 MAX_CLASSES = 1_000
@@ -21,14 +22,18 @@ _AVERAGES = {
     "samples avg": "samples avg",
     "avg / total": "weighted avg",
 }
-_SHARE = r"[01]?\.\d{1,12}|nan"  # no whole numbers: those are counts
+_SHARE = rf"[01]?\.\d{{1,{MOST_DIGITS}}}|\d(?:\.\d{{1,{MOST_DIGITS}}})?e-\d\d?|nan"  # whole numbers are counts
+_FIGURE = re.compile(r"[-+]?[\d.]*\d[\d.]*(?:e[-+]?\d+)?%?|nan|inf|-")
 _ROW = re.compile(
     rf"(?P<name>\S.*?) (?P<figures>(?:(?:{_SHARE}) ){{2}}(?:{_SHARE}))(?: (?P<count>\d{{1,10}})(?:\.0+)?)?[ \\]*"
 )
-_ACCURACY = re.compile(rf"accuracy (?P<share>{_SHARE})(?: (?P<count>\d{{1,10}}))?[ \\]*", re.I)
+# pandas repeats the accuracy in every column
+_ACCURACY = re.compile(
+    rf"accuracy (?P<shares>(?:{_SHARE})(?: (?:{_SHARE})){{0,3}})(?: (?P<count>\d{{1,10}})(?:\.0+)?)?[ \\]*", re.I
+)
 _LIST = re.compile(r"\W{0,3}(precisions?|recalls?|f1(?:[-\s]scores?)?|supports?)\b([\s\d.%;:=\[\](){}]|nan)+$", re.I)
 _CLAIM = re.compile(
-    r"(?:^|\b(?:test|claimed|overall|total)[\s-])\s*accuracy\s*(?:of|is|was|[:=])?\s*(\d{1,3}(?:\.\d{1,8})?\s*%?)"
+    r"(?:^|\b(?:test|claimed|overall|total)[\s-])\s*accuracy\s*(?:of|is|was|[:=])?\s*(\d{1,3}(?:[.,]\d{1,12})?\s*%?)"
     r"(?=[\s.,;)]|$)",
     re.I,
 )
@@ -52,6 +57,7 @@ class ClassificationReport:
     averages: dict[str, ClassRow] = field(default_factory=dict)  # macro avg, weighted avg, micro avg
     accuracy: Printed | None = None
     total: int | None = None  # beside the accuracy
+    unread: tuple[str, ...] = ()  # lines among its rows that are no such row
 
 
 @dataclass(frozen=True)
@@ -65,57 +71,82 @@ class Matrix:
 
 
 def read_report(text: str) -> tuple[ClassificationReport | None, str]:
-    """Find the classification report in a text.
+    """Find the classification report in a text, with decimal points or commas.
 
     Returns:
-        The report, or None; and the text without its lines.
+        The report, or None, and the text without its lines. It has no rows where none of several can be read.
 
     Raises:
         ConfigError: it has more than 1,000 classes, or lists of different lengths.
     """
-    found = _ReportLines()
+    found = _ReportLines(_has_decimal_commas(text))
     rest = [line for line in text.splitlines() if not found.take(line)]
     rows = _rows_of_lists(found.lists) if len(found.lists) > 1 and not found.rows else found.rows
     if len(rows) > MAX_CLASSES:
         raise ConfigError(f"The report has {len(rows):,} classes: at most {MAX_CLASSES:,} are checked, give a part.")
-    if len(rows) < 2:
+    unread = {} if rows and not found.rows else dict.fromkeys(found.unread)
+    if len(rows) + len(unread) < 2:
         return None, text
-    return ClassificationReport(tuple(rows), found.averages, found.accuracy, found.total), "\n".join(rest)
+    kept = "\n".join(line for line in rest if line not in unread)
+    read = tuple(rows) if len(rows) > 1 else ()
+    return ClassificationReport(read, found.averages, found.accuracy, found.total, tuple(unread)), kept
 
 
 @dataclass
 class _ReportLines:
     """What the lines of a report have given so far."""
 
+    commas: bool  # are its decimal points
     rows: list[ClassRow] = field(default_factory=list)
     averages: dict[str, ClassRow] = field(default_factory=dict)
     lists: dict[str, list[str]] = field(default_factory=dict)
     accuracy: Printed | None = None
     total: int | None = None
+    unread: list[str] = field(default_factory=list)
+    begun: bool = False
+    between: list[str] = field(default_factory=list)  # lines with figures since the last row
 
     def take(self, line: str) -> bool:
         """Read a line, and return whether it belongs to a report."""
         if len(line) > LONGEST_LINE:
             return False
-        plain = re.sub(r"[\s,|&]+", " ", line).strip()
+        plain = re.sub(r"[\s,;|&]+", " ", _with_points(line, self.commas)).strip()
         if found := _LIST.match(plain):
             self.lists[found[1].lower()[:2]] = re.findall(r"nan|\d[\d.]*%?|\.\d+", plain[found.end(1) :].lower())
-        elif found := _ACCURACY.fullmatch(plain) if self.rows else None:
-            self.accuracy, self.total = read_share(found["share"]), int(found["count"]) if found["count"] else None
+        elif plain.lower().startswith("accuracy ") and self.begun:
+            return self._take_accuracy(line, _ACCURACY.fullmatch(plain))
         elif found := _ROW.fullmatch(plain):
             self._take_row(_class_row(found))
+        elif "precision" in line.lower() and "recall" in line.lower():
+            self.begun = True
         else:
-            return "precision" in line.lower() and "recall" in line.lower()
+            if self.begun and re.search(r"\d", plain):
+                (self.unread if _is_like_a_row(plain) else self.between).append(line)
+            return False
+        return True
+
+    def _take_accuracy(self, line: str, found: re.Match[str] | None) -> bool:
+        shares = sorted(found["shares"].split(), key=len) if found else []
+        if not found or len({float(share) for share in shares}) > 1:
+            self.unread.append(line)
+            return False
+        self.accuracy, self.total = read_share(shares[0]), int(found["count"]) if found["count"] else None
+        self._go_on()
         return True
 
     def _take_row(self, row: ClassRow) -> None:
         name = row.name.lower()
-        if name.startswith("accuracy"):  # pandas repeats it in every column
-            self.accuracy = row.scores["f1"]
-        elif name in _AVERAGES:
+        if name in _AVERAGES:
             self.averages[_AVERAGES[name]] = row
         else:
             self.rows.append(row)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """What stood between two rows was to be one."""
+        self.begun = True
+        self.unread += self.between
+        self.between.clear()
 
 
 def read_claims(text: str) -> list[str]:
@@ -194,6 +225,27 @@ def _cells(line: str) -> tuple[str, list[int]]:
             raise ConfigError(f"{token[:20]}... is too large for a count of images: at most {LARGEST_COUNT:,} is read.")
         counts.append(int(token))
     return " ".join(tokens), counts[::-1]
+
+
+def _has_decimal_commas(text: str) -> bool:
+    """Whether more shares are printed as 0,88 than as 0.88."""
+    points = re.findall(r"(?<![\d.,])[01]?\.\d+", text)
+    return len(re.findall(r"(?<![\d.,])[01]?,\d+(?![\d.]|,\d)", text)) > len(points)
+
+
+def _with_points(line: str, commas: bool) -> str:
+    """A line with decimal points and nothing between thousands, printed with decimal commas or not."""
+    thousands = rf"(?<![\d.,])\d{{1,3}}(?:{'[.]' if commas else ','}\d{{3}})+(?![\d.,])"
+    line = re.sub(thousands, lambda found: re.sub(r"\D", "", found[0]), line)
+    return re.sub(r"(?<![\d.,])(\d*),(\d+)(?![\d.]|,\d)", r"\1.\2", line) if commas else line
+
+
+def _is_like_a_row(plain: str) -> bool:
+    """Whether a line ends in the figures of a row, some of them printed otherwise."""
+    tokens = plain.rstrip(" \\").lower().split(" ")
+    figures = list(takewhile(_FIGURE.fullmatch, reversed(tokens)))
+    shares = sum("." in each or "%" in each for each in figures)
+    return 3 <= len(figures) <= 5 and len(figures) < len(tokens) and shares > 1
 
 
 def _class_row(found: re.Match[str]) -> ClassRow:

@@ -2,9 +2,12 @@
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 
 from fmexplore.errors import ConfigError
 
+MOST_DIGITS = 20  # after the point: Python prints up to 17
+SHOWN_DIGITS = 12  # after the point, in messages
 TINY = 1e-9  # forgives ties: 0.845 may be printed as 0.84 and as 0.85
 
 
@@ -42,7 +45,7 @@ class Printed:
     text: str
     low: float
     high: float
-    digits: int  # after the point, as a fraction
+    digits: int  # after the point, as a fraction; at most SHOWN_DIGITS
 
     @property
     def percent(self) -> str:
@@ -55,8 +58,8 @@ class Printed:
 
 
 def read_share(text: str) -> Printed | None:
-    """Read a printed fraction such as "0.89"; None for "nan"."""
-    if not re.fullmatch(r"\d?\.\d{1,12}|[01]", text):
+    """Read a printed fraction such as "0.89" or "1e-05"; None for "nan"."""
+    if not re.fullmatch(rf"\d?\.\d{{1,{MOST_DIGITS}}}|\d(\.\d{{1,{MOST_DIGITS}}})?e-\d\d?|[01]", text):
         return None
     return _rounded(text, text, 1.0)
 
@@ -104,7 +107,7 @@ def fraction(low: float, high: float, digits: int) -> str:
 
 
 def _rounded(text: str, number: str, whole: float) -> Printed:
-    decimals, value = len(number.partition(".")[2]), float(number)
+    decimals, value = max(0, -int(Decimal(number).as_tuple().exponent)), float(number)
     half = 0.5 * 10.0**-decimals
     digits = decimals + (2 if whole > 1 else 0)
-    return Printed(text, (value - half) / whole, (value + half) / whole, digits)
+    return Printed(text, (value - half) / whole, (value + half) / whole, min(digits, SHOWN_DIGITS))

@@ -70,9 +70,10 @@ def check_text(text: str, accuracy: str | float | None = None) -> Checked:
     matrix = read_matrix(text)
     claims = ([claim] if claim else []) + _claims_in(text, claim)
     outcomes = [check_summary(summary) for summary in summaries] + _check_scores(reports, matrix, claims)
-    if not outcomes:
-        raise ConfigError(f"Nothing to check was found in the text: it should hold {UNDERSTOOD}.")
     unchecked = [each for outcome in outcomes for each in outcome.unchecked]
+    if not any(outcome.findings or outcome.tables for outcome in outcomes):
+        problem = unchecked[0] if unchecked else f"It should hold {UNDERSTOOD}."
+        raise ConfigError(f"Nothing to check was found in the text. {problem}")
     return Checked(
         tuple(outcome.kind for outcome in outcomes),
         tuple(finding for outcome in outcomes for finding in outcome.findings),
@@ -87,9 +88,9 @@ def _refuse_unreadable(text: str) -> None:
             f"The text has {len(text):,} characters: at most {MAX_CHARACTERS:,} are checked, give a part."
         )
     if not text.strip():
-        raise ConfigError(f"The text is empty: paste {UNDERSTOOD}.")
+        raise ConfigError(f"The text is empty: give {UNDERSTOOD}.")
     if "\0" in text:
-        raise ConfigError(f"The text is not text but binary data: paste {UNDERSTOOD}.")
+        raise ConfigError(f"The text is not text but binary data: give {UNDERSTOOD}.")
 
 
 def _read_each(text: str, head: str, read: Callable[[str], tuple[_Read | None, str]]) -> tuple[list[_Read], str]:
@@ -123,14 +124,6 @@ def _parts(text: str, head: str) -> list[str]:
         named = [near for near in (place - 1, place - 2) if lines[near].startswith("Model: ")]
         cuts.append(named[0] if named else place)
     return ["\n".join(lines[start:end]) for start, end in zip(cuts, [*cuts[1:], len(lines)])]
-
-
-def decode_text(content: bytes, name: str) -> str:
-    """The text of a file in UTF-8 or UTF-16. Raises ConfigError, naming the file, where it is neither."""
-    try:
-        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-    except UnicodeDecodeError:
-        raise ConfigError(f"{name} is not text: give a text file in UTF-8.") from None
 
 
 def _claims_in(text: str, claim: Printed | None) -> list[Printed]:

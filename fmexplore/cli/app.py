@@ -17,6 +17,7 @@ import typer
 from fmexplore.analysis.shipping import keep_predictions, ship_run
 from fmexplore.cli.papers import commands as paper_commands
 from fmexplore.cli.photos import commands as photo_commands
+from fmexplore.cli.predict import commands as predict_commands
 from fmexplore.cli.terminal import AsJson, accuracies, print_json, show_bar
 from fmexplore.cli.training import commands as training_commands
 from fmexplore.data import fashion_mnist
@@ -43,6 +44,7 @@ app = typer.Typer(
     help="Explore how a CNN learns Fashion-MNIST.",
 )
 app.add_typer(training_commands)
+app.add_typer(predict_commands)
 app.add_typer(photo_commands)
 app.add_typer(paper_commands)
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="An id, a shipped name or a unique prefix.")]
@@ -51,6 +53,7 @@ RunName = Annotated[str, typer.Argument(metavar="RUN", help="An id, a shipped na
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
+        _refuse_empty(sys.argv[1:])
         completes = {"--install-completion", "--show-completion"} & set(sys.argv)  # what shells complete is one word
         code = app(prog_name="fmexplore" if completes else None, standalone_mode=False)
     except typer.Abort:
@@ -63,6 +66,15 @@ def main() -> None:
         print(" ".join(message.split()), file=sys.stderr)
         code = 2
     sys.exit(code or 0)
+
+
+def _refuse_empty(arguments: list[str]) -> None:
+    """A variable of a script that is not set leaves an empty argument, which is never what was meant."""
+    for before, each in zip(["fmexplore", *arguments], arguments, strict=False):
+        name = each.removesuffix("=") if each.startswith("--") and each.endswith("=") else before
+        if not each.strip() or name != before:
+            place = name if name.startswith("-") else f"An argument after {name!r}"
+            raise ConfigError(f"{place} is empty: give it a value, or leave it out.")
 
 
 @app.command("app", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -219,12 +231,16 @@ def embed(
     dimensions: Annotated[int, typer.Option(help="2 or 3.")] = 2,
     sample: Annotated[int, typer.Option(help="How many of the images, 0 for all.")] = 0,
     seed: Annotated[int, typer.Option()] = 0,
+    perplexity: Annotated[float | None, typer.Option(help="Of t-SNE: below a third of the images.")] = None,
+    neighbours: Annotated[int | None, typer.Option(help="Of UMAP: fewer than there are images.")] = None,
+    min_distance: Annotated[float | None, typer.Option(help="Of UMAP, 0 to 1.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE.npz", help="Default: named for what is in it.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compute a map of images by a network's features: coordinates (n, d), labels (n,), index (n,) in an npz file."""
     values = {"method": method, "dimensions": dimensions, "sample": sample, "seed": seed}
-    config = ProjectionConfig.parse(values)
+    own = {"perplexity": perplexity, "neighbours": neighbours, "min_distance": min_distance}
+    config = ProjectionConfig.parse({**values, **{name: value for name, value in own.items() if value is not None}})
     found, images = RunStore(read_settings()).find(run), fashion_mnist.load()
     check_layer(found.config.model, layer)
     path = out or Path(f"{found.id}-{layer}-{split}-{method}-{dimensions}d.npz")

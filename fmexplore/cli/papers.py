@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fmexplore.checker.text import MAX_CHARACTERS, check_text, decode_text
+from fmexplore.checker.text import MAX_CHARACTERS, check_text
 from fmexplore.cli.terminal import AsJson, print_json, show_bar
 from fmexplore.data import fashion_mnist
 from fmexplore.errors import ConfigError
@@ -24,6 +24,7 @@ from fmexplore.papers.reproduction import (
     systems,
     train_again,
 )
+from fmexplore.textfiles import decode_text
 
 if TYPE_CHECKING:
     from fmexplore.training.progress import Progress

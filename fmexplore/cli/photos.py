@@ -1,7 +1,6 @@
-"""The commands about photos: `predict`, `photo-bench`, and how what they use was trained."""
+"""The commands about labelled photos: `photo-bench`, and how what `predict` uses was trained."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import numpy as np
 import typer
 from PIL import Image
 
+from fmexplore.cli.predict import PHOTO_RUN, WAY_HELP, find_way
 from fmexplore.cli.terminal import (
     AsJson,
     ResumeOption,
@@ -22,60 +22,17 @@ from fmexplore.cli.terminal import (
     train_here,
 )
 from fmexplore.data import fashion_mnist
-from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import ConfigError, PhotoError
 from fmexplore.machine import prepare_process
-from fmexplore.photos.conversion import WAYS, Conversion
-from fmexplore.photos.files import SUFFIXES, load_photo
+from fmexplore.photos.files import load_photo
 from fmexplore.photos.labelled import LabelledPhoto, hold_out, read_folder
 from fmexplore.photos.scoring import classify, fit_photos, score, unsure_threshold
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import read_settings
 
 commands = typer.Typer()
-PHOTO_RUN = "photo"
 WHO_IS_HELD_OUT = "Held out are people, by the column sender, who took at most 3 % of the photos each: add more people."
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Photos with labels.csv, as docs/cli.md describes.")]
-
-
-@commands.command()
-def predict(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Photos, and folders of them.")],
-    run: Annotated[str, typer.Option(metavar="RUN", help="Default: the shipped one for photos.")] = PHOTO_RUN,
-    way: Annotated[str, typer.Option(help="How photos are converted: ours, seven or squash.")] = "ours",
-    top: Annotated[int, typer.Option(min=1, max=10, help="How many classes to print for each photo.")] = 1,
-    as_json: AsJson = False,
-) -> None:
-    """Predict the classes of photos of clothes."""
-    prepare_process(trains=False)
-    from fmexplore.analysis.photos import classify_photo
-
-    found, how, failed = RunStore(read_settings()).find(run), _way(way), False
-    for path in _photo_files(paths):
-        started = time.monotonic()
-        try:
-            predicted = classify_photo(found, path, how)
-        except PhotoError as error:
-            failed = True
-            told = {"file": str(path), "error": str(error)}
-            print_json(told) if as_json else print(f"{path}: {error}", flush=True)
-            continue
-        probabilities = predicted.probabilities[0]
-        order = [int(label) for label in np.argsort(-probabilities)[:top]]
-        values = {
-            "file": str(path),
-            "label": order[0],
-            "name": CLASS_NAMES[order[0]],
-            "probabilities": probabilities.tolist(),
-            "unsure": bool(predicted.unsure[0]),
-            "ood_score": float(predicted.ood_score[0]),
-            "seconds": round(time.monotonic() - started, 4),
-        }
-        classes = ", ".join(f"{CLASS_NAMES[label]} {probabilities[label]:.0%}" for label in order)
-        unsure = " (unsure: perhaps none of the ten)" if values["unsure"] else ""
-        print_json(values) if as_json else print(f"{path}: {classes}{unsure}", flush=True)
-    if failed:
-        raise typer.Exit(1)
 
 
 @commands.command()
@@ -186,7 +143,7 @@ def train_photos(
 def photo_bench(
     folder: Folder,
     run: Annotated[str, typer.Option(metavar="RUN", help="Default: the shipped one for photos.")] = PHOTO_RUN,
-    way: Annotated[str, typer.Option(help="How photos are converted: ours, seven or squash.")] = "ours",
+    way: Annotated[str, typer.Option(help=WAY_HELP)] = "ours",
     held_out: Annotated[bool, typer.Option("--held-out", help="Only the people whom train-photos holds out.")] = False,
     threshold: Annotated[
         bool, typer.Option("--set-threshold", help="Set the threshold for 'unsure' by these photos.")
@@ -197,7 +154,7 @@ def photo_bench(
     prepare_process(trains=False)
     from fmexplore.analysis.photos import classify_photos
 
-    how = _way(way)
+    how = find_way(way)
     found, photos = RunStore(read_settings()).find(run), read_folder(folder)
     if held_out:
         photos = [photo for photo, out in zip(photos, hold_out(photos), strict=True) if out]
@@ -225,24 +182,9 @@ def photo_bench(
     print(f"  {milliseconds:.0f} ms a photo")
 
 
-def _way(name: str) -> Conversion:
-    if name not in WAYS:
-        raise ConfigError(f"--way is {name!r}: choose one of {', '.join(WAYS)}.")
-    return WAYS[name]
-
-
 def _require_clothes(photos: list[LabelledPhoto], where: str) -> None:
     if not any(photo.known for photo in photos):
         raise PhotoError(f"No photo of clothes is {where}")
-
-
-def _photo_files(paths: list[Path]) -> Iterator[Path]:
-    """The files themselves, and from folders and theirs those that are named as pictures are."""
-    for path in paths:
-        if path.is_dir():
-            yield from sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-        else:
-            yield path
 
 
 def _read_examples(photos: list[LabelledPhoto], masks: Path):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fmexplore.analysis.task import NullProgress, Task
+from fmexplore.data import fashion_mnist
 from fmexplore.errors import ConfigError
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import LOCAL_OWNER, RESUMABLE, clear_requests, own_process, write_status
@@ -48,6 +49,7 @@ def resume_run(store: RunStore, text: str) -> Run:
     status = run.status
     if status.state not in RESUMABLE and (status.state != "running" or status.alive):
         raise ConfigError(f"{run.id} is {status.state}: only a run that was not finished can be resumed.")
+    fashion_mnist.check()  # better now than as a failed run
     clear_requests(run.path)
     write_status(run.path, status.replace(state="running", **own_process()))
     return run
@@ -59,8 +61,9 @@ def begin_from(
     """A new run, marked as running here, with the network and the weights of `parent`, trained as `training` says.
 
     It is evaluated on the validation images of `parent`, which has not learnt from them. `changes` are those of
-    `--set`. Raises ConfigError, RunBroken, StorageError.
+    `--set`. Raises ConfigError, DataError, RunBroken, StorageError.
     """
+    fashion_mnist.check()
     before, weights = parent.config.training, parent.read_weights()
     kept = training.replace(**asdict(before.split_config))
     config = RunConfig(

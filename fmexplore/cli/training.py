@@ -25,6 +25,7 @@ from fmexplore.machine import prepare_process
 from fmexplore.runs.status import own_process
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings, read_settings
+from fmexplore.textfiles import decode_text
 from fmexplore.training.config import Augmentation, RunConfig, change_settings
 from fmexplore.training.presets import MUON, find_preset
 
@@ -81,7 +82,7 @@ def train(
         else:
             chosen = find_preset(preset or "quick").config
         wanted = chosen.replace(training=change_settings(chosen.training, changes))
-        fashion_mnist.find_folder()  # better now than as a failed run
+        fashion_mnist.check()  # better now than as a failed run
         find_device(wanted.training.device)
         run = store.create(wanted, state="running", **own_process())
     train_here(run, as_json, "train")
@@ -147,6 +148,6 @@ def _plan(minutes: float, settings: Settings, quiet: bool) -> RunConfig:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text())
+        return json.loads(decode_text(path.read_bytes(), str(path)))
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"--config {path} cannot be read ({error}): give a run's config.json.") from None

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fmexplore.data import fashion_mnist
+from fmexplore.data.sources import locate_idx
 from fmexplore.errors import DataError
-from fmexplore.settings import default_home
+from fmexplore.settings import data_folder
 
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DOWNLOAD_BYTES = 30_878_645  # the four compressed files together
@@ -19,12 +20,12 @@ CONNECT_SECONDS = 10
 
 
 def fetch(folder: Path | None = None, report: Callable[[float, str], None] = lambda _share, _text: None) -> Path:
-    """Bring the data set into `folder` (default data/, in `default_home`), calling `report(share done, what happens)`.
+    """Bring the data set into `folder` (default `settings.data_folder`), calling `report(share done, what happens)`.
 
     Tries torchvision's download, then Debian's package. Nothing is put in place before it has been checked.
     Raises DataError with both reasons when neither works.
     """
-    folder = folder or Path(os.environ.get("FMEXPLORE_DATA") or default_home() / "data")
+    folder = folder or data_folder()
     reasons = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -40,7 +41,7 @@ def fetch(folder: Path | None = None, report: Callable[[float, str], None] = lam
                 report(1.0, "Checking the files")
                 fashion_mnist.load(found)
                 for name in fashion_mnist.FILES:
-                    path = fashion_mnist.locate_file(found, name)
+                    path = locate_idx(found, name)
                     assert path is not None  # load has just read it
                     shutil.move(path, folder / path.name)
                 return folder
@@ -49,7 +50,7 @@ def fetch(folder: Path | None = None, report: Callable[[float, str], None] = lam
     finally:
         shutil.rmtree(temporary_parent, ignore_errors=True)
     raise DataError(
-        f"Fashion-MNIST could not be fetched ({'; '.join(reasons)}): check the network, or {fashion_mnist.REMEDY}."
+        f"Fashion-MNIST could not be fetched ({'; '.join(reasons)}): check the network, or {fashion_mnist.remedy()}."
     )
 
 

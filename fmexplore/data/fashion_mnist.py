@@ -1,20 +1,31 @@
-"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): find, check, load and split it. `download` fetches it."""
+"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): check, load and split it. `sources` finds it, `download` fetches it."""
 
-import gzip
 import hashlib
 import os
-import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from fmexplore.data.addresses import Addresses, Members
+from fmexplore.data.sources import (
+    BROKEN,
+    LOOKED_FOR,
+    PARTS,
+    Source,
+    find_part_of_source,
+    find_source,
+    locate_idx,
+    put_in_order,
+    read_idx,
+    read_part,
+)
 from fmexplore.errors import DataError
-from fmexplore.settings import INSTALLED, PROJECT, default_home
+from fmexplore.settings import INSTALLED, PROJECT, chosen_data_folder, data_folder, default_home
 
 CLASS_NAMES = (
     "T-shirt/top",
@@ -43,7 +54,7 @@ PLURALS = (
 GROUPS = {"tops": (0, 2, 4, 6), "dress and trouser": (3, 1), "shoes": (5, 7, 9), "bag": (8,)}
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 UPSTREAM = "https://github.com/zalandoresearch/fashion-mnist"
-REMEDY = f"run `python -m fmexplore data`, or put the four files of {UPSTREAM} into data/"
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -176,59 +187,103 @@ class DataSet:
 
 
 def find_folder() -> Path:
-    """The folder that holds the four files: FMEXPLORE_DATA, data/ (here or where `download` puts it), or Debian's.
+    """The folder that holds the data set: the one FMEXPLORE_DATA names, data/ (here or where `download` puts it), or
+    Debian's or Keras'; or one below it that is named as usual.
 
-    Raises DataError saying where it looked and how to get them.
+    Raises DataError saying where it looked and how to get the files.
     """
-    own = default_home() if INSTALLED else PROJECT  # where somebody may have put them by hand
-    places = [*dict.fromkeys((own / "data", default_home() / "data")), DEBIAN_FOLDER]
-    if chosen := os.environ.get("FMEXPLORE_DATA"):
-        places = [Path(chosen)]
-    for folder in places:
-        if all(locate_file(folder, name) for name in FILES):
-            return folder
-    for folder in places:
-        if any(locate_file(folder, name) for name in FILES):
-            missing = next(name for name in FILES if not locate_file(folder, name))
-            raise DataError(f"{folder / missing}.gz is missing: {REMEDY}.")
-    where = " nor in ".join(map(str, places))
-    raise DataError(f"Fashion-MNIST is not in {where}: {REMEDY}.")
+    return _find().folder
 
 
 def load(folder: Path | None = None) -> DataSet:
     """The whole data set from `folder` (default: `find_folder()`). Raises DataError naming file and remedy."""
-    folder = folder or find_folder()
-    with ThreadPoolExecutor() as pool:  # unpacking and checking leave Python's lock alone
-        arrays = list(pool.map(partial(_read, folder), FILES))
+    source = find_source(folder) if folder else _find()
+    version = source.version if source else ()
+    if source and source.kind != "idx":
+        arrays = [array for part in PARTS.values() for array in _read_part(source, part)]
+    else:
+        place = source.folder if source else folder or Path()
+        with ThreadPoolExecutor() as pool:  # unpacking and checking leave Python's lock alone
+            arrays = list(pool.map(partial(_read, place), FILES))
+    _whole.add(version)
     return DataSet(Split(*arrays[:2]), Split(*arrays[2:]))
 
 
-def locate_file(folder: Path, name: str) -> Path | None:
-    """The packed or unpacked file of that name, or None."""
-    return next((path for path in (folder / f"{name}.gz", folder / name) if path.is_file()), None)
+def check() -> None:
+    """Raises DataError, as `load` does, unless the files are whole; quick where they were found so before."""
+    if _find().version not in _whole:
+        load()
+
+
+_whole: set[tuple] = set()  # the versions of sources that could be loaded
+
+
+def _find() -> Source:
+    own = default_home() if INSTALLED else PROJECT  # where somebody may have put them by hand
+    keras = Path(os.path.expanduser("~/.keras/datasets/fashion-mnist"))
+    chosen = chosen_data_folder()
+    places = [chosen] if chosen else [*dict.fromkeys((own / "data", default_home() / "data")), DEBIAN_FOLDER, keras]
+    for folder in places:
+        if source := find_source(folder):
+            return source
+    for folder in places:
+        if some := find_part_of_source(folder):
+            missing = next(name for name in FILES if not locate_idx(some, name))
+            raise DataError(f"{some / missing}.gz is missing: {remedy()}.")
+    if chosen:
+        there = "" if chosen.is_dir() else " (there is no such folder)"
+        raise DataError(
+            f"FMEXPLORE_DATA names {chosen}{there}, and Fashion-MNIST is not in it, as {LOOKED_FOR}: name another "
+            f"folder, leave FMEXPLORE_DATA out to use {own / 'data'}, or {remedy()}."
+        )
+    raise DataError(f"Fashion-MNIST is not in {' nor in '.join(map(str, places))}: {remedy()}.")
+
+
+def remedy() -> str:
+    """How to get the files, in words that go on a sentence."""
+    return f"run `python -m fmexplore data`, or put the four files of {UPSTREAM} into {data_folder()}"
 
 
 def _read(folder: Path, name: str) -> np.ndarray:
-    path = locate_file(folder, name)
+    path = locate_idx(folder, name)
     if path is None:
-        raise DataError(f"{folder / name}.gz is missing: {REMEDY}.")
+        raise DataError(f"{folder / name}.gz is missing: {remedy()}.")
+    header = FILES[name].header
+    raw = _open(path, lambda: read_idx(path, header))
+    if raw[: len(header)] != header:
+        raise DataError(f"{path} is not {name} (its header differs; swapped files?): delete it, then {remedy()}.")
+    return _check(path, name, np.frombuffer(raw, np.uint8, offset=len(header)))
+
+
+def _read_part(source: Source, part: str) -> list[np.ndarray]:
+    path = source.files[part]
+    arrays = _open(path, lambda: put_in_order(part, *read_part(source, part)))
+    prefix = next(name for name, other in PARTS.items() if other == part)
+    names = [name for name in FILES if name.startswith(prefix)]
+    return [_check(path, name, array.reshape(-1)) for name, array in zip(names, arrays, strict=True)]
+
+
+def _open(path: Path, read: Callable[[], Read]) -> Read:
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path} is broken or cut off ({error}): delete it, then {REMEDY}.") from None
+        return read()
+    except BROKEN as error:
+        raise DataError(f"{path} is broken or cut off ({error}): delete it, then {remedy()}.") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}): check its permissions.") from None
+
+
+def _check(path: Path, name: str, content: np.ndarray) -> np.ndarray:
+    """The content of a file `(values,) uint8` in its shape, if it is that of the data set."""
     wanted = FILES[name]
-    header = wanted.header
-    if raw[: len(header)] != header:
-        raise DataError(f"{path} is not {name} (its header differs; swapped files?): delete it, then {REMEDY}.")
-    content = np.frombuffer(raw, np.uint8, offset=len(header))
     if content.size != np.prod(wanted.shape):
         raise DataError(
-            f"{path} holds {content.size:,} values instead of {int(np.prod(wanted.shape)):,}: delete it, then {REMEDY}."
+            f"{path} holds {content.size:,} values instead of {int(np.prod(wanted.shape)):,}: delete it, then "
+            f"{remedy()}."
         )
     if len(wanted.shape) == 1 and content.max() >= len(CLASS_NAMES):
-        raise DataError(f"{path} has the label {content.max()}, and labels go from 0 to 9: delete it, then {REMEDY}.")
-    if hashlib.sha256(raw).hexdigest() != wanted.sha256:
-        raise DataError(f"{path} is not Fashion-MNIST's file (its SHA-256 differs): delete it, then {REMEDY}.")
+        raise DataError(f"{path} has the label {content.max()}, and labels go from 0 to 9: delete it, then {remedy()}.")
+    digest = hashlib.sha256(wanted.header)
+    digest.update(content.tobytes())
+    if digest.hexdigest() != wanted.sha256:
+        raise DataError(f"{path} is not Fashion-MNIST's file (its SHA-256 differs): delete it, then {remedy()}.")
     return content.reshape(wanted.shape)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
 from fmexplore.data.fashion_mnist import Split
 from fmexplore.photos.conversion import OURS, Conversion, convert, turn_and_crop
@@ -54,7 +54,10 @@ def cut_out(photo: Image.Image, find: Finder, how: Conversion = OURS) -> Image.I
     left, top, right, bottom = foreground_box(mask) or (0, 0, *photo.size)
     margin = round(MARGIN * max(right - left, bottom - top))
     box = (left - margin, top - margin, right + margin, bottom + margin)
-    page, alpha = photo.convert("RGB").crop(box), as_alpha(mask).crop(box)
+    page = photo.convert("RGB")
+    if not how.negate:  # it is bright already, and variants are negated
+        page = ImageOps.invert(page)
+    page, alpha = page.crop(box), as_alpha(mask).crop(box)
     for part in (page, alpha):  # together, Pillow would blacken what is transparent
         part.thumbnail((CUT_SIDE, CUT_SIDE), Image.Resampling.BOX)
     page.putalpha(alpha)

@@ -2,17 +2,23 @@
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from fmexplore.errors import PhotoError
+from fmexplore.photos.exported import find_exported
 
 WORKING_SIDE = 480  # pixels of the longer side, to which photos are reduced
 MAX_MB, MAX_MEGAPIXELS, MIN_SIDE = 20, 50, 28
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif")
-FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "MPO")  # Pillow's reader of JPEG reads MPO too
+MAX_SLOW_MEGAPIXELS = 4  # in formats that Pillow decodes in Python, a second for each
+NO_PICTURES = {"EPS", "MPEG"}  # the former is a program that another one runs, of the latter nothing can be decoded
+# Pillow warns of more, also in pictures within pictures, as ICO has them; below, its warning is an error.
+Image.MAX_IMAGE_PIXELS = MAX_MEGAPIXELS * 1_000_000
 EXIF_ORIENTATION = 0x0112
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -33,48 +39,97 @@ def read_photo(path: Path) -> bytes:
         raise PhotoError(f"{path} cannot be read ({error.strerror}): check its name and permissions.") from None
 
 
+@cache
+def picture_formats() -> dict[str, tuple[str, ...]]:
+    """The formats of pictures that can be opened, as Pillow calls them, with the endings of their files."""
+    Image.init()
+    _register_heif()
+    endings: dict[str, list[str]] = {}
+    for ending, kind in Image.registered_extensions().items():
+        opener = Image.OPEN.get(kind, (None,))[0]
+        stub = isinstance(opener, type) and issubclass(opener, ImageFile.StubImageFile)
+        if opener and not stub and kind not in NO_PICTURES:
+            endings.setdefault(kind, []).append(ending)
+    return {kind: tuple(sorted(of)) for kind, of in sorted(endings.items())}
+
+
+@cache
+def picture_suffixes() -> tuple[str, ...]:
+    """How files are named that can be opened, as in ".jpg", the usual ones first."""
+    usual = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "BMP", "TIFF")
+    formats = picture_formats()
+    return tuple(ending for kind in dict.fromkeys((*usual, *formats)) for ending in formats.get(kind, ()))
+
+
 def open_photo(content: bytes, name: str) -> Image.Image:
     """Decode a photo: upright, at most 480 pixels a side, RGB, or RGBA where parts are transparent.
 
+    Of an animation, the first picture.
+
     Args:
-        content: the bytes of the file: JPEG, PNG, WebP or HEIC.
+        content: the bytes of the file, in one of `picture_formats`.
         name: what messages call the file.
 
     Raises:
         PhotoError: the file is too large, too small, damaged or no such picture; the message says what to do.
     """
-    if len(content) > MAX_MB * 1_000_000:
-        raise PhotoError(f"{name} has {len(content) / 1e6:.0f} MB: at most {MAX_MB} MB, so make it smaller first.")
-    readers = [*FORMATS[:3], *_register_heif(), "GIF", "BMP", "TIFF"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_MEGAPIXELS is stricter
-        try:
-            picture = Image.open(io.BytesIO(content), formats=readers)
-        except Image.DecompressionBombError:
-            raise PhotoError(
-                f"{name} claims to have more than {MAX_MEGAPIXELS} megapixels: make it smaller first."
-            ) from None
-        except UnidentifiedImageError:
-            raise PhotoError(f"{name} is not a picture: choose a JPEG, PNG, WebP or HEIC file.") from None
-        except Exception as error:  # Pillow's readers raise whatever a damaged header leads them to
-            raise PhotoError(f"{name} cannot be read ({error}): save it again as JPEG or PNG.") from None
-    width, height = picture.size
-    if picture.format not in FORMATS:
-        raise PhotoError(f"{name} is a {picture.format} file: save it as JPEG, PNG, WebP or HEIC.")
-    if width * height > MAX_MEGAPIXELS * 1_000_000:
-        raise PhotoError(
-            f"{name} has {width:,} x {height:,} pixels: at most {MAX_MEGAPIXELS} megapixels, so make it smaller first."
-        )
-    if min(width, height) < MIN_SIDE:
-        raise PhotoError(f"{name} has {width:,} x {height:,} pixels: at least {MIN_SIDE} a side are needed.")
-    try:
+    picture = _open(content, name)
+    with _decoding(name):
         picture.draft("RGB", (WORKING_SIDE, WORKING_SIDE))  # a JPEG is decoded at an eighth of its size if that will do
         picture.load()
         turn = _orientation(picture)
         picture = _to_rgb(picture)
-    except Exception as error:
-        raise PhotoError(f"{name} is damaged or cut off ({error}): take the photo again, or save it again.") from None
-    return picture if turn is None else picture.transpose(turn)
+        return picture if turn is None else picture.transpose(turn)
+
+
+def open_exported(content: bytes, name: str) -> list[np.ndarray]:
+    """The images `(28, 28) uint8` of the data set that a file shows, one or a sheet of them; none for a photo.
+
+    Raises PhotoError, as `open_photo` does.
+    """
+    picture = _open(content, name)
+    with _decoding(name):
+        return find_exported(picture)
+
+
+def _open(content: bytes, name: str) -> Image.Image:
+    """A picture of which only the header has been read, within the limits."""
+    if len(content) > MAX_MB * 1_000_000:
+        raise PhotoError(f"{name} has {len(content) / 1e6:.0f} MB: at most {MAX_MB} MB, so make it smaller first.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of readers that only try whether a file is theirs
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            picture = Image.open(io.BytesIO(content), formats=list(picture_formats()))
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+            raise PhotoError(f"{name} has more than {MAX_MEGAPIXELS} megapixels: make it smaller first.") from None
+        except UnidentifiedImageError:
+            raise PhotoError(f"{name} is not a picture: choose another file, best a JPEG, PNG or HEIC.") from None
+        except Exception as error:  # Pillow's readers raise whatever a damaged header leads them to
+            raise PhotoError(f"{name} cannot be read ({error}): save it again as JPEG or PNG.") from None
+    width, height = picture.size
+    if min(width, height) < MIN_SIDE:
+        raise PhotoError(f"{name} has {width:,} x {height:,} pixels: at least {MIN_SIDE} a side are needed.")
+    slow = any(part.codec_name in Image.DECODERS for part in getattr(picture, "tile", ()))
+    if slow and width * height > MAX_SLOW_MEGAPIXELS * 1_000_000:
+        raise PhotoError(
+            f"{name} has {width:,} x {height:,} pixels: as {picture.format} at most {MAX_SLOW_MEGAPIXELS} megapixels, "
+            "so save it as JPEG or PNG."
+        )
+    return picture
+
+
+@contextmanager
+def _decoding(name: str) -> Iterator[None]:
+    """Raises PhotoError for whatever a damaged file leads Pillow's readers to."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            yield
+        except Exception as error:
+            raise PhotoError(
+                f"{name} is damaged or cut off ({error}): take the photo again, or save it again."
+            ) from None
 
 
 def load_photo(path: Path) -> Image.Image:
@@ -82,14 +137,13 @@ def load_photo(path: Path) -> Image.Image:
     return open_photo(read_photo(path), path.name)
 
 
-def _register_heif() -> list[str]:
-    """Have Pillow read HEIC, where there is a reader for it; the names of its formats."""
+def _register_heif() -> None:
+    """Have Pillow read HEIC, where there is a reader for it."""
     try:
         import pi_heif
     except ImportError:  # iPhones then send JPEG, as the page does not ask for HEIC
-        return []
+        return
     pi_heif.register_heif_opener()
-    return ["HEIF"]
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:

@@ -6,13 +6,16 @@ are `lenient` (labels that are also defensible) and `sender` (who took the photo
 """
 
 import csv
+import re
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.errors import PhotoError
+from fmexplore.errors import ConfigError, PhotoError
+from fmexplore.textfiles import decode_text, read_table
 
 LABELS = "labels.csv"
 NONE = "ood"
@@ -52,14 +55,12 @@ def read_folder(folder: Path) -> list[LabelledPhoto]:
     """The photos that `labels.csv` lists, in its order. Raises PhotoError, naming the line that is wrong."""
     path = folder / LABELS
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            rows = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        columns, rows = read_table(decode_text(path.read_bytes(), str(path)))
+    except (OSError, ConfigError, csv.Error) as error:
         raise PhotoError(
             f"{path} cannot be read ({error}): it should name each photo's file and fmnist label."
         ) from None
-    if not rows or not {"file", "fmnist"} <= {*(reader.fieldnames or ())}:
+    if not rows or not {"file", "fmnist"} <= {*columns}:
         raise PhotoError(f"{path} needs the columns file and fmnist, and at least one photo.")
     return [_read(row, folder, f"{path}, line {number}") for number, row in rows]
 
@@ -86,20 +87,27 @@ def hold_out(photos: list[LabelledPhoto], share: float = 0.15, seed: int = 0) ->
     return chosen[of]
 
 
-def _read(row: dict, folder: Path, where: str) -> LabelledPhoto:
-    path = folder / (row["file"] or "")
-    if not row["file"] or not path.is_file():
-        raise PhotoError(f"{where}: there is no file {row['file']!r} in {folder}.")
-    known = row["fmnist"] != NONE
-    labels = _labels(row["fmnist"] or "", where) if known else frozenset()
+def _read(row: dict[str, str], folder: Path, where: str) -> LabelledPhoto:
+    path = folder / row["file"]
+    if not row["file"] or not _is_file(path):
+        raise PhotoError(f"{where}: there is no file {reprlib.repr(row['file'])} in {folder}.")
+    known = row["fmnist"].lower() != NONE
+    labels = _labels(row["fmnist"], where) if known else frozenset()
     if known and not labels:
         raise PhotoError(f"{where}: {row['file']} has no label: it should be 0 to 9, several as in 5|7|9, or {NONE}.")
-    lenient = _labels(row.get("lenient") or "", where) if known else frozenset()
-    return LabelledPhoto(path, labels, lenient, row.get("sender") or "")
+    lenient = _labels(row.get("lenient", ""), where) if known else frozenset()
+    return LabelledPhoto(path, labels, lenient, row.get("sender", ""))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
 
 
 def _labels(text: str, where: str) -> frozenset[int]:
-    parts = text.split("|") if text else []
-    if not all(part.isdecimal() and int(part) < len(CLASS_NAMES) for part in parts):
-        raise PhotoError(f"{where}: the label {text!r} should be 0 to 9, several as in 5|7|9, or {NONE}.")
+    parts = [part.strip() for part in text.split("|")] if text else []
+    if not all(re.fullmatch("[0-9]", part) for part in parts):
+        raise PhotoError(f"{where}: the label {reprlib.repr(text)} should be 0 to 9, several as in 5|7|9, or {NONE}.")
     return frozenset(map(int, parts))

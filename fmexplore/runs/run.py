@@ -363,5 +363,6 @@ def unpack(path: Path) -> tuple[Arrays, dict[str, str]]:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except FileNotFoundError:
         raise RunBroken(f"{path} is missing: it cannot be shown.") from None
-    except (OSError, SafetensorError, ValueError, TypeError) as error:  # TypeError: bfloat16, which numpy lacks
+    # Of types that numpy lacks, bfloat16 raises TypeError and those of 8 bits AttributeError.
+    except (OSError, SafetensorError, ValueError, TypeError, AttributeError) as error:
         raise RunBroken(f"{path} is damaged ({error}): delete the run, or bring the file back.") from None

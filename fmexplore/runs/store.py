@@ -117,11 +117,9 @@ class RunStore:
     def require_owner(self, run: Run, owner: str) -> None:
         """Raises NotAllowed when `owner` may not change the run."""
         if run.shipped:
-            raise NotAllowed(
-                f"{run.id} is shipped with fmexplore and only read: use it as a new configuration instead."
-            )
+            raise NotAllowed(f"{run.id} is shipped with fmexplore and only read: use its configuration for a new run.")
         if not self._may_change(run, owner):
-            raise NotAllowed(f"{run.id} belongs to someone else: use it as a new configuration to train your own.")
+            raise NotAllowed(f"{run.id} belongs to someone else: use its configuration for a run of your own.")
 
     def may_change(self, run: Run, owner: str) -> bool:
         """Whether `owner` may stop, rename or delete the run."""

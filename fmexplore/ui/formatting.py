@@ -1,7 +1,5 @@
-"""Values as texts: numbers with units, names of runs, tables as CSV, text that markdown must not change."""
+"""Values as texts: numbers with units, names of runs, text that markdown must not change."""
 
-import csv
-import io
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -71,13 +69,6 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def csv_text(header: Iterable[str], rows: Iterable[Iterable]) -> str:
-    """A table as CSV with a line for its head."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    return text.getvalue()
 
 
 def tell_apart(runs: Iterable[Run]) -> dict[str, str]:

@@ -175,6 +175,12 @@ def dataset() -> DataSet:
     return fashion_mnist.load()
 
 
+def training_queue() -> JobQueue:
+    """The queue for a training, whose data files are found whole first. Raises DataError."""
+    fashion_mnist.check()
+    return queue()
+
+
 @keep(64, folder_of)
 def _metrics_reader(run: Run) -> tuple[MetricsReader, Lock]:
     return MetricsReader(run), Lock()

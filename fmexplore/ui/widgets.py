@@ -129,7 +129,7 @@ def train_button(label: str, config: RunConfig, primary: bool = False, where: st
 
 
 def _train(config: RunConfig) -> None:
-    url.open_page(session.TRAIN_PAGE, run=shared.queue().submit_run(config, session.owner()).id)
+    url.open_page(session.TRAIN_PAGE, run=shared.training_queue().submit_run(config, session.owner()).id)
 
 
 def await_answer(question: Question, message: str) -> Any:

@@ -281,7 +281,7 @@ def test_a_text_that_is_none_of_these_is_refused_and_told_what_is_understood(tex
 
 @pytest.mark.parametrize("text", ["", "  \n\t\n"])
 def test_an_empty_text_is_refused(text):
-    with pytest.raises(ConfigError, match="The text is empty: paste a Keras"):
+    with pytest.raises(ConfigError, match="The text is empty: give a Keras"):
         check_text(text)
 
 

@@ -82,6 +82,44 @@ def test_training_without_data_is_refused_before_a_run_is_made(call, config_file
     assert "python -m fmexplore data" in error
 
 
+def test_training_with_damaged_data_is_refused_before_a_run_is_made_or_resumed(
+    call, config_file, drawn_folder, store, tiny
+):
+    stopped = store.create(tiny, state="stopped")
+    path = drawn_folder / "t10k-labels-idx1-ubyte.gz"
+    path.write_bytes(path.read_bytes()[:-20])
+    for arguments in (("--config", config_file), ("--resume", stopped.id)):
+        code, _, error = call("train", *arguments)
+        assert (code, store.own_runs(), stopped.status.state) == (2, [stopped], "stopped")
+        assert error.startswith(f"{path} is broken or cut off")
+        assert "delete it, then run `python -m fmexplore data`" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        (("train", "--preset", ""), "--preset is empty"),
+        (("train", "--preset="), "--preset is empty"),
+        (("reproduce", ""), "An argument after 'reproduce' is empty"),
+        (("predict", " "), "An argument after 'predict' is empty"),
+        (("evaluate", "quick", "--split", ""), "--split is empty"),
+    ],
+)
+def test_an_empty_argument_is_refused_by_all_commands(call, drawn_folder, store, arguments, place):
+    code, out, error = call(*arguments)
+    assert (code, out, error) == (2, "", f"{place}: give it a value, or leave it out.\n")
+    assert store.own_runs() == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_configuration_may_come_from_any_editor(call, tiny, tmp_path, store, drawn_folder, encoding):
+    path = tmp_path / "config.json"
+    path.write_text(tiny.replace(training={**tiny.training.model_dump(), "epochs": 0.1}).model_dump_json(), encoding)
+    code, _, error = call("train", "--config", path)
+    assert (code, error) == (0, "")
+    assert store.own_runs()[0].config.training.epochs == 0.1
+
+
 def test_a_resumed_run_takes_no_other_settings(call, store, tiny):
     run = store.create(tiny, state="paused")
     code, _, error = call("train", "--resume", run.id, "--epochs", "3")

@@ -78,7 +78,8 @@ def test_pixels_need_no_weights_and_the_file_has_a_name_of_its_own(call, weightl
         (("--split", "tests"), "split is 'tests': choose one of"),
         (("--dimensions", "4"), "dimensions is 4"),
         (("--out", "map.csv"), "give it the ending .npz"),
-        (("--method", "tsne", "--sample", "20"), "perplexity is 30, and 20 images allow at most 6"),
+        (("--method", "tsne", "--sample", "20"), "perplexity is 30, and 20 images allow at most 6: lower it"),
+        (("--method", "umap", "--sample", "10"), "neighbours is 15, and 10 images allow at most 9: lower it"),
     ],
 )
 def test_embed_refuses_what_it_cannot_do_in_one_line(call, run, tmp_path, arguments, reason):
@@ -86,6 +87,12 @@ def test_embed_refuses_what_it_cannot_do_in_one_line(call, run, tmp_path, argume
     assert (code, out, error.count("\n")) == (2, "", 1)
     assert reason in error
     assert not list(tmp_path.glob("*.npz"))
+
+
+@pytest.mark.parametrize("remedy", [("tsne", "--perplexity", 6), ("umap", "--neighbours", 9, "--min-distance", 0.5)])
+def test_what_a_refusal_advises_can_be_done(call, run, tmp_path, remedy):
+    code, _, error = call("embed", run.id, "--sample", "20", "--out", tmp_path / "map.npz", "--method", *remedy)
+    assert (code, error) == (0, "")
 
 
 def test_embed_of_a_run_without_weights_says_so(call, weightless):

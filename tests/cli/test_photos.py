@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from fmexplore.analysis import photos as photo_analysis
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.jobs.job import Job
 from fmexplore.jobs.worker import run_job
 from fmexplore.models.table import summarize, tensor_shapes
@@ -20,10 +21,11 @@ from fmexplore.photos.segmentation import WEIGHTS
 from fmexplore.photos.synthetic import draw_scene
 from fmexplore.runs.run import Run
 from fmexplore.storage import write_bytes
+from fmexplore.textfiles import decode_text, read_table
 
 pytestmark = [pytest.mark.usefixtures("drawn_folder"), pytest.mark.slow]
 
-KEYS = ["file", "label", "name", "probabilities", "unsure", "ood_score", "seconds"]
+KEYS = ["file", "label", "name", "probabilities", "unsure", "ood_score", "exported", "seconds"]
 
 
 @pytest.fixture
@@ -143,6 +145,79 @@ def test_predict_refuses_what_is_not_there_in_one_line(call, run, folder, argume
     code, out, error = call("predict", folder / "0.jpg", *arguments)
     assert (code, out, error.count("\n")) == (2, "", 1)
     assert reason in error
+
+
+def test_images_of_the_data_set_are_taken_as_they_are(call, run, drawn, tmp_path, monkeypatch):
+    asked, recognize = [], photo_analysis.recognize
+    monkeypatch.setattr(
+        photo_analysis, "recognize", lambda t, r, images: asked.append(images) or recognize(t, r, images)
+    )
+    garments = np.zeros((4, 28, 28), np.uint8)
+    garments[:, 4:-4, 4:-4] = 255 - np.arange(4, dtype=np.uint8)[:, None, None]
+    write_bytes(tmp_path / "one.png", encode(garments[0], "PNG"))
+    write_bytes(tmp_path / "sheet.png", encode(np.concatenate([*garments[1:]], 1), "PNG"))
+    code, out, _ = call("predict", tmp_path / "one.png", tmp_path / "sheet.png", "--run", run.id)
+    assert code == 0
+    assert np.array_equal(np.concatenate(asked), garments)
+    said = "Shirt 84% (an image as in the data set: taken as it is)"
+    assert out.splitlines()[0] == f"{tmp_path / 'one.png'}: {said}"
+    assert out.splitlines()[3] == f"{tmp_path / 'sheet.png'}, image 3: {said}"
+    _, out, _ = call("predict", tmp_path / "sheet.png", "--run", run.id, "--json")
+    assert [(line["image"], line["exported"]) for line in map(json.loads, out.splitlines())] == [
+        (1, True), (2, True), (3, True),
+    ]  # fmt: skip
+    _, out, _ = call("predict", tmp_path / "one.png", "--run", run.id, "--way", "seven", "--json")
+    assert json.loads(out)["exported"] is False, "a way that was asked for is gone"
+
+
+def test_a_table_has_a_row_for_each_file_with_the_nearest_training_images(call, run, folder, drawn, tmp_path):
+    bad, table = folder / "hémd.jpg", tmp_path / "found" / "table.csv"
+    bad.write_bytes(b"nothing")
+    files = (folder / "0.jpg", bad, folder / "1.jpg")
+    code, _, error = call("predict", *files, "--run", run.id, "--csv", table)
+    assert (code, error) == (1, "")
+    assert table.read_bytes().startswith(b"\xef\xbb\xbffile,image,class,probability,class_2,")
+    names, rows = read_table(decode_text(table.read_bytes(), "table.csv"))
+    assert [row["file"] for _, row in rows] == [*map(str, files)]
+    _, first = rows[0]
+    assert (first["class"], first["class_2"], first["unsure"], first["exported"]) == ("Shirt", "Coat", "False", "False")
+    assert float(first["probability"]) > float(first["probability_2"]) > float(first["probability_3"])
+    for place in (1, 2, 3):
+        part, number = first[f"nearest_{place}"].split()
+        assert part == "train"
+        assert first[f"nearest_{place}_class"] == CLASS_NAMES[drawn.train.labels[int(number)]]
+    assert "is not a picture" in rows[1][1]["error"]
+    assert {rows[1][1][name] for name in names} - {""} == {str(bad), rows[1][1]["error"]}
+
+
+def test_a_folder_without_pictures_says_what_it_has(call, run, tmp_path):
+    papers = tmp_path / "papers"
+    papers.mkdir()
+    code, _, error = call("predict", papers, "--run", run.id)
+    assert (code, error.startswith(f"No file in {papers} is named as a picture. Give one with .")) == (2, True)
+    write_bytes(papers / "a.txt", b"x")
+    write_bytes(papers / "b.pdf", b"x")
+    code, out, error = call("predict", papers, "--run", run.id)
+    assert (code, out, error.count("\n")) == (2, "", 1)
+    assert f"No file in {papers} is named as a picture: its 2 files end in '.pdf', '.txt'." in error
+
+
+def test_where_nothing_can_be_used_it_is_bad_input(call, run, tmp_path):
+    write_bytes(tmp_path / "photos" / "a.jpg", b"x")
+    write_bytes(tmp_path / "photos" / "b.avif", b"x")
+    code, out, error = call("predict", tmp_path / "photos", "--run", run.id)
+    assert (code, out.count("is not a picture")) == (2, 2)
+    assert error == "None of the 2 files can be used: the lines above say why.\n"
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "a.AVIF", "a.gif", "a.bmp", "a.tiff"])
+def test_pictures_of_all_names_are_found_in_a_folder(call, run, drawn_photos, tmp_path, name):
+    kind = {"a.jfif": "JPEG", "a.tiff": "TIFF"}.get(name, name[2:].upper())
+    write_bytes(tmp_path / "photos" / name, encode(drawn_photos[0][0], kind))
+    assert call("predict", tmp_path / "photos", "--run", run.id)[:2] == (
+        0,
+        f"{tmp_path / 'photos' / name}: Shirt 84%\n",
+    )
 
 
 # --- photo-bench ---

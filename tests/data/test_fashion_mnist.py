@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fmexplore import settings
-from fmexplore.data import fashion_mnist
+from fmexplore.data import fashion_mnist, sources
 from fmexplore.data.fashion_mnist import SplitConfig
 from fmexplore.errors import DataError
 
@@ -62,8 +62,21 @@ def test_the_chosen_folder_is_the_only_one_looked_at(drawn_folder, places, monke
     monkeypatch.setenv("FMEXPLORE_DATA", str(drawn_folder))
     assert fashion_mnist.find_folder() == drawn_folder
     monkeypatch.setenv("FMEXPLORE_DATA", str(places / "elsewhere"))
-    with pytest.raises(DataError, match=r"is not in .*elsewhere: run `python -m fmexplore data`"):
+    with pytest.raises(DataError) as caught:
         fashion_mnist.find_folder()
+    error = str(caught.value)
+    assert error.startswith(f"FMEXPLORE_DATA names {places / 'elsewhere'} (there is no such folder), and Fashion-MNIST")
+    assert "train-images-idx3-ubyte(.gz)" in error
+    assert f"leave FMEXPLORE_DATA out to use {places / 'project' / 'data'}, or run `python -m fmexplore data`" in error
+    assert error.endswith(f"into {places / 'elsewhere'}."), "where they would be found"
+
+
+def test_the_chosen_folder_may_be_named_from_the_users_own(drawn_folder, places, monkeypatch):
+    monkeypatch.setenv("HOME", str(places))
+    monkeypatch.setenv("USERPROFILE", str(places))
+    monkeypatch.setenv("FMEXPLORE_DATA", f"~/{drawn_folder.name}")
+    assert fashion_mnist.find_folder() == drawn_folder
+    assert settings.child_environment(settings.Settings())["FMEXPLORE_DATA"] == str(drawn_folder.resolve())
 
 
 def test_the_projects_folder_comes_before_debians(drawn_folder, places):
@@ -76,7 +89,7 @@ def test_the_projects_folder_comes_before_debians(drawn_folder, places):
 def test_where_nothing_is_found_all_places_are_named(places):
     with pytest.raises(DataError) as caught:
         fashion_mnist.find_folder()
-    assert f"not in {places / 'project' / 'data'} nor in {places / 'debian'}: " in str(caught.value)
+    assert f"not in {places / 'project' / 'data'} nor in {places / 'debian'} nor in " in str(caught.value)
 
 
 # Loading.
@@ -94,6 +107,123 @@ def test_unpacked_files_are_accepted(drawn_folder, drawn):
         (drawn_folder / name).write_bytes(gzip.decompress(packed.read_bytes()))
         packed.unlink()
     assert np.array_equal(fashion_mnist.load().train.images, drawn.train.images)
+
+
+@pytest.mark.parametrize("below", [each for each in sources.FOLDERS if each])
+def test_the_folders_of_those_who_hand_it_out_are_known(drawn_folder, drawn, tmp_path, monkeypatch, below):
+    """Torchvision's with unpacked files beside the packed ones, Keras', the authors' repository."""
+    (tmp_path / "root" / below).parent.mkdir(parents=True)
+    shutil.move(drawn_folder, tmp_path / "root" / below)
+    monkeypatch.setenv("FMEXPLORE_DATA", str(tmp_path / "root"))
+    assert fashion_mnist.find_folder() == tmp_path / "root" / below
+    assert np.array_equal(fashion_mnist.load().test.images, drawn.test.images)
+
+
+def test_keras_own_folder_is_looked_at_last(drawn_folder, places, monkeypatch):
+    monkeypatch.setenv("HOME", str(places))
+    monkeypatch.setenv("USERPROFILE", str(places))
+    keras = places / ".keras" / "datasets" / "fashion-mnist"
+    shutil.copytree(drawn_folder, keras)
+    assert fashion_mnist.find_folder() == keras
+    shutil.copytree(drawn_folder, places / "debian")
+    assert fashion_mnist.find_folder() == places / "debian"
+
+
+def test_names_with_a_dot_and_files_named_for_what_they_are_not_are_read(drawn_folder, drawn):
+    for number, name in enumerate(NAMES):
+        packed = drawn_folder / f"{name}.gz"
+        content = packed.read_bytes()
+        packed.unlink()
+        dotted = name.replace("-idx", ".idx")
+        if number % 2:
+            (drawn_folder / f"{dotted}.gz").write_bytes(gzip.decompress(content))
+        else:
+            (drawn_folder / dotted).write_bytes(content)
+    assert np.array_equal(fashion_mnist.load().test.labels, drawn.test.labels)
+
+
+@pytest.fixture
+def shuffled(drawn_folder, drawn, tmp_path, monkeypatch):
+    """The drawn data set in another order, with the file that knows the right one; the idx files are gone."""
+    order, draw = tmp_path / "order.npz", np.random.default_rng(0)
+    monkeypatch.setattr(sources, "ORDER", order)
+    parts = {"train": drawn.train, "test": drawn.test}
+    np.savez(order, **{name: sources.sort_by_digest(part.images, part.labels) for name, part in parts.items()})
+    for path in drawn_folder.iterdir():
+        path.unlink()
+    found = {}
+    for name, part in parts.items():
+        rows = draw.permutation(len(part))
+        found |= {f"x_{name}": part.images[rows], f"y_{name}": part.labels[rows]}
+    return found
+
+
+def write_npz(folder: Path, arrays: dict[str, np.ndarray]) -> None:
+    np.savez_compressed(folder / "fashion.npz", **arrays)
+
+
+def write_tables(folder: Path, arrays: dict[str, np.ndarray]) -> None:
+    for part in ("train", "test"):
+        rows = np.column_stack([arrays[f"y_{part}"], arrays[f"x_{part}"].reshape(len(arrays[f"y_{part}"]), -1)])
+        head = ",".join(["label", *(f"pixel{number}" for number in range(1, 785))])
+        np.savetxt(folder / f"fashion-mnist_{part}.csv", rows, "%d", ",", header=head, comments="")
+
+
+@pytest.mark.parametrize("write", [write_npz, write_tables])
+def test_arrays_and_tables_are_put_into_the_right_order_or_refused(drawn_folder, drawn, shuffled, write):
+    write(drawn_folder, shuffled)
+    assert fashion_mnist.find_folder() == drawn_folder
+    found = fashion_mnist.load()
+    assert found.digest == drawn.digest
+    assert np.array_equal(found.train.labels, drawn.train.labels)
+    shuffled["x_test"][3, 5, 5] ^= 1
+    write(drawn_folder, shuffled)
+    assert "its SHA-256 differs" in load_error(drawn_folder)
+    shuffled["x_test"], shuffled["y_test"] = shuffled["x_test"][1:], shuffled["y_test"][1:]
+    write(drawn_folder, shuffled)
+    assert "159 images and 159 labels instead of 160" in load_error(drawn_folder)
+
+
+def test_an_npz_of_something_else_is_no_data_set(drawn_folder, shuffled):
+    np.savez(drawn_folder / "map.npz", coordinates=np.zeros((3, 2)))
+    (drawn_folder / "broken.npz").write_bytes(b"PK")
+    with pytest.raises(DataError, match="Fashion-MNIST is not in it"):
+        fashion_mnist.find_folder()
+
+
+def test_broken_arrays_and_tables_are_named(drawn_folder, shuffled):
+    write_tables(drawn_folder, shuffled)
+    path = drawn_folder / "fashion-mnist_test.csv"
+    path.write_text(path.read_text()[:-3000] + "x\n")
+    assert load_error(drawn_folder).startswith(f"{path} is broken or cut off")
+    write_npz(drawn_folder, shuffled)
+    path = drawn_folder / "fashion.npz"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
+    assert load_error(drawn_folder).startswith(f"{path} is broken or cut off")
+
+
+@pytest.mark.real
+def test_the_order_that_is_kept_is_that_of_the_real_data_set(real):
+    for name, part in (("train", real.train), ("test", real.test)):
+        rows = np.random.default_rng(1).permutation(len(part))
+        images, labels = sources.put_in_order(name, part.images[rows], part.labels[rows])
+        assert np.array_equal(images, part.images)
+        assert np.array_equal(labels, part.labels)
+
+
+def test_files_that_were_found_whole_are_looked_at_again_only_when_they_change(drawn_folder, monkeypatch):
+    fashion_mnist.check()
+    monkeypatch.setattr(fashion_mnist, "load", lambda: pytest.fail("read again"))
+    fashion_mnist.check()
+
+
+def test_files_that_were_damaged_since_are_named(drawn_folder):
+    fashion_mnist.check()
+    rewrite(drawn_folder, TRAIN_LABELS, with_byte(100, 46))
+    with pytest.raises(DataError, match="has the label 46"):
+        fashion_mnist.check()
 
 
 def test_loaded_arrays_cannot_be_written(drawn_folder):

@@ -540,7 +540,7 @@ def test_a_label_is_marked_on_the_card(together):
 def test_a_file_name_is_text_and_no_formula_in_the_csv(opened, sure):
     page = upload(opened(sure, 0), ("=1+1.png", encode(paper())), (HTML, encode(paper(width=90))))
     verdicts = classify(np.tile(np.eye(10)[6] * 5, (2, 1)), PhotoFit())
-    rows = list(csv.DictReader(io.StringIO(verdicts_csv(here(page), verdicts))))
+    rows = list(csv.DictReader(io.StringIO(verdicts_csv(here(page), verdicts).removeprefix("\ufeff"))))
     assert [row["file"] for row in rows] == ["'=1+1.png", HTML]
     assert [row["verdict"] for row in rows] == ["Shirt", "Shirt"]
     assert [row["unsure"] for row in rows] == ["False", "False"]

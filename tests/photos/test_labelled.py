@@ -52,9 +52,11 @@ def test_two_columns_are_enough_and_others_are_ignored(folder):
     assert read_folder(folder) == [LabelledPhoto(folder / "b.jpg", frozenset({0}))]
 
 
-def test_a_file_that_a_spreadsheet_has_saved_is_read(folder):
-    (folder / "labels.csv").write_bytes(b"\xef\xbb\xbffile,fmnist\r\na.jpg,4\r\n")
-    assert read_folder(folder)[0].labels == {4}
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_a_file_that_a_spreadsheet_has_saved_is_read(folder, encoding):
+    (folder / "hémd.jpg").write_bytes(b"")
+    (folder / "labels.csv").write_bytes("file;fmnist;lenient\r\nhémd.jpg; 4;2 | 6 \r\n".encode(encoding))
+    assert read_folder(folder) == [LabelledPhoto(folder / "hémd.jpg", frozenset({4}), frozenset({2, 6}))]
 
 
 def test_what_is_none_of_the_ten_has_no_labels_not_even_lenient_ones(folder):
@@ -105,7 +107,14 @@ def test_a_photo_that_is_not_there_is_named_with_its_line(folder, name, said):
     assert error_of(folder) == f"{folder / 'labels.csv'}, line 4: there is no file {said} in {folder}."
 
 
-@pytest.mark.parametrize("header", ["file,label", "name,fmnist", "file;fmnist"])
+def test_a_name_that_is_too_long_for_a_file_is_shortened_in_its_message(folder):
+    write(folder, f"{'x' * 5000}.jpg,1,,")
+    error = error_of(folder)
+    assert "line 2: there is no file 'xxx" in error
+    assert len(error) < 200 + 2 * len(str(folder))
+
+
+@pytest.mark.parametrize("header", ["file,label", "name,fmnist", "file fmnist"])
 def test_columns_that_are_missing_are_asked_for(folder, header):
     write(folder, "a.jpg,1", header=header)
     assert error_of(folder) == f"{folder / 'labels.csv'} needs the columns file and fmnist, and at least one photo."

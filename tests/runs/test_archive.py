@@ -190,8 +190,9 @@ def test_broken_weights_are_refused(store, run, parts, content):
     refuse(store, zip_of({**parts, "model.safetensors": content}), r"model\.safetensors")
 
 
-def test_weights_in_bfloat16_are_refused(store, run, parts):
-    header = json.dumps({"a": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}).encode()
+@pytest.mark.parametrize(("kind", "size"), [("BF16", 2), ("F8_E4M3", 4), ("F8_E5M2", 4)])
+def test_weights_of_a_type_that_numpy_lacks_are_refused(store, run, parts, kind, size):
+    header = json.dumps({"a": {"dtype": kind, "shape": [size], "data_offsets": [0, 4]}}).encode()
     content = len(header).to_bytes(8, "little") + header + b"\0" * 4
     refuse(store, zip_of({**parts, "model.safetensors": content}), r"model\.safetensors")
 

@@ -7,6 +7,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.confusion import accuracy_interval, class_report, report_text
 from fmexplore.evaluation.predictions import calibration, coverage_at, coverage_curve, top_k_accuracy
 from fmexplore.storage import strict_json
+from fmexplore.textfiles import csv_text
 from fmexplore.ui import formatting, widgets
 from fmexplore.ui.charts.base import calibration_curve, coverage_chart
 from fmexplore.ui.charts.template import draw
@@ -79,7 +80,7 @@ def _downloads(now: Shown, matrix: np.ndarray, report: list[dict], interval: tup
         "report": report,
     }
     rows = ([name, *counts] for name, counts in zip(CLASS_NAMES, matrix.tolist(), strict=True))
-    table = formatting.csv_text(["true \\ predicted", *CLASS_NAMES], rows)
+    table = csv_text(["true \\ predicted", *CLASS_NAMES], rows)
     with st.container(horizontal=True):
         widgets.download("Predictions, CSV", lambda: predictions_csv(now), f"{name}-predictions.csv", "text/csv")
         widgets.download("Matrix, CSV", table, f"{name}-matrix.csv", "text/csv")
@@ -96,4 +97,4 @@ def predictions_csv(now: Shown) -> str:
     places = zip(now.numbers.tolist(), predictions.labels.tolist(), predictions.predicted.tolist(), strict=True)
     shares = predictions.probabilities.astype(float).round(6).tolist()
     header = ["image", "true", "predicted", *(f"p_{name}" for name in CLASS_NAMES)]
-    return formatting.csv_text(header, ([*place, *ten] for place, ten in zip(places, shares, strict=True)))
+    return csv_text(header, ([*place, *ten] for place, ten in zip(places, shares, strict=True)))

@@ -9,6 +9,7 @@ import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES, PLURALS
 from fmexplore.embeddings.neighbours import Metric, neighbours
+from fmexplore.textfiles import csv_text
 from fmexplore.ui import display_options, formatting, messages, session, shared, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.images.card import image_card
@@ -179,7 +180,7 @@ def map_csv(now: Mapped, positions: np.ndarray) -> str:
         guess = predicted[position] if predicted[position] < len(CLASS_NAMES) else ""
         place = (f"{value:.6g}" for value in now.coordinates[position])
         rows.append([*addresses.part_and_number(now.ids[position]), now.labels[position], guess, *place])
-    return formatting.csv_text(["part", "image", "true", "predicted", *"xyz"[: now.coordinates.shape[1]]], rows)
+    return csv_text(["part", "image", "true", "predicted", *"xyz"[: now.coordinates.shape[1]]], rows)
 
 
 def map_npz(now: Mapped) -> bytes:

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from fmexplore.checker.results import Table
-from fmexplore.checker.text import Checked, check_text, decode_text
+from fmexplore.checker.text import Checked, check_text
 from fmexplore.papers.reported import PRINTED, PublishedReport
+from fmexplore.textfiles import decode_text
 from fmexplore.ui import formatting, messages
 from fmexplore.ui.components.verdicts import VERDICT, verdict_table
 
@@ -44,7 +45,7 @@ def claim_checker() -> None:
         st.subheader("Paste the printed text", anchor=False)
         st.file_uploader(
             "A text file",
-            ["txt", "log", "csv", "md"],
+            ["txt", "log", "csv", "tsv", "md"],
             max_upload_size=MAX_MB,
             key="claim_file",
             on_change=lambda: messages.act(_take_file),

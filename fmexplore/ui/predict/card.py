@@ -52,7 +52,10 @@ def photo_card(photo: Photo, run: Run) -> None:
     st.subheader(sentence(verdicts, 0), anchor=False)
     left, right = st.columns([30, 70], gap="large")
     with left:
-        st.image(photo.picture, caption=formatting.plain(photo.name), alt=f"Your photo {photo.name}")
+        shown = photo.picture.repeat(8, 0).repeat(8, 1) if photo.exported else photo.picture
+        st.image(shown, caption=formatting.plain(photo.name), alt=f"Your photo {photo.name}")
+        if photo.exported and photo.how == photos.AS_IT_IS:
+            st.caption("An image as in the data set, 28 x 28 pixels on black: it is taken as it is, not converted.")
     with right:
         _verdict(photo, run, known, verdicts)
     view = st.segmented_control(
@@ -183,8 +186,9 @@ def _choose_way(photo: Photo) -> None:
 
     st.session_state.photo_way = next((name for name in WAYS if way(name, photo.how) == photo.how), None)
 
+    names = {**WAY_NAMES, "squash": "taken as it is"} if photo.exported else WAY_NAMES
     st.selectbox(
-        "Conversion", list(WAYS), format_func=WAY_NAMES.__getitem__, key="photo_way", index=None,
+        "Conversion", list(WAYS), format_func=names.__getitem__, key="photo_way", index=None,
         placeholder="as switched above", on_change=choose, width=420,
     )  # fmt: skip
 

@@ -62,7 +62,7 @@ def _start(run: Run, taught: list[Photo], held_back: list[Photo]) -> None:
     targets = np.array([np.eye(10)[photo.label] if photo.label != OTHER else np.full(10, 0.1) for photo in taught])
     queue = shared.queue()
     try:
-        copy = queue.keep(
+        copy = shared.training_queue().keep(
             teaching_config(run.config), session.owner(), name=f"{run.title}, taught {len(taught)} photos"[:80],
             task="teach", state="running", **own_process(),
         )  # fmt: skip

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.photos.files import MAX_MB, SUFFIXES
+from fmexplore.photos.files import MAX_MB, picture_suffixes
 from fmexplore.photos.synthetic import draw_scene
 from fmexplore.runs.run import Run
 from fmexplore.ui import formatting, messages, session, shared
@@ -79,7 +79,7 @@ def _bring_in() -> None:
     left, right = st.columns([64, 36], gap="medium", vertical_alignment="top")
     with left:
         files = st.file_uploader(
-            "Photos of clothes, one garment each", [suffix[1:] for suffix in SUFFIXES], accept_multiple_files=True,
+            "Photos of clothes, one garment each", ["image/*", *picture_suffixes()], accept_multiple_files=True,
             key=f"photo_files_{lot}", max_upload_size=MAX_MB, label_visibility="collapsed",
         )  # fmt: skip
     with right, st.container(horizontal=True, gap="small"):

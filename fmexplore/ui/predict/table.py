@@ -8,6 +8,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.confusion import accuracy_interval, confusion_matrix
 from fmexplore.photos.scoring import PhotoPredictions
 from fmexplore.runs.run import Run
+from fmexplore.textfiles import csv_text
 from fmexplore.ui import formatting, widgets
 from fmexplore.ui.components.confusion_grid import confusion_grid
 from fmexplore.ui.components.steps import as_png
@@ -123,7 +124,7 @@ def verdicts_csv(here: list[Photo], verdicts: PhotoPredictions) -> str:
         label = "" if photo.label is None else LABELS[photo.label]
         rows.append(
             [
-                _safe(photo.name),
+                photo.name,
                 CLASS_NAMES[probabilities.argmax()],
                 bool(verdicts.unsure[number]),
                 f"{verdicts.ood_score[number]:.4f}",
@@ -131,9 +132,4 @@ def verdicts_csv(here: list[Photo], verdicts: PhotoPredictions) -> str:
                 label,
             ]
         )
-    return formatting.csv_text(["file", "verdict", "unsure", "ood_score", *CLASS_NAMES, "label"], rows)
-
-
-def _safe(name: str) -> str:
-    """A name that a spreadsheet does not take for a formula."""
-    return f"'{name}" if name[:1] in "=+-@\t\r" else name
+    return csv_text(["file", "verdict", "unsure", "ood_score", *CLASS_NAMES, "label"], rows)

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError, PhotoError
-from fmexplore.photos.conversion import OURS, Conversion, Converted
+from fmexplore.photos.conversion import OURS, WAYS, Conversion, Converted
 from fmexplore.photos.scoring import PhotoPredictions, classify
 from fmexplore.runs.run import Run
 from fmexplore.ui import shared, widgets
@@ -19,6 +19,7 @@ from fmexplore.ui import shared, widgets
 MOST, MOST_MB = 40, 100  # files, and their size together
 THUMBNAIL = 96
 WHOLE = (0, 0, 1, 1)  # the crop of a photo that is not cut
+AS_IT_IS = WAYS["squash"]  # for what has 28 x 28 pixels already
 # The pictures of all sessions, as long as those keep them.
 _held: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
 LABELS = (*CLASS_NAMES, "none of the ten")
@@ -27,13 +28,17 @@ OTHER = len(CLASS_NAMES)  # the label of the last
 
 @dataclass(frozen=True)
 class Photo:
-    """One photo of this session: `picture (h, w, 3 or 4) uint8`, how it is converted, and what its owner says it is."""
+    """One photo of this session: `picture (h, w, 3 or 4) uint8`, how it is converted, and what its owner says it is.
+
+    Where it is `exported`, an image as in the data set, it is not converted at first.
+    """
 
     id: str
     name: str
     picture: np.ndarray
     how: Conversion = OURS
     label: int | None = None  # a place in LABELS
+    exported: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,14 +68,17 @@ def add_files(files: Iterable[tuple[str, bytes]]) -> list[str]:
     for number, (name, content) in enumerate(files):
         bar.progress(number / len(files), f"Opening {number + 1} of {len(files)}")
         try:
-            add_picture(name, shared.analyst().ask("open_picture", content=content, file=name).result())
+            opened = shared.analyst().ask("open_picture", content=content, file=name).result()
+            for place, picture in enumerate(opened.pictures, start=1):
+                title = f"{name}, image {place} of {len(opened.pictures)}" if len(opened.pictures) > 1 else name
+                add_picture(title, picture, opened.exported)
         except FMExploreError as error:
             problems.append(str(error))
     bar.empty()
     return problems
 
 
-def add_picture(name: str, picture: np.ndarray) -> str:
+def add_picture(name: str, picture: np.ndarray, exported: bool = False) -> str:
     """Take an opened picture, and return its id; the same one again stays where it is. Raises PhotoError."""
     picture.setflags(write=False)
     photo_id = hashlib.sha256(picture.tobytes()).hexdigest()[:10]
@@ -79,7 +87,8 @@ def add_picture(name: str, picture: np.ndarray) -> str:
     if len(photos()) >= MOST:
         raise PhotoError(f"{name} was left out: {MOST} photos are loaded already, so remove some first.")
     _require_memory(name, picture)
-    photos()[photo_id] = Photo(photo_id, name[:80], picture)
+    how = AS_IT_IS if exported else OURS
+    photos()[photo_id] = Photo(photo_id, name[:80], picture, how, exported=exported)
     return photo_id
 
 

@@ -199,7 +199,7 @@ def _limits() -> None:
 
 def _start() -> None:
     def start() -> None:
-        run = shared.queue().submit_run(session.draft(), session.owner())
+        run = shared.training_queue().submit_run(session.draft(), session.owner())
         session.select_run(run.id)
 
     messages.act(start)

@@ -172,7 +172,8 @@ def _controls(run: Run, status: Status) -> None:
         elif status.diverged:
             st.button("Try a tenth of the learning rate", type="primary", on_click=_try_tenth, args=(run,))
         elif mine and status.resumable:
-            st.button("Resume", type="primary", on_click=messages.act, args=(lambda: queue.resume(run, owner),))
+            resume = (lambda: shared.training_queue().resume(run, owner),)
+            st.button("Resume", type="primary", on_click=messages.act, args=resume)
         st.button("Use as a new configuration", key="reuse", on_click=session.set_draft, args=(run.config,))
         with st.popover("Chart", type="tertiary"):
             others = formatting.tell_apart(_other_runs(run))
