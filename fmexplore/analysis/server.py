@@ -21,17 +21,16 @@ from fmexplore.analysis.task import Cancelled
 from fmexplore.analysis.turns import Asker, FairTurns
 from fmexplore.embeddings.projection import ProjectionConfig, Stopped
 from fmexplore.errors import AnalysisFailed, FMExploreError, NotAllowed
-from fmexplore.jobs.limits import usable_memory
 from fmexplore.machine import lower_priority, prepare_process
-from fmexplore.settings import read_settings
 
 ANALYSES = image_analysis.ANALYSES | map_analysis.ANALYSES | photo_analysis.ANALYSES
 IDLE_SECONDS = 1200
 PARTIAL_SECONDS = 0.5  # between two partial results
 SMALL_SAMPLE = 10_000  # images, a map of which is no large one
 MOST_LONG = 4  # long questions that a session has open at once
-PLACES = 6  # long questions that have begun: each keeps its arrays while others have their turn
-LARGE_MEMORY = 1.3e9  # bytes of the machine for each place of a map of the training images
+# Questions that have begun: each keeps its arrays while others have their turn. Large ones have long stretches in which
+# nobody else can have one.
+PLACES, LARGE_PLACES = 6, 2
 
 
 CANCELLED = AnalysisFailed("This was cancelled: ask again.")
@@ -84,8 +83,7 @@ class RequestServer:
     def __init__(self, requests: IO[bytes], answers: IO[bytes]) -> None:
         self.requests, self.answers = requests, answers
         self.threads = ThreadPoolExecutor(64)
-        large = max(2, min(8, int(usable_memory(read_settings()) / LARGE_MEMORY)))
-        self.quick, self.long = FairTurns(PLACES, PLACES), FairTurns(PLACES, large)
+        self.quick, self.long = FairTurns(PLACES, PLACES), FairTurns(PLACES, LARGE_PLACES)
         self.tasks: dict[int, RequestTask] = {}
         self.last = time.monotonic()
         self._send_lock = threading.Lock()

@@ -34,7 +34,7 @@ def address(proxies: int) -> str:
     Behind `proxies` proxies it is what the outermost of them has put into X-Forwarded-For. Without any, that header
     may be forged: nothing is known of who sends it.
     """
-    if get_script_run_ctx() is None:
+    if not session():
         return ""
     named = ",".join(st.context.headers.get_all("X-Forwarded-For"))
     forwarded = [part.strip() for part in named.split(",") if part.strip()]
@@ -53,7 +53,7 @@ def address(proxies: int) -> str:
 
 def session() -> str:
     """The id of this session; empty outside of one."""
-    context = get_script_run_ctx()
+    context = get_script_run_ctx(suppress_warning=True)
     return context.session_id if context else ""
 
 

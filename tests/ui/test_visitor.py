@@ -18,7 +18,7 @@ def address(monkeypatch):
     """What stands for a visitor with that connection and those headers."""
 
     def find(proxies: int, ip: str | None, *forwarded: str) -> str:
-        monkeypatch.setattr(visitor, "get_script_run_ctx", object)
+        monkeypatch.setattr(visitor, "session", lambda: "tab")
         monkeypatch.setattr(ContextProxy, "ip_address", ip)
         monkeypatch.setattr(ContextProxy, "headers", Headers({"X-Forwarded-For": list(forwarded)}))
         return visitor.address(proxies)
