@@ -7,6 +7,12 @@ from playwright.sync_api import Browser, Page, Playwright
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 SIZE = {"width": 1400, "height": 900}
+# For scripts in a page: all elements with a selector, also those inside components, which have shadow roots.
+FIND_ALL = """(() => {
+  const shadows = (node) => [...node.querySelectorAll('*')].map((each) => each.shadowRoot).filter(Boolean);
+  const roots = (node) => [node, ...shadows(node).flatMap(roots)];
+  window.all = (selector) => roots(document).flatMap((root) => [...root.querySelectorAll(selector)]);
+})()"""
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'  # once the script of the page has ended
 
 
@@ -14,6 +20,13 @@ def launch(playwright: Playwright) -> Browser:
     """The first of the installed browsers, without a window."""
     executable = next(filter(None, map(shutil.which, NAMES)), None)
     return playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+
+
+def open_tab(browser: Browser) -> Page:
+    """A new tab whose scripts have `all`."""
+    page = browser.new_page(viewport=SIZE)
+    page.add_init_script(FIND_ALL)
+    return page
 
 
 def rest(page: Page) -> None:

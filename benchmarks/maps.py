@@ -12,15 +12,12 @@ import time
 
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks.chromium import SIZE, launch, rest
+from benchmarks.chromium import launch, open_tab, rest
 from benchmarks.report import print_times
 from benchmarks.server import serve
 
 # From the next click or release until the text is on the page and, in the frame after, drawn.
 WATCH = """(text) => {
-  const shadows = (node) => [...node.querySelectorAll('*')].map((each) => each.shadowRoot).filter(Boolean);
-  const roots = (node) => [node, ...shadows(node).flatMap(roots)];
-  const all = (selector) => roots(document).flatMap((root) => [...root.querySelectorAll(selector)]);
   window.answered = new Promise((done) => addEventListener('pointerup', () => {
     const began = performance.now();
     const before = all('.scatter').map((each) => each.dataset.name).join();
@@ -70,7 +67,7 @@ def main() -> None:
     rows: dict[str, list[float]] = {}
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as home, serve(home) as (port, _):
         browser = launch(playwright)
-        page = browser.new_page(viewport=SIZE)
+        page = open_tab(browser)
         address = f"http://127.0.0.1:{port}/embeddings?run=quick"
         for name, query in PLACES.items():
             opened(page, address + query)  # computed

@@ -1,8 +1,9 @@
-"""The machine: its processor, the cores and memory this process may use, versions, and settings of a process."""
+"""The machine: processor, cores and memory for this process, its names, versions, and settings of a process."""
 
 import ctypes
 import os
 import platform
+import socket
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -13,6 +14,7 @@ import psutil
 
 from fmexplore.settings import read_settings
 
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 NICENESS = 5  # of processes that compute: 10 starves beside a busy page, 0 makes the pages slow
 
 
@@ -61,6 +63,14 @@ def _limits(membership: Path, groups: Path) -> Iterator[int]:
                     yield int((folder / name).read_text())
             except (OSError, ValueError):  # no such file, or "max"
                 continue
+
+
+def host_names() -> list[str]:
+    """What browsers on other computers may call this one: its name, also with `.local`, and its addresses."""
+    name = socket.gethostname()
+    found = [address for addresses in psutil.net_if_addrs().values() for address in addresses]
+    known = [each.address.partition("%")[0] for each in found if each.family in (socket.AF_INET, socket.AF_INET6)]
+    return list(dict.fromkeys([*LOCAL_NAMES, name, f"{name}.local", *known]))
 
 
 def versions() -> dict[str, str]:

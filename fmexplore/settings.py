@@ -24,6 +24,7 @@ class Settings:
     home: Path = PROJECT
     forgets: bool = False  # whether a restart may empty the disk where home lies
     hosted: bool = False
+    proxies: int = 0  # in front of the server, each of which adds to X-Forwarded-For
     trainings: int = 1  # at the same time
     max_minutes: float | None = None  # per run
     max_mflops: float | None = None  # per image, of a network
@@ -49,6 +50,7 @@ class Settings:
 
 
 NAMES = {
+    "proxies": "FMEXPLORE_PROXIES",
     "trainings": "FMEXPLORE_TRAININGS",
     "max_minutes": "FMEXPLORE_MAX_MINUTES",
     "max_mflops": "FMEXPLORE_MAX_MFLOPS",
@@ -81,6 +83,7 @@ def read_settings(environment: dict[str, str] | os._Environ = os.environ) -> Set
             if not 0 < values[field] < math.inf:
                 raise ConfigError(f"{name} is {text!r}: give a number above 0, or leave it out.")
     values["trainings"] = int(values.get("trainings", 1)) or 1
+    values["proxies"] = int(values.get("proxies", 0))
     chosen = environment.get("FMEXPLORE_HOME")
     home = Path(chosen).expanduser().resolve() if chosen else default_home()
     if temporary := not chosen and home != lasting_home():

@@ -124,8 +124,8 @@ def analyst(module_analyst) -> Iterator[Analyst]:
     """With a process that all tests of a file share, as its start takes seconds; what a test left open is cancelled."""
     yield module_analyst
     left = list(module_analyst._open.values())
-    for question in left:
-        question.cancel()
+    for asker in module_analyst.askers():
+        module_analyst.forget(asker)
     assert all(question.wait(90) for question in left)
 
 

@@ -91,6 +91,26 @@ def test_it_watches_the_folders_of_source_files_alone_and_sees_them_change(serve
     assert {path for path in gathered if path.stat().st_ino in inodes} == set()
 
 
+async def handshake(port: int, host: str) -> int:
+    """The status that a websocket gets whose page says it comes from `host`, as a browser sends it."""
+    await connect(port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    lines = [
+        "GET /_stcore/stream HTTP/1.1",
+        *(f"Host: {host}:{port}", f"Origin: http://{host}:{port}", "Connection: Upgrade", "Upgrade: websocket"),
+        *("Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", ""),
+    ]
+    writer.write("\r\n".join(lines).encode())
+    status = int((await reader.readline()).split()[1])
+    writer.close()
+    return status
+
+
+@pytest.mark.parametrize(("host", "status"), [("localhost", 101), ("[::1]", 101), ("evil.example", 403)])
+def test_a_page_that_leads_its_own_name_to_this_computer_gets_no_session(server, port, host, status):
+    assert asyncio.run(handshake(port, host)) == status
+
+
 def test_it_says_where_it_is_warns_of_nothing_and_ends_with_ctrl_c(server, port):
     asyncio.run(connect(port))
     deadline = time.monotonic() + PATIENCE

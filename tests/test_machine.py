@@ -1,12 +1,13 @@
 """What of this machine may be used, also in a container; and how many arenas malloc makes, seen from outside."""
 
+import socket
 import subprocess
 import sys
 
 import psutil
 import pytest
 
-from fmexplore.machine import memory_bytes
+from fmexplore.machine import LOCAL_NAMES, host_names, memory_bytes
 from fmexplore.settings import PROJECT
 
 COUNT_ARENAS = """
@@ -79,3 +80,9 @@ def test_numba_keeps_what_it_compiles_in_the_cache_where_packages_are_read_only(
         [sys.executable, "-c", code + "print(numba.config.CACHE_DIR)"], cwd=PROJECT, text=True
     )
     assert found.strip() == ("" if writable else str(home / "cache" / "numba"))
+
+
+def test_the_names_of_this_computer_are_its_own_and_its_addresses_and_nothing_that_fits_more():
+    names = host_names()
+    assert {*LOCAL_NAMES, socket.gethostname()} <= {*names}
+    assert not [name for name in names if set("*%/ ") & set(name)]

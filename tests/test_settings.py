@@ -16,7 +16,7 @@ def test_a_laptop_has_no_limits():
     settings = read_settings({})
     assert settings == Settings(home=PROJECT)
     assert not settings.hosted
-    assert all(getattr(settings, name) is None for name in NAMES if name not in ("trainings", "max_cache_mb"))
+    assert all(getattr(settings, name) is None for name in NAMES if name.startswith("max_") and name != "max_cache_mb")
 
 
 def test_only_what_can_be_computed_again_has_a_limit_everywhere():
@@ -29,7 +29,7 @@ def test_a_hosted_server_has_every_limit():
     settings = read_settings({"FMEXPLORE_HOSTED": "1"})
     assert settings.hosted
     assert {name: getattr(settings, name) for name in HOSTED_LIMITS} == HOSTED_LIMITS
-    assert set(NAMES) == {*HOSTED_LIMITS, "trainings", "max_cache_mb", "max_memory_mb"}
+    assert set(NAMES) == {*HOSTED_LIMITS, "proxies", "trainings", "max_cache_mb", "max_memory_mb"}
 
 
 @pytest.mark.parametrize("value", ["", "0"])

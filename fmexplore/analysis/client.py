@@ -1,18 +1,20 @@
 """Questions to the process beside the server that has torch: it answers what is asked about runs within milliseconds.
 
 The server keeps an Analyst, which starts the process (`server`), sends it questions and gets answers, both
-pickled over its standard input and output.
+pickled over its standard input and output. Each question belongs to those who ask it, and ends when all have gone.
 """
 
 import pickle
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from types import NoneType
 from typing import Any
 
+from fmexplore.analysis.turns import Asker
 from fmexplore.errors import AnalysisFailed
 from fmexplore.runs.run import Run
 from fmexplore.schema import Schema
@@ -26,10 +28,16 @@ class Question:
     def __init__(self, analyst: "Analyst", number: int) -> None:
         self.share, self.message = 0.0, ""
         self.partial: dict | None = None  # arrays, where the analysis has some to show before it ends
-        self.paused, self.askers = False, 1  # how many wait for it: only who is alone should pause or stop it
+        self.paused = False
+        self.asked_by: set[Asker] = set()
         self.answer: Future = Future()
         self.process: subprocess.Popen | None = None
-        self._analyst, self._number = analyst, number
+        self._analyst, self.number = analyst, number
+
+    @property
+    def askers(self) -> int:
+        """How many wait for it: only who is alone should pause or stop it."""
+        return len(self.asked_by)
 
     def wait(self, seconds: float) -> bool:
         """Whether it is done within that time."""
@@ -40,30 +48,33 @@ class Question:
         return self.answer.result(seconds)
 
     def cancel(self) -> None:
-        """One of those who asked does not want the answer any more; if nobody does, it fails with AnalysisFailed."""
-        self._analyst.leave(self, self._number)
+        """Who asks here does not want the answer any more; if nobody does, it fails with AnalysisFailed."""
+        self._analyst.leave(self, self.number)
 
     def pause(self) -> None:
         """Let it wait at its next report, and others take its turn; quick questions do not wait."""
         self.paused = True
-        self._analyst.send_command("pause", self._number)
+        self._analyst.send_command("pause", self.number)
 
     def resume(self) -> None:
         """Let it go on."""
         self.paused = False
-        self._analyst.send_command("resume", self._number)
+        self._analyst.send_command("resume", self.number)
 
     def stop(self) -> None:
         """Have it finish with what there is, once there is something to show; it is not paused any more."""
         self.paused = False
-        self._analyst.send_command("stop", self._number)
+        self._analyst.send_command("stop", self.number)
 
 
 class Analyst:
-    """Asks the process, starting it when there is none. For all threads of a server."""
+    """Asks the process, starting it when there is none. For all threads of a server.
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    `who` says for whom a thread is asking; askers take turns, see `turns.FairTurns`.
+    """
+
+    def __init__(self, settings: Settings, who: Callable[[], Asker] = lambda: ("",)) -> None:
+        self.settings, self.who = settings, who
         self._process: subprocess.Popen | None = None
         self._open: dict[int, Question] = {}
         self._same: dict[str, Question] = {}
@@ -72,10 +83,13 @@ class Analyst:
 
     def ask(self, name: str, **arguments: Any) -> Question:
         """Ask for one of `server.ANALYSES`; while the same is asked, everyone gets that one."""
+        asker = self.who()
         same = repr((name, sorted(arguments.items(), key=lambda item: item[0]))) if _plain(arguments) else ""
         with self._lock:
             if same and (known := self._same.get(same)) and not known.answer.done():
-                known.askers += 1
+                if asker not in known.asked_by:
+                    known.asked_by.add(asker)
+                    self.send({"adopt": known.number, "asker": asker})
                 if known.paused:  # only who is alone may keep it waiting
                     known.resume()
                 return known
@@ -85,7 +99,8 @@ class Analyst:
             if same:
                 self._same[same] = question
             question.process = process
-            self.send({"number": self._count, "name": name, "arguments": arguments})
+            question.asked_by.add(asker)
+            self.send({"number": self._count, "name": name, "arguments": arguments, "asker": asker})
             return question
 
     def send(self, message: dict) -> None:
@@ -101,9 +116,24 @@ class Analyst:
 
     def leave(self, question: Question, number: int) -> None:
         """One asker less; the last one's question is cancelled, and who asks the same from now on gets a new one."""
+        self._remove(question, number, self.who())
+
+    def askers(self) -> set[Asker]:
+        """All who wait for an answer."""
         with self._lock:
-            question.askers -= 1
-            if question.askers < 1:
+            return set().union(*(question.asked_by for question in self._open.values()))
+
+    def forget(self, asker: Asker) -> None:
+        """Cancel what only this asker has asked: the session has ended."""
+        with self._lock:
+            for number, question in list(self._open.items()):
+                if asker in question.asked_by:
+                    self._remove(question, number, asker)
+
+    def _remove(self, question: Question, number: int, asker: Asker) -> None:
+        with self._lock:
+            question.asked_by.discard(asker)
+            if not question.asked_by:
                 self._forget_same(question)
                 self.send_command("cancel", number)
 

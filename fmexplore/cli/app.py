@@ -27,7 +27,7 @@ from fmexplore.embeddings.features import LAST, check_layer, ids_of_split
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import ConfigError, DataError, FMExploreError
 from fmexplore.evaluation.confusion import accuracy_interval, class_report, confusion_matrix, report_text
-from fmexplore.machine import prepare_process
+from fmexplore.machine import LOCAL_NAMES, host_names, prepare_process
 from fmexplore.models import table as tables
 from fmexplore.models.layers import describe
 from fmexplore.runs.derived import SPLITS
@@ -83,10 +83,17 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Default: 8501, or the next one that is free.")] = None,
     address: Annotated[str, typer.Option(help="0.0.0.0 lets other computers in.")] = "127.0.0.1",
 ) -> None:
-    """Serve the app until Ctrl-C. Further options go to `streamlit run`, as in --server.allowedHosts NAME."""
+    """Serve the app until Ctrl-C. Further options go to `streamlit run`, as in --server.allowedHosts NAME.
+
+    Browsers must call this computer by a name or an address of its own, or one given so: a page from elsewhere could
+    lead its own name here.
+    """
     command = [sys.executable, "-m", "fmexplore.ui.serve", "run", str(PROJECT / "streamlit_app.py")]
     command += ["--server.address", address, *(["--server.port", str(port)] if port else [])]
     command += ["--server.fileWatcherType", "none"] if INSTALLED else []  # nobody edits those files
+    if "STREAMLIT_SERVER_ALLOWED_HOSTS" not in os.environ:  # an option would take its place
+        names = LOCAL_NAMES if address in LOCAL_NAMES else host_names()
+        command += [part for name in names for part in ("--server.allowedHosts", name)]
     command += context.args
     if os.name != "posix":
         raise typer.Exit(subprocess.call(command))

@@ -4,6 +4,7 @@ One process at a time does it for a home: the one that holds dispatcher.lock.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from fmexplore.settings import PACKAGE, child_environment
 from fmexplore.storage import StorageLock, storage_error
 
 TICK_SECONDS = 0.3
+LEAST_FREE = 20e6  # bytes on the disk; below it, a training would fail as soon as it saves itself
 SMALL_MEMORY = 4e9  # below it the lanes take turns
 CLOSING_SECONDS = 30  # in which a worker should save and end
 GRACE_SECONDS = 120  # in which a run that is at its limit of minutes should end by itself
@@ -71,11 +73,19 @@ class Dispatcher:
                     cleaned = time.monotonic()
                     with self.queue.lock:
                         clean_up(self.queue.store, self.queue.jobs)
-                self.problem = ""
+                self.problem = self._lack_of_space()
             except Timeout:
-                self.problem = ""  # another server on the same folder does it
+                self.problem = self._lack_of_space()  # another server on the same folder does the rest
             except Exception as error:  # whatever it was, the others in the queue must not wait for ever
                 self._report(error)
+
+    def _lack_of_space(self) -> str:
+        """What to do where no run could be kept; empty as long as there is room, or where the system does not tell."""
+        home = self.queue.settings.home
+        with suppress(OSError):
+            if (free := shutil.disk_usage(home).free) < LEAST_FREE:
+                return f"The disk is full, {free / 1e6:.0f} MB are free under {home}: free some space (delete runs)."
+        return ""
 
     def _report(self, error: Exception) -> None:
         """Keep for the pages what failed, and log it once. Raises nothing, as that would end the thread."""

@@ -8,24 +8,28 @@ from fmexplore.runs.status import Status
 
 
 def fair_order(jobs: Iterable[tuple[Path, Status]]) -> list[Path]:
-    """The queued ones: owners take turns, who has waited longest since a start first; each one's by age.
+    """The queued ones: addresses take turns, then the owners at one address, then an owner's runs by age.
 
-    `jobs` are all that compete for the same places, those that run or have ended included.
+    First come those who have waited longest since a start. `jobs` are all that compete for the same places, those that
+    run or have ended included. Where no address is known, owners take turns.
     """
-    served: dict[str, float] = {}
-    queues: dict[str, list[tuple[float, Path]]] = {}
+    served: dict[str, float] = {}  # when an owner or an address was served last
+    queues: dict[tuple[str, str], list[tuple[float, Path]]] = {}
     for folder, status in jobs:
+        asker = f"address {status.address}", f"owner {status.owner}"
         if status.state == "queued":
-            queues.setdefault(status.owner, []).append((status.queued, folder))
+            queues.setdefault(asker, []).append((status.queued, folder))
         if status.started:
-            served[status.owner] = max(served.get(status.owner, 0), status.started)
+            for each in asker:
+                served[each] = max(served.get(each, 0), status.started)
     order = []
     for queue in queues.values():
         queue.sort(reverse=True)
     while queues:
-        owner = min(queues, key=lambda name: (served.get(name, 0), queues[name][-1]))
-        order.append(queues[owner].pop()[1])
-        served[owner] = max([time.time(), *served.values()]) + 1  # as if it had just been served
-        if not queues[owner]:
-            del queues[owner]
+        asker = min(queues, key=lambda each: (*(served.get(name, 0) for name in each), queues[each][-1]))
+        order.append(queues[asker].pop()[1])
+        now = max([time.time(), *served.values()]) + 1  # as if they had just been served
+        served |= dict.fromkeys(asker, now)
+        if not queues[asker]:
+            del queues[asker]
     return order

@@ -1,10 +1,11 @@
 """What a server allows: each check raises NotAllowed where a request goes beyond a limit of the settings.
 
-A browser without cookies is a new owner at every visit: so what all may do together is limited too.
+A browser without cookies is a new owner at every visit: so what all may do together is limited too, and since a
+single visitor could use that up, what those at one address may.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from fmexplore.errors import FMExploreError, NotAllowed
@@ -17,6 +18,7 @@ from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings
 from fmexplore.training.config import RunConfig
 
+OWNER_SHARE, ADDRESS_SHARE = 1 / 4, 3 / 4  # of what all together may have
 KEPT_MEMORY = 1.2e9  # bytes, for the server and the analyst
 
 
@@ -26,23 +28,21 @@ def check_owner(settings: Settings, owner: str) -> None:
         raise NotAllowed("This browser has no key yet: allow cookies for this page and reload it.")
 
 
-def check_queue(settings: Settings, owner: str, trainings: Iterable[Status]) -> None:
+def check_queue(settings: Settings, owner: str, address: str, trainings: Iterable[Status]) -> None:
     """Whether one more of the owner's may wait beside `trainings`."""
-    waiting = [status.owner for status in trainings if status.state == "queued"]
-    own = waiting.count(owner)
+    waiting = [status for status in trainings if status.state == "queued"]
+    own = sum(status.owner == owner for status in waiting)
     if settings.max_queued and own >= settings.max_queued:
         raise NotAllowed(
             f"You have {own} runs waiting, and this server allows {settings.max_queued:g}: wait until one of them has "
             "started."
         )
-    if settings.max_queued_all and len(waiting) >= settings.max_queued_all:
-        raise NotAllowed(
-            f"All users together have {len(waiting)} runs waiting, and this server allows {settings.max_queued_all:g}: "
-            "try again in a few minutes."
-        )
+    askers = [(status.owner, status.address) for status in waiting]
+    limit, remedy = settings.max_queued_all, "try again in a few minutes"
+    _check_all(limit, askers, (owner, address), "have", "runs waiting", remedy)
 
 
-def check_room(store: RunStore, owner: str) -> None:
+def check_room(store: RunStore, owner: str, address: str) -> None:
     """Whether the owner may keep one more run."""
     settings = store.settings
     if settings.max_runs:
@@ -52,29 +52,74 @@ def check_room(store: RunStore, owner: str) -> None:
                 f"You keep {kept} runs, and this server keeps {settings.max_runs:g} for each of you: "
                 "download and delete one first."
             )
-    if settings.max_runs_all and store.count() >= settings.max_runs_all:
+    if settings.max_runs_all:
+        _try_without_trash(store, lambda: _check_room_of_all(store, owner, address))
+
+
+def _check_room_of_all(store: RunStore, owner: str, address: str) -> None:
+    askers = [_asker(run) for run in (*store.own_runs(), *store.trashed_runs())]
+    limit, remedy = store.settings.max_runs_all, "delete some of your runs first"
+    _check_all(limit, askers, (owner, address), "keep", "runs", remedy)
+
+
+def _try_without_trash(store: RunStore, check: Callable[[], None]) -> None:
+    """Let a check pass, if need be after all that was deleted is gone for good."""
+    try:
+        check()
+    except NotAllowed:
         store.empty_trash(older_than=0)
-        if (count := store.count()) >= settings.max_runs_all:
-            raise NotAllowed(
-                f"All users together keep {count} runs, and this server allows {settings.max_runs_all:g}: "
-                "delete some of your runs first."
-            )
+        check()
 
 
-def check_disk(store: RunStore, planned_mb: float = 0) -> None:
-    """Whether there is room on the disk beside what the runs that wait or train will leave."""
-    limit = store.settings.max_disk_mb
+def _check_all(
+    limit: float | None, askers: Sequence[tuple[str, str]], asker: tuple[str, str], have: str, what: str, remedy: str
+) -> None:
+    """Whether the asker (owner and address) may have one more beside those of `askers`.
+
+    An owner without any has a place also where the others have used all; but cookies can be forged by the hundred, so
+    not beyond twice the limit, nor beyond what one address may have. An address without any always has a place.
+    """
     if not limit:
         return
-    planned_mb += sum(map(_unwritten_mb, store.own_runs()))
-    if store.disk_mb() + planned_mb >= limit:
-        store.empty_trash(older_than=0)
-    if (used := store.disk_mb()) + planned_mb >= limit:
-        planned = f" and will use {planned_mb:.0f} MB more" if planned_mb >= 1 else ""
+    there, (owner, address) = len(askers), asker
+    beside, most = sum(each[1] == address for each in askers), math.ceil(ADDRESS_SHARE * limit)
+    if address and beside >= most:
+        raise NotAllowed(f"All users of your network {have} {beside} {what}, and this server allows {most}: {remedy}.")
+    own = any(each[0] == owner for each in askers)
+    if beside and there >= (limit if own else 2 * limit):
+        raise NotAllowed(f"All users together {have} {there} {what}, and this server allows {limit:g}: {remedy}.")
+
+
+def check_disk(store: RunStore, owner: str, address: str, planned_mb: float = 0) -> None:
+    """Whether there is room on the disk for one more run, beside what those that wait or train will leave.
+
+    On a hosted server the runs of one owner may use a quarter of all room, and those of one address three quarters; an
+    owner's first run may be larger.
+    """
+    if limit := store.settings.max_disk_mb:
+        _try_without_trash(store, lambda: _check_disk(store, owner, address, planned_mb, limit))
+
+
+def _check_disk(store: RunStore, owner: str, address: str, planned_mb: float, limit: float) -> None:
+    waiting_mb = sum(map(_unwritten_mb, store.own_runs()))
+    planned = f" and will use {waiting_mb + planned_mb:.0f} MB more" if waiting_mb + planned_mb >= 1 else ""
+    if (used := store.disk_mb()) + waiting_mb + planned_mb >= limit:
         raise NotAllowed(
             f"All runs on this server use {used:.0f} MB{planned}, and this server has room for {limit:g} MB: "
             "delete some of your runs first."
         )
+    if not store.settings.hosted:
+        return
+    sizes = [(*_asker(run), store.size_mb(run) + _unwritten_mb(run)) for run in store.own_runs()]
+    for who, mine, share in (
+        ("Your runs", [mb for one, _, mb in sizes if one == owner], OWNER_SHARE),
+        ("The runs of your network", [mb for _, one, mb in sizes if address and one == address], ADDRESS_SHARE),
+    ):
+        if mine and sum(mine) + planned_mb > share * limit:
+            raise NotAllowed(
+                f"{who} use {sum(mine):.0f} MB and would use {planned_mb:.0f} MB more, and this server has "
+                f"{share * limit:.0f} MB for them: delete some of your runs first."
+            )
 
 
 def check_network(settings: Settings, config: RunConfig, rows: list[LayerInfo]) -> None:
@@ -101,6 +146,13 @@ def usable_memory(settings: Settings) -> float:
 def weights_mb(rows: list[LayerInfo]) -> float:
     """What a run of the network with these rows leaves on the disk, at least."""
     return 4 * parameters(rows) / 1e6
+
+
+def _asker(run: Run) -> tuple[str, str]:
+    """Whose a run is, and from which address it was asked for."""
+    with suppress(FMExploreError):
+        return run.status.owner, run.status.address
+    return "", ""
 
 
 def _unwritten_mb(run: Run) -> float:

@@ -7,7 +7,7 @@ process may put jobs into the queue; a `Dispatcher` starts and watches their wor
 import random
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -43,8 +43,9 @@ LANES = dict.fromkeys(("train", *BROUGHT_BY, "measure"), "training") | dict.from
 class JobQueue:
     """What people ask for: puts tasks into the queue, and says which of them wait and run."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings, self.store = settings, RunStore(settings)
+    def __init__(self, settings: Settings, address: Callable[[], str] = lambda: "") -> None:
+        """`address` stands for where whoever asks in this thread comes from, empty if unknown."""
+        self.settings, self.store, self.address = settings, RunStore(settings), address
         self.jobs = settings.cache / "jobs"
         self.lock = StorageLock(settings.home / "jobs.lock")
 
@@ -52,19 +53,20 @@ class JobQueue:
         """Queue a training. Raises NotAllowed when a limit of this server is reached, ConfigError, StorageError."""
         with self.lock:
             limits.check_owner(self.settings, owner)
-            limits.check_queue(self.settings, owner, self._trainings())
-            limits.check_room(self.store, owner)
+            address = self.address()
+            limits.check_queue(self.settings, owner, address, self._trainings())
+            limits.check_room(self.store, owner, address)
             rows = summarize(config.model)
             limits.check_network(self.settings, config, rows)
-            limits.check_disk(self.store, limits.weights_mb(rows))
-            return self.store.create(config, owner, rows=rows)
+            limits.check_disk(self.store, owner, address, limits.weights_mb(rows))
+            return self.store.create(config, owner, rows=rows, address=address)
 
-    def require_room(self, owner: str) -> None:
-        """Raises NotAllowed when the owner may not keep one more run."""
+    def require_room(self, owner: str, planned_mb: float = 0) -> None:
+        """Raises NotAllowed when the owner may not keep one more run, of that size."""
         with self.lock:
             limits.check_owner(self.settings, owner)
-            limits.check_room(self.store, owner)
-            limits.check_disk(self.store)
+            limits.check_room(self.store, owner, self.address())
+            limits.check_disk(self.store, owner, self.address(), planned_mb)
 
     def keep(self, config: RunConfig, owner: str, **status: Any) -> Run:
         """A new run whose work the queue does not start, as `RunStore.create` makes it.
@@ -72,8 +74,8 @@ class JobQueue:
         Raises NotAllowed, ConfigError, StorageError.
         """
         with self.lock:
-            self.require_room(owner)
-            return self.store.create(config, owner, **status)
+            self.require_room(owner, limits.weights_mb(summarize(config.model)))
+            return self.store.create(config, owner, address=self.address(), **status)
 
     def discard(self, run: Run) -> None:
         """Remove for good what `keep` made for work that was cancelled or has failed."""
@@ -83,13 +85,19 @@ class JobQueue:
     def load_zip(self, content: bytes, owner: str = LOCAL_OWNER) -> Run:
         """A run from a zip that was downloaded here or elsewhere. Raises NotAllowed, RunBroken, StorageError."""
         with self.lock:
-            self.require_room(owner)
-            return unpack_run(self.store, content, owner, check=partial(limits.check_network, self.settings))
+            return unpack_run(
+                self.store,
+                content,
+                owner,
+                check=partial(limits.check_network, self.settings),
+                room=partial(self.require_room, owner),
+                address=self.address(),
+            )
 
     def restore(self, run_id: str, owner: str) -> Run:
         """Undo a deletion. Raises NotAllowed, RunNotFound when it is gone for good."""
         with self.lock:
-            limits.check_room(self.store, owner)
+            limits.check_room(self.store, owner, self.address())
             return self.store.restore(run_id, owner)
 
     def submit(self, task: str, owner: str = LOCAL_OWNER, **arguments: object) -> Path:
@@ -133,28 +141,26 @@ class JobQueue:
                         f"it was begun with, `python -m fmexplore {command} --resume {run.id}`."
                     )
                 limits.check_owner(self.settings, owner)
-                limits.check_queue(self.settings, owner, self._trainings())
-                limits.check_disk(self.store)
+                address = self.address()
+                limits.check_queue(self.settings, owner, address, self._trainings())
+                limits.check_disk(self.store, owner, address)
                 if self.settings.max_minutes and status.result.seconds > 60 * self.settings.max_minutes:
                     raise NotAllowed(
                         f"{run.title} has used its {self.settings.max_minutes:g} minutes on this server: "
                         "use it as a new configuration with fewer epochs."
                     )
                 clear_requests(run.path)
-                write_status(
-                    run.path, status.replace(state="queued", queued=time.time(), pid=None, error="", message="")
-                )
+                again = {"state": "queued", "queued": time.time(), "address": address}
+                write_status(run.path, status.replace(**again, pid=None, error="", message=""))
 
     def waiting(self) -> list[Path]:
-        """Queued trainings in the order in which they will start."""
-        with self.lock:
-            jobs = self.scan()
-        return [folder for folder in fair_order(in_lane(jobs, "training")) if folder.parent == self.store.folder]
+        """Queued trainings in the order in which they will start; read without the lock, so also where none can be."""
+        order = fair_order(in_lane(self.scan(), "training"))
+        return [folder for folder in order if folder.parent == self.store.folder]
 
     def running(self) -> list[Path]:
         """Trainings under way, the longest first."""
-        with self.lock:
-            jobs = in_lane(self.scan(), "training")
+        jobs = in_lane(self.scan(), "training")
         found = [(status.started or 0, folder) for folder, status in jobs if status.state == "running"]
         return [folder for _, folder in sorted(found) if folder.parent == self.store.folder]
 

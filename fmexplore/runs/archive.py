@@ -56,14 +56,17 @@ def unpack_run(
     content: bytes,
     owner: str,
     check: Callable[[RunConfig, list[LayerInfo]], None] = lambda *_: None,
+    room: Callable[[float], None] = lambda _: None,
+    address: str = "",
 ) -> Run:
     """A new finished run from a zip that `pack_run` made. Raises RunBroken with the reason for any other.
 
-    `check` may refuse its configuration, the network's rows at hand.
+    Before anything is unpacked, `room` may refuse the MB that it will need; then `check` its configuration, the
+    network's rows at hand. `address` is that of the new run's status.
     """
     if len(content) > MAX_ZIP_MB * 1e6:
         raise RunBroken(f"The zip has {len(content) / 1e6:.0f} MB, and at most {MAX_ZIP_MB} MB are taken.")
-    files = _read_zip(content)
+    files = _read_zip(content, room)
     try:
         config = RunConfig.parse(json.loads(files["config.json"]))
         result = Result.parse(json.loads(files["result.json"]))
@@ -84,7 +87,7 @@ def unpack_run(
         for name in files.keys() - {"result.json"}:
             (hidden / name).write_bytes(files[name])
         Run(hidden).read_weights()
-        status = Status(owner=owner, state="finished", result=result, message="loaded from a zip")
+        status = Status(owner=owner, address=address, state="finished", result=result, message="loaded from a zip")
         write_status(hidden, status.replace(ended=status.created))
         os.replace(hidden, folder)
     except OSError as error:
@@ -94,7 +97,7 @@ def unpack_run(
     return Run(folder)
 
 
-def _read_zip(content: bytes) -> dict[str, bytes]:
+def _read_zip(content: bytes, room: Callable[[float], None]) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = archive.namelist()
@@ -105,6 +108,8 @@ def _read_zip(content: bytes) -> dict[str, bytes]:
                 )
             if missing := [name for name in FILES if name not in names]:
                 raise RunBroken(f"The zip has no {missing[0]}: it is not a run, or not a whole one.")
+            # Python reads no more of a file than this directory says that it has.
+            room(sum(file.file_size for file in archive.infolist()) / 1e6)
             files, left = {}, int(MAX_UNPACKED_MB * 1e6)
             for name in (each for each in FILES + MORE_FILES if each in names):
                 with archive.open(name) as file:

@@ -52,6 +52,7 @@ class Status(Schema):
     task: str = "train"
     arguments: dict = Field(default_factory=dict)
     owner: str = LOCAL_OWNER
+    address: str = ""  # stands for where the owner came from, as long as the same server runs; empty if unknown
     created: float = Field(default_factory=time.time)
     queued: float = Field(default_factory=time.time)
     started: float | None = None

@@ -212,10 +212,17 @@ class RunStore:
         """How many own runs there are, every owner's, the trash included."""
         return len(_run_folders(self.folder)) + len(_run_folders(self.trash))
 
+    def trashed_runs(self) -> list[Run]:
+        """What was deleted and can still be brought back."""
+        return [Run(path) for path in _run_folders(self.trash)]
+
     def disk_mb(self) -> float:
         """Size of all own runs, the trash included."""
-        # Not rglob: it fails where a worker removes a folder meanwhile.
-        return sum(_size(Path(folder, name)) for folder, _, names in os.walk(self.folder) for name in names) / 1e6
+        return _folder_mb(self.folder)
+
+    def size_mb(self, run: Run) -> float:
+        """Size of a run's folder."""
+        return _folder_mb(run.path)
 
     def owned_by(self, owner: str) -> Iterator[Run]:
         """The owner's runs, newest first; on a laptop there is one owner, and all runs are theirs."""
@@ -238,6 +245,11 @@ def _run_folders(folder: Path) -> list[Path]:
         return []
     except OSError as error:
         raise StorageError(f"{folder} cannot be read ({error.strerror}): check its permissions.") from None
+
+
+def _folder_mb(path: Path) -> float:
+    # Not rglob: it fails where a worker removes a folder meanwhile.
+    return sum(_size(Path(folder, name)) for folder, _, names in os.walk(path) for name in names) / 1e6
 
 
 def _size(path: Path) -> int:

@@ -46,7 +46,7 @@ def show(page) -> None:
     with messages.boundary():
         session.ask_owner()
         if problem := shared.dispatcher().problem:
-            messages.show_error(f"Trainings cannot start or be watched now: {problem} The queue tries again by itself.")
+            messages.show_error(f"Trainings cannot run now: {problem} The queue tries again by itself.")
         _measure_once()
         session.enter(page.url_path)
         session.keep_run()

@@ -1,7 +1,5 @@
 """Session keys and query parameters: all that a page remembers, typed and checked, in one place."""
 
-import hashlib
-import re
 from collections.abc import Iterable
 
 import streamlit as st
@@ -11,8 +9,8 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import LOCAL_OWNER
 from fmexplore.training.config import RunConfig
 from fmexplore.training.presets import find_preset, presets
-from fmexplore.ui import shared, url
-from fmexplore.ui.components.owner import COOKIE, make_owner_key
+from fmexplore.ui import shared, url, visitor
+from fmexplore.ui.components.owner import make_owner_key
 
 HOME_PAGE, TRAIN_PAGE, CONFUSIONS_PAGE = "pages/home.py", "pages/train.py", "pages/confusions.py"
 EMBEDDINGS_PAGE, DATA_PAGE, PREDICT_PAGE = "pages/embeddings.py", "pages/data.py", "pages/predict.py"
@@ -25,25 +23,15 @@ CUSTOM = "custom"  # begins the name of a network that is no preset's any more
 def owner() -> str:
     """Who uses this browser: everyone alike on a laptop, a hash of the browser's key on a hosted server.
 
-    The hash, because statuses can be read by others and a key must not be. Empty until the key has arrived.
+    Empty until the key has arrived.
     """
-    if not shared.settings().hosted:
-        return LOCAL_OWNER
-    key = _owner_key()
-    return hashlib.sha256(key.encode()).hexdigest()[:16] if key else ""
+    return visitor.owner_of_key() if shared.settings().hosted else LOCAL_OWNER
 
 
 def ask_owner() -> None:
     """Have a browser without a key make one. Once per run of the script: it mounts a component."""
-    if shared.settings().hosted and not _owner_key():
+    if shared.settings().hosted and not visitor.owner_key():
         st.session_state.owner_key = make_owner_key()
-
-
-def _owner_key() -> str:
-    for key in (st.context.cookies.get(COOKIE), st.session_state.get("owner_key")):
-        if re.fullmatch("[0-9a-f]{32}", key or ""):
-            return str(key)
-    return ""
 
 
 # --- runs, and the one in the link -----------------------------------------------------------------------------------

@@ -16,11 +16,12 @@ import streamlit as st
 from streamlit.runtime.caching.hashing import UserHashError
 
 from fmexplore.analysis.client import Analyst
+from fmexplore.analysis.turns import Asker
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.embeddings.neighbours import NeighbourIndex
 from fmexplore.embeddings.projection import ProjectionConfig
-from fmexplore.errors import DataError
+from fmexplore.errors import DataError, FMExploreError
 from fmexplore.evaluation.latency import Latency
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.jobs.dispatcher import Dispatcher
@@ -28,16 +29,24 @@ from fmexplore.jobs.queue import JobQueue
 from fmexplore.machine import set_malloc
 from fmexplore.runs.derived import Derived, kept_files
 from fmexplore.runs.run import Arrays, MetricsReader, Run
+from fmexplore.runs.status import LOCAL_OWNER
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings, read_settings
+from fmexplore.ui import visitor
 
 FREEZE_SECONDS, FREEZE_RERUNS = 10, 50  # at least both between two times: each takes some 0.2 s
+LOOK_SECONDS, AWAY_SECONDS = 2, 15  # a reload, or a phone that changes its network, takes less
 DELAY_SECONDS = 2  # what starts another process waits until the page that caused it is there
 
 
 def run_delayed(act: Callable[..., object], *arguments: object) -> None:
-    """Call a function in a moment, in the background."""
-    timer = Timer(DELAY_SECONDS, act, arguments)
+    """Call a function in a moment, in the background; a home that cannot be written is told where it matters."""
+
+    def try_to_act() -> None:
+        with suppress(FMExploreError):
+            act(*arguments)
+
+    timer = Timer(DELAY_SECONDS, try_to_act)
     timer.daemon = True
     timer.start()
 
@@ -72,7 +81,7 @@ def settings() -> Settings:
 @singleton
 def dispatcher() -> Dispatcher:
     """The job queue's dispatcher, running."""
-    made = Dispatcher(JobQueue(settings()))
+    made = Dispatcher(JobQueue(settings(), address))
     made.start()
     return made
 
@@ -87,10 +96,34 @@ def store() -> RunStore:
 
 @singleton
 def analyst() -> Analyst:
-    """The process for what needs torch, warmed up in the background."""
-    made = Analyst(settings())
+    """The process for what needs torch, warmed up in the background; questions end with the sessions that ask."""
+    made = Analyst(settings(), _asker)
     run_delayed(made.ask, "warm")
+    Thread(target=_end_questions, args=(made,), daemon=True, name="questions").start()
     return made
+
+
+def _asker() -> Asker:
+    if not visitor.session():  # the server itself
+        return "", "", ""
+    return address(), visitor.owner_of_key() if settings().hosted else LOCAL_OWNER, visitor.session()
+
+
+def address() -> str:
+    """Stands for where this visitor comes from; on a laptop all come from one place."""
+    return visitor.address(settings().proxies) if settings().hosted else ""
+
+
+def _end_questions(analyst: Analyst) -> None:
+    """Cancel what was asked by sessions that no browser has shown for a while."""
+    gone: dict[Asker, float] = {}
+    while True:
+        time.sleep(LOOK_SECONDS)
+        now = time.monotonic()
+        left = [each for each in analyst.askers() if each[-1] and not visitor.is_connected(each[-1])]
+        gone = {asker: gone.get(asker, now) for asker in left}
+        for asker in [each for each, since in gone.items() if now - since >= AWAY_SECONDS]:
+            analyst.forget(asker)
 
 
 P = ParamSpec("P")

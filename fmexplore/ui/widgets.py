@@ -77,7 +77,12 @@ def _fetch_panel(missing: bool) -> None:
     if status is None or not status.active:
         if status and status.error:
             messages.show_error(status.error)
-        st.button("Download the data" if missing else "Download the data again", type="primary", on_click=_start_fetch)
+        st.button(
+            "Download the data" if missing else "Download the data again",
+            type="primary",
+            on_click=messages.act,
+            args=(_start_fetch,),
+        )
         return
     st.fragment(_follow_fetch, run_every=0.5)(folder)
 

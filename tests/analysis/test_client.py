@@ -12,8 +12,9 @@ import psutil
 import pytest
 
 from fmexplore.analysis.client import Analyst
+from fmexplore.analysis.server import MOST_LONG
 from fmexplore.analysis.task import NullProgress
-from fmexplore.errors import AnalysisFailed, ConfigError, RunBroken, StorageError
+from fmexplore.errors import AnalysisFailed, ConfigError, NotAllowed, RunBroken, StorageError
 from fmexplore.evaluation.predictions import predict
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.runs.derived import Derived
@@ -332,15 +333,70 @@ def test_a_cancelled_question_fails_and_the_next_one_is_begun(analyst, folder):
     assert first.process is second.process
 
 
-def test_what_two_asked_goes_on_until_both_have_cancelled(analyst, folder):
+@pytest.fixture
+def as_asker(analyst, monkeypatch):
+    """Has what is asked from now on belong to a session, at an address of its own."""
+    return lambda name: monkeypatch.setattr(analyst, "who", lambda: (f"address of {name}", name, "tab"))
+
+
+def test_what_two_asked_goes_on_until_both_have_cancelled(analyst, as_asker, folder):
+    as_asker("ann")
     question = analyst.ask("linger", folder=str(folder), who="a")
     assert analyst.ask("linger", folder=str(folder), who="a") is question
+    as_asker("bob")
+    assert analyst.ask("linger", folder=str(folder), who="a") is question
+    assert question.askers == 2
     wait_for(lambda: question.share)
     question.cancel()
     assert not question.wait(0.5)
+    as_asker("ann")
     question.cancel()
     with pytest.raises(AnalysisFailed, match="was cancelled"):
         question.result(PATIENCE)
+
+
+def test_nobody_waits_until_those_who_asked_before_have_their_answer(analyst, as_asker, folder, tmp_path):
+    """Who waits is told so, and gets a turn while the others go on."""
+    as_asker("ann")
+    before = [analyst.ask("linger", folder=str(folder), who=f"{number}") for number in range(3)]
+    wait_for(lambda: before[0].share)
+    as_asker("bob")
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "go").touch()
+    question = analyst.ask("linger", folder=str(own), who="b")
+    wait_for(lambda: question.message)
+    assert question.message == "Waiting: 4 analyses take turns"
+    assert question.result(PATIENCE) == "b is done"
+    assert not any(each.answer.done() for each in before)
+
+
+def test_what_a_session_has_asked_ends_with_it_unless_another_waits_for_it_too(analyst, as_asker, folder):
+    as_asker("ann")
+    alone, shared = (analyst.ask("linger", folder=str(folder), who=who) for who in "ab")
+    as_asker("bob")
+    assert analyst.ask("linger", folder=str(folder), who="b") is shared
+    (gone,) = (asker for asker in analyst.askers() if "ann" in asker)
+    analyst.forget(gone)
+    with pytest.raises(AnalysisFailed, match="was cancelled"):
+        alone.result(PATIENCE)
+    assert gone not in analyst.askers()
+    (folder / "go").touch()
+    assert shared.result(PATIENCE) == "b is done"
+
+
+def test_a_session_has_so_many_long_questions_open_and_another_session_may_still_ask(analyst, as_asker, folder):
+    as_asker("ann")
+    asked = [analyst.ask("linger", folder=str(folder), who=f"{number}") for number in range(MOST_LONG + 1)]
+    with pytest.raises(NotAllowed, match=f"{MOST_LONG} long analyses under way"):
+        asked[-1].result(PATIENCE)
+    assert analyst.ask("predict_images", run=None, images=None).wait(PATIENCE), "a quick one"
+    as_asker("bob")
+    (folder / "go").touch()
+    assert analyst.ask("linger", folder=str(folder), who="b").result(PATIENCE) == "b is done"
+    assert [question.result(PATIENCE) for question in asked[:-1]] == [
+        f"{number} is done" for number in range(MOST_LONG)
+    ]
 
 
 def test_a_question_that_is_cancelled_before_its_turn_is_never_begun(analyst, folder):

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -74,6 +76,18 @@ def test_a_full_disk_under_the_log_too_does_not_end_the_dispatcher_which_says_so
         assert dispatcher.problem.startswith("The disk is full")
     run = queue.submit_run(tiny)
     wait_for(lambda: run.path in launched and not dispatcher.problem)
+    dispatcher.close()
+
+
+def test_a_full_disk_is_told_also_while_nothing_is_to_be_written_and_no_longer_once_there_is_room(queue, monkeypatch):
+    free = SimpleNamespace(free=3_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+    dispatcher = Dispatcher(queue)
+    dispatcher.start()
+    wait_for(lambda: dispatcher.problem)
+    assert dispatcher.problem.startswith("The disk is full, 3 MB are free")
+    free.free = 10**9
+    wait_for(lambda: not dispatcher.problem)
     dispatcher.close()
 
 

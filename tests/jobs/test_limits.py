@@ -77,11 +77,33 @@ def test_a_new_owner_for_every_run_does_not_fill_the_queue_without_end(hosted, t
     for number in range(5):
         queue.submit_run(tiny, f"nobody{number}")
     with pytest.raises(NotAllowed, match="All users together have 5 runs waiting"):
-        queue.submit_run(tiny, "nobody5")
+        queue.submit_run(tiny, "nobody4")
+    for number in range(5, 10):
+        queue.submit_run(tiny, f"nobody{number}")
+    with pytest.raises(NotAllowed, match="All users together have 10 runs waiting, and this server allows 5"):
+        queue.submit_run(tiny, "nobody10")
     paused = queue.store.create(tiny, "ann", state="paused")
-    with pytest.raises(NotAllowed, match="All users together have 5 runs waiting"):
+    with pytest.raises(NotAllowed, match="All users together have 10 runs waiting"):
         queue.resume(paused, "ann")
-    assert len(queue.waiting()) == 5
+    assert len(queue.waiting()) == 10
+
+
+def test_one_address_with_many_forged_cookies_leaves_places_and_turns_to_others(hosted, tiny, monkeypatch):
+    queue = hosted(max_queued_all=8)
+    queue.address = lambda: "crowd"
+    for number in range(6):
+        queue.submit_run(tiny, f"forged{number}")
+    with pytest.raises(NotAllowed, match="All users of your network have 6 runs waiting, and this server allows 6"):
+        queue.submit_run(tiny, "forged6")
+    queue.address = lambda: "home"
+    for _ in range(2):
+        queue.submit_run(tiny, "ann")
+    queue.address = lambda: "school"
+    queue.submit_run(tiny, "bob")
+    foretold = [Run(path).status.owner for path in queue.waiting()]
+    assert starts(queue, monkeypatch, 9) == foretold
+    assert {*foretold[:3]} == {"forged0", "ann", "bob"}
+    assert foretold[3:5] == ["forged1", "ann"]
 
 
 def test_a_new_owner_for_every_run_does_not_keep_runs_without_end(hosted, tiny):
@@ -89,9 +111,36 @@ def test_a_new_owner_for_every_run_does_not_keep_runs_without_end(hosted, tiny):
     for number in range(3):
         queue.store.create(tiny, f"nobody{number}", state="finished")
     with pytest.raises(NotAllowed, match="All users together keep 3 runs"):
-        queue.submit_run(tiny, "ann")
-    with pytest.raises(NotAllowed, match="All users together keep 3 runs"):
+        queue.submit_run(tiny, "nobody0")
+    for number in range(3, 6):
+        queue.require_room(f"nobody{number}")
+        queue.store.create(tiny, f"nobody{number}", state="finished")
+    with pytest.raises(NotAllowed, match="All users together keep 6 runs, and this server allows 3"):
         queue.require_room("ann")
+    queue.address = lambda: "home"
+    queue.submit_run(tiny, "ann")
+    with pytest.raises(NotAllowed, match="All users together keep 7 runs"):
+        queue.submit_run(tiny, "ann")
+
+
+def test_one_owner_and_one_address_have_a_share_of_the_disk(hosted, tiny):
+    queue = hosted(max_disk_mb=10)
+
+    def keep(owner: str, megabytes: float) -> None:
+        run = queue.keep(tiny, owner, state="finished")
+        (run.path / "filler").write_bytes(bytes(int(1e6 * megabytes)))
+
+    queue.address = lambda: "crowd"
+    keep("forged0", 2.6)
+    with pytest.raises(NotAllowed, match=r"Your runs use 3 MB and would use 0 MB more, .* has 2 MB for them"):
+        queue.keep(tiny, "forged0")
+    for number in range(1, 3):
+        keep(f"forged{number}", 2.4)
+    keep("forged3", 0.2)
+    with pytest.raises(NotAllowed, match="The runs of your network use 8 MB"):
+        queue.keep(tiny, "forged4")
+    queue.address = lambda: "home"
+    keep("ann", 0.1)
 
 
 def test_who_starts_and_deletes_for_ever_leaves_no_more_folders_than_runs_are_kept(hosted, tiny):
@@ -241,9 +290,19 @@ def test_a_zip_that_claims_a_thousand_minutes_is_trained_within_the_limit(hosted
 
 def test_zips_under_new_names_every_time_end_at_the_limit_of_all(hosted, parts):
     queue, content = hosted(max_runs_all=4), zip_of(parts)
-    refused = at_once(*(lambda n=n: queue.load_zip(content, f"nobody{n}") for n in range(6)))
+    refused = at_once(*(lambda n=n: queue.load_zip(content, f"nobody{n}") for n in range(10)))
     assert len(refused) == 3  # one was there
-    assert queue.store.count() == 4
+    assert queue.store.count() == 8, "new owners have a place, up to twice the limit"
+
+
+def test_a_small_zip_of_zeros_is_refused_by_what_it_would_unpack_to_before_it_is_unpacked(hosted, parts, monkeypatch):
+    zeros = zip_of({**parts, "model.safetensors": bytes(3_000_000)})
+    assert len(zeros) < 10_000
+    read = []
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: read.append(1))
+    with pytest.raises(NotAllowed, match=r"will use 3 MB more, and this server has room for 2 MB"):
+        hosted(max_disk_mb=2).load_zip(zeros, "ann")
+    assert not read
 
 
 # --- five owners at once ---

@@ -10,6 +10,7 @@ from fmexplore.ui.embeddings.settings import METHODS
 from fmexplore.ui.selection.maps import Mapped, Source, as_map, read_map
 
 POLL_SECONDS = 0.5
+MOST_ASKED = 2  # maps that are computed for a session at once
 FIRST = ProjectionConfig(method="pca")  # what is seen while another map is computed
 
 
@@ -32,7 +33,7 @@ def find_map(source: Source, config: ProjectionConfig) -> Mapped | None:
     if _key(source, config) not in _asked():
         if stale is None:
             _ask(source, before)  # the principal axes come first, and are looked at meanwhile
-        _asked()[_key(source, config)] = _ask(source, config)
+        _follow(source, config)
     st.fragment(_watch, run_every=POLL_SECONDS)(_asked()[_key(source, config)], source, config, before)
     return None
 
@@ -84,13 +85,12 @@ def _offer(words: str, source: Source, config: ProjectionConfig, act: str = "Com
     """Report that this is not the requested map, and offer to compute that."""
 
     def compute() -> None:
-        key = _key(source, config)
-        _cancelled().discard(key)
-        _asked()[key] = _ask(source, config)
+        _cancelled().discard(_key(source, config))
+        _follow(source, config)
 
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(words)
-        st.button(act, type="primary", on_click=compute)
+        st.button(act, type="primary", on_click=messages.act, args=(compute,))
 
 
 def _shown() -> dict[str, ProjectionConfig]:
@@ -119,6 +119,14 @@ def _key(source: Source, config: ProjectionConfig) -> str:
 
 def _ask(source: Source, config: ProjectionConfig) -> Question:
     return shared.analyst().ask("project_images", **vars(source), config=config)
+
+
+def _follow(source: Source, config: ProjectionConfig) -> None:
+    """Ask for a map; of those that this session asked for before, the oldest give way."""
+    left = [key for key, question in _asked().items() if not question.answer.done()]
+    for key in left[: len(left) - MOST_ASKED + 1]:
+        _cancel(_asked()[key], key)
+    _asked()[_key(source, config)] = _ask(source, config)
 
 
 def _cancel(question: Question, key: str) -> None:

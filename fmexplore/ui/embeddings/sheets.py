@@ -43,4 +43,7 @@ def _make(folder: Path, name: str) -> None:
     for number in (*range(first_test, count), *range(first_test)):  # test images are looked at first
         path = folder / f"{name}{number:02d}.png"
         if not path.exists():
-            write_bytes(path, encode_sheet(data.images_of(ids[number * size : (number + 1) * size]), SIDE))
+            try:
+                write_bytes(path, encode_sheet(data.images_of(ids[number * size : (number + 1) * size]), SIDE))
+            except StorageError:  # the disk is full: the map goes without these pictures
+                return

@@ -1,6 +1,7 @@
 """Fine-tuning a copy of a run on one's own photos, and what that changed."""
 
 from concurrent.futures import Future
+from contextlib import suppress
 
 import numpy as np
 import streamlit as st
@@ -38,7 +39,7 @@ def fine_tuning(run: Run) -> None:
         question: Question | None = st.session_state.get("teaching")
         st.button(
             _words(len(taught)), key="start_teaching",
-            type="primary", on_click=_start, args=(run, taught, held_back),
+            type="primary", on_click=messages.act, args=(lambda: _start(run, taught, held_back),),
             disabled=len(taught) < FEWEST or question is not None or not session.owner(),
         )  # fmt: skip
         if len(labelled) < FEWEST:
@@ -60,30 +61,31 @@ def _start(run: Run, taught: list[Photo], held_back: list[Photo]) -> None:
     if "teaching" in st.session_state or len(taught) < FEWEST:  # a browser may press a button that is off
         return
     targets = np.array([np.eye(10)[photo.label] if photo.label != OTHER else np.full(10, 0.1) for photo in taught])
-    queue = shared.queue()
+    queue = shared.training_queue()
+    copy = queue.keep(
+        teaching_config(run.config), session.owner(), name=f"{run.title}, taught {len(taught)} photos"[:80],
+        task="teach", state="running", **own_process(),
+    )  # fmt: skip
     try:
-        copy = shared.training_queue().keep(
-            teaching_config(run.config), session.owner(), name=f"{run.title}, taught {len(taught)} photos"[:80],
-            task="teach", state="running", **own_process(),
-        )  # fmt: skip
-    except FMExploreError as error:
-        session.notify(str(error), wrong=True)
-        return
-    st.session_state.taught_with = run, [photo.id for photo in taught], [photo.id for photo in held_back]
-    st.session_state.taught_run = copy
-    st.session_state.teaching = question = shared.analyst().ask(
-        "teach",
-        run=run,
-        copy=copy,
-        pictures=[photo.picture for photo in taught],
-        hows=[photo.how for photo in taught],
-        targets=targets.astype(np.float32),
-    )
+        question = shared.analyst().ask(
+            "teach",
+            run=run,
+            copy=copy,
+            pictures=[photo.picture for photo in taught],
+            hows=[photo.how for photo in taught],
+            targets=targets.astype(np.float32),
+        )
+    except FMExploreError:
+        queue.discard(copy)
+        raise
 
     def end(answer: Future) -> None:
         if question.askers < 1 or answer.exception():  # cancelled, perhaps too late
-            queue.discard(copy)
+            with suppress(FMExploreError):
+                queue.discard(copy)
 
+    st.session_state.taught_with = run, [photo.id for photo in taught], [photo.id for photo in held_back]
+    st.session_state.taught_run, st.session_state.teaching = copy, question
     question.answer.add_done_callback(end)  # whatever becomes of this session
 
 
@@ -92,7 +94,7 @@ def _watch(question: Question) -> None:
         st.rerun()
     if not question.answer.done():
         st.progress(question.share, question.message or "Waiting for its turn")
-        st.button("Cancel", on_click=_cancel, args=(question,))
+        st.button("Cancel", on_click=messages.act, args=(lambda: _cancel(question),))
         return
     st.session_state.pop("teaching", None)
     try:

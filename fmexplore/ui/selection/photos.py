@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError, PhotoError
+from fmexplore.jobs.limits import ADDRESS_SHARE
 from fmexplore.photos.conversion import OURS, WAYS, Conversion, Converted
 from fmexplore.photos.scoring import PhotoPredictions, classify
 from fmexplore.runs.run import Run
@@ -20,8 +21,8 @@ MOST, MOST_MB = 40, 100  # files, and their size together
 THUMBNAIL = 96
 WHOLE = (0, 0, 1, 1)  # the crop of a photo that is not cut
 AS_IT_IS = WAYS["squash"]  # for what has 28 x 28 pixels already
-# The pictures of all sessions, as long as those keep them.
-_held: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
+# The pictures of all sessions, by where they come from, as long as those keep them.
+_held: weakref.WeakValueDictionary[tuple[str, int], np.ndarray] = weakref.WeakValueDictionary()
 LABELS = (*CLASS_NAMES, "none of the ten")
 OTHER = len(CLASS_NAMES)  # the label of the last
 
@@ -93,14 +94,20 @@ def add_picture(name: str, picture: np.ndarray, exported: bool = False) -> str:
 
 
 def _require_memory(name: str, picture: np.ndarray) -> None:
-    """Count a picture among those of all sessions, unless they are too many."""
-    limit, held = shared.settings().max_photos_mb, sum(each.nbytes for each in list(_held.values())) / 1e6
-    if limit and held + picture.nbytes / 1e6 > limit:
-        raise PhotoError(
-            f"{name} was left out: the photos of all visitors use {held:.0f} MB, and this server has room for "
-            f"{limit:g} MB: remove some of yours, or come back later."
-        )
-    _held[id(picture)] = picture
+    """Count a picture among those of all sessions, unless they, or those of one address, are too many."""
+    limit, address = shared.settings().max_photos_mb, shared.address()
+    held = [(key[0], each.nbytes / 1e6) for key, each in list(_held.items())]
+    beside = sum(size for one, size in held if one == address)
+    for who, there, room in (
+        ("all visitors", sum(size for _, size in held), limit),
+        ("your network", beside if address else 0, ADDRESS_SHARE * (limit or 0)),
+    ):
+        if limit and room and there + picture.nbytes / 1e6 > room:
+            raise PhotoError(
+                f"{name} was left out: the photos of {who} use {there:.0f} MB, and this server has room for "
+                f"{room:g} MB: remove some of yours, or come back later."
+            )
+    _held[address, id(picture)] = picture
 
 
 def change(photo: Photo, **changes: object) -> None:

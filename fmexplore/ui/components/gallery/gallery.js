@@ -1,16 +1,23 @@
 // Small pictures cut from one sheet, crisp at any size; as buttons where they can be opened.
+// One short address for all pictures: the sheet itself, a hundred kB of text, would be read again for each of them.
+function hold(gallery, sheet) {
+  URL.revokeObjectURL(gallery.sheet);
+  const bytes = Uint8Array.from(atob(sheet), (letter) => letter.charCodeAt(0));
+  gallery.sheet = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
+  gallery.style.setProperty("--sheet", `url(${gallery.sheet})`);
+}
+
 function draw(gallery, data) {
   const rows = Math.ceil(data.items.length / data.columns);
   const place = (number, count) => (count > 1 ? (100 * number) / (count - 1) : 0);
-  const sheet = `url(data:image/png;base64,${data.sheet})`;
+  hold(gallery, data.sheet);
+  gallery.style.setProperty("--shape", data.shape);
+  gallery.style.setProperty("--cut", `${100 * data.columns}% ${100 * rows}%`);
   gallery.replaceChildren(
     ...data.items.map((item, number) => {
       const made = document.createElement(data.open ? "button" : "div");
       made.className = item.wrong ? "item wrong" : "item";
       const picture = Object.assign(document.createElement("span"), { className: "picture" });
-      picture.style.backgroundImage = sheet;
-      picture.style.aspectRatio = data.shape;
-      picture.style.backgroundSize = `${100 * data.columns}% ${100 * rows}%`;
       const [x, y] = [number % data.columns, Math.floor(number / data.columns)];
       picture.style.backgroundPosition = `${place(x, data.columns)}% ${place(y, rows)}%`;
       made.append(picture);
@@ -79,4 +86,5 @@ export default function ({ data, parentElement, setTriggerValue }) {
     next.tabIndex = 0;
     next.focus();
   };
+  return () => setTimeout(() => gallery.isConnected || URL.revokeObjectURL(gallery.sheet));
 }
