@@ -1,11 +1,14 @@
 """The frame around every page: the run picker in the sidebar, and what the server does once."""
 
+from html import escape
 from pathlib import Path
+from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from fmexplore.errors import DataError, RunNotFound
+from fmexplore.runs.run import Run
 from fmexplore.settings import PROJECT
 from fmexplore.ui import display_options, formatting, messages, session, shared, tour, url
 from fmexplore.ui.components.history import keep_steps, name_run
@@ -14,7 +17,10 @@ from fmexplore.ui.components.theme import follow_theme
 # Others have none, or choose several themselves. Home only passes a run on.
 WITH_RUN = "Home", "Train", "Confusions", "Embeddings", "Data", "Predict"
 ICON = str(PROJECT / "docs" / "icon.png")
-STYLE = f"<style>{Path(__file__).with_suffix('.css').read_text(encoding='utf-8')}</style>"
+STYLE, PAPER, DARK_PAPER = (
+    f"<style>{(Path(__file__).parent / f'{name}.css').read_text(encoding='utf-8')}</style>"
+    for name in ("frame", "paper", "paper_dark")
+)
 
 
 def require(framed: bool = False) -> None:
@@ -37,7 +43,9 @@ def show(page) -> None:
     name = "" if page.title == "Home" else f"<h1 class='page-name'>{page.title}</h1>"
     # What floats lies outside the app, and would have the system's colours in place of the theme's.
     scheme = f"<style>:root {{ color-scheme: {st.context.theme.type or 'light dark'} }}</style>"
-    st.html(STYLE + scheme + name)
+    paper = PAPER + (DARK_PAPER if st.context.theme.type == "dark" else "")
+    st.html(STYLE + paper + scheme + name)
+    run = None
     keep_steps()
     follow_theme()
     display_options.forget()
@@ -50,10 +58,22 @@ def show(page) -> None:
         session.keep_run()
         if page.title in WITH_RUN:
             with st.sidebar:
-                _run_picker(page)
+                run = _run_picker(page)
+            # The sidebar is folded on a phone and left out on paper.
+            if run and page.title not in ("Home", "Train"):
+                with st.container(key="run_shown"):
+                    st.caption(f"Run {formatting.plain(formatting.run_texts([run])[run.id])}")
         if page.title != "Home":
             tour.bar(page.url_path)
+    _paper_head(page.title, run)
     messages.show_notice()
+
+
+def _paper_head(title: str, run: Run | None) -> None:
+    """What a printed page begins with: its title and its link."""
+    query = {name: value for name, value in st.query_params.items() if name != tour.PARAMETER}
+    link = f"{st.context.url or ''}?{urlencode({**({'run': run.id} if run and title != 'Home' else {}), **query})}"
+    st.html(f"<div class='paper-head' data-title='{title}' data-link='{escape(link.removesuffix('?'))}'></div>")
 
 
 def close() -> None:
@@ -72,7 +92,8 @@ def _measure_once() -> None:
         shared.run_delayed(shared.queue().submit, "measure")
 
 
-def _run_picker(page) -> None:
+def _run_picker(page) -> Run | None:
+    """The picker in the sidebar; the run that the page shows."""
     runs = {run.id: run for run in session.runs()}
     try:
         linked = session.run_in_link()
@@ -84,7 +105,7 @@ def _run_picker(page) -> None:
     if shown:
         runs.setdefault(shown.id, shown)
     if not runs:
-        return
+        return None
     texts = formatting.run_texts(runs.values())
     st.session_state["picked_run"] = shown.id if shown else None
     st.selectbox(
@@ -99,6 +120,7 @@ def _run_picker(page) -> None:
     if shown and not linked and page.title != "Home":
         st.session_state.named_run = shown.id
         name_run(page.url_path, shown.id)
+    return shown
 
 
 def _choose() -> None:

@@ -21,7 +21,7 @@ HELP = {
     "the training.",
     "Top-2 accuracy": None,
     "Calibration error": "The expected calibration error, in 15 bins (Guo et al. 2017).",
-    "Coverage": f"The share of images, the most confident first, with {100 * TARGET:.0f} % right answers.",
+    "Coverage": f"The share of images, the most confident first, with {formatting.percent(TARGET, 0)} right answers.",
 }
 
 
@@ -37,7 +37,7 @@ def metrics(now: Shown, _: Link) -> None:
         f"{accuracy} of {len(predictions):,} {now.words} are right; of the {formatting.plural(hardest)} only {recall}",
         anchor=False,
     )
-    interval, top = f"{100 * low:.1f} to {100 * high:.1f} %", formatting.percent(top_k_accuracy(predictions, 2))
+    interval, top = formatting.percents(low, high), formatting.percent(top_k_accuracy(predictions, 2))
     values = (accuracy, interval, top, formatting.percent(calibrated.error), answered)
     with st.container(horizontal=True):
         for (name, help_), value in zip(HELP.items(), values, strict=True):

@@ -35,6 +35,17 @@ def test_a_name_stands_right_of_its_point_unless_the_plot_ends_there():
     assert place_labels([(20, 20)], ["name"], 40, 40) == [None]
 
 
+@given(POINTS)
+def test_names_have_room_too_in_a_plot_that_becomes_wider(points):
+    places, names = [(x, y) for x, y, _ in points], [name for *_, name in points]
+    found = place_labels(places, names, WIDTH, HEIGHT, widest=3 * WIDTH)
+    for wider in (1, 2.2, 3):
+        boxes = [
+            _box(wider * places[n][0], places[n][1], names[n], where, 11) for n, where in enumerate(found) if where
+        ]
+        assert not any(_overlap(one, other) for one, other in itertools.combinations(boxes, 2))
+
+
 def test_a_settled_name_stays_and_the_others_keep_off():
     found = place_labels([(50, 50), (50, 50 + MARK)], ["one", "two"], WIDTH, HEIGHT, fixed=["bottom right", None])
     assert found[0] == "bottom right"
