@@ -1,8 +1,6 @@
 """The frame around every page: the run picker in the sidebar, and what the server does once."""
 
-from html import escape
 from pathlib import Path
-from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
@@ -12,6 +10,7 @@ from fmexplore.runs.run import Run
 from fmexplore.settings import PROJECT
 from fmexplore.ui import display_options, formatting, messages, session, shared, tour, url
 from fmexplore.ui.components.history import keep_steps, name_run
+from fmexplore.ui.components.paper import paper_head
 from fmexplore.ui.components.theme import follow_theme
 
 # Others have none, or choose several themselves. Home only passes a run on.
@@ -46,6 +45,7 @@ def show(page) -> None:
     paper = PAPER + (DARK_PAPER if st.context.theme.type == "dark" else "")
     st.html(STYLE + paper + scheme + name)
     run = None
+    paper_head(page.title)
     keep_steps()
     follow_theme()
     display_options.forget()
@@ -59,21 +59,13 @@ def show(page) -> None:
         if page.title in WITH_RUN:
             with st.sidebar:
                 run = _run_picker(page)
-            # The sidebar is folded on a phone and left out on paper.
-            if run and page.title not in ("Home", "Train"):
-                with st.container(key="run_shown"):
-                    st.caption(f"Run {formatting.plain(formatting.run_texts([run])[run.id])}")
+        # The sidebar is folded on a phone and left out on paper.
+        if run and page.title not in ("Home", "Train"):
+            with st.container(key="run_shown"):
+                st.caption(f"Run {formatting.plain(formatting.run_texts([run])[run.id])}")
         if page.title != "Home":
             tour.bar(page.url_path)
-    _paper_head(page.title, run)
     messages.show_notice()
-
-
-def _paper_head(title: str, run: Run | None) -> None:
-    """What a printed page begins with: its title and its link."""
-    query = {name: value for name, value in st.query_params.items() if name != tour.PARAMETER}
-    link = f"{st.context.url or ''}?{urlencode({**({'run': run.id} if run and title != 'Home' else {}), **query})}"
-    st.html(f"<div class='paper-head' data-title='{title}' data-link='{escape(link.removesuffix('?'))}'></div>")
 
 
 def close() -> None:

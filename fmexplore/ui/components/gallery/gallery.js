@@ -15,9 +15,9 @@ function draw(gallery, data) {
       picture.style.backgroundPosition = `${place(x, data.columns)}% ${place(y, rows)}%`;
       made.append(picture);
       if (item.caption) {
-        // A word breaks after a slash, never after the hyphen of "T-shirt".
+        // A word breaks after a slash, never after the hyphen of "T-shirt" or between a number and its unit.
         const words = item.caption
-          .split(/(?<=[\s/])/)
+          .split(/(?<=[ \n/])/)
           .flatMap((word) => [
             Object.assign(document.createElement("span"), { textContent: word }),
             document.createElement("wbr"),
