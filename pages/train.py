@@ -10,7 +10,7 @@ frame.require()
 if widgets.data_gate():
     with st.container(key="figure_first"):
         left, right = st.columns([32, 68], gap="large")
-    with left, messages.boundary():
+    with left, st.container(key="training_form"), messages.boundary():
         training_form()
     run = None
     with right, messages.boundary():

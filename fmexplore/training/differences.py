@@ -14,6 +14,19 @@ MOST_LAYERS = 8  # that are listed one by one, where two tables differ
 WIDTHS = {"conv": "filters", "dense": "units", "residual": "", "inception": "", "dense_block": ""}  # layers that learn
 
 
+# Settings that act with some values of another one only.
+DEPENDENT = {
+    "momentum": ("optimizer", {"sgd", "muon"}),
+    "nesterov": ("optimizer", {"sgd"}),
+    **dict.fromkeys(("beta1", "beta2"), ("optimizer", {"adam", "adamw", "muon"})),
+    "epsilon": ("optimizer", {"adam", "adamw", "muon", "rmsprop"}),
+    "rest_learning_rate": ("optimizer", {"muon"}),
+    "warmup": ("schedule", {"one-cycle", "warmup-linear"}),
+    "validation_share": ("validation", {"share"}),
+}
+AUTOMATIC = {"precision": "auto", "threads": 0, "device": "auto"}  # what leaves the choice to the machine
+
+
 @dataclass(frozen=True)
 class Difference:
     """One setting or layer in which configurations differ, and its value in each; None where one has no such thing."""
@@ -21,14 +34,24 @@ class Difference:
     name: str  # "preset", "model.input_scale", "layer 3", "network", or a setting as in "augmentation.flip"
     values: tuple[Any, ...]
 
+    @property
+    def chosen(self) -> bool:
+        """Whether somebody chose it: it is neither a consequence of another difference nor left to the machine."""
+        if self.name in DEPENDENT:
+            return len({value for value in self.values if value is not None}) > 1
+        return AUTOMATIC.get(self.name) not in self.values if self.name in AUTOMATIC else self.name != "preset"
+
 
 def config_differences(configs: Sequence[RunConfig]) -> list[Difference]:
-    """The preset, layers and training settings in which not all configurations are equal; the seed comes last."""
+    """The preset, layers and training settings in which not all configurations are equal; the seed comes last.
+
+    A setting that does not act, as the momentum of Adam, has no value.
+    """
     found = [Difference("preset", tuple(config.preset for config in configs))]
     found += layer_differences([config.model for config in configs])
     for name in ("initialization", "input_scale"):
         found.append(Difference(f"model.{name}", tuple(getattr(config.model, name) for config in configs)))
-    settings = [_flatten(config.training.model_dump(mode="json")) for config in configs]
+    settings = [_acting(_flatten(config.training.model_dump(mode="json"))) for config in configs]
     names = sorted(dict.fromkeys(name for each in settings for name in each), key="seed".__eq__)
     found += [Difference(name, tuple(each.get(name) for each in settings)) for name in names]
     return [each for each in found if any(value != each.values[0] for value in each.values)]
@@ -64,6 +87,12 @@ def _flatten(values: dict[str, Any], before: str = "") -> dict[str, Any]:
     for name, value in values.items():
         flat |= _flatten(value, f"{before}{name}.") if isinstance(value, dict) else {before + name: value}
     return {name: value for name, value in flat.items() if value is not None}
+
+
+def _acting(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings without those that have no effect."""
+    idle = {name for name, (other, values) in DEPENDENT.items() if settings.get(other) not in values}
+    return {name: value for name, value in settings.items() if name not in idle}
 
 
 def _align(first: tuple[Layer, ...], second: tuple[Layer, ...]) -> list[tuple[str, tuple[str | None, str | None]]]:

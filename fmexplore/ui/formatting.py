@@ -9,7 +9,10 @@ from fmexplore.errors import RunBroken
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Result
 
-STYLED = r"([*~]|(?<!\w)_|_(?!\w))"  # what makes words bold, slanted or struck through
+
+CODE = re.compile(r"((?<![^\s(])`[^`\n]+`(?![^\s.,:;)]))")
+# Links, pictures and colours of markdown, emphasis, and what makes a line a heading or a list.
+MARKUP = re.compile(r"[\[\]<>$:*~\\`]|(?<!\w)_|_(?!\w)|^[#+-](?=\s|#)|(?<=^\d)[.)](?=\s)", re.MULTILINE)
 
 
 def plain(text: str) -> str:
@@ -18,15 +21,21 @@ def plain(text: str) -> str:
 
 
 def unlinked(message: str) -> str:
-    """A message whose `code` stays code, while what it quotes, as a link, picture or bold name, stays text."""
-    parts = re.split("(`[^`]*`)", re.sub(r"([\[\]<>$:])", r"\\\1", message).replace("www.", "www\\."))
-    return "".join(part if place % 2 else re.sub(STYLED, r"\\\1", part) for place, part in enumerate(parts))
+    """A message whose `code` stays code, while any other markdown, as in a name that it quotes, stays text."""
+    parts = CODE.split(message)
+    parts[::2] = [MARKUP.sub(r"\\\g<0>", part).replace("www.", "www\\.") for part in parts[::2]]
+    return "".join(parts)
 
 
 def plural(label: int, start: bool = False) -> str:
     """The name of a class for several of it, as within a sentence or at its start: "shirts", "T-shirts"."""
     name = PLURALS[label]
-    return name if start or name[1] == "-" else name.lower()
+    return unbroken(name if start or name[1] == "-" else name.lower())
+
+
+def class_name(label: int) -> str:
+    """The name of a class within a sentence, as in "T-shirt/top"."""
+    return unbroken(CLASS_NAMES[label])
 
 
 IMAGES = {"test": "Test image", "validation": "Validation image", "train": "Training image"}
@@ -41,7 +50,18 @@ def image_name(split: str, number: int, label: int) -> str:
 
 def percent(value: float | None, digits: int = 1) -> str:
     """A share as text, as in "91.9 %", which no line breaks apart."""
-    return "–" if value is None else f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
+    return "–" if value is None else unbroken(f"{100 * value:.{digits}f} %")
+
+
+def percents(low: float, high: float, digits: int = 1) -> str:
+    """From one share to another, as in "91.3 to 92.4 %"."""
+    return unbroken(f"{100 * low:.{digits}f} to {100 * high:.{digits}f} %")
+
+
+def unbroken(text: str) -> str:
+    """The text with its numbers beside their units, and a "T-shirt" in one piece, wherever a line ends."""
+    text = re.sub(r"(?<=\d) (?=(?:%|ms|s|min|h|points?)(?!\w))", "\N{NO-BREAK SPACE}", text)
+    return re.sub(r"\bT-(?=shirt)", "T\N{NON-BREAKING HYPHEN}", text)
 
 
 def epochs(count: float) -> str:
@@ -67,8 +87,8 @@ def within(name: str) -> str:
 def duration(seconds: float) -> str:
     """Seconds in the unit that people would use."""
     if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+        return unbroken(f"{seconds:.0f} s")
+    return unbroken(f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h")
 
 
 def tell_apart(runs: Iterable[Run]) -> dict[str, str]:

@@ -10,12 +10,16 @@ from fmexplore.runs.run import Run
 from fmexplore.settings import PROJECT
 from fmexplore.ui import display_options, formatting, messages, session, shared, tour, url, watch
 from fmexplore.ui.components.history import keep_steps, name_run
+from fmexplore.ui.components.paper import paper_head
 from fmexplore.ui.components.theme import follow_theme
 
 # Others have none, or choose several themselves. Home only passes a run on.
 WITH_RUN = "Home", "Train", "Confusions", "Embeddings", "Data", "Predict"
 ICON = str(PROJECT / "docs" / "icon.png")
-STYLE = f"<style>{Path(__file__).with_suffix('.css').read_text(encoding='utf-8')}</style>"
+STYLE, PAPER, DARK_PAPER = (
+    f"<style>{(Path(__file__).parent / f'{name}.css').read_text(encoding='utf-8')}</style>"
+    for name in ("frame", "paper", "paper_dark")
+)
 
 
 def require(framed: bool = False) -> None:
@@ -38,7 +42,9 @@ def show(page) -> None:
     name = "" if page.title == "Home" else f"<h1 class='page-name'>{page.title}</h1>"
     # What floats lies outside the app, and would have the system's colours in place of the theme's.
     scheme = f"<style>:root {{ color-scheme: {st.context.theme.type or 'light dark'} }}</style>"
-    st.html(STYLE + scheme + name)
+    paper = PAPER + (DARK_PAPER if st.context.theme.type == "dark" else "")
+    st.html(STYLE + paper + scheme + name)
+    paper_head(page.title)
     keep_steps()
     follow_theme()
     display_options.forget()
@@ -55,6 +61,10 @@ def show(page) -> None:
             with st.sidebar:
                 shown = _run_picker(page)
         watch.show_trainings(page.title, shown)
+        # The sidebar is folded on a phone and left out on paper.
+        if shown and page.title not in ("Home", "Train"):
+            with st.container(key="run_shown"):
+                st.caption(f"Run {formatting.plain(formatting.run_texts([shown])[shown.id])}")
         if page.title != "Home":
             tour.bar(page.url_path)
     messages.show_notice()
@@ -77,7 +87,7 @@ def _measure_once() -> None:
 
 
 def _run_picker(page) -> Run | None:
-    """The choice of the run, for all pages that show one; it gives that run."""
+    """The picker in the sidebar, for all pages that show a run; it gives that run."""
     runs = {run.id: run for run in session.runs()}
     try:
         linked = session.run_in_link()

@@ -49,7 +49,9 @@ def _train_text(runs: list[Run]) -> str:
 
 def _paper_text(_: list[Run]) -> str:
     accuracy = PRINTED[PAPER].metrics["test_accuracy"]
-    return f"A student paper printed {accuracy:g} % for this network. It was trained again: see which claims hold."
+    return formatting.unbroken(
+        f"A student paper printed {accuracy:g} % for this network. It was trained again: see which claims hold."
+    )
 
 
 def _change_text(runs: list[Run]) -> str:

@@ -4,6 +4,7 @@ Starting is what takes long, so test files share a server and tests share window
 another is taken away between them: runs between files, cookies and storage between tests.
 """
 
+import io
 import os
 import re
 import shutil
@@ -37,22 +38,11 @@ FOCUSED = """() => {
   while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
   return focused?.ariaLabel || focused?.textContent || "";
 }"""
-WIDTHS = (1400, 1024, 768, 390)
-# What scrolls sideways, charts without axes, and texts that reach beyond theirs by more than the soft edge of a letter.
-MISFITS = """() => {
-  const parts = [document.scrollingElement, document.querySelector("[data-testid=stMain]")];
-  const wide = Math.max(...parts.map((part) => part.scrollWidth - part.clientWidth));
-  const cut = [...document.querySelectorAll("[data-testid=stPlotlyChart]")].flatMap((chart) => {
-    if (!chart.querySelector(".xtick text")) return ["a chart is not drawn"];
-    const frame = chart.getBoundingClientRect();
-    return [...chart.querySelectorAll(".main-svg text")].filter((text) => {
-      const { left, right, top, bottom, width } = text.getBoundingClientRect();
-      const out = left < frame.left - 1 || right > frame.right + 1 || top < frame.top - 1 || bottom > frame.bottom + 1;
-      return width && out;
-    }).map((text) => `${text.textContent} is cut off`);
-  });
-  return [...(wide > 0 ? [`scrolls sideways by ${wide} pixels`] : []), ...cut];
-}"""
+# A window of 1400 pixels has the layout of 700 at 200 % zoom.
+WIDTHS, WIDTHS_IN_THE_DARK = (1920, 1400, 1280, 1024, 768, 700, 600, 390), (1024, 390)
+MISFITS, ON_PAPER = (
+    Path(__file__).with_name(f"{name}.js").read_text("utf-8").strip().rstrip(";") for name in ("misfits", "on_paper")
+)
 # What is shown below the chart, and a text of it.
 VIEWS = {"Confusion so far": "Most often,", "Layers": "The layer table of the next", "Earlier runs": "Load a run from"}
 MAC_APPS = [f"/Applications/{name}.app/Contents/MacOS/{name}" for name in ("Chromium", "Google Chrome")]
@@ -348,30 +338,55 @@ class Tab:
             for node in violation["nodes"]
         ]
 
-    def violations_by_theme(self) -> dict[str, list[str]]:
-        """The same on the light ground, and on the dark one by the rules that look at colours."""
-        found = {}
-        for (scheme, ground), rules in zip(GROUNDS.items(), ((), COLOUR_RULES), strict=True):
-            self.page.emulate_media(color_scheme=scheme)
-            expect(self.page.get_by_test_id("stApp")).to_have_css("background-color", ground)
-            found[scheme] = self.violations(rules)
-        return {scheme: wrong for scheme, wrong in found.items() if wrong}
-
-    def misfits(self) -> dict[int, list[str]]:
+    def misfits(self, widths: tuple[int, ...] = WIDTHS) -> dict[int, list[str]]:
         """What does not fit at some width, and does not come to fit within ten seconds."""
         found = {}
-        for width in WIDTHS:
+        for width in widths:
             self.page.set_viewport_size({"width": width, "height": PHONE["height"]})
             try:
-                self.settle().page.wait_for_function(f"() => !({MISFITS})().length", timeout=10_000)
+                self.settle().page.wait_for_function(f"() => !({MISFITS})().length", timeout=10_000, polling=200)
             except TimeoutError:
                 found[width] = self.page.evaluate(MISFITS)
         self.page.set_viewport_size(DESK)
         return found
 
+    def paper_faults(self) -> list[str]:
+        """What the printed page lacks of the figures, what of it is cut off, and what has no business on paper."""
+        from pypdf import PdfReader
+
+        def told(text: str, space: list[float], place: list[float], *_: object) -> None:
+            x = place[4] * space[0] + place[5] * space[2] + space[4]
+            if text.strip() and not 0 <= x <= width:
+                out.append(f"{text.strip()!r} is beside the paper")
+
+        text, out = "", []
+        for sheet in PdfReader(io.BytesIO(self.page.pdf(format="A4"))).pages:
+            width = float(sheet.mediabox.width)
+            text += sheet.extract_text(visitor_text=told)
+        printed = _squeezed(text)
+        shown = self.page.evaluate(ON_PAPER)
+        missing = [f"{each!r} is not on paper" for each in shown["wanted"] if _squeezed(each) not in printed]
+        extra = [f"{each!r} is on paper" for each in shown["unwanted"] if _squeezed(each) in printed]
+        return [*missing, *out, *extra]
+
     def faults(self) -> dict:
-        """What axe finds in either theme, and what does not fit at some width."""
-        return {**self.violations_by_theme(), **self.misfits()}
+        """What axe finds and what does not fit: on the light ground, on paper, and on the dark ground by the rules that
+        look at colours and at fewer widths."""
+        self._choose_scheme("light")
+        found: dict = {"light": self.violations(), **self.misfits(), "paper": self.paper_faults()}
+        self._choose_scheme("dark")
+        dark = self.misfits(WIDTHS_IN_THE_DARK)
+        found |= {"dark": self.violations(COLOUR_RULES), **{f"dark, {width}": wrong for width, wrong in dark.items()}}
+        return {where: wrong for where, wrong in found.items() if wrong}
+
+    def _choose_scheme(self, scheme: str) -> None:
+        self.page.emulate_media(color_scheme=scheme)
+        expect(self.page.get_by_test_id("stApp")).to_have_css("background-color", GROUNDS[scheme])
+
+
+def _squeezed(text: str) -> str:
+    """Without spaces, which a PDF only has where letters are far apart."""
+    return re.sub(r"\s+", "", text)
 
 
 def wait_for(found: Callable[[], object]) -> None:

@@ -11,7 +11,7 @@ from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.run import Run
 from fmexplore.settings import SHIPPED
-from fmexplore.ui.formatting import image_name
+from fmexplore.ui import formatting
 
 PAGE = 200
 # Pages and views, and a text that is there once they are.
@@ -20,6 +20,7 @@ PLACES = {
     "/confusions?run=quick&true=6&pred=0&image=18": "Evidence for",
     "/confusions?run=quick&view=pair": "Most typical shirts",
     "/confusions?run=quick&view=figures": "Coverage at 99",
+    "/confusions?run=quick&view=runs&other=solid&split=test": "They disagree on",
     "/confusions?run=quick&view=suspects": "labels are likely errors",
     "/data": "6,000 of each",
     "/data?split=test&class=6": "All 1,000 shirts",
@@ -57,7 +58,7 @@ def test_a_cell_shows_exactly_its_images(tab, predictions):
     count, wanted = opened.count("Shirt", "T-shirt/top"), in_cell(predictions, 6, 0)
     assert count == len(wanted)
     opened.cell("Shirt", "T-shirt/top").click()
-    opened.sees(f"{count} of 1,000 shirts are taken for T-shirts").at(run="quick", true=6, pred=0)
+    opened.sees(f"{count} of 1,000 shirts are taken for {formatting.plural(0)}").at(run="quick", true=6, pred=0)
     expect(opened.images).to_have_count(count)
     labels = opened.labels
     assert all(re.match(r"Test image [\d,]+, a shirt: taken for T-shirt/top, \d+\s% sure$", label) for label in labels)
@@ -172,7 +173,7 @@ def test_the_card_has_probabilities_neighbours_and_where_it_looks(tab, predictio
     opened = tab().open(f"/confusions?run=quick&image={number}")
     said = CLASS_NAMES[predictions.predicted[number]]
     verdict = "recognised" if predictions.right[number] else f"taken for {said}"
-    opened.sees(re.compile(f"^{image_name('test', number, real.test.labels[number])}: {verdict}"))
+    opened.sees(re.compile(f"^{formatting.image_name('test', number, real.test.labels[number])}: {verdict}"))
     expect(opened.card.locator(".number")).to_have_count(10)
     shares = [float(text.removesuffix(" %")) for text in opened.card.locator(".number").all_inner_texts()]
     assert sum(shares) == pytest.approx(100, abs=0.5)  # each is rounded
@@ -313,6 +314,23 @@ def test_two_browsers_look_at_different_things(tab):
     expect(two.card).to_be_visible()
     expect(one.card).to_have_count(0)
     one.at(run="quick")
+
+
+def test_of_two_matrices_more_mistakes_are_worse_and_more_on_the_diagonal_is_better(tab):
+    opened = tab().open("/confusions?run=quick&view=runs&other=solid&split=test")
+    cells = opened.main.locator("td button")
+    expect(cells).to_have_count(100)
+    found = cells.evaluate_all("all => all.map((each) => [each.ariaLabel, each.style.background])")
+    tones = {"better": "--st-blue-color", "worse": "--st-orange-color"}
+    for label, background in found:
+        true, said, more, tone = re.fullmatch(
+            r"true (.*), predicted (.*): (?:as many images|\d+ images (more|fewer), (\w+))", label
+        ).groups()
+        if tone:
+            assert tone == ("better" if (more == "more") == (true == said) else "worse"), label
+            assert tones[tone] in background, label
+    assert {label.rpartition(", ")[2] for label, _ in found} >= {*tones}
+    opened.sees("better: more right, or fewer mistakes")
 
 
 def test_the_confusion_so_far_leads_to_the_images_of_a_cell(tab):

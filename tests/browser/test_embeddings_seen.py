@@ -22,7 +22,7 @@ PLACES = {
     MAP: "images are misclassified: where do they lie",
     f"{MAP}&selected=t6p0": "are selected",
     f"{MAP}&image=18": "Neighbours on the map",
-    f"{MAP}&view=trust": "nearest neighbours",
+    f"{MAP}&view=trust": "Neighbours on this map",
     f"{MAP}&view=pair": "Quick: Last hidden layer",
 }
 PIXELS = """canvas => Array.from(canvas.getContext("2d").getImageData(0, 0, 28, 28).data)

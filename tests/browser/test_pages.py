@@ -26,6 +26,16 @@ def test_layers_are_edited_by_keyboard_and_parameters_and_cost_follow(tab):
     # 40 filters more in layer 1 of 1 channel, and 40 channels more into the 48 filters of layer 5; 40 biases of norm.
     assert parameters(opened) == before + 40 * 1 * 9 + 40 * 48 * 9 + 40
     expect(field).to_be_focused()  # it can go on from where it was
+    field.fill("999999")
+    field.press("Enter")
+    told = "filters of layer 1 stays 64, as 999999 is not possible: choose a whole number from 1 to"
+    expect(opened.main.get_by_role("alert").get_by_text(told)).to_be_visible()
+    expect(field).to_have_value("64")
+    kinds = opened.main.get_by_label(re.compile(r"^Kind of layer \d+$"))
+    layers = kinds.count()
+    opened.main.get_by_role("button", name="Add a layer before 1", exact=True).click()
+    expect(kinds).to_have_count(layers + 1)
+    expect(opened.main.get_by_label("filters of layer 2", exact=True)).to_have_value("64")
 
 
 def test_a_table_that_cannot_be_built_says_which_layer_and_cannot_be_started(tab):
@@ -65,6 +75,14 @@ def test_on_a_phone_the_figure_comes_before_its_controls(tab):
     chart, start = opened.chart.bounding_box(), opened.button("Start training").bounding_box()
     assert chart["y"] + chart["height"] < start["y"]
     assert chart["width"] > 300
+
+
+def test_without_the_sidebar_the_page_names_its_run_and_without_a_keyboard_none_is_asked_for(tab):
+    desk = tab().open("/confusions?run=quick").sees("Ctrl-click marks several cells.")
+    name = re.compile("^Run quick · .*shipped")
+    expect(desk.main.get_by_text(name)).to_be_hidden()
+    phone = tab(phone=True, has_touch=True, is_mobile=True).open("/confusions?run=quick").sees(name)
+    expect(phone.main.get_by_text("Ctrl-click marks several cells.")).to_be_hidden()
 
 
 @pytest.mark.parametrize("view", ["", "Confusion so far", "Layers", "Earlier runs"])

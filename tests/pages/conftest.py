@@ -77,7 +77,7 @@ class Page:
         kinds = ("title", "header", "subheader", "markdown", "caption", "info", "error", "warning")
         texts = [element.value for kind in kinds for element in getattr(self.at, kind)]
         shown = "\n".join([*texts, *(bar.proto.text for bar in self.at.get("progress"))])
-        return shown.replace("\N{NO-BREAK SPACE}", " ")
+        return shown.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NON-BREAKING HYPHEN}", "-")
 
     @property
     def warnings(self) -> list[str]:

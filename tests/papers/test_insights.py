@@ -85,7 +85,11 @@ def test_the_peeking_chart_has_a_bar_for_each_system_and_a_line_where_there_are_
             "team4-cnn", training(*course((0.91, 0.90), (0.9, 0.92))), training(*course((0.91, 0.90)), seed=1)
         ),
     ]
-    several, single = peeking_chart(peeking(finder(*stored))).data
+    several, single, words = peeking_chart(peeking(finder(*stored))).data
+    assert {name: text.strip() for name, text in zip(words.y, words.text)} == {
+        "team4-cnn": "1.00 ± 1.41",
+        "team4-ann": "1.00, one seed",
+    }
     assert (list(several.y), list(several.x)) == (["team4-cnn"], [1.0])
     assert list(several.error_x.array) == pytest.approx([2**0.5], abs=1e-3)
     assert (list(single.y), list(single.x), single.error_x.array) == (["team4-ann"], [1.0], None)
@@ -118,7 +122,13 @@ def test_the_networks_chart_has_a_group_each_and_the_human_mark():
 
 def test_names_without_room_on_a_phone_come_last_and_no_name_twice():
     crowd = {"a": [(f"a network with a long name {n}", 100.0 + 9 * n, 88.0 + n) for n in range(8)]}
-    *_, phone, desk = networks_chart(crowd, HUMAN.accuracy, "parameters").data
-    names = [*phone.text, *desk.text]
+    *_, phone, tablet, desk = networks_chart(crowd, HUMAN.accuracy, "parameters").data
+    names = [*phone.text, *tablet.text, *desk.text]
     assert len(set(names)) == len(names)
     assert 0 < len(phone.text) < len(names)
+
+
+def test_our_own_networks_have_their_names_before_all_others():
+    near = [(f"a network with a long name {n}", 1000.0 + n, 92.0) for n in range(40)]
+    *_, phone, _, _ = networks_chart({"a": near, "b": [], "ours": [("ours", 1000.0, 92.0)]}, 83.5, "parameters").data
+    assert "ours" in phone.text

@@ -48,6 +48,30 @@ def test_presets_and_how_the_network_starts_count_and_the_seed_comes_last():
     assert names == ["preset", "model.initialization", "model.input_scale", "weight_decay", "seed"]
 
 
+def test_a_setting_without_effect_has_no_value_and_what_follows_or_is_automatic_is_not_chosen():
+    found = config_differences(
+        [
+            config(optimizer="sgd", momentum=0.8, schedule="cosine", threads=2),
+            config(optimizer="adam", momentum=0.9, schedule="one-cycle", warmup=0.3, precision="fp32"),
+        ]
+    )
+    assert {each.name: each.values for each in found} == {
+        "optimizer": ("sgd", "adam"),
+        "momentum": (0.8, None),
+        "nesterov": (False, None),
+        "beta1": (None, 0.9),
+        "beta2": (None, 0.999),
+        "epsilon": (None, 1e-8),
+        "schedule": ("cosine", "one-cycle"),
+        "warmup": (None, 0.3),
+        "threads": (2, 0),
+        "precision": ("auto", "fp32"),
+    }
+    assert [each.name for each in found if each.chosen] == ["optimizer", "schedule"]
+    both = config_differences([config(optimizer="sgd", momentum=each, threads=each * 10) for each in (0.1, 0.2)])
+    assert [(each.name, each.chosen) for each in both] == [("momentum", True), ("threads", True)]
+
+
 def test_two_layer_tables_are_told_apart_layer_by_layer():
     wider = network(Conv(filters=8), BatchNorm(), Activation(), Conv(filters=32))
     found = {each.name: each.values for each in layer_differences([PLAIN, wider, PLAIN])}

@@ -33,6 +33,7 @@ TRAINING, VALIDATION, EARLIER = "#1098ad", "#e8590c", "#868e96"
 MOST_POINTS = 400  # of a line; more cannot be seen
 SOLID = {"opacity": 1, "line": {"width": 0}}  # marks of several sizes are else half transparent
 MOST_LETTERS = 20  # of a name beside an axis
+MOST_Z, LEAST_FAR = 3.5, 0.05  # of a value that is still among the others
 
 
 def make_figure(traces: Sequence[dict], **layout: object) -> "go.Figure":
@@ -42,12 +43,43 @@ def make_figure(traces: Sequence[dict], **layout: object) -> "go.Figure":
     return go.Figure(list(traces), layout)
 
 
+def far_below(values: Sequence[float]) -> list[bool]:
+    """Which values lie so far below the others that an axis with all of them would show little of the rest.
+
+    By the modified z-score (Iglewicz, Hoaglin 1993), from three values on; less than 0.05 below the median is not far.
+
+    >>> far_below([0.92, 0.91, 0.93, 0.1])
+    [False, False, False, True]
+    """
+    middle = np.median(values)
+    spread = np.median(np.abs(np.asarray(values) - middle))
+    far = max(MOST_Z * spread / 0.6745, LEAST_FAR)
+    return [len(values) > 2 and bool(middle - value > far) for value in values]
+
+
 def interval_chart(rows: Sequence[tuple[str, float, float, float, int | None]]) -> "go.Figure":
     """A point with its error bar for each (name, low, middle, high, place), as shares; in grey without a place, for a
-    mean of several runs."""
+    mean of several runs. What lies far below the others is an arrow at the left edge."""
+    far = far_below([middle for _, _, middle, _, _ in rows])
+    near = [(100 * low, 100 * high) for (_, low, _, high, _), out in zip(rows, far, strict=True) if not out]
+    left, right = min(low for low, _ in near), max(high for _, high in near)
+    edge = left - 0.12 * (right - left)
     traces = []
     for row, (name, low, middle, high, place) in enumerate(rows):
         color, symbol = (EARLIER, "diamond") if place is None else (RUN_COLORS[place], RUN_SYMBOLS[place])
+        if far[row]:
+            traces.append(
+                {
+                    **{"type": "scatter", "mode": "markers+text", "name": literal(name), "x": [edge], "y": [row]},
+                    "marker": {"color": color, "symbol": "triangle-left", "size": 13},
+                    **{"text": [f"  {100 * middle:.2f} %, left of this axis"], "textposition": "middle right"},
+                    "cliponaxis": False,
+                    "customdata": [[100 * low, 100 * middle, 100 * high]],
+                    "hovertemplate": "%{fullData.name}<br>%{customdata[1]:.2f} %, from %{customdata[0]:.2f} to "
+                    "%{customdata[2]:.2f} %<extra></extra>",
+                }
+            )
+            continue
         ends = {"array": [100 * (high - middle)], "arrayminus": [100 * (middle - low)]}
         traces.append(
             {

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fmexplore.ui.charts.base import EARLIER, MOST_POINTS, RUN_COLORS, RUN_SYMBOLS, TRAINING, VALIDATION
+from fmexplore.ui.charts.base import (
+    EARLIER,
+    MOST_POINTS,
+    RUN_COLORS,
+    RUN_SYMBOLS,
+    TRAINING,
+    VALIDATION,
+    far_below,
+)
 
 PROBE = "#f0a875"  # validation on few images
 EMPTY = {"text": "The curves appear here", "fill": EARLIER, "fontSize": 14}
@@ -175,6 +183,9 @@ def _frame(curves: list[Sequence[Sequence[float]]], metric: str) -> tuple[float 
     middles = [float(np.median([y for _, y in points])) for points in curves]
     if not middles:
         return None, None
+    sign = 1 if metric == "accuracy" else -1  # what is worse than all others is left out
+    far = far_below([sign * middle for middle in middles])
+    middles = [middle for middle, out in zip(middles, far, strict=True) if not out]
     return (
         (5 * math.floor(min(middles) / 5), None) if metric == "accuracy" else (None, math.ceil(10 * max(middles)) / 10)
     )

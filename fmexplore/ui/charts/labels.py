@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 LETTER = 0.54  # mean width of a letter of Source Sans, of its size
+WIDTHS = 6  # that are tried between the least and the most
 MARK, DASH = 14, 4  # pixels: what a point takes, and a place on a line
 POSITIONS = {  # plotly's names: where the middle of the text lies, in halves of its own size and the mark's
     "middle right": (1, 0),
@@ -23,6 +26,7 @@ def place_labels(
     width: float,
     height: float,
     *,
+    widest: float = 0,
     size: float = 11,
     fixed: Sequence[str | None] = (),
     avoid: Sequence[tuple[float, float]] = (),
@@ -37,6 +41,7 @@ def place_labels(
         names: one for each point; the first ones choose first.
         width: of the plot in pixels; no name leaves it.
         height: of the plot in pixels.
+        widest: the plot may also be as wide as this, which moves the points apart, and the names with them.
         size: of the font in pixels.
         fixed: positions that are settled already, None where not.
         avoid: further places, as those on a line, that a name covers only where it would else have none.
@@ -45,25 +50,55 @@ def place_labels(
         Keys of `POSITIONS`, or None for a name that would cover another name or a point.
     """
     found: list[str | None] = list(fixed) or [None] * len(names)
-    marks, dashes = (
-        [(x - d, y - d, x + d, y + d) for x, y in some] for some, d in ((places, MARK / 2), (avoid, DASH / 2))
-    )
-    boxes = [_box(*place, name, position, size) for place, name, position in zip(places, names, found) if position]
-    for number, (place, name) in enumerate(zip(places, names, strict=True)):
-        if found[number] is not None:
-            continue
-        taken = [*marks[:number], *marks[number + 1 :], *boxes]
-        free = {}
-        for position in POSITIONS:
-            box = _box(*place, name, position, size)
-            inside = box[0] >= 0 and box[1] >= 0 and box[2] <= width and box[3] <= height
-            if inside and not any(_overlap(box, other) for other in taken):
-                free[position] = box
-        clear = [position for position, box in free.items() if not any(_overlap(box, dash) for dash in dashes)]
-        for position in [*clear, *free][:1]:
-            found[number] = position
-            boxes.append(free[position])
+    times = np.linspace(1, widest / width, WIDTHS) if widest > width else [1.0]
+    plots = [_Plot(places, names, found, avoid, width * wider, height, size, wider) for wider in times]
+    for number in range(len(names)):
+        if found[number] is None:
+            free = [position for position in POSITIONS if all(plot.has_room(number, position) for plot in plots)]
+            clear = [position for position in free if all(plot.is_clear(number, position) for plot in plots)]
+            for position in [*clear, *free][:1]:
+                found[number] = position
+                for plot in plots:
+                    plot.boxes.append(plot.box(number, position))
     return found
+
+
+class _Plot:
+    """A plot of one width with the names that have their place in it."""
+
+    def __init__(
+        self,
+        places: Sequence[tuple[float, float]],
+        names: Sequence[str],
+        found: Sequence[str | None],
+        avoid: Sequence[tuple[float, float]],
+        width: float,
+        height: float,
+        size: float,
+        wider: float,
+    ) -> None:
+        self.places, self.names, self.width, self.height, self.size = places, names, width, height, size
+        self.wider = wider
+        self.marks, self.dashes = (
+            [(wider * x - d, y - d, wider * x + d, y + d) for x, y in some]
+            for some, d in ((places, MARK / 2), (avoid, DASH / 2))
+        )
+        self.boxes = [self.box(number, position) for number, position in enumerate(found) if position]
+
+    def box(self, number: int, position: str) -> Box:
+        x, y = self.places[number]
+        return _box(self.wider * x, y, self.names[number], position, self.size)
+
+    def has_room(self, number: int, position: str) -> bool:
+        """Whether the name would cover no other name, no other point, and stay within the plot."""
+        box, marks = self.box(number, position), self.marks
+        inside = box[0] >= 0 and box[1] >= 0 and box[2] <= self.width and box[3] <= self.height
+        taken = [*marks[:number], *marks[number + 1 :], *self.boxes]
+        return inside and not any(_overlap(box, other) for other in taken)
+
+    def is_clear(self, number: int, position: str) -> bool:
+        box = self.box(number, position)
+        return not any(_overlap(box, dash) for dash in self.dashes)
 
 
 def _box(x: float, y: float, name: str, position: str, size: float) -> Box:

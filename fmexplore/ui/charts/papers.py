@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from fmexplore.papers.insights import Peeking, Remedy
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 OTHERS = "#7048e8"
-# Width and height of the plot in pixels, at least: what names have room for.
-NETWORKS_PHONE, NETWORKS_DESK, REMEDIES_PHONE = (240, 240), (900, 340), (260, 340)
+# Width and height of the plot in pixels, at least: what names have room for. The style sheet knows those widths.
+NETWORKS, WIDEST, REMEDIES_PHONE = ((240, 360), (560, 380), (900, 380)), 1560, (260, 340)
 MANY_DECADES = 2.5
 LOW, HIGH = 82, 98  # percent: where all networks stand
 
@@ -33,12 +34,19 @@ def peeking_chart(rows: Sequence[Peeking]) -> "go.Figure":
             deviations = [round(row.gain.deviation, 3) for row in group]
             bars["error_x"] = {"type": "data", "array": deviations, "thickness": 2, "width": 6}
         traces.append(bars)
+    # In words too, as a bar of no length looks like a row without a result.
+    ends = [row.gain.mean + (row.gain.deviation if row.gain.seeds > 1 else 0) for row in rows]
+    spreads = [f" ± {row.gain.deviation:.2f}" if row.gain.seeds > 1 else ", one seed" for row in rows]
+    words = [f"  {row.gain.mean:.2f}{spread}" for row, spread in zip(rows, spreads, strict=True)]
     names = [row.system for row in rows]
+    label = {"type": "scatter", "mode": "text", "x": [max(end, 0) for end in ends], "y": names, "text": words}
+    traces.append({**label, "textposition": "middle right", "hoverinfo": "skip", "cliponaxis": False})
+    low, high = min([0, *(row.gain.mean for row in rows)]), max([*ends, 0.1])
     return make_figure(
         [trace for trace in traces if trace["x"]],
         barmode="overlay",
         showlegend=False,
-        xaxis={"title": {"text": "points gained"}, "zeroline": True},
+        xaxis={"title": {"text": "points gained"}, "zeroline": True, "range": [1.05 * low, 1.5 * high]},
         yaxis={
             **{"type": "category", "categoryorder": "array", "categoryarray": names, "autorange": "reversed"},
             **{"showgrid": False, "fixedrange": True, "ticklabelstandoff": 8},
@@ -91,15 +99,19 @@ def remedies_chart(rows: Sequence[Remedy], pair: Sequence[Remedy] = ()) -> "go.F
 def networks_chart(groups: Mapping[str, Sequence[tuple[str, float, float]]], human: float, axis: str) -> "go.Figure":
     """Accuracy in percent over something on a logarithmic axis, named points in up to four groups.
 
-    Names that have room on a desk only come as the last trace.
+    The third group, our own, has its names placed first. The last traces are the names that have room on a phone, those
+    that have it on a tablet too, and those on a desk only.
     """
     looks = ((TRAINING, "circle"), (OTHERS, "circle"), (VALIDATION, "diamond"), (EARLIER, "circle-open"))
     shown = [(name, x, y, color) for points, (color, _) in zip(groups.values(), looks) for name, x, y in points]
+    shown = sorted(shown, key=lambda point: point[3] != looks[2][0])
     names = [name for name, *_ in shown]
     points = [(math.log10(x), y) for _, x, y, _ in shown]
     spans = _span([x for x, _ in points] or [0, 1]), (LOW, HIGH)
-    narrow = place_labels(_to_pixels(points, NETWORKS_PHONE, spans), names, *NETWORKS_PHONE)
-    wide = place_labels(_to_pixels(points, NETWORKS_DESK, spans), names, *NETWORKS_DESK, fixed=narrow)
+    placed: list[list[str | None]] = [[None] * len(names)]
+    for size in NETWORKS:
+        places = _to_pixels(points, size, spans)
+        placed.append(place_labels(places, names, *size, widest=WIDEST, fixed=placed[-1]))
     traces: list[dict] = [
         {
             **{"type": "scatter", "mode": "markers", "name": name},
@@ -111,8 +123,9 @@ def networks_chart(groups: Mapping[str, Sequence[tuple[str, float, float]]], hum
         }
         for (name, points), (color, symbol) in zip(groups.items(), looks)
     ]
-    for chosen in (narrow, [None if early else late for early, late in zip(narrow, wide)]):
-        there = [(point, position) for point, position in zip(shown, chosen) if position]
+    for before, now in pairwise(placed):
+        chosen = zip(shown, before, now, strict=True)
+        there = [(point, position) for point, early, position in chosen if position and not early]
         traces.append(
             {
                 **{"type": "scatter", "mode": "markers+text", "hoverinfo": "skip", "showlegend": False},

@@ -23,6 +23,7 @@ from fmexplore.ui.selection.runs import MOST, Compared
 POLL_SECONDS = 2
 CURVES_HEIGHT = 400
 ROW_HEIGHT, AXIS_HEIGHT = 44, 76  # of the chart with intervals
+FAR_BEHIND = 0.05  # in accuracy: a level that such a run reaches too says nothing about the others
 METRICS = {"accuracy": "Accuracy", "loss": "Loss"}
 OVER = {"epochs": "Over epochs", "minutes": "Over minutes"}
 
@@ -178,6 +179,13 @@ def _curves_finding(curves: list[tuple[str, list[list[float]]]], metric: str, ov
         return f"{lowest[0]} gets the lowest validation loss" if lowest else "No validation loss yet"
     if len(there) < 2:
         return "Validation accuracy"
+    bests = [(max(y for _, y in points), name) for name, points in there]
+    top, best = max(bests)
+    low = {name: value for value, name in bests if value < top - FAR_BEHIND}
+    rest = "".join(f"; {name} at most {formatting.percent(value)}" for name, value in low.items())
+    there = [each for each in there if each[0] not in low]
+    if len(there) < 2:
+        return f"{best} reaches {formatting.percent(top)}{rest}"
     level, places = first_reaching([points for _, points in there])
     ranked = sorted(zip(places, (name for name, _ in there), strict=True))
     (first, quickest), (last, slowest) = ranked[0], ranked[-1]
@@ -185,8 +193,8 @@ def _curves_finding(curves: list[tuple[str, list[list[float]]]], metric: str, ov
     after = f"{soon} {over.removesuffix('s') if soon == '1' else over}"
     reached = f"{formatting.percent(level)} validation accuracy"
     if soon == late:
-        return f"All reach {reached} after {after}"
-    return f"{quickest} reaches {reached} first, after {after}; {slowest} needs {late}"
+        return f"{'The others' if low else 'All'} reach {reached} after {after}{rest}"
+    return f"{quickest} reaches {reached} first, after {after}; {slowest} needs {late}{rest}"
 
 
 def _accuracies(runs: list[Compared], tested: dict[str, Predictions]) -> None:
@@ -211,7 +219,7 @@ def _accuracies(runs: list[Compared], tested: dict[str, Predictions]) -> None:
     height = compact if len(rows) < 3 else CURVES_HEIGHT
     draw(interval_chart(rows), height=height, key="compared_accuracies", alt=title)
     seeds = "; for several seeds, ± one standard deviation" if groups else ""
-    st.caption(f"Lines are 95 % intervals{seeds}.")
+    st.caption(formatting.unbroken(f"Lines are 95 % intervals{seeds}."))
     for group in groups:
         names = ", ".join(formatting.plain(runs[place].name) for place in group.members)
         st.markdown(

@@ -33,13 +33,13 @@ def differences(runs: Sequence[Compared]) -> None:
 
 
 def _differences_finding(found: Sequence[Difference]) -> str:
-    names = [name_setting(each.name) for each in found if each.name != "preset"]
+    names = [name_setting(each.name) for each in found if each.chosen]
     layers = [name for name in names if name.startswith("Layer ")]
     parts = [formatting.within(name) for name in names if name not in layers]
     if layers:
         parts.insert(0, f"{len(layers)} layers" if len(layers) > 1 else formatting.within(layers[0]))
     if not parts:
-        return "All settings are the same"
+        return "They differ in what the machine chose only" if found else "All settings are the same"
     if len(parts) == 1:
         return f"Only one thing differs: {parts[0]}"
     return f"They differ in {len(parts)} things: {', '.join(parts[:4])}" + (" and more" if len(parts) > 4 else "")
@@ -62,8 +62,9 @@ def costs(runs: Sequence[Compared], tested: dict[str, Predictions]) -> None:
     }
     _table("Results of the runs", runs, [(name, [value(each) for each in runs]) for name, value in rows.items()])
     st.caption(
-        "In brackets: the 95 % interval of an accuracy; the middle half (interquartile range) of a time. Minutes are "
-        "those of the machine that trained. A large gap means overfitting."
+        formatting.unbroken("In brackets: the 95 % interval of an accuracy; ")
+        + "the middle half (interquartile range) of a time. Minutes are those of the machine that trained. A large gap "
+        "means overfitting."
     )
     with st.container(), messages.boundary():
         _measure(runs)

@@ -38,7 +38,7 @@ def metrics(now: Shown, _: Link) -> None:
         f"{accuracy} of {len(predictions):,} {now.words} are right; of the {formatting.plural(hardest)} only {recall}",
         anchor=False,
     )
-    interval, top = f"{100 * low:.1f} to {100 * high:.1f} %", formatting.percent(top_k_accuracy(predictions, 2))
+    interval, top = formatting.percents(low, high), formatting.percent(top_k_accuracy(predictions, 2))
     values = (accuracy, interval, top, formatting.percent(calibrated.error), answered)
     with st.container(horizontal=True):
         for (name, help_), value in zip(HELP.items(), values, strict=True):

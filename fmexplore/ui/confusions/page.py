@@ -185,12 +185,13 @@ def _matrix(now: Shown, moments: list[Moment], selection: Link, colours: Look, o
         low, high = accuracy_interval(int(matrix.trace()), int(matrix.sum()))
         st.caption(
             f"{formatting.percent(now.predictions.accuracy, 2)} of {matrix.sum():,} {now.words} are right "
-            f"(95 % interval {100 * low:.1f} to {100 * high:.1f} %). Rows are true classes. "
-            "Ctrl-click marks several cells."
+            + formatting.unbroken(f"(95 % interval {formatting.percents(low, high)}). Rows are true classes.")
         )
         confusion_grid(
             frames, "confusion_grid", picked, class_order(matrix, order), colours, selection.picked, place, moved
         )
+        with st.container(key="mouse_hint"):
+            st.caption("Ctrl-click marks several cells.")
         first = selected_predictions.moments(now.run, "validation")[:1] if now.split != "validation" else []
         if first and first[0].step is not None:
             st.button(

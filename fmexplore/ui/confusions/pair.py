@@ -28,7 +28,7 @@ def pair(now: Shown, selection: Link) -> None:
         names = formatting.plural(first, start=True), formatting.plural(second)
         st.subheader(f"{names[0]} are taken for {names[1]} {forth:,} times, the other way {back:,}", anchor=False)
         rows = [
-            f"| {CLASS_NAMES[label]} "
+            f"| {formatting.class_name(label)} "
             f"| {formatting.percent(report.precision[n])} | {formatting.percent(report.recall[n])} "
             f"| {report.counts[n].sum():,} | {report.elsewhere[n]:,} |"
             for n, label in enumerate((first, second))
@@ -145,6 +145,7 @@ def _extremes(now: Shown, selection: Link, first: int, second: int) -> None:
             items,
             f"pair_{place}",
             lambda n: url.go(image=n),
+            most_rows=2,
             current=last,
             focus=True,
             label=title,

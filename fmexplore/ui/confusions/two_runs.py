@@ -61,7 +61,7 @@ def two_runs(now: Shown, selection: Link) -> None:
             label="Difference of two confusion matrices",
         )
         one, other = _names(now, second)
-        st.caption(f"Images that {one} has more (blue) or fewer (orange) in a cell than {other}.")
+        st.caption(f"How many images more or fewer {one} has in a cell than {other}.")
     with right, messages.boundary():
         _images(now, second, found, selection)
 

@@ -14,7 +14,7 @@ from fmexplore.ui.selection import predictions as selected_predictions
 
 PARTS = {"train": "Training", "test": "Test"}
 PART_WORDS = {"train": "training images", "test": "test images"}
-STRIP = 15
+STRIP, ROWS = 30, 2  # images of a strip, of which those are shown that fill its rows
 ORDERS = ("by number", "nearest to their mean first", "farthest from it first")
 BINS = 32
 
@@ -105,8 +105,8 @@ def _all_classes(part: str) -> None:
     each = f"{low:,}" if low == high else f"{low:,} to {high:,}"
     st.subheader(f"{len(split):,} images, {each} of each of the ten classes", anchor=False)
     st.caption(
-        "Each row: the mean image, the standard deviation, then the first images. Choose a class to see all of its "
-        "images."
+        "Each row: the mean image, where the images deviate from it (standard deviation), then the first images. "
+        "Choose a class to see all of its images."
     )
     for label, name in enumerate(CLASS_NAMES):
         numbers = np.flatnonzero(split.labels == label)[:STRIP]
@@ -116,8 +116,8 @@ def _all_classes(part: str) -> None:
                 f"{name}: {counts[label]:,}", key=f"all_{label}", width=150, on_click=url.go, kwargs={"class": label}
             )
             items = [
-                Item(-1, "", f"Mean of all {formatting.plural(label)}"),
-                Item(-2, "", f"Where {formatting.plural(label)} vary"),
+                Item(-1, "mean", f"Mean of all {formatting.plural(label)}"),
+                Item(-2, "deviation", f"Where {formatting.plural(label)} vary"),
             ]
             items += [Item(int(n), "", formatting.image_name(part, int(n), label)) for n in numbers]
             gallery(
@@ -125,7 +125,8 @@ def _all_classes(part: str) -> None:
                 items,
                 f"class_{label}",
                 lambda number, label=label: url.go(**{"class": label, "image": number if number >= 0 else None}),
-                size=48,
+                size=52,
+                most_rows=ROWS,
                 label=f"{name}: mean, variation, first images",
             )
 

@@ -11,6 +11,10 @@ from fmexplore.ui.embeddings.computing import compute_map
 from fmexplore.ui.selection.maps import Mapped, Source
 
 SEEDS, MINIATURE = 3, 300
+TRUST = (  # from which trustworthiness on what may be said: a convention of ours
+    (0.95, "Neighbours on this map are alike"),
+    (0.8, "Neighbours on this map are mostly alike"),
+)
 MEANING = {
     "pca": "Distances along an axis are true, but all other axes are left out: points that overlap here may be "
     "far apart in another direction.",
@@ -25,8 +29,9 @@ def quality_line(now: Mapped) -> None:
     """One line below the map."""
     known = None if now.stopped else _known().get(_key(now))
     kept = f"{formatting.percent(known.kept, 0)} of the nearest neighbours are kept. " if known else ""
+    turned = "" if now.coordinates.shape[1] == 2 else "Drag to turn it. "
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(kept + MEANING[now.config.method])
+        st.caption(turned + kept + MEANING[now.config.method])
         st.button("Map quality", on_click=url.go, kwargs={"view": "trust"}, type="tertiary")
 
 
@@ -37,16 +42,21 @@ def quality_view(now: Mapped) -> None:
         return
     config, found = now.config, _quality(now)
     st.subheader(
-        f"Of an image's {found.neighbours} nearest neighbours, {formatting.percent(found.kept, 0)} are still among its "
-        "nearest on the map",
+        f"{_trust(found.trustworthiness)}; which {found.neighbours} are nearest holds for "
+        f"{formatting.percent(found.kept, 0)} of them",
         anchor=False,
     )
     values = {
         "Trustworthiness": (
             f"{found.trustworthiness:.3f}",
-            "1: no image has a false neighbour on the map (Venna, Kaski 2001). 0.5: no better than a random map.",
+            "1: no image has a false neighbour on the map (Venna, Kaski 2001). 0.5: no better than a random map. "
+            "A false neighbour counts by how far away it really is: one that is nearly as near as a true one hardly.",
         ),
-        "Neighbours kept": (formatting.percent(found.kept), None),
+        "Neighbours kept": (
+            formatting.percent(found.kept),
+            f"Of an image's {found.neighbours} nearest neighbours, the share still among its nearest on the map. Where "
+            "many images are alike, neighbours change places with others that are nearly as near.",
+        ),
         "Same label, in feature space": (
             formatting.percent(found.label_agreement),
             "The share of an image's nearest neighbours with the same label.",
@@ -75,6 +85,14 @@ def quality_view(now: Mapped) -> None:
         pictures.append(miniature(other.coordinates, other.labels))
         items.append(Item(seed, f"seed {seed}", f"The map of seed {seed}"))
     gallery(np.stack(pictures), items, "seeds", size=MINIATURE, label="The same map from three seeds")
+
+
+def _trust(value: float) -> str:
+    """A trustworthiness in words."""
+    for least, words in TRUST:
+        if value >= least:
+            return words
+    return "Neighbours on this map often mislead"
 
 
 def miniature(coordinates: np.ndarray, labels: np.ndarray, width: int = MINIATURE) -> np.ndarray:

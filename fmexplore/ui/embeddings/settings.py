@@ -78,11 +78,13 @@ def _in_link(name: str, known: dict[str, str], default: str = "") -> str:
 
 
 def choose_config(method: str) -> ProjectionConfig | None:
-    """The settings of the method, in a popover; None where they are not valid, which is reported."""
+    """The dimensions and, in a popover, the method's settings; None where they are not valid, which is reported."""
     display_options.recall(LOOK)
+    values: dict[str, Any] = {"method": method}
+    turned = "In 3-D drag turns the map, the wheel zooms, and Shift with drag moves it."
+    words = {"format_func": "{}-D".format, "help": turned, "required": True}
+    values["dimensions"] = _ask("dimensions", st.segmented_control, "Dimensions", **words)
     with st.popover("Settings"):
-        values: dict[str, Any] = {"method": method}
-        values["dimensions"] = _ask("dimensions", st.segmented_control, "Dimensions", required=True)
         if method == "tsne":
             values["perplexity"] = _number("perplexity", "Perplexity", 5.0)
             values["iterations"] = _number("iterations", "Iterations", 50)

@@ -13,15 +13,15 @@ from fmexplore.training.presets import find_preset
 from fmexplore.ui import formatting, messages, session, shared, tour, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.components.matrix import matrix
-from fmexplore.ui.embeddings.quality import miniature
+from fmexplore.ui.embeddings.quality import MINIATURE, miniature
 from fmexplore.ui.predict.page import sample, sample_numbers
 from fmexplore.ui.runs.table import run_list
 from fmexplore.ui.selection import maps as selected_maps
 from fmexplore.ui.selection.maps import Source
 
 MATRICES = 8
-CELL_IMAGES, SAMPLES, MAP_WIDTH = 15, 6, 470
-DOOR = 198  # pixels, the height of a miniature
+ACROSS, ROWS = 4, 2  # images of a miniature; the one of a map is as wide and high as those together
+MAP_WIDTH = MINIATURE * ACROSS // ROWS
 
 
 def welcome() -> None:
@@ -66,33 +66,33 @@ def _strip() -> None:
 def _doors() -> None:
     """Where to go next, each with a miniature of what is there."""
     data, first = shared.dataset(), _example()
-    columns = iter(st.columns(3, gap="medium"))
+    with st.container(key="doors"):
+        columns = iter(st.columns(3, gap="medium"))
     predictions = shared.predictions(first, "test") if first else None
     if first and predictions and len(predictions) == len(data.test):
         true, predicted = most_confused(confusion_matrix(predictions.labels, predictions.predicted))
         cell = {"run": first.id, "split": "test", "true": str(true), "pred": str(predicted)}
-        chosen = np.flatnonzero((predictions.labels == true) & (predictions.predicted == predicted))[:CELL_IMAGES]
+        chosen = np.flatnonzero((predictions.labels == true) & (predictions.predicted == predicted))[: ACROSS * ROWS]
         words = f"{formatting.plural(true, start=True)} taken for {formatting.plural(predicted)}"
         with next(columns):
-            _door("What it confuses", words, data.test.images[chosen], 50, session.CONFUSIONS_PAGE, cell)
+            _door("What it confuses", words, data.test.images[chosen], session.CONFUSIONS_PAGE, cell)
         if now := selected_maps.read_map(Source(first, LAST, "test"), ProjectionConfig()):
             picture = miniature(now.coordinates, now.labels, MAP_WIDTH)[None]
             words = f"{len(now.ids):,} images as the network sees them"
             with next(columns):
-                _door("The map", words, picture, 200, session.EMBEDDINGS_PAGE, {"run": first.id})
+                _door("The map", words, picture, session.EMBEDDINGS_PAGE, {"run": first.id})
     with next(columns):
-        pictures = np.stack([sample(number) for number in sample_numbers()[:SAMPLES]])
-        _door("Your clothes", "Photos, step by step to 28 x 28", pictures, 82, session.PREDICT_PAGE, {})
+        pictures = np.stack([sample(number) for number in sample_numbers()[: ACROSS * ROWS]])
+        _door("Your clothes", "Photos, step by step to 28 x 28", pictures, session.PREDICT_PAGE, {})
 
 
-def _door(name: str, words: str, pictures: np.ndarray, size: int, page: str, place: dict[str, str]) -> None:
+def _door(name: str, words: str, pictures: np.ndarray, page: str, place: dict[str, str]) -> None:
     with st.container(border=True, height="stretch", gap="xsmall"):
         st.page_link(page, label=f"**{name}**", query_params=place)
         st.caption(words)
         items = [Item(number, "", f"{name}: {words}") for number in range(len(pictures))]
-        with st.container(height=DOOR, border=False, key=f"door_{name}"):
-            go = partial(url.open_page, page, **place)
-            gallery(pictures, items, f"door_{page}", lambda _: go(), size, label=name)
+        go = partial(url.open_page, page, **place)
+        gallery(pictures, items, f"door_{page}", lambda _: go(), across=min(len(pictures), ACROSS), label=name)
 
 
 def _example() -> Run | None:

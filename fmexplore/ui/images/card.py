@@ -94,7 +94,8 @@ def _title(split: str, number: int, label: int, predictions: Predictions | None)
     name = formatting.image_name(split, number, label)
     if predictions is None:
         return name
-    predicted, sure = CLASS_NAMES[predictions.predicted[0]], formatting.percent(float(predictions.confidence[0]), 0)
+    predicted = formatting.class_name(predictions.predicted[0])
+    sure = formatting.percent(float(predictions.confidence[0]), 0)
     return f"{name}: {'recognised' if predictions.right[0] else f'taken for {predicted}'}, {sure} sure"
 
 
@@ -158,7 +159,7 @@ def neighbours_of(run: Run, code: np.ndarray, index: NeighbourIndex, among: np.n
     labels = train.labels[numbers]
     same = int((labels == label).sum())
     st.markdown(
-        f"**Nearest training images: {same} of {len(numbers)} are labelled {CLASS_NAMES[label]}**",
+        f"**Nearest training images: {same} of {len(numbers)} are labelled {formatting.class_name(label)}**",
         help="The training images whose features, the outputs of the last hidden layer, are closest to those "
         "of this image.",
     )
@@ -176,7 +177,7 @@ def neighbours_of(run: Run, code: np.ndarray, index: NeighbourIndex, among: np.n
         place = {"split": "train", "class": train.labels[number], "image": number}
         url.open_page(session.DATA_PAGE, run=run.id, **place)
 
-    gallery(train.images[numbers], items, "neighbours", open_card, size=46, label="Nearest training images")
+    gallery(train.images[numbers], items, "neighbours", open_card, across=NEIGHBOURS, label="Nearest training images")
 
 
 def show_heat(run: Run, key: tuple, image: np.ndarray, classes: tuple[int, int]) -> None:
@@ -186,7 +187,7 @@ def show_heat(run: Run, key: tuple, image: np.ndarray, classes: tuple[int, int])
         st.caption("Grad-CAM needs a feature map of at least 5 x 5 after a convolution, and this network has none.")
         return
     st.markdown(
-        f"**Evidence for {CLASS_NAMES[classes[0]]} and for {CLASS_NAMES[classes[1]]}**",
+        f"**Evidence for {formatting.class_name(classes[0])} and for {formatting.class_name(classes[1])}**",
         help="Grad-CAM (Selvaraju et al. 2017): bright regions of the last feature map raise the score of the "
         "class. Each picture has its own scale.",
     )

@@ -172,7 +172,7 @@ def _matrix(system: System, trainings: tuple[Training, ...]) -> None:
     if len(frames) > 1 and position == 0:
         true, predicted = np.unravel_index(np.abs(difference).argmax(), difference.shape)
         st.markdown(
-            f"**Largest difference: {formatting.plural(int(true))} called {CLASS_NAMES[int(predicted)]}, "
+            f"**Largest difference: {formatting.plural(int(true))} called {formatting.class_name(int(predicted))}, "
             f"{printed[true, predicted]} printed, {printed[true, predicted] + difference[true, predicted]} here**"
         )
     confusion_grid(

@@ -8,7 +8,7 @@ from fmexplore.papers.reported import HUMAN, MARKS
 from fmexplore.papers.reproduction import read_reproduction
 from fmexplore.papers.verdicts import spread_of
 from fmexplore.training.published import SYSTEMS
-from fmexplore.ui import shared
+from fmexplore.ui import formatting, shared
 from fmexplore.ui.charts.papers import networks_chart, peeking_chart, remedies_chart
 from fmexplore.ui.charts.template import draw
 
@@ -59,15 +59,15 @@ def remedies_drawn() -> None:
         st.write(
             "Farther left: a smaller gap between training and held-out accuracy. Higher: a better network. A remedy "
             "that only moves left closes the gap but does not improve the network. Teal: the base network of CodeRed, "
-            f"each remedy alone. Between its seeds alone the accuracy varies by up to {rows[0].accuracy.tolerance:.1f} "
-            "points."
+            "each remedy alone. Between its seeds alone the accuracy varies by up to "
+            + formatting.unbroken(f"{rows[0].accuracy.tolerance:.1f} points.")
         )
         if len(pair) > 1:
             (first, last), names = pair, ("gap", "accuracy")
             gap, accuracy = (f"{getattr(first, name).mean:.1f} to {getattr(last, name).mean:.1f}" for name in names)
             st.write(
                 f"Violet: Venkatesh's first network and the one with all remedies. The gap goes from {gap} points, the "
-                f"accuracy from {accuracy} %."
+                + formatting.unbroken(f"accuracy from {accuracy} %.")
             )
     table = [
         {"Remedy": row.name, "Test accuracy": str(row.accuracy), "Gap": str(row.gap), "What it is": row.about}
@@ -119,7 +119,7 @@ def networks_drawn() -> None:
         reported = [(each.name, float(each.parameters), each.accuracy) for each in MARKS if each.parameters]
         groups["others, as reported"] = reported
     chart = networks_chart(groups, HUMAN.accuracy, AXES[axis].lower())
-    draw(chart, height=460, key=f"networks_{axis}", alt=f"Accuracy over {AXES[axis].lower()}")
+    draw(chart, height=500, key=f"networks_{axis}", alt=f"Accuracy over {AXES[axis].lower()}")
     if axis == "minutes":
         st.caption(
             "Minutes on the machine that each result names, some of them while it did other work; without runs that "

@@ -87,7 +87,7 @@ def _ask_label(photo: Photo) -> None:
 def sentence(verdicts: PhotoPredictions, number: int) -> str:
     """The verdict on a photo, as in "Shirt, 87 % sure"."""
     probabilities = verdicts.probabilities[number]
-    name = CLASS_NAMES[probabilities.argmax()]
+    name = formatting.class_name(int(probabilities.argmax()))
     sure = formatting.percent(float(probabilities.max()), 0)
     if verdicts.unsure[number]:
         return f"Unsure, perhaps none of the ten classes; most probable is {name}, {sure}"
@@ -150,12 +150,12 @@ def _stages(converted: Converted, how: Conversion, run: Run) -> tuple[list[Stage
     for step, predicted, sure in zip(converted.steps, found.predicted, found.confidence, strict=True):
         changed = bool(predicted != before)
         if changed:
-            turns.append(f"at {step.title} {CLASS_NAMES[before]} became {CLASS_NAMES[predicted]}")
-        verdict = f"{CLASS_NAMES[predicted]} {formatting.percent(float(sure), 0)}"
+            turns.append(f"at {step.title} {formatting.class_name(before)} became {formatting.class_name(predicted)}")
+        verdict = f"{formatting.class_name(predicted)} {formatting.percent(float(sure), 0)}"
         action = _action(step.name, how)
         stages.append(Stage(step.name, step.title, step.picture, step.note, verdict, changed, step.done, action))
         before = int(predicted)
-    text = ", ".join(turns) if turns else f"{CLASS_NAMES[before]} from the first step to the last"
+    text = ", ".join(turns) if turns else f"{formatting.class_name(before)} from the first step to the last"
     return stages, f"{text[:1].upper()}{text[1:]}"
 
 

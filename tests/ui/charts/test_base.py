@@ -43,6 +43,17 @@ def test_two_runs_of_one_name_have_a_row_each_and_a_long_name_is_cut():
     assert figure.data[2].name == "long " * 9
 
 
+def test_what_lies_far_below_is_an_arrow_at_the_edge_that_tells_its_value():
+    rows = [(f"run {n}", 0.90 + n / 100, 0.91 + n / 100, 0.92 + n / 100, n) for n in range(4)]
+    *near, far = interval_chart([*rows, ("broken", 0.09, 0.1, 0.11, 4)]).data
+    left = min(trace.x[0] - trace.error_x.arrayminus[0] for trace in near)
+    assert left - 1 < far.x[0] < left
+    assert (far.marker.symbol, far.error_x.array) == ("triangle-left", None)
+    assert far.text[0].strip() == "10.00 %, left of this axis"
+    assert list(far.customdata[0]) == pytest.approx([9, 10, 11])
+    assert interval_chart(rows[:2]).data[0].marker.symbol == "circle"
+
+
 @pytest.mark.parametrize(
     ("name", "shown"), [("<b>bold</b> & co", "&lt;b&gt;bold&lt;/b&gt; &amp; co"), ("it's 5 %", "it's 5 %")]
 )

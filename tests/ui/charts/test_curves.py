@@ -153,6 +153,14 @@ def test_the_loss_is_cut_off_above():
     assert (options["yAxis"]["min"], options["yAxis"]["max"]) == (None, 0.6)
 
 
+@pytest.mark.parametrize(("metric", "values", "end"), [("accuracy", (0.9, 0.91, 0.1), 0), ("loss", (0.4, 0.5, 9), 1)])
+def test_a_run_that_is_far_worse_than_all_others_does_not_squeeze_the_axis(metric, values, end):
+    curves = [(str(value), [[1, value], [2, value]]) for value in values]
+    found, without = (overlaid_curves(some, metric, "epochs")["yAxis"] for some in (curves, curves[:2]))
+    side = ("min", "max")[end]
+    assert found[side] == without[side]
+
+
 @pytest.mark.parametrize("curves", [[], [("a", [])], [("a", []), ("b", [[0, 0.1], [1, float("nan")]])]])
 def test_without_any_point_the_figure_says_what_will_be_there(curves):
     assert overlaid_curves(curves, "accuracy", "epochs")["graphic"]

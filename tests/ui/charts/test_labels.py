@@ -2,7 +2,7 @@
 
 import itertools
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fmexplore.ui.charts.labels import MARK, POSITIONS, _box, _overlap, place_labels
@@ -33,6 +33,17 @@ def test_a_name_stands_right_of_its_point_unless_the_plot_ends_there():
     assert place_labels([(50, 50)], ["name"], WIDTH, HEIGHT) == ["middle right"]
     assert place_labels([(WIDTH - 8, 50)], ["name"], WIDTH, HEIGHT) == ["middle left"]
     assert place_labels([(20, 20)], ["name"], 40, 40) == [None]
+
+
+@settings(deadline=None)
+@given(POINTS)
+def test_names_have_room_too_in_a_plot_that_becomes_wider(points):
+    places, names = [(x, y) for x, y, _ in points], [name for *_, name in points]
+    found = place_labels(places, names, WIDTH, HEIGHT, widest=3 * WIDTH)
+    for wider in (1, 2.2, 3):
+        placed = zip(places, names, found, strict=True)
+        boxes = [_box(wider * x, y, name, position, 11) for (x, y), name, position in placed if position]
+        assert not any(_overlap(one, other) for one, other in itertools.combinations(boxes, 2))
 
 
 def test_a_settled_name_stays_and_the_others_keep_off():

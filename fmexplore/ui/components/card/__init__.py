@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
+from fmexplore.ui import formatting
 from fmexplore.ui.components import register, sent
 from fmexplore.ui.components.gallery import picture_sheet
 
@@ -77,7 +78,7 @@ def _bar(number: int, probability: float, label: int | None, predicted: int | No
     return {
         "name": CLASS_NAMES[number],
         "probability": probability,
-        "text": f"{100 * probability:.1f} %",
+        "text": formatting.percent(probability),
         "true": number == label,
         "verdict": label is None and number == predicted,
         "predicted": number == predicted,

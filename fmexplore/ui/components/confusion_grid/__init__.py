@@ -20,7 +20,7 @@ class Look:
     numbers: Numbers = "counts"
     log: bool = True
     dim_diagonal: bool = False
-    difference: bool = False  # signed counts, coloured from zero
+    difference: bool = False  # signed counts: coloured where better, more on the diagonal or fewer beside it, and worse
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,13 @@ function build(board) {
     element("input", { type: "range", min: 0, ariaLabel: "Moment of the training" }),
     element("output"),
   );
-  board.append(table, axis, time);
+  const key = element(
+    "div",
+    { className: "key" },
+    element("span", { className: "better", textContent: "better: more right, or fewer mistakes" }),
+    element("span", { className: "worse", textContent: "worse" }),
+  );
+  board.append(table, axis, key, time);
 }
 
 // Buttons by row and column, heads included: [0][3] is the head of the third class.
@@ -63,6 +69,11 @@ function written(value, data) {
   return rounded > 0 ? `+${rounded}` : `−${-rounded}`;
 }
 
+function change(count, better) {
+  if (!count) return "as many images";
+  return `${Math.abs(count)} images ${count > 0 ? "more" : "fewer"}, ${better ? "better" : "worse"}`;
+}
+
 function paint(board, data, frame) {
   const shown = data.frames[frame];
   const values = numbers(shown.counts, data);
@@ -93,7 +104,8 @@ function paint(board, data, frame) {
       const button = rows[at + 1][place + 1];
       const [count, value] = [shown.counts[label][predicted], values[label][predicted]];
       const share = most ? Math.min(100, Math.round((100 * weight(value)) / most)) : 0;
-      const first = data.difference ? value > 0 : label === predicted;
+      // Of a difference, more on the diagonal and less beside it is better.
+      const first = data.difference ? value > 0 === (label === predicted) : label === predicted;
       const color = first ? "var(--st-blue-color)" : "var(--st-orange-color)";
       button.textContent = written(value, data);
       button.pick = { cell: [label, predicted] };
@@ -101,11 +113,13 @@ function paint(board, data, frame) {
       button.style.color = share > 57 ? "#000" : "light-dark(#000, #fff)"; // where black and white are equally readable in the dark
       button.parentElement.className = label === predicted ? "hit" : "";
       const unit = data.numbers === "counts" ? "" : `, ${value.toFixed(1)} %`;
-      button.ariaLabel = `true ${data.names[label]}, predicted ${data.names[predicted]}: ${count} images${unit}`;
+      const said = data.difference ? change(count, first) : `${count} images${unit}`;
+      button.ariaLabel = `true ${data.names[label]}, predicted ${data.names[predicted]}: ${said}`;
       button.title = button.ariaLabel;
       button.ariaPressed = String(selected.has(String([label, predicted])));
     });
   });
+  board.querySelector(".key").hidden = !data.difference;
   const time = board.querySelector(".time");
   time.hidden = data.frames.length < 2;
   const slider = time.querySelector("input");

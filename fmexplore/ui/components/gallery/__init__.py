@@ -35,6 +35,8 @@ def gallery(
     on_open: Callable[[int], None] | None = None,
     size: int = 56,
     stretch: bool = True,
+    across: int | None = None,
+    most_rows: int | None = None,
     height: int | None = None,
     current: int | None = None,
     focus: bool = False,
@@ -42,9 +44,9 @@ def gallery(
 ) -> None:
     """Show `images`, `(n, height, width)` grey or with 3 or, transparent, 4 channels last, uint8.
 
-    They are `size` pixels wide or, stretched, a little more, so that they fill their rows; more than `height` pixels
-    of them are scrolled. `on_open` gets the number of a clicked one. `current` is marked and, with `focus`, gets the
-    keyboard's.
+    They are `size` pixels wide or, stretched, a little more, so that they fill their rows, or `across` in a row. With
+    `most_rows` only full rows are shown, at most so many; else more than `height` pixels are scrolled. `on_open` gets
+    the number of a clicked one. `current` is marked and, with `focus`, gets the keyboard's.
     """
 
     def opened() -> None:
@@ -63,6 +65,8 @@ def gallery(
             "open": on_open is not None,
             "size": size,
             "stretch": stretch,
+            "across": across,
+            "rows": most_rows,
             "height": height,
             "current": current,
             "focus": focus,

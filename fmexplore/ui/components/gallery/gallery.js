@@ -22,9 +22,9 @@ function draw(gallery, data) {
       picture.style.backgroundPosition = `${place(x, data.columns)}% ${place(y, rows)}%`;
       made.append(picture);
       if (item.caption) {
-        // A word breaks after a slash, never after the hyphen of "T-shirt".
+        // A word breaks after a slash, never after the hyphen of "T-shirt" or between a number and its unit.
         const words = item.caption
-          .split(/(?<=[\s/])/)
+          .split(/(?<=[ \n/])/)
           .flatMap((word) => [
             Object.assign(document.createElement("span"), { textContent: word }),
             document.createElement("wbr"),
@@ -46,9 +46,23 @@ function draw(gallery, data) {
   gallery.scrollTop = 0;
 }
 
+const columnsOf = (gallery) => getComputedStyle(gallery).gridTemplateColumns.split(" ").length;
+
+// At most so many rows, and no last one with a few pictures.
+function fillRows(gallery, items, most) {
+  const columns = columnsOf(gallery);
+  const rows = Math.max(1, Math.min(most ?? 0, Math.floor(items.length / columns)));
+  items.forEach((item, number) => {
+    item.hidden = Boolean(most) && number >= rows * columns;
+  });
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const gallery = parentElement.querySelector(".gallery");
-  gallery.style.gridTemplateColumns = `repeat(auto-fill, ${data.stretch ? `minmax(${data.size}px, 1fr)` : `${data.size}px`})`;
+  const width = data.stretch ? `minmax(${data.size}px, 1fr)` : `${data.size}px`;
+  gallery.style.gridTemplateColumns = data.across
+    ? `repeat(${data.across}, minmax(0, 1fr))`
+    : `repeat(auto-fill, ${width})`;
   gallery.style.maxHeight = data.height ? `${data.height}px` : "";
   gallery.className = ["gallery", data.height && "bounded", data.transparent && "transparent"]
     .filter(Boolean)
@@ -61,6 +75,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
     draw(gallery, data);
   }
   const items = [...gallery.children];
+  gallery.fill = () => fillRows(gallery, items, data.rows);
+  gallery.fill();
+  if (!gallery.observer) {
+    gallery.observer = new ResizeObserver(() => gallery.fill());
+    gallery.observer.observe(gallery);
+  }
   const current = items.find((item) => item.dataset.id === String(data.current));
   items.forEach((item) => data.open && item.setAttribute("aria-current", String(item === current)));
   const first = current ?? items[0];
@@ -75,13 +95,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (item) setTriggerValue("pick", Number(item.dataset.id));
   };
   gallery.onkeydown = (event) => {
-    const columns = getComputedStyle(gallery).gridTemplateColumns.split(" ").length;
+    const columns = columnsOf(gallery);
     const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
     const item = event.target.closest("button.item");
     if (!step || !item) return;
     event.preventDefault();
     const next = items[items.indexOf(item) + step];
-    if (!next) return;
+    if (!next || next.hidden) return;
     items.forEach((each) => (each.tabIndex = -1));
     next.tabIndex = 0;
     next.focus();

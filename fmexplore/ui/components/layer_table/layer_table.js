@@ -14,7 +14,12 @@ function cost(name, text) {
   return cell;
 }
 
-function input(field, layer, number, changed) {
+// What a field takes, as in "from 1 to 1024".
+function limits({ minimum, maximum, step }) {
+  return `${step === 1 ? "a whole number " : ""}from ${minimum} to ${maximum}`;
+}
+
+function input(field, layer, number, changed, refuse) {
   const label = `${field.label} of layer ${number}`;
   if (field.type === "choice") {
     const select = element("select", { ariaLabel: label });
@@ -49,7 +54,9 @@ function input(field, layer, number, changed) {
     if (box.value === "" && field.optional) layer[field.name] = null;
     else if (Number.isFinite(value) && box.validity.valid) layer[field.name] = value;
     else {
+      const typed = box.value === "" ? "nothing" : box.value;
       box.value = layer[field.name] ?? "";
+      refuse(`${label} stays ${box.value || "auto"}, as ${typed} is not possible: choose ${limits(field)}.`);
       return;
     }
     changed();
@@ -65,6 +72,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const focused = parentElement.activeElement?.getAttribute("aria-label");
   const layers = structuredClone(data.layers);
   const changed = () => setTriggerValue("layers", layers);
+  const refusal = element("p", { className: "refusal", role: "alert" });
+  const refuse = (text) => {
+    refusal.textContent = text;
+  };
   const wrong = /^Layer ([\d.]+)/.exec(data.error)?.[1];
   const body = element("tbody");
 
@@ -89,7 +100,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       kind.append(select);
       data.kinds[layer.kind].fields.forEach((field) => {
         const name = element("span", { textContent: field.label });
-        fields.append(element("label", {}, name, input(field, layer, number, changed)));
+        fields.append(element("label", {}, name, input(field, layer, number, changed, refuse)));
       });
       line.append(place, kind, fields);
       ["output", "parameters", "flops"].forEach((name) => line.append(cost(name, row[name] ?? "")));
@@ -126,6 +137,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const swap = (other) => ([chain[index], chain[other]] = [chain[other], chain[index]]);
     if (index > 0) cell.append(button("↑", `Move layer ${number} up`, () => swap(index - 1)));
     if (index < chain.length - 1) cell.append(button("↓", `Move layer ${number} down`, () => swap(index + 1)));
+    if (index === 0)
+      cell.append(button("+↑", `Add a layer before ${number}`, () => chain.unshift(first("activation"))));
     cell.append(button("+", `Add a layer after ${number}`, () => chain.splice(index + 1, 0, first("activation"))));
     if (chain.length > 1) cell.append(button("×", `Remove layer ${number}`, () => chain.splice(index, 1)));
     return cell;
@@ -136,6 +149,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
     head.append(element("th", { textContent: name, className: column > 2 ? "number" : "" })),
   );
   add(layers, "", 0);
-  root.replaceChildren(element("table", {}, element("thead", {}, head), body));
+  root.replaceChildren(refusal, element("table", {}, element("thead", {}, head), body));
   if (focused) [...root.querySelectorAll("[aria-label]")].find((one) => one.ariaLabel === focused)?.focus();
 }

@@ -25,5 +25,7 @@ export default function ({ data, parentElement }) {
   const signature = JSON.stringify(data);
   if (strip.dataset.signature === signature) return;
   strip.dataset.signature = signature;
-  strip.replaceChildren(...data.matrices.map((matrix) => draw(matrix, data.names)));
+  const row = document.createElement("div");
+  row.append(...data.matrices.map((matrix) => draw(matrix, data.names)));
+  strip.replaceChildren(row);
 }

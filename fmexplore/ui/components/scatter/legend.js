@@ -18,8 +18,8 @@ export function drawLegend(legend, images, by, hidden, hide) {
     };
     return button;
   });
-  const text = hidden.size ? "show all" : "hide all";
-  const every = element("button", { type: "button", textContent: text });
+  const text = hidden.size ? "Show all classes" : "Hide all classes";
+  const every = element("button", { type: "button", className: "every", textContent: text });
   every.onclick = () => hide(new Set(hidden.size ? [] : all));
   legend.replaceChildren(...classes, every);
   if (KEYS[by]) legend.append(element("span", { textContent: KEYS[by] }));

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from fmexplore.ui import formatting
 from fmexplore.ui.components import register
 
 _component = register("verdicts", "<div class='verdicts'></div>")
@@ -10,5 +11,6 @@ VERDICT = "Verdict"  # the column that is marked
 
 def verdict_table(heads: Sequence[str], rows: Sequence[Sequence[str]], tones: Sequence[str], key: str) -> None:
     """Show rows of texts below `heads`, one of which is `Verdict`; `tones` colour the verdicts."""
-    data = {"heads": list(heads), "rows": [list(row) for row in rows], "tones": list(tones)}
+    texts = [[formatting.unbroken(text) for text in row] for row in rows]
+    data = {"heads": list(heads), "rows": texts, "tones": list(tones)}
     _component(key=key, data={**data, "verdict": list(heads).index(VERDICT)})
