@@ -9,7 +9,6 @@ from fmexplore.errors import RunBroken
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Result
 
-
 CODE = re.compile(r"((?<![^\s(])`[^`\n]+`(?![^\s.,:;)]))")
 # Links, pictures and colours of markdown, emphasis, and what makes a line a heading or a list.
 MARKUP = re.compile(r"[\[\]<>$:*~\\`]|(?<!\w)_|_(?!\w)|^[#+-](?=\s|#)|(?<=^\d)[.)](?=\s)", re.MULTILINE)
