@@ -42,7 +42,7 @@ def show(page) -> None:
     keep_steps()
     follow_theme()
     display_options.forget()
-    url.follow()
+    leaving = url.follow()
     with messages.boundary():
         session.ask_owner()
         if problem := shared.dispatcher().problem:
@@ -54,7 +54,7 @@ def show(page) -> None:
         if page.title in WITH_RUN:
             with st.sidebar:
                 shown = _run_picker(page)
-        watch.show_trainings(page.title, shown)
+        watch.show_trainings(page.title, shown, leaving)
         if page.title != "Home":
             tour.bar(page.url_path)
     messages.show_notice()

@@ -114,7 +114,7 @@ def test_the_tab_is_named_after_the_page_and_its_run(app, trained, tab_titles):
 def test_every_page_shows_how_far_a_training_is_and_says_when_it_has_ended(app, make_run, tab_titles):
     run = make_run("running", started=4e9, ended=None, name="a *name*", losses=(0.6, 0.5))
     run.append_metrics({"kind": "report", "step": 42, "steps": 100, "epoch": 2.1, "seconds": 3.0})
-    page = app().open(DATA_PAGE)
+    page = app().open(DATA_PAGE, run=make_run(name="another").id)
     assert r"a \*name\*: 42 %" in page.text
     assert tab_titles[-1] == "42\N{NO-BREAK SPACE}% · Data · fmexplore"
     assert page.given("desktop_notice") == {"ended": None}
