@@ -97,7 +97,7 @@ def test_the_last_step_ends_with_three_things_to_try_which_home_goes_on_offering
     page = app().open(TRAIN, tour="6")
     assert "End the tour" not in page.buttons
     page.click("Finish the tour")
-    three = {"Change its layers", "Look for wrong labels", "Check a paper's figures"}
+    three = {"Train it with other settings", "Look for wrong labels", "Check a paper's figures"}
     assert three <= ways(page).keys()
     assert three <= ways(page.open(HOME)).keys()
     assert ways(page)["Take the tour again"]["tour"] == "1"
