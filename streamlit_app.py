@@ -12,7 +12,7 @@ from fmexplore.ui import frame, session, shared
 from fmexplore.ui.components.terms import explain_terms
 
 frame.require(framed=True)
-st.set_page_config(page_title="fmexplore", page_icon=frame.ICON, layout="wide")
+st.set_page_config(page_icon=frame.ICON, layout="wide")
 page = st.navigation(
     {
         "": [

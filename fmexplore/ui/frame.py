@@ -48,7 +48,7 @@ def show(page) -> None:
     keep_steps()
     follow_theme()
     display_options.forget()
-    url.follow()
+    leaving = url.follow()
     with messages.boundary():
         session.ask_owner()
         if problem := shared.dispatcher().problem:
@@ -60,7 +60,7 @@ def show(page) -> None:
         if page.title in WITH_RUN:
             with st.sidebar:
                 shown = _run_picker(page)
-        watch.show_trainings(page.title, shown)
+        watch.show_trainings(page.title, shown, leaving)
         # The sidebar is folded on a phone and left out on paper.
         if shown and page.title not in ("Home", "Train"):
             with st.container(key="run_shown"):

@@ -167,7 +167,7 @@ def _things_to_try() -> None:
     runs = _runs()
     first = _first(runs)
     things = {
-        "Change its layers": (session.TRAIN_PAGE, {"preset": session.FIRST, **first}),
+        "Train it with other settings": (session.TRAIN_PAGE, {"preset": session.FIRST, **first}),
         "Look for wrong labels": (session.CONFUSIONS_PAGE, {**first, "view": "suspects"}),
         "Check a paper's figures": (session.PAPERS_PAGE, {"view": "check"}),
     }

@@ -102,10 +102,11 @@ def leave_fragment() -> None:
         st.rerun()
 
 
-def follow() -> None:
-    """Go to the page that a callback has opened."""
+def follow() -> bool:
+    """Go to the page that a callback has opened, if one has."""
     if link := st.session_state.pop("page_to_open", None):
         follow_link(*link)
+    return link is not None
 
 
 def pick(picked: Picked, **changes: object) -> None:

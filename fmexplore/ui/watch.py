@@ -13,10 +13,11 @@ POLL_SECONDS = 2
 TOLD_SECONDS = 60  # how long the tab goes on saying that a training has ended, where nothing is pressed
 
 
-def show_trainings(page: str, shown: Run | None) -> None:
+def show_trainings(page: str, shown: Run | None, leaving: bool = False) -> None:
     """Show how far the user's trainings are, and name the browser's tab after `page` and the run that it shows.
 
     While a training is active a fragment keeps both up to date; the whole page runs again only when one has ended.
+    Not where the browser is `leaving` for another page: the fragment's next run would come with the old link.
     """
     active = [run for run in session.runs() if not run.shipped and session.is_whole(run) and run.status.active]
     ended = _find_ended({run.id for run in active}, page, shown)
@@ -26,7 +27,7 @@ def show_trainings(page: str, shown: Run | None) -> None:
         return
     with st.sidebar:
         if active:
-            st.fragment(_progress, run_every=POLL_SECONDS)(active, page)
+            st.fragment(_progress, run_every=None if leaving else POLL_SECONDS)(active, page)
         desktop_notice({"id": ended["id"], "text": ended["text"]} if ended else None)
 
 

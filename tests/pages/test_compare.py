@@ -12,7 +12,6 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import write_status
 from fmexplore.runs.store import SHIPPED, RunStore
 from fmexplore.settings import read_settings
-from fmexplore.ui.compare import tables as ui_compare_tables
 from fmexplore.ui.glossary import find_terms
 from fmexplore.ui.selection.runs import MOST
 
@@ -279,14 +278,6 @@ def test_the_picker_tells_an_own_run_from_a_shipped_one_of_its_name(app, two, tr
     page = app().open(COMPARE, runs=ids(mine, two[0]))
     texts = page.at.get_by_key("compared_runs").options
     assert {"quick", f"quick ({mine.id[-4:]})"} <= set(texts)
-
-
-@pytest.mark.parametrize(
-    ("name", "within"),
-    [("L1", "L1"), ("Learning rate", "learning rate"), ("AdamW learning rate", "AdamW learning rate")],
-)
-def test_a_name_within_a_sentence_begins_small_unless_it_is_written_so(name, within):
-    assert ui_compare_tables._within(name) == within
 
 
 def test_a_chart_is_described_in_words_without_marks_of_markdown(app, trained, faster):

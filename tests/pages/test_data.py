@@ -13,6 +13,7 @@ from fmexplore.evaluation.predictions import predict
 from fmexplore.models.networks import build
 from fmexplore.runs.run import Run
 from fmexplore.ui.data import page as ui_data_page
+from fmexplore.ui.formatting import image_name
 from fmexplore.ui.images import gallery
 from fmexplore.ui.session import CONFUSIONS_PAGE as CONFUSIONS
 from fmexplore.ui.session import DATA_PAGE as DATA
@@ -51,7 +52,9 @@ def test_it_opens_with_all_classes_and_their_counts(app, drawn, split, words):
         given = page.given(f"class_{label}")
         numbers = np.flatnonzero(drawn.part(split).labels == label)[:15]
         assert [item["id"] for item in given["items"]] == [-1, -2, *numbers]
-        assert [item["label"] for item in given["items"][2:]] == [f"{name} {number}" for number in numbers]
+        assert [item["label"] for item in given["items"][2:]] == [
+            image_name(split, number, label) for number in numbers
+        ]
         tiles = pictures(given)
         of_class = drawn.part(split).images[drawn.part(split).labels == label]
         assert (tiles[0] == of_class.mean(0).round()).all()
@@ -90,11 +93,11 @@ def test_a_class_is_chosen_by_its_button_its_name_or_its_mean(app, drawn):
 @pytest.mark.parametrize("split", SPLITS)
 def test_every_class_shows_exactly_its_images(app, drawn, split):
     page, seen, part = app(), [], drawn.part(split)
-    for label, name in enumerate(CLASS_NAMES):
+    for label in range(len(CLASS_NAMES)):
         page.open(DATA, split=split, **{"class": str(label)})
         given = page.given("data_gallery")
         for item in given["items"]:
-            assert item["label"] == f"{name} {item['id']}"
+            assert item["label"] == image_name(split, item["id"], label)
         assert (pictures(given) == part.images[shown(page)]).all()
         assert set(part.labels[shown(page)]) == {label}
         seen += shown(page)
@@ -219,7 +222,7 @@ def test_without_any_run_the_card_has_no_probabilities_and_says_why(app):
     page = app().open(DATA, image="7")
     assert page.given("image_card")["bars"] == []
     assert "Choose a run to see its predictions" in page.text
-    assert page.at.subheader[-1].value == "Sneaker 7"
+    assert page.at.subheader[-1].value == "Training image 7, a sneaker"
     assert list(page.at.page_link) == []
 
 

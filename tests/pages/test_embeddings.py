@@ -15,7 +15,6 @@ from PIL import Image
 from fmexplore.analysis import maps as map_analysis
 from fmexplore.analysis.server import ANALYSES
 from fmexplore.analysis.task import NullProgress
-from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import AnalysisFailed, FMExploreError
 from fmexplore.models.networks import build, to_input
@@ -849,7 +848,7 @@ def test_a_point_over_the_run_opens_the_image_of_the_validation_images(opened, r
     assert page.query["split"] == "validation"
     assert page.query["image"] == str(numbers[3])
     assert "view" not in page.query
-    assert f"{CLASS_NAMES[drawn.train.labels[numbers[3]]]} {numbers[3]} is " in page.text
+    assert f"{image_name('validation', numbers[3], drawn.train.labels[numbers[3]])}: " in page.text
 
 
 def test_snapshots_without_features_are_told(opened, make_run, labels_of):
@@ -918,7 +917,7 @@ def test_two_moments_share_selection_and_open_images(opened, run, drawn, tiny):
     assert selected == index[even_odd(wanted, TRIANGLE)].tolist() != []
     page.send("scatter_pair_1", "pick", int(index[3]))
     assert page.query["image"] == str(index[3])
-    assert f"{CLASS_NAMES[drawn.train.labels[index[3]]]} {index[3]} is " in page.text
+    assert f"{image_name('validation', index[3], drawn.train.labels[index[3]])}: " in page.text
 
 
 def test_a_mistake_opened_from_the_gallery_has_the_next_one_beside_it(whole, run):

@@ -1,12 +1,14 @@
 """The frame that stands around every page, whatever link a server is asked for first."""
 
 import pytest
+import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import script_runner
 
+from fmexplore.runs.status import write_status
 from fmexplore.settings import PROJECT
 from fmexplore.ui import shared
-from fmexplore.ui.session import HOME_PAGE, TRAIN_PAGE
+from fmexplore.ui.session import CONFUSIONS_PAGE, DATA_PAGE, HOME_PAGE, TRAIN_PAGE
 from tests.pages.conftest import PATHS
 
 
@@ -67,3 +69,72 @@ def test_a_label_that_has_changed_on_its_way_chooses_no_other_run(app, trained, 
     page.at._run(states)
     assert page.whole().link == run.id
     assert not page.errors
+
+
+# --- the default run ---
+
+
+def test_a_page_opened_without_a_run_shows_the_best_that_has_finished_and_not_the_newest(app, make_run):
+    def made(accuracy, **options):
+        result = {"validation_accuracy": accuracy, "test_accuracy": 0.5, "epoch": 3, "seconds": 3}
+        return make_run(result=result, **options)
+
+    best = made(0.85)
+    made(0.9, weights="")  # nothing to ask
+    made(0.9, diverged=True)
+    made(0.9, state="stopped")
+    made(0.3)
+    page = app().open(CONFUSIONS_PAGE)
+    assert page.at.get_by_key("picked_run").value == best.id
+    poor = made(0.2)
+    page.open(TRAIN_PAGE, run=poor.id).open(CONFUSIONS_PAGE)
+    assert page.at.get_by_key("picked_run").value == poor.id, "the one chosen last"
+
+
+# --- trainings, on every page ---
+
+
+@pytest.fixture
+def tab_titles(monkeypatch) -> list[str]:
+    """What the browser's tab was called, in order."""
+    titles = []
+
+    def configure(page_title=None, **_) -> None:
+        titles.extend([page_title] if page_title else [])
+
+    monkeypatch.setattr(st, "set_page_config", configure)
+    return titles
+
+
+def test_the_tab_is_named_after_the_page_and_its_run(app, trained, tab_titles):
+    app().open(TRAIN_PAGE, run=trained("mine").id)
+    assert tab_titles[-1] == "Train · mine · fmexplore"
+
+
+def test_every_page_shows_how_far_a_training_is_and_says_when_it_has_ended(app, make_run, tab_titles):
+    run = make_run("running", started=4e9, ended=None, name="a *name*", losses=(0.6, 0.5))
+    run.append_metrics({"kind": "report", "step": 42, "steps": 100, "epoch": 2.1, "seconds": 3.0})
+    page = app().open(DATA_PAGE, run=make_run(name="another").id)
+    assert r"a \*name\*: 42 %" in page.text
+    assert tab_titles[-1] == "42\N{NO-BREAK SPACE}% · Data · fmexplore"
+    assert page.given("desktop_notice") == {"ended": None}
+    write_status(run.path, run.status.replace(state="finished", ended=2e9))
+    told = "a *name* has finished: 79.0 % of the test images and 80.0 % of the validation images are right."
+    assert told.replace("*", r"\*").replace("finished:", r"finished\:") in page.run().text
+    ended = page.given("desktop_notice")["ended"]
+    assert (ended["id"], ended["text"].replace("\N{NO-BREAK SPACE}", " ")) == (run.id, told)
+    assert tab_titles[-1] == "Finished: a *name* · Data · fmexplore"
+    page.click("Open it")
+    assert page.link == run.id
+    assert "has finished" not in page.text
+
+
+def test_a_training_that_somebody_stopped_or_that_ends_before_ones_eyes_is_not_reported(app, make_run):
+    stopped, seen = (make_run("running", started=4e9, ended=None, name=name) for name in ("stopped", "seen"))
+    page = app().open(TRAIN_PAGE, run=seen.id)
+    for run, state in ((stopped, "stopped"), (seen, "finished")):
+        write_status(run.path, run.status.replace(state=state, ended=2e9))
+    text = page.run().text
+    assert "has finished" not in text
+    assert "has stopped" not in text
+    assert page.given("desktop_notice")["ended"]["id"] == seen.id, "who looks elsewhere is told by the desktop"

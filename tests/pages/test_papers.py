@@ -219,7 +219,7 @@ def test_all_networks_are_drawn_with_the_marks_of_others(open_papers, stored, ma
 
     monkeypatch.setattr(RunStore, "shipped_runs", lambda self: [shipped])
     page = open_papers(view="networks")
-    assert "beats 0 of 10 results" in page.text
+    assert "beats 0 of 10 published results" in page.text
     assert networks(page)["patel-basic"] == (101770, 88.0)
     assert networks(page)["DenseNet-BC"] == (768000, 95.4)
     page.set("networks_axis", "minutes")

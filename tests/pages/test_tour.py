@@ -81,3 +81,27 @@ def test_every_step_leads_to_a_page_that_there_is(shipped):
     for step in tour.STEPS:
         assert (PROJECT / step.page(runs)).is_file()
         assert step.text(runs).endswith((".", "?"))
+
+
+def test_while_ones_own_run_trains_the_tour_begins_with_that_run_and_asks_for_no_other(app, shipped, make_run):
+    make_run(config=Run(QUICK, shipped=True).config)
+    run = make_run("running", started=4e9, ended=None, name="mine")
+    page = app().open(HOME)
+    assert ways(page)["Take the tour"] == {"run": run.id, "tour": "1"}
+    text = page.open(TRAIN, run=run.id, tour="1").text
+    assert "Your run *mine* is training: watch the loss fall." in text
+    assert "Click *Start training*" not in text
+
+
+def test_the_last_step_ends_with_three_things_to_try_which_home_goes_on_offering(app, shipped):
+    page = app().open(TRAIN, tour="6")
+    assert "End the tour" not in page.buttons
+    page.click("Finish the tour")
+    three = {"Train it with other settings", "Look for wrong labels", "Check a paper's figures"}
+    assert three <= ways(page).keys()
+    assert three <= ways(page.open(HOME)).keys()
+    assert ways(page)["Take the tour again"]["tour"] == "1"
+    page.open(TRAIN).click("Close")
+    assert not three & ways(page).keys()
+    assert three <= ways(page.open(HOME)).keys()
+    assert "Tour, 1 of 6" in page.open(TRAIN, tour="1").text

@@ -1,8 +1,9 @@
-"""Values as texts: what no line may break apart, and what markdown must not change."""
+"""Values as texts: units, names of classes, images and moments, and what markdown must not change."""
 
 import pytest
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
+from fmexplore.runs.status import Result
 from fmexplore.ui import formatting
 
 SPACE, HYPHEN = "\N{NO-BREAK SPACE}", "\N{NON-BREAKING HYPHEN}"
@@ -49,3 +50,42 @@ def test_shares_durations_and_classes_are_unbroken_wherever_they_stand():
 )
 def test_a_name_in_a_message_is_no_markdown_and_code_stays_code(message, shown):
     assert formatting.unlinked(message) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "within"),
+    [("L1", "L1"), ("Learning rate", "learning rate"), ("AdamW learning rate", "AdamW learning rate")],
+)
+def test_a_name_within_a_sentence_begins_small_unless_it_is_written_so(name, within):
+    assert formatting.within(name) == within
+
+
+@pytest.mark.parametrize(
+    ("split", "number", "label", "name"),
+    [
+        ("test", 7334, 6, "Test image 7,334, a shirt"),
+        ("validation", 0, 9, "Validation image 0, an ankle boot"),
+        ("train", 59_999, 0, "Training image 59,999, a T-shirt"),
+    ],
+)
+def test_an_image_is_called_by_its_set_number_and_class(split, number, label, name):
+    assert formatting.image_name(split, number, label) == name
+
+
+@pytest.mark.parametrize(("epoch", "text"), [(0.0046, "before training"), (0.005, "epoch 0.01"), (0.79, "epoch 0.79")])
+def test_a_moment_that_no_decimal_shows_is_before_the_training(epoch, text):
+    assert formatting.moment(round(epoch + 1e-9, 4)) == text
+
+
+@pytest.mark.parametrize(
+    ("test", "validation", "text"),
+    [
+        (0.9224, 0.929, "92.2 % of the test images and 92.9 % of the validation images are right"),
+        (0.9, 0.9, "90.0 % of the test images are right"),  # a run that peeks
+        (None, 0.8, "80.0 % of the validation images are right"),
+        (None, None, ""),
+    ],
+)
+def test_a_result_names_the_images_of_each_accuracy(test, validation, text):
+    found = formatting.result_text(Result(test_accuracy=test, validation_accuracy=validation))
+    assert found.replace("\N{NO-BREAK SPACE}", " ") == text
