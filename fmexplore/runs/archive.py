@@ -21,7 +21,7 @@ from safetensors.numpy import save as pack
 from fmexplore.errors import ConfigError, FMExploreError, NoAnswers, RunBroken
 from fmexplore.models.table import LayerInfo, summarize, tensor_shapes
 from fmexplore.photos.scoring import PhotoFit
-from fmexplore.runs.run import MOST_STEPS, PHOTO_FILE, Arrays, Label, Report, Run
+from fmexplore.runs.run import LESSON_FILE, MOST_STEPS, PHOTO_FILE, Arrays, Label, Lesson, Report, Run
 from fmexplore.runs.status import Result, Seconds, Status, write_status
 from fmexplore.runs.store import RunStore
 from fmexplore.schema import Schema
@@ -31,7 +31,7 @@ from fmexplore.training.config import RunConfig
 
 FILES = ("config.json", "metrics.jsonl", "model.safetensors", "result.json")
 ENDING_FILE, LABEL_FILE, SAVED_FILE = "ending.json", "label.json", "state.safetensors"
-MORE_FILES = (PHOTO_FILE, ENDING_FILE, LABEL_FILE, SAVED_FILE)  # of some runs
+MORE_FILES = (PHOTO_FILE, LESSON_FILE, ENDING_FILE, LABEL_FILE, SAVED_FILE)  # of some runs
 MAX_UNPACKED_MB = 100
 MAX_TEXT_MB = 4  # of a file with text, which takes ten times as much when it is read; an hour's metrics have 2
 NO_NUMBERS = "The weights in the zip are infinite or not numbers: the run has no usable answers, and is refused."
@@ -118,6 +118,8 @@ def _pack(run: Run, weights: Arrays, status: Status, saved: tuple[Arrays, dict] 
         archive.writestr("result.json", status.result.model_dump_json(indent=1))
         archive.writestr("metrics.jsonl", "".join(strict_json(line) + "\n" for line in run.read_metrics()))
         archive.writestr("model.safetensors", pack(weights))
+        if lesson := run.lesson:
+            archive.writestr(LESSON_FILE, lesson.model_dump_json(indent=1))
         if run.photo_fit != PhotoFit():
             archive.writestr(PHOTO_FILE, run.photo_fit.model_dump_json(indent=1))
     return buffer.getvalue()
@@ -142,10 +144,7 @@ def unpack_run(
         lines = [Report.parse(json.loads(line)) for line in files["metrics.jsonl"].splitlines()]
         files["metrics.jsonl"] = "".join(line.model_dump_json(exclude_none=True) + "\n" for line in lines).encode()
         ending = Ending.parse(json.loads(files.pop(ENDING_FILE, b"{}")))
-        if PHOTO_FILE in files:
-            PhotoFit.parse(json.loads(files[PHOTO_FILE]))
-        if LABEL_FILE in files:
-            Label.parse(json.loads(files[LABEL_FILE]))
+        _check_more(files)
         rows = summarize(config.model)
     except (ValueError, TypeError, RecursionError) as error:
         raise RunBroken(f"The zip is not a run's: a file in it is not JSON ({error}).") from None
@@ -173,6 +172,13 @@ def unpack_run(
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     return Run(folder)
+
+
+def _check_more(files: dict[str, bytes]) -> None:
+    """Raises ValueError, ConfigError where a file that some runs have cannot be used."""
+    for name, schema in ((PHOTO_FILE, PhotoFit), (LESSON_FILE, Lesson), (LABEL_FILE, Label)):
+        if name in files:
+            schema.parse(json.loads(files[name]))
 
 
 def _unpack_saved(run: Run, rows: list[LayerInfo], content: bytes) -> None:

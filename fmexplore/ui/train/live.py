@@ -15,6 +15,7 @@ from fmexplore.ui.charts.curves import learning_curves
 from fmexplore.ui.components.confusion_grid import Picked, confusion_grid
 from fmexplore.ui.components.layer_table import layer_table
 from fmexplore.ui.runs.table import run_list
+from fmexplore.ui.train.taught import is_taught, show_lesson
 
 POLL_SECONDS = 0.7
 CHART_HEIGHT = 430
@@ -73,6 +74,9 @@ def _curves(run: Run, shown: tuple[str, str]) -> None:
         status, lines = run.status, shared.metrics(run)
         if (status.state, shared.dispatcher().problem) != shown:
             st.rerun()  # the whole page: its buttons, its polling and what stands above depend on both
+        if is_taught(status):
+            show_lesson(run, status)
+            return
         st.subheader(_finding(run, status, lines), anchor=False)
         overfit = _overfit_epoch(lines)
         smoothing = st.session_state.get("smoothing", SMOOTHING)
@@ -222,7 +226,13 @@ def _confusion(run: Run) -> None:
     with messages.boundary():
         last = next((line for line in reversed(shared.metrics(run)) if "confusion" in line), None)
         if last is None:
-            st.caption("The confusion matrix appears with the first snapshot of a run that has validation images.")
+            if run.status.active or not (run.has_weights and run.answers):
+                st.caption("The confusion matrix appears with the first snapshot of a run that has validation images.")
+                return
+            st.caption("This run has no reports about validation images.")
+            st.page_link(
+                session.CONFUSIONS_PAGE, label="See its confusions on the test images", query_params={"run": run.id}
+            )
             return
         counts = np.array(last["confusion"])
         true, predicted = most_confused(counts)
