@@ -20,9 +20,8 @@ def taught_finding(run: Run, status: Status) -> str:
     photos = f"{lesson.photos} photo" + "s" * (lesson.photos != 1)
     if not lesson.clothes:
         return f"Taught {photos} of nothing that it knows: {tested} of the test images are right"
-    return (
-        f"Taught {photos}: {lesson.right_after} of {lesson.clothes} are recognised, {lesson.right_before} were before"
-    )
+    known = f"{lesson.right_after} of {lesson.clothes} are recognised, {lesson.right_before} were before"
+    return f"Taught {photos}: {known}"
 
 
 def show_lesson(run: Run, status: Status) -> None:
@@ -30,9 +29,7 @@ def show_lesson(run: Run, status: Status) -> None:
     st.subheader(taught_finding(run, status), anchor=False)
     lesson, after = run.lesson, formatting.percent(status.result.test_accuracy, 2)
     if lesson is None:
-        st.markdown(
-            f"Which photos it was taught, and what it knew before, was not kept. Test images right: **{after}**."
-        )
+        st.markdown(f"What photos these were, and what it knew before, was not kept. Test images right: **{after}**.")
     else:
         _table(lesson, after)
         st.caption(
