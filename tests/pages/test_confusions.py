@@ -1149,7 +1149,7 @@ def test_another_run_is_chosen_to_compare_with(app, trained):
     run, *others = (trained(name, seed=seed) for seed, name in enumerate(("mine", "one", "two")))
     page = app().open(CONFUSIONS, run=run.id, view="runs", other=others[0].id)
     assert set(page.at.get_by_key("other_run").options) == {
-        f"{name} · 80.0\N{NO-BREAK SPACE}% · finished" for name in ("one", "two")
+        f"{name} · validation 80.0\N{NO-BREAK SPACE}% · finished" for name in ("one", "two")
     }
     assert ", one " in page.text
     page.set("other_run", others[1].id)
