@@ -26,6 +26,8 @@ from fmexplore.runs.derived import course_name, kept_files, split_config_of
 from fmexplore.runs.run import Arrays, Run
 from fmexplore.settings import read_settings
 
+MOST_FOLLOWED = 2000  # validation images, as many as snapshots have features of
+
 
 def layer_features(task: Task, run: Run | None, layer: str, split: str) -> None:
     """Keep what the images of a split are to a layer of the run; without one, `pixels` only."""
@@ -63,24 +65,28 @@ def project_images(task: Task, run: Run | None, layer: str, split: str, config: 
 
 
 def project_snapshots(task: Task, run: Run, config: ProjectionConfig) -> Arrays:
-    """Maps of validation images as the run's last layer saw them at its snapshots, kept for `Derived.read_course`.
+    """Maps of validation images as the run saw them at its snapshots, kept for `Derived.read_course`.
 
-    `coordinates (t, n, d) float32`, `steps (t,)`, `index (n,)`, `movements (t - 1,)` as `project_over_time` gives
-    them. Partial results have `coordinates (n, d)` and `index`. Raises ConfigError where there are no features.
+    By the features of its last hidden layer, or by its outputs where the snapshots have no features, as those of
+    shipped runs. `coordinates (t, n, d) float32`, `steps (t,)`, `index (n,)`, `movements (t - 1,)` as
+    `project_over_time` gives them, `outputs (1,) bool`. Partial results have `coordinates (n, d)` and `index`. Raises
+    ConfigError where there are no snapshots.
     """
     derived = derived_of(run)
     if known := derived.read_course(config):
         return known
-    weights, steps, points = derived.digest, [], []
+    weights, snapshots = derived.digest, {}
     for step in run.snapshot_steps():
         arrays, _ = run.read_snapshot(step)
-        if "features" in arrays:
-            steps.append(step)
-            points.append(arrays["features"])
-    if not points:
+        if np.isfinite(arrays["logits"]).all() and np.isfinite(arrays.get("features", 0)).all():
+            snapshots[step] = arrays
+    if not snapshots:
         raise ConfigError(
-            f"The snapshots of {run.title} have no features: train a network of your own, with validation."
+            f"{run.title} has no snapshots: train a network of your own, with validation images and snapshots."
         )
+    outputs = not all("features" in arrays for arrays in snapshots.values())
+    steps = list(snapshots)
+    points = [arrays["logits" if outputs else "features"][:MOST_FOLLOWED] for arrays in snapshots.values()]
     chosen = config.choose(len(points[0]))
     ids = ids_of_split(data_set(), "validation", split_config_of(run))[chosen]
     index = data_set().addresses.names("validation", ids).astype(np.int32)
@@ -94,6 +100,7 @@ def project_snapshots(task: Task, run: Run, config: ProjectionConfig) -> Arrays:
         "steps": np.array(steps[: len(maps)], np.int32),
         "index": index,
         "movements": movements,
+        "outputs": np.array([outputs]),
     }
     if len(maps) == len(points):
         derived.write(course_name(config), course, weights)

@@ -4,6 +4,7 @@ Functions of a Task, as those of `images`; the photos live in memory only.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,14 +13,14 @@ from PIL import Image
 
 from fmexplore.analysis.images import data_set, derived_of, index_images, predict_images
 from fmexplore.analysis.task import NullProgress, Task
-from fmexplore.errors import AnalysisFailed, PhotoError
+from fmexplore.errors import AnalysisFailed, FMExploreError, PhotoError
 from fmexplore.jobs.job import Job
 from fmexplore.jobs.worker import run_job
 from fmexplore.photos.conversion import OURS, Conversion, Converted, convert
 from fmexplore.photos.files import open_exported, open_photo, read_photo
 from fmexplore.photos.labelled import LabelledPhoto
 from fmexplore.photos.scoring import PhotoPredictions, classify
-from fmexplore.runs.run import Run
+from fmexplore.runs.run import Lesson, Run
 from fmexplore.settings import read_settings
 
 
@@ -104,6 +105,31 @@ def teach(
     run_job(job, parent=run, extra=extra, photos=len(pictures), report=report)
     if job.status.state not in ("finished", "stopped"):
         raise AnalysisFailed(job.status.error or "The run could not be written: free some space on the disk.")
+    with suppress(FMExploreError):  # what it has learnt counts without a word about it
+        copy.write_lesson(_compare(run, copy, pictures, hows, targets))
+
+
+def _compare(
+    run: Run, copy: Run, pictures: Sequence[np.ndarray], hows: Sequence[Conversion], targets: np.ndarray
+) -> Lesson:
+    """What a run and its taught copy make of the photos with targets `(n, 10)`."""
+    clothes = targets.max(1) > 0.5  # the target of what is none of the ten is flat
+    right = [0, 0]
+    if clothes.any():
+        photos = zip(pictures, hows, clothes, strict=True)
+        images = np.stack([convert(Image.fromarray(p), how, find_mask).image for p, how, known in photos if known])
+        labels = targets[clothes].argmax(1)
+        for place, each in enumerate((run, copy)):
+            predicted = classify(recognize(NullProgress(), each, images)[0], each.photo_fit).probabilities.argmax(1)
+            right[place] = int((predicted == labels).sum())
+    return Lesson(
+        parent=run.title[:200],
+        photos=len(pictures),
+        clothes=int(clothes.sum()),
+        right_before=right[0],
+        right_after=right[1],
+        test_before=run.status.result.test_accuracy,
+    )
 
 
 ANALYSES: dict[str, Callable[..., Any]] = {

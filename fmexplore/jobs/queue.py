@@ -132,6 +132,8 @@ class JobQueue:
             status = run.status
             if status.diverged:
                 raise NotAllowed(f"{run.title} would diverge again: start a new run with a lower learning rate.")
+            if status.lost:
+                raise NotAllowed(f"{run.title} came without its saved state: use it as a new configuration instead.")
             if status.state in RESUMABLE:
                 if status.task == "teach":
                     raise NotAllowed(f"{run.title} cannot be resumed. {TEACH_AGAIN}")

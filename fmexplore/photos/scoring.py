@@ -22,14 +22,17 @@ NEAR_ZERO = 0.01  # weight of the penalty on biases; best for people whose photo
 FEWEST = 30  # photos that a group needs to count in the mean of the groups
 
 
+Bias = Annotated[float, Field(ge=-1e3, le=1e3)]
+
+
 class PhotoFit(Schema):
     """The calibration of a run for photos; the default is for a run that was not trained on any."""
 
-    temperature: float = Field(1.0, gt=0)  # logits are divided by it (Guo et al. 2017)
-    bias: Annotated[tuple[float, ...], Field(min_length=10, max_length=10)] = (0.0,) * 10  # then added to them
+    temperature: float = Field(1.0, ge=1e-3, le=1e3)  # logits are divided by it (Guo et al. 2017)
+    bias: Annotated[tuple[Bias, ...], Field(min_length=10, max_length=10)] = (0.0,) * 10  # then added to them
     unsure_above: float | None = None  # threshold of `ood_score`; None: unsure below a probability of 50 %
-    photos: int = Field(0, ge=0)  # that the run was trained on
-    source: str = ""  # where they come from, for its card
+    photos: int = Field(0, ge=0, le=10**9)  # that the run was trained on
+    source: str = Field("", max_length=10_000)  # where they come from, for its card
 
 
 @dataclass(frozen=True)

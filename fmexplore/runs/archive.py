@@ -1,4 +1,4 @@
-"""A run as one zip (configuration, metrics, weights, result; what it knows of photos), and back.
+"""A run as one zip (configuration, metrics, weights, result, name, how it ended, what it goes on from), and back.
 
 A foreign zip leaves nothing behind.
 """
@@ -13,23 +13,29 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
+from pydantic import Field
 from safetensors.numpy import save as pack
 
-from fmexplore.errors import FMExploreError, RunBroken
-from fmexplore.models.table import LayerInfo, summarize
+from fmexplore.errors import ConfigError, FMExploreError, NoAnswers, RunBroken
+from fmexplore.models.table import LayerInfo, summarize, tensor_shapes
 from fmexplore.photos.scoring import PhotoFit
-from fmexplore.runs.run import PHOTO_FILE, Report, Run
-from fmexplore.runs.status import Result, Status, write_status
+from fmexplore.runs.run import LESSON_FILE, MOST_STEPS, PHOTO_FILE, Arrays, Label, Lesson, Report, Run
+from fmexplore.runs.status import Result, Seconds, Status, write_status
 from fmexplore.runs.store import RunStore
+from fmexplore.schema import Schema
 from fmexplore.settings import MAX_ZIP_MB
-from fmexplore.storage import storage_error
+from fmexplore.storage import storage_error, strict_json
 from fmexplore.training.config import RunConfig
 
 FILES = ("config.json", "metrics.jsonl", "model.safetensors", "result.json")
-MORE_FILES = (PHOTO_FILE,)  # of some runs
+ENDING_FILE, LABEL_FILE, SAVED_FILE = "ending.json", "label.json", "state.safetensors"
+MORE_FILES = (PHOTO_FILE, LESSON_FILE, ENDING_FILE, LABEL_FILE, SAVED_FILE)  # of some runs
 MAX_UNPACKED_MB = 100
 MAX_TEXT_MB = 4  # of a file with text, which takes ten times as much when it is read; an hour's metrics have 2
+NO_NUMBERS = "The weights in the zip are infinite or not numbers: the run has no usable answers, and is refused."
+SAVED_PARTS = {"weights", "optimizer", "best", "good", "average"}
 # All that reading a damaged zip raises.
 BROKEN = (
     *(zipfile.BadZipFile, lzma.LZMAError, zlib.error, struct.error),
@@ -37,15 +43,83 @@ BROKEN = (
 )
 
 
+class Ending(Schema):
+    """How a run in a zip has ended; one that was still under way comes back as interrupted."""
+
+    state: Literal["paused", "stopped", "finished", "failed", "interrupted"] = "finished"
+    task: Literal["train", "distill", "train-photos", "teach"] = "train"
+    diverged: bool = False
+    lost: bool = False  # see Status.lost
+    error: str = Field("", max_length=2000)
+
+
+class Counters(Schema):
+    """The scalars of a saved state, as `TrainState.save` gives them."""
+
+    step: int = Field(ge=0, le=MOST_STEPS)
+    steps: int = Field(ge=1, le=MOST_STEPS)
+    due: Literal["", "report", "evaluation"] = ""
+    seconds: Seconds
+    stopped: bool = False
+    waited: int = Field(0, ge=0, le=MOST_STEPS)
+    loss: float = Field(0, ge=0)
+    right: int = Field(0, ge=0, le=MOST_STEPS)
+    seen: int = Field(0, ge=0, le=MOST_STEPS)
+    window: "Window"
+    pace: Seconds | None = None
+    evaluation_pace: Seconds | None = None
+    best_value: float | None = None
+    best_step: int | None = Field(None, ge=0, le=MOST_STEPS)
+
+
+class Window(Schema):
+    """Sums over the steps since the last report."""
+
+    loss: float = Field(ge=0)
+    right: int = Field(ge=0, le=MOST_STEPS)
+    seen: int = Field(ge=0, le=MOST_STEPS)
+    steps: int = Field(ge=0, le=MOST_STEPS)
+    seconds: Seconds
+
+
 def pack_run(run: Run) -> bytes:
-    """The zip of a run. Raises RunBroken when it has no weights yet or is damaged."""
-    weights = run.read_weights()
+    """The zip of a run. Raises RunBroken when it has no weights yet or is damaged, NoAnswers where they are no numbers.
+
+    The state that it goes on from is left out where the zip would be too large to be loaded again.
+    """
+    weights, status, saved = run.read_weights(), run.status, run.read_resume()
+    whole = _pack(run, weights, status, saved)
+    too_large = len(whole) > MAX_ZIP_MB * 1e6 or (saved and _size(weights) + _size(saved[0]) > 0.9e6 * MAX_UNPACKED_MB)
+    return _pack(run, weights, status, None) if saved and too_large else whole
+
+
+def _size(arrays: Arrays) -> int:
+    return sum(value.nbytes for value in arrays.values())
+
+
+def _pack(run: Run, weights: Arrays, status: Status, saved: tuple[Arrays, dict] | None) -> bytes:
+    goes_on = status.state == "finished" or saved is not None
+    ending = Ending.parse(
+        {
+            "state": "interrupted" if status.active else status.state,
+            "task": status.task,
+            "diverged": status.diverged,
+            "lost": status.lost or not (goes_on or status.diverged),
+            "error": status.error[:2000],
+        }
+    )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(ENDING_FILE, ending.model_dump_json(indent=1))
+        archive.writestr(LABEL_FILE, run.label.model_dump_json(indent=1))
+        if saved:
+            archive.writestr(SAVED_FILE, pack(saved[0], {"scalars": strict_json(saved[1])}))
         archive.writestr("config.json", run.config.model_dump_json(indent=1))
-        archive.writestr("result.json", run.status.result.model_dump_json(indent=1))
-        archive.writestr("metrics.jsonl", "".join(json.dumps(line) + "\n" for line in run.read_metrics()))
+        archive.writestr("result.json", status.result.model_dump_json(indent=1))
+        archive.writestr("metrics.jsonl", "".join(strict_json(line) + "\n" for line in run.read_metrics()))
         archive.writestr("model.safetensors", pack(weights))
+        if lesson := run.lesson:
+            archive.writestr(LESSON_FILE, lesson.model_dump_json(indent=1))
         if run.photo_fit != PhotoFit():
             archive.writestr(PHOTO_FILE, run.photo_fit.model_dump_json(indent=1))
     return buffer.getvalue()
@@ -59,7 +133,7 @@ def unpack_run(
     room: Callable[[float], None] = lambda _: None,
     address: str = "",
 ) -> Run:
-    """A new finished run from a zip that `pack_run` made. Raises RunBroken with the reason for any other.
+    """A new run from a zip that `pack_run` made, as it was there. Raises RunBroken with the reason for any other.
 
     Before anything is unpacked, `room` may refuse the MB that it will need; then `check` its configuration, the
     network's rows at hand. `address` is that of the new run's status.
@@ -70,10 +144,10 @@ def unpack_run(
     try:
         config = RunConfig.parse(json.loads(files["config.json"]))
         result = Result.parse(json.loads(files["result.json"]))
-        for line in files["metrics.jsonl"].splitlines():
-            Report.parse(json.loads(line))
-        if PHOTO_FILE in files:
-            PhotoFit.parse(json.loads(files[PHOTO_FILE]))
+        lines = [Report.parse(json.loads(line)) for line in files["metrics.jsonl"].splitlines()]
+        files["metrics.jsonl"] = "".join(line.model_dump_json(exclude_none=True) + "\n" for line in lines).encode()
+        ending = Ending.parse(json.loads(files.pop(ENDING_FILE, b"{}")))
+        _check_more(files)
         rows = summarize(config.model)
     except (ValueError, TypeError, RecursionError) as error:
         raise RunBroken(f"The zip is not a run's: a file in it is not JSON ({error}).") from None
@@ -84,10 +158,16 @@ def unpack_run(
     hidden = folder.with_name(f".{folder.name}")  # not listed until it has been checked
     os.replace(folder, hidden)
     try:
-        for name in files.keys() - {"result.json"}:
+        for name in files.keys() - {"result.json", SAVED_FILE}:
             (hidden / name).write_bytes(files[name])
-        Run(hidden).read_weights()
-        status = Status(owner=owner, address=address, state="finished", result=result, message="loaded from a zip")
+        status = Status(owner=owner, address=address, result=result, message="loaded from a zip", **dict(ending))
+        write_status(hidden, status.replace(diverged=False))  # else it would not be looked at what it keeps
+        try:
+            Run(hidden).read_weights()
+        except NoAnswers:
+            raise RunBroken(NO_NUMBERS) from None
+        if SAVED_FILE in files:
+            _unpack_saved(Run(hidden), rows, files[SAVED_FILE])
         write_status(hidden, status.replace(ended=status.created))
         os.replace(hidden, folder)
     except OSError as error:
@@ -95,6 +175,33 @@ def unpack_run(
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     return Run(folder)
+
+
+def _check_more(files: dict[str, bytes]) -> None:
+    """Raises ValueError, ConfigError where a file that some runs have cannot be used."""
+    for name, schema in ((PHOTO_FILE, PhotoFit), (LESSON_FILE, Lesson), (LABEL_FILE, Label)):
+        if name in files:
+            schema.parse(json.loads(files[name]))
+
+
+def _unpack_saved(run: Run, rows: list[LayerInfo], content: bytes) -> None:
+    """Keep a saved state that fits the network. Raises RunBroken."""
+    (run.path / "resume").mkdir()
+    (run.path / "resume" / SAVED_FILE).write_bytes(content)
+    saved = run.read_resume()
+    assert saved is not None  # it was just written
+    shapes, arrays = tensor_shapes(rows), saved[0]
+    try:
+        Counters.parse(saved[1])
+    except ConfigError as error:
+        raise RunBroken(f"{SAVED_FILE} in the zip is not a saved state. {error}") from None
+    parts = {name.partition(".")[0] for name in arrays}
+    wanted = {f"{part}.{name}": shape for part in parts - {"optimizer"} for name, shape in shapes.items()}
+    found = {name: value.shape for name, value in arrays.items() if not name.startswith("optimizer.")}
+    if "weights" not in parts or not parts <= SAVED_PARTS or found != wanted:
+        raise RunBroken(f"{SAVED_FILE} in the zip does not fit the network's layers: it is refused.")
+    if not run.answers:
+        raise RunBroken(NO_NUMBERS)
 
 
 def _read_zip(content: bytes, room: Callable[[float], None]) -> dict[str, bytes]:

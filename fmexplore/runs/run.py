@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from fmexplore.training.progress import Snapshot
 
 Arrays = dict[str, np.ndarray]
-PHOTO_FILE = "photo.json"
+PHOTO_FILE, LESSON_FILE = "photo.json", "lesson.json"
 
 
 class Label(Schema):
@@ -43,6 +43,17 @@ class Label(Schema):
 
     name: str = Field("", max_length=80)
     starred: bool = False
+
+
+class Lesson(Schema):
+    """What a run was taught from photos, and what it made of them before and after."""
+
+    parent: str = Field(max_length=200)  # the title of the run that it is a copy of
+    photos: int = Field(ge=0, le=10**6)
+    clothes: int = Field(ge=0, le=10**6)  # those of them that show one of the ten classes
+    right_before: int = Field(ge=0, le=10**6)  # of the clothes, as the parent predicts them
+    right_after: int = Field(ge=0, le=10**6)
+    test_before: Share | None = None  # the parent's accuracy on the test images
 
 
 MOST_STEPS, MOST_IMAGES = 10**12, 10**6
@@ -118,6 +129,18 @@ class Run:
         """What it knows of photos; the default for a run that never saw any."""
         path = self.path / PHOTO_FILE
         return read_cached(path, _parse_photo_fit) if path.exists() else PhotoFit()
+
+    @property
+    def lesson(self) -> Lesson | None:
+        """What it was taught from photos, where that was kept."""
+        try:
+            return Lesson.parse(read_json(self.path / LESSON_FILE))
+        except FMExploreError:
+            return None
+
+    def write_lesson(self, lesson: Lesson) -> None:
+        """Keep what it was taught. Raises StorageError."""
+        write_json(self.path / LESSON_FILE, lesson.model_dump(mode="json"), within=self.path)
 
     def write_photo_fit(self, fit: PhotoFit) -> None:
         """Keep what it knows of photos. Raises StorageError."""

@@ -63,6 +63,7 @@ class Status(Schema):
     message: str = ""  # what is happening, in words
     error: str = ""
     diverged: bool = False  # it would do so again
+    lost: bool = False  # it came without the state that it could go on from
     execution: Execution | None = None
     result: Result = Result()
 
@@ -79,7 +80,7 @@ class Status(Schema):
     @property
     def resumable(self) -> bool:
         """Whether it could go on from its last saved state."""
-        return self.state in RESUMABLE and not self.diverged
+        return self.state in RESUMABLE and not self.diverged and not self.lost
 
     @property
     def reached(self) -> Result:

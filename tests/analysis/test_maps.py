@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from safetensors.numpy import save as pack
 
 from fmexplore.analysis import images as image_analysis
 from fmexplore.analysis.maps import layer_features, measure_map, project_images, project_snapshots
@@ -284,9 +285,28 @@ def test_stopped_snapshots_are_given_and_not_kept(run, derived, drawn):
     assert derived.read_course(TSNE) is None
 
 
-def test_snapshots_without_features_are_refused(run):
-    with pytest.raises(ConfigError, match="have no features: train a network of your own"):
+def test_a_run_without_snapshots_is_refused(run):
+    with pytest.raises(ConfigError, match="has no snapshots: train a network of your own"):
         project_snapshots(NullProgress(), run, PCA)
+
+
+def test_snapshots_without_features_as_shipped_runs_have_are_mapped_by_their_outputs(run, drawn):
+    give_snapshots(run, drawn)
+    for step in run.snapshot_steps():
+        arrays, metadata = run.read_snapshot(step)
+        arrays["logits"] = arrays.pop("features").repeat(2, 1)[:, :10]
+        run.snapshot_path(step).write_bytes(pack(arrays, metadata))
+    found = project_snapshots(NullProgress(), run, PCA.replace(seed=5, sample=20))
+    assert found["coordinates"].shape == (3, 20, 2)
+    assert found["outputs"].tolist() == [True]
+
+
+def test_a_snapshot_that_holds_no_numbers_is_left_out_of_the_maps(run, drawn):
+    give_snapshots(run, drawn)
+    arrays, metadata = run.read_snapshot(2)
+    arrays["logits"] = np.full_like(arrays["logits"], np.nan)
+    run.snapshot_path(2).write_bytes(pack(arrays, metadata))
+    assert project_snapshots(NullProgress(), run, PCA)["steps"].tolist() == [1, 3]
 
 
 # Shipped runs.

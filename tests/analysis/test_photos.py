@@ -76,6 +76,11 @@ def test_the_queue_does_not_take_a_run_that_is_being_taught_for_one_left_behind(
     assert len(states) > 2
     status = pupil.status
     assert (status.state, status.task, status.error, status.pid) == ("finished", "teach", "", None)
+    lesson = pupil.lesson
+    assert (lesson.parent, lesson.photos, lesson.clothes) == (run.title, 1, 1)
+    assert lesson.test_before == run.status.result.test_accuracy
+    assert lesson.right_before in (0, 1)
+    assert lesson.right_after == 1
     assert status.result.test_accuracy is not None
 
 

@@ -230,7 +230,7 @@ def test_runs_lists_all_also_broken_ones(call, trained, store, tiny):
         assert rows[run.id]["state"] == "broken"
         assert word in rows[run.id]["error"]
     code, out, _ = call("runs")
-    assert (code, out.count("\n")) == (0, 4)
+    assert (code, out.count("\n")) == (0, 5), "a line for each, below their head"
 
 
 def test_no_runs_say_how_to_make_one(call):

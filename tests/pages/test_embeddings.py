@@ -11,6 +11,7 @@ import pytest
 import streamlit as st
 import torch
 from PIL import Image
+from safetensors.numpy import save
 
 from fmexplore.analysis import maps as map_analysis
 from fmexplore.analysis.server import ANALYSES
@@ -851,10 +852,19 @@ def test_a_point_over_the_run_opens_the_image_of_the_validation_images(opened, r
     assert f"{image_name('validation', numbers[3], drawn.train.labels[numbers[3]])}: " in page.text
 
 
-def test_snapshots_without_features_are_told(opened, make_run, labels_of):
-    run = make_run(name="bare", weights="random")
+def test_a_run_without_snapshots_has_nothing_to_follow_and_says_so(opened, make_run):
+    page = opened(run=make_run(name="bare", weights="random").id, view="time")
+    assert "bare has no snapshots of its training" in page.text
+
+
+def test_over_the_run_snapshots_without_features_are_followed_by_their_outputs(opened, run):
+    for step in run.snapshot_steps():
+        arrays, metadata = run.read_snapshot(step)
+        del arrays["features"]
+        run.snapshot_path(step).write_bytes(save(arrays, metadata))
     page = opened(run=run.id, view="time")
-    assert any("have no features" in error for error in page.errors)
+    assert page.find("scatter")
+    assert "by the ten outputs, as its snapshots have no features" in page.text
 
 
 # --- side by side ---

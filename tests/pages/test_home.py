@@ -114,7 +114,9 @@ def test_a_damaged_file_is_named(app, drawn_folder, screen, name):
 
 def test_runs_are_listed_newest_first_with_their_figures(app, make_run, tiny):
     make_run(name="older")
-    make_run("stopped", name="newer", config=tiny.replace(training={"validation": "test", "epochs": 1}))
+    measured = {"validation_accuracy": 0.8, "measured": True}
+    peeking = tiny.replace(training={"validation": "test", "epochs": 1})
+    make_run("stopped", name="newer", config=peeking, result=measured)
     page = app().open(HOME)
     rows = page.at.dataframe[0].value
     assert sorted(rows["name"]) == ["newer", "older"]

@@ -10,7 +10,7 @@ import streamlit as st
 from PIL import Image
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.errors import AnalysisFailed, StorageError
+from fmexplore.errors import AnalysisFailed, RunNotFound, StorageError
 from fmexplore.photos import cutouts
 from fmexplore.photos.scoring import PhotoFit, classify
 from fmexplore.runs.run import Run
@@ -650,7 +650,8 @@ def test_teaching_that_is_cancelled_leaves_no_run(lessons, store, desk, monkeypa
     lessons.click("Cancel")
     assert store.own_runs() == [parent]
     assert not teach_button(lessons).disabled
-    write_status(pupil.path, Status(task="teach"))  # by the process, which does not know yet
+    with pytest.raises(RunNotFound, match="was deleted in the meantime"):
+        write_status(pupil.path, Status(task="teach"))  # by the process, which does not know yet
     if late:
         question.answer.set_result(None)
     else:

@@ -9,7 +9,7 @@ from fmexplore.errors import NotAllowed
 from fmexplore.jobs.budget import plan_training
 from fmexplore.jobs.estimates import update_speed
 from fmexplore.models.table import parameters, summarize
-from fmexplore.runs.run import Run
+from fmexplore.runs.run import Lesson, Run
 from fmexplore.runs.status import read_request
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import SHIPPED, read_settings
@@ -178,6 +178,29 @@ def test_overfitting_is_told_where_it_begins(app, make_run):
 def test_a_run_that_does_not_overfit_is_not_accused(app, make_run):
     run = make_run(losses=(0.6, 0.5, 0.4, 0.3))
     assert "validation loss rises" not in app().open(TRAIN, run=run.id).text
+
+
+def test_a_taught_run_says_what_it_was_taught_and_what_that_changed(app, make_run):
+    run = make_run(losses=(), task="teach", result={"test_accuracy": 0.946, "seconds": 120})
+    page = app().open(TRAIN, run=run.id)
+    assert "taught photos" in page.at.subheader[0].value, "an earlier version kept no more of it"
+    lesson = Lesson(parent="best", photos=5, clothes=4, right_before=1, right_after=3, test_before=0.949)
+    run.write_lesson(lesson)
+    page.run()
+    assert page.at.subheader[0].value == "Taught 5 photos: 3 of 4 are recognised, 1 were before"
+    assert "| photos it was taught | 1 of 4 | 3 of 4 |" in page.text
+    assert "| test images | 94.90 % | 94.60 % |" in page.text
+    assert not page.at.get("echarts_chart"), "there are no epochs to draw"
+    assert "epochs" not in page.at.subheader[0].value
+
+
+def test_a_run_that_diverged_says_what_the_weights_that_it_keeps_reach(app, make_run):
+    result = {"validation_accuracy": 0.764, "epoch": 2.5, "measured": True}
+    run = make_run("failed", diverged=True, result=result)
+    text = app().open(TRAIN, run=run.id).text
+    assert "Training diverged after 2.50 epochs; the weights that it keeps get 76.4 % of the validation" in text
+    lost = make_run("failed", diverged=True, weights="", result={"epoch": 0.1})
+    assert "before it had learnt anything usable" in app().open(TRAIN, run=lost.id).text
 
 
 def test_why_a_run_failed_is_told_and_it_can_be_resumed(app, make_run):

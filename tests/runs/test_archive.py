@@ -7,12 +7,15 @@ import zipfile
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
-from fmexplore.errors import RunBroken, StorageError
+from fmexplore.errors import NoAnswers, RunBroken, StorageError
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photos.scoring import PhotoFit
 from fmexplore.runs import archive
 from fmexplore.runs.archive import pack_run, unpack_run
+from fmexplore.runs.run import Report
+from fmexplore.runs.status import write_status
 from fmexplore.settings import MAX_ZIP_MB
 
 LINE = {"kind": "epoch", "step": 4, "steps": 8, "epoch": 0.5, "seconds": 2.0, "train_loss": 1.5}
@@ -80,6 +83,112 @@ def test_what_a_run_knows_of_photos_is_in_its_zip(store, run):
     fit = PhotoFit(temperature=1.7, unsure_above=-0.6, photos=2300, source="people, CC0")
     run.write_photo_fit(fit)
     assert unpack_run(store, pack_run(run), "bob").photo_fit == fit
+
+
+def saved_state(run, **scalars) -> tuple[dict[str, np.ndarray], dict]:
+    """As `TrainState.save` gives it."""
+    window = {"loss": 0.0, "right": 0, "seen": 0, "steps": 0, "seconds": 0.0}
+    place = {"step": 3, "steps": 8, "due": "", "seconds": 1.5, "stopped": False, "waited": 0, "window": window}
+    weights = {f"weights.{name}": value for name, value in run.read_weights().items()}
+    return weights | {"optimizer.0.0.momentum_buffer": np.ones(3, np.float32)}, {**place, **scalars}
+
+
+@pytest.mark.parametrize("state", ["stopped", "paused", "interrupted", "failed"])
+def test_a_run_that_did_not_finish_comes_back_as_it_was_and_can_go_on(store, run, state):
+    write_status(run.path, run.status.replace(state=state, error="The disk was full."))
+    store.relabel(run, "ann", name="half a run", starred=True)
+    run.write_resume(*saved_state(run))
+    copy = unpack_run(store, pack_run(run), "bob")
+    assert (copy.status.state, copy.status.error, copy.status.resumable) == (state, "The disk was full.", True)
+    assert (copy.label.name, copy.label.starred) == ("half a run", True)
+    assert copy.read_resume()[1] == run.read_resume()[1]
+    assert copy.weights_digest == run.weights_digest
+
+
+def test_a_run_that_was_under_way_comes_back_as_interrupted(store, run):
+    write_status(run.path, run.status.replace(state="running"))
+    run.write_resume(*saved_state(run))
+    assert unpack_run(store, pack_run(run), "bob").status.state == "interrupted"
+
+
+def test_a_run_that_diverged_or_was_taught_says_so_elsewhere_too(store, run):
+    write_status(run.path, run.status.replace(state="failed", diverged=True, task="distill"))
+    status = unpack_run(store, pack_run(run), "bob").status
+    assert (status.state, status.diverged, status.task, status.resumable) == ("failed", True, "distill", False)
+
+
+def test_a_saved_state_that_would_make_the_zip_too_large_stays_behind_and_that_is_told(store, run, monkeypatch):
+    write_status(run.path, run.status.replace(state="stopped"))
+    run.write_resume(*saved_state(run))
+    monkeypatch.setattr(archive, "MAX_UNPACKED_MB", 0.01)
+    content = pack_run(run)
+    monkeypatch.undo()
+    status = unpack_run(store, content, "bob").status
+    assert (status.state, status.lost, status.resumable) == ("stopped", True, False)
+
+
+def test_a_zip_of_an_earlier_version_comes_back_as_finished(store, run, parts):
+    old = {name: parts[name] for name in archive.FILES}
+    copy = unpack_run(store, zip_of(old), "bob")
+    assert (copy.status.state, copy.label.name) == ("finished", "")
+
+
+def test_weights_that_are_no_numbers_are_neither_packed_nor_taken(store, run, parts):
+    lost = {name: np.full_like(value, np.nan) for name, value in run.read_weights().items()}
+    refuse(store, zip_of({**parts, "model.safetensors": save(lost)}), "infinite or not numbers")
+    run.write_weights(lost)
+    with pytest.raises(NoAnswers, match="has no usable answers"):
+        pack_run(run)
+
+
+@pytest.mark.parametrize(
+    ("change_it", "reason"),
+    [
+        (lambda arrays, scalars: scalars.update(step=-5), "not a saved state"),
+        (lambda arrays, scalars: scalars.update(steps=10**400), "not a saved state"),
+        (lambda arrays, scalars: scalars.update(seconds=-1e9), "not a saved state"),
+        (lambda arrays, scalars: scalars.update(window=None), "not a saved state"),
+        (lambda arrays, scalars: arrays.pop(next(iter(arrays))), "does not fit"),
+        (lambda arrays, scalars: arrays.update({"elsewhere.x": np.ones(2, np.float32)}), "does not fit"),
+        (lambda arrays, scalars: arrays.update({next(iter(arrays)): np.ones(7, np.float32)}), "does not fit"),
+    ],
+)
+def test_a_saved_state_that_does_not_fit_is_refused(store, run, parts, change_it, reason):
+    arrays, scalars = saved_state(run)
+    change_it(arrays, scalars)
+    content = save(arrays, {"scalars": json.dumps(scalars)})
+    refuse(store, zip_of({**parts, "state.safetensors": content}), reason)
+
+
+@pytest.mark.parametrize("name", ["ending.json", "label.json"])
+@pytest.mark.parametrize("content", [b"{", b'{"state": "running"}', b'{"name": 3}', b'{"task": "fetch"}', b"[]"])
+def test_an_ending_or_a_name_that_cannot_be_is_refused(store, run, parts, name, content):
+    refuse(store, zip_of({**parts, name: content}), "The zip")
+
+
+@pytest.mark.parametrize("value", [None, 10**400, -(10**400), float("nan"), float("inf"), -1, "x", [], {}])
+@pytest.mark.parametrize("name", [*Report.model_fields])
+def test_reports_from_elsewhere_are_refused_or_read_by_everyone(store, run, parts, name, value):
+    """Figures that are null are left out, and no number is so large that it breaks a page."""
+    line = json.dumps({**LINE, name: value}).encode()
+    try:
+        copy = unpack_run(store, zip_of({**parts, "metrics.jsonl": line}), "bob")
+    except RunBroken as error:
+        assert name in str(error) or "not JSON" in str(error)
+        return
+    assert value is None
+    assert copy.read_metrics() == [{key: kept for key, kept in LINE.items() if key != name}]
+
+
+@pytest.mark.parametrize("name", [*Report.model_fields])
+def test_a_figure_on_the_disk_that_cannot_be_is_left_out(run, name):
+    """Where an earlier version took it from elsewhere."""
+    run.metrics_path.write_text(json.dumps({**LINE, name: 10**400}) + "\n")
+    if name in ("kind", "step", "steps", "epoch", "seconds"):
+        with pytest.raises(RunBroken, match=f"broken line .*{name} is"):
+            run.read_metrics()
+    else:
+        assert run.read_metrics() == [{key: kept for key, kept in LINE.items() if key != name}]
 
 
 @pytest.mark.parametrize("content", [b"{", b'{"temperature": 0}', b"[]", b"\xff"])

@@ -98,7 +98,12 @@ def over_time(source: Source, config: ProjectionConfig) -> None:
     if source.run is None:
         st.info("A map over the training needs a run: choose or train one.")
         return
-    maps, moved = _course(source.run, config)
+    if not source.run.snapshot_steps():
+        name = formatting.plain(source.run.title)
+        st.info(f"{name} has no snapshots of its training, so there is nothing to follow.")
+        st.page_link(session.TRAIN_PAGE, label="Train a network with snapshots")
+        return
+    maps, moved, what = _course(source.run, config)
     if len(moved):
         place = int(moved.argmax())
         st.subheader(
@@ -108,7 +113,7 @@ def over_time(source: Source, config: ProjectionConfig) -> None:
         )
     draw_course(maps, TIME)
     st.caption(
-        f"{len(maps[0].ids):,} {selected_predictions.words(maps[0].split)} by the features of the last hidden layer. "
+        f"{len(maps[0].ids):,} {selected_predictions.words(maps[0].split)} by {what}. "
         + (
             "The axes are computed from all snapshots together."
             if config.method == "pca"
@@ -118,8 +123,9 @@ def over_time(source: Source, config: ProjectionConfig) -> None:
     )
 
 
-def _course(run: Run, config: ProjectionConfig) -> tuple[list[Mapped], np.ndarray]:
-    """The maps of all snapshots, and how far images moved from each to the next, as shares of the map's radius."""
+def _course(run: Run, config: ProjectionConfig) -> tuple[list[Mapped], np.ndarray, str]:
+    """The maps of all snapshots, how far images moved from each to the next, as shares of the map's radius, and by
+    what of the network they are maps."""
     course = shared.course(run, config)
     if course is None:
         question = shared.analyst().ask("project_snapshots", run=run, config=config)
@@ -139,11 +145,13 @@ def _course(run: Run, config: ProjectionConfig) -> tuple[list[Mapped], np.ndarra
             text += f", {formatting.percent(Predictions(logits, labels).accuracy, 0)} of these images right"
         moment, outputs = selected_predictions.Moment(int(step), text), Outputs(logits, labels)
         maps.append(Mapped(run, LAST, split, coordinates.astype(np.float32), ids, outputs, config, moment=moment))
-    return maps, course["movements"]
+    outputs = bool(np.any(course.get("outputs", False)))
+    what = "the ten outputs, as its snapshots have no features" if outputs else "the features of the last hidden layer"
+    return maps, course["movements"], what
 
 
 def _two_moments(run: Run, config: ProjectionConfig) -> tuple[Mapped, ...]:
-    maps, _ = _course(run, config)
+    maps, *_ = _course(run, config)
     places = range(len(maps))
     if st.session_state.get("moments_of", run.id) != run.id:  # what was chosen were moments of another run
         st.session_state.pop("moment_left", None)

@@ -16,6 +16,7 @@ from fmexplore.ui.components.confusion_grid import Picked, confusion_grid
 from fmexplore.ui.components.layer_table import layer_table
 from fmexplore.ui.runs.table import run_list
 from fmexplore.ui.train.results import explain_loss_gap, finding, next_steps
+from fmexplore.ui.train.taught import is_taught, show_lesson
 
 POLL_SECONDS = 0.7
 CHART_HEIGHT = 430
@@ -75,6 +76,9 @@ def _curves(run: Run, shown: tuple[str, str]) -> None:
         status, lines = run.status, shared.metrics(run)
         if (status.state, shared.dispatcher().problem) != shown:
             st.rerun()  # the whole page: its buttons, its polling and what stands above depend on both
+        if is_taught(status):
+            show_lesson(run, status)
+            return
         title = finding(run, status, lines)
         st.subheader(title, anchor=False)
         overfit = _overfit_epoch(lines)
@@ -198,7 +202,13 @@ def _confusion(run: Run) -> None:
     with messages.boundary():
         last = next((line for line in reversed(shared.metrics(run)) if "confusion" in line), None)
         if last is None:
-            st.caption("The confusion matrix appears with the first snapshot of a run that has validation images.")
+            if run.status.active or not (run.has_weights and run.answers):
+                st.caption("The confusion matrix appears with the first snapshot of a run that has validation images.")
+                return
+            st.caption("This run has no reports about validation images.")
+            st.page_link(
+                session.CONFUSIONS_PAGE, label="See its confusions on the test images", query_params={"run": run.id}
+            )
             return
         counts = np.array(last["confusion"])
         true, predicted = most_confused(counts)
