@@ -234,7 +234,7 @@ def _find() -> Source:
         there = "" if chosen.is_dir() else " (there is no such folder)"
         raise DataError(
             f"FMEXPLORE_DATA names {chosen}{there}, and Fashion-MNIST is not in it, as {LOOKED_FOR}: name another "
-            f"folder, leave FMEXPLORE_DATA out to use {own / 'data'}, or {remedy()}."
+            f"folder, leave FMEXPLORE_DATA out to look in {own / 'data'}, {remedy()}."
         )
     raise DataError(f"Fashion-MNIST is not in {' nor in '.join(map(str, places))}: {remedy()}.")
 

@@ -19,6 +19,7 @@ MAX_SLOW_MEGAPIXELS = 4  # in formats that Pillow decodes in Python, a second fo
 NO_PICTURES = {"EPS", "MPEG"}  # the former is a program that another one runs, of the latter nothing can be decoded
 # Pillow warns of more, also in pictures within pictures, as ICO has them; below, its warning is an error.
 Image.MAX_IMAGE_PIXELS = MAX_MEGAPIXELS * 1_000_000
+USUAL_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".avif", ".gif", ".bmp", ".tiff")  # are named first
 EXIF_ORIENTATION = 0x0112
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -56,9 +57,8 @@ def picture_formats() -> dict[str, tuple[str, ...]]:
 @cache
 def picture_suffixes() -> tuple[str, ...]:
     """How files are named that can be opened, as in ".jpg", the usual ones first."""
-    usual = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "BMP", "TIFF")
-    formats = picture_formats()
-    return tuple(ending for kind in dict.fromkeys((*usual, *formats)) for ending in formats.get(kind, ()))
+    known = sorted(ending for of in picture_formats().values() for ending in of)
+    return tuple(dict.fromkeys([*(ending for ending in USUAL_SUFFIXES if ending in known), *known]))
 
 
 def open_photo(content: bytes, name: str) -> Image.Image:

@@ -67,7 +67,7 @@ def test_the_chosen_folder_is_the_only_one_looked_at(drawn_folder, places, monke
     error = str(caught.value)
     assert error.startswith(f"FMEXPLORE_DATA names {places / 'elsewhere'} (there is no such folder), and Fashion-MNIST")
     assert "train-images-idx3-ubyte(.gz)" in error
-    assert f"leave FMEXPLORE_DATA out to use {places / 'project' / 'data'}, or run `python -m fmexplore data`" in error
+    assert f"leave FMEXPLORE_DATA out to look in {places / 'project' / 'data'}, run `python -m fmexplore data`" in error
     assert error.endswith(f"into {places / 'elsewhere'}."), "where they would be found"
 
 

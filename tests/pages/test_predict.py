@@ -1,5 +1,6 @@
 """The Predict page: photos come in, are converted step by step, recognised, explained, corrected, scored and taught."""
 
+import base64
 import csv
 import io
 from concurrent.futures import Future
@@ -142,14 +143,14 @@ def test_bad_files_are_told_and_the_good_ones_of_the_lot_are_taken(opened, sure)
         ("good.png", good),
         ("cut.png", good[: len(good) // 2]),
         ("dot.png", encode(paper()[:9, :9])),
-        ("moving.png", encode(paper(), "GIF")),
+        ("moving.png", b"GIF89a"),
     )
     assert [photo.name for photo in here(page)] == ["good.png"]
     assert title(page) == "Shirt, 94 % sure"
     (error,) = page.errors
     told = error.replace("\\", "").split("\n\n")
     assert [line.split(" ")[0] for line in told] == ["note.png", "cut.png", "dot.png", "moving.png"]
-    words = ("is not a picture: choose", "is damaged or cut off", "at least 28 a side", "is a GIF file: save it")
+    words = ("is not a picture: choose", "is damaged or cut off", "at least 28 a side", "is not a picture")
     assert all(word in line for word, line in zip(words, told, strict=True)), told
     page.click("Dismiss")
     assert not page.errors
@@ -548,6 +549,30 @@ def test_a_file_name_is_text_and_no_formula_in_the_csv(opened, sure):
     assert sum(float(rows[0][name]) for name in CLASS_NAMES) == pytest.approx(1, abs=1e-3)
     page.set("photo_view", "all")
     assert list(page.at.data_editor[0].value["file"]) == ["=1+1.png", HTML], "a table shows text as it is"
+
+
+def exported(count: int) -> np.ndarray:
+    """Images as in the data set: something bright on black, each a little different."""
+    images = np.zeros((count, 28, 28), np.uint8)
+    images[:, 4:-4, 8:-8] = 250
+    images[:, 14, 14] = np.arange(count)
+    return images
+
+
+def test_images_of_the_data_set_are_taken_as_they_are_and_the_page_says_so(opened, sure):
+    page = upload(opened(sure, 0), ("one.png", encode(exported(1)[0])))
+    assert "An image as in the data set" in page.text
+    assert "it is taken as it is, not converted" in page.text
+    assert page.at.get_by_key("photo_way").value == "squash"
+    last = Image.open(io.BytesIO(base64.b64decode(last_picture(page))))
+    assert np.array_equal(np.asarray(last.convert("L")), exported(1)[0])
+    press(page, "negate")
+    assert "it is taken as it is" not in page.text
+    page = upload(page, ("sheet.png", encode(np.concatenate([*exported(3)[1:]], 1))), ("photo.png", encode(paper())))
+    assert [photo.name for photo in here(page)][1:] == [
+        "sheet.png, image 1 of 2", "sheet.png, image 2 of 2", "photo.png",
+    ]  # fmt: skip
+    assert [photo.exported for photo in here(page)] == [True, True, True, False]
 
 
 def test_a_file_name_with_markup_is_text_beside_its_photo(opened, sure):

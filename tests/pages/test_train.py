@@ -339,6 +339,16 @@ def test_settings_that_exclude_each_other_are_refused_and_the_form_keeps_what_ho
     assert store.own_runs()[0].config.training.validation == "share"
 
 
+def test_no_run_is_made_or_resumed_where_the_data_files_were_damaged_meanwhile(app, store, make_run, drawn_folder):
+    stopped = make_run("stopped")
+    page, path = app().open(TRAIN, run=stopped.id), drawn_folder / "t10k-labels-idx1-ubyte.gz"
+    path.write_bytes(path.read_bytes()[:-20])
+    for button in ("Resume", "Start training"):
+        page.click(button)
+        assert any(path.name in error and "is broken or cut off" in error for error in page.errors), button
+        assert [(run.id, run.status.state) for run in store.own_runs()] == [(stopped.id, "stopped")]
+
+
 def test_early_stopping_is_switched_on_and_off(app):
     page = app().open(TRAIN).set("more_settings", "Against overfitting")
     assert page.at.get_by_key("field:early_stopping.patience").disabled

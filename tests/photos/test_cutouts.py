@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fmexplore.photos.conversion import OURS
+from fmexplore.photos.conversion import OURS, WAYS
 from fmexplore.photos.cutouts import CUT_SIDE, MARGIN, cut_out, cut_out_all, vary, vary_all
 from fmexplore.photos.foreground import Stroke
 from fmexplore.photos.labelled import LabelledPhoto
@@ -171,3 +171,14 @@ def test_the_seed_decides_about_the_variants():
     one, again, other = (vary_all([garment()], np.eye(10)[:1], 3, seed=seed).images for seed in (1, 1, 2))
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
+
+
+def test_variants_of_what_is_not_negated_stay_bright_on_black():
+    """Such as an image of the data set: nearly all variants are negated, so what they are made of is negated before."""
+    picture = Image.new("RGB", (28, 28))
+    picture.paste((240, 240, 240), (8, 2, 20, 26))
+    garment = cut_out(picture, lambda _: np.zeros((1, 1)), WAYS["squash"])
+    draw = np.random.default_rng(0)
+    found = np.stack([vary(garment, draw) for _ in range(20)]).astype(int)
+    darker = found[:, [0, -1]].mean((1, 2)) < found[:, 12:16, 12:16].mean((1, 2))
+    assert darker.mean() > 0.8

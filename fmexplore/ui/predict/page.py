@@ -79,7 +79,7 @@ def _bring_in() -> None:
     left, right = st.columns([64, 36], gap="medium", vertical_alignment="top")
     with left:
         files = st.file_uploader(
-            "Photos of clothes, one garment each", ["image/*", *picture_suffixes()], accept_multiple_files=True,
+            "Photos of clothes, one garment each", picture_suffixes(), accept_multiple_files=True,
             key=f"photo_files_{lot}", max_upload_size=MAX_MB, label_visibility="collapsed",
         )  # fmt: skip
     with right, st.container(horizontal=True, gap="small"):
