@@ -173,9 +173,8 @@ def rows(document: str, heading: str) -> dict[str, list[str]]:
 
 def test_the_example_of_a_proxy_lets_through_the_largest_upload_and_no_more_elsewhere():
     text = (PROJECT / "docs" / "nginx.conf").read_text(encoding="utf-8")
-    largest = tomllib.loads((PROJECT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["server"][
-        "maxUploadSize"
-    ]
+    config = tomllib.loads((PROJECT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    largest = config["server"]["maxUploadSize"]
     uploads = text[text.index(f"{BASE_ROUTE_UPLOAD_FILE}/ {{") :]
     assert [int(size) for size in re.findall(r"client_max_body_size (\d+)m", text)] == [1, largest + 1]
     assert f"client_max_body_size {largest + 1}m" in uploads
