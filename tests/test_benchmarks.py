@@ -58,7 +58,7 @@ def test_what_trains_and_computes_runs_on_a_small_data_set_and_prints_its_table(
     for said in ("Grad-CAM of two classes:", "fmexplore, t-SNE", "held-out, mean per epoch", "ratio", '"accuracy"'):
         assert said in done.stdout, said
     assert done.stdout.count("== throughput True") == 2
-    assert "== time_to_accuracy 1.7" in done.stdout
+    assert "== time_to_accuracy 1.6" in done.stdout
     assert json.loads((tmp_path / "recipes.jsonl").read_text())["network"] == "quick"
 
 
