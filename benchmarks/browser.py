@@ -25,7 +25,7 @@ from fmexplore.ui.formatting import image_name
 
 LINKS = ("confusions?run=quick&true=6&pred=0", "papers", "compare?runs=quick,solid,best")
 # What is there once a page can be used; for others that is the end of its script.
-SEEN = {"confusions": "button.item", "papers": "text=/\\d+ holds?\\b/", "compare": "text=against"}
+SEEN = {"confusions": "button.item", "papers": "text=/\\d+ holds?\\b/", "compare": "p:has(strong):has-text('against')"}
 PAUSE_SECONDS = 8
 GALLERY_PAGE = 200  # images
 # In the page itself, whose components have shadow roots: from the click until the gallery holds exactly that many

@@ -30,7 +30,7 @@ WATCH = """(text) => {
     look();
   }, { capture: true, once: true }));
 }"""
-PLACES = {"10,000 images": "", "70,000 images": "&split=all&method=pca"}
+PLACES = {10_000: "", 70_000: "&split=all&method=pca"}
 
 
 def answered(page: Page, text: str, act) -> float:
@@ -40,12 +40,15 @@ def answered(page: Page, text: str, act) -> float:
     return page.evaluate("window.answered")
 
 
-def opened(page: Page, address: str) -> float:
-    """Milliseconds from opening the page until the map is drawn."""
+def opened(page: Page, address: str, count: int = 10_000) -> float:
+    """Milliseconds from opening the page until the map of that many images is drawn, and no other in its place."""
     began = time.perf_counter()
     page.goto(address)
-    page.locator(".scatter[data-drawn]").wait_for(timeout=120_000)
-    return 1000 * (time.perf_counter() - began)
+    page.locator(f".scatter[data-drawn][data-count='{count}']").wait_for(timeout=120_000)
+    seconds = time.perf_counter() - began
+    if page.get_by_text("Meanwhile, this is").count():
+        raise RuntimeError(f"{address} shows another map, while its own is computed")
+    return 1000 * seconds
 
 
 def box(page: Page, share: float) -> None:
@@ -69,11 +72,12 @@ def main() -> None:
         browser = launch(playwright)
         page = open_tab(browser)
         address = f"http://127.0.0.1:{port}/embeddings?run=quick"
-        for name, query in PLACES.items():
-            opened(page, address + query)  # computed
+        for count, query in PLACES.items():
+            opened(page, address + query, count)  # computed
             rest(page)
             for _ in range(rounds):
-                rows.setdefault(f"page opened to its map, {name}", []).append(opened(page, address + query))
+                name = f"page opened to its map, {count:,} images"
+                rows.setdefault(name, []).append(opened(page, address + query, count))
                 rest(page)
         page.get_by_role("button", name="Box", exact=True).click()
         for turn in range(rounds):
@@ -83,16 +87,18 @@ def main() -> None:
                 answered(page, text, lambda: box(page, share))  # noqa: B023 it is called at once
             )
             rest(page)
-            count = page.get_by_text("images are selected").inner_text()
+            found = page.get_by_text("images are selected").first.inner_text()
             page.get_by_role("button", name="Clear the selection").click()
             rest(page)
-        print(f"the last box: {count}")
+        print(f"the last box: {found}")
         opened(page, address)
         rest(page)
+        # The glossary below the page has entries of the same names.
+        methods = page.get_by_test_id("stButtonGroup").filter(has=page.get_by_role("radio", name="UMAP", exact=True))
         for turn in range(2 * rounds):
             method = ("PCA", "t-SNE", "UMAP")[turn % 3]
             rows.setdefault("another map of 10,000 images", []).append(
-                answered(page, "", page.get_by_role("radio", name=method, exact=True).click)
+                answered(page, "", methods.get_by_role("radio", name=method, exact=True).click)
             )
             rest(page)
         browser.close()

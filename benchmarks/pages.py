@@ -32,6 +32,8 @@ async def rerun_times(port: int, page: str, count: int) -> list[float]:
     tab, times = await Tab(port).connect(), []
     for _ in range(count + 3):
         times.append(await tab.open(page))
+        if wrong := tab.errors + tab.problems:
+            raise RuntimeError(f"the page {page or 'home'} shows {wrong}")
         await asyncio.sleep(1 / 6)
     await tab.close()
     return times[3:]

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
+NAMES = ("fmexplore, PCA", "fmexplore, t-SNE", "scikit-learn, t-SNE", "fmexplore, UMAP", "umap-learn, UMAP")
 
 
 def ours(method: str, **values: object) -> Callable[[np.ndarray], np.ndarray]:
@@ -56,6 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3, help="after the first")
+    parser.add_argument("--who", nargs="+", choices=NAMES, default=NAMES)
     arguments = parser.parse_args()
 
     from fmexplore.machine import prepare_process
@@ -64,13 +66,8 @@ def main() -> None:
     from fmexplore.embeddings.quality import measure_quality
 
     points, labels = read_points(arguments.images)
-    makers = {
-        "fmexplore, PCA": ours("pca"),
-        "fmexplore, t-SNE": ours("tsne"),
-        "scikit-learn, t-SNE": scikit_learn_tsne,
-        "fmexplore, UMAP": ours("umap"),
-        "umap-learn, UMAP": umap_learn,
-    }
+    every = (ours("pca"), ours("tsne"), scikit_learn_tsne, ours("umap"), umap_learn)
+    makers = {name: make for name, make in zip(NAMES, every, strict=True) if name in arguments.who}
     seconds: dict[str, list[float]] = {name: [] for name in makers}
     figures = {}
     for _ in range(1 + arguments.rounds):

@@ -23,6 +23,7 @@ from fmexplore.ui.formatting import image_name
 from fmexplore.ui.selection.map_area import inside
 
 ADDRESSES = Addresses(60_000, 10_000)  # of the data set that the server shows
+LIVE = "live chart"  # what comes by itself
 MOST_PHOTOS, PHOTO_SIDE = 3, 900
 ARRIVAL_SECONDS, THINK_SECONDS = 10, (2, 8)
 PAGES = {"": 1, "train": 1, "confusions": 5, "embeddings": 5, "data": 1, "compare": 1, "papers": 1}  # how often
@@ -81,7 +82,7 @@ class Pupil:
             if (due := self.tab.next_tick) is None:
                 raise RuntimeError("the page of a training does not follow it")
             await asyncio.sleep(max(0, due - time.monotonic()))
-            await self.timed("live chart", self.tab.tick())
+            await self.timed(LIVE, self.tab.tick())
 
     async def timed(self, kind: str, action: Awaitable[float]) -> None:
         """Note how long it took and what is wrong with the answer."""

@@ -64,7 +64,7 @@ def measure(network: str, text: str, epochs: float, seed: int, precision: str) -
     model, config, images = NETWORKS[network](), variant(text, epochs, seed), fashion_mnist.load()
     if precision != "auto":  # beside other work, timing could choose otherwise
         config = config.replace(precision=precision, threads=os.cpu_count())
-    few = images.test.take(np.arange(250))  # `train` ends with its test images: those are not looked at
+    few = images.test.take(np.arange(min(250, len(images.test))))  # those at which `train` ends: they are not read
     run = train(model, config, DataSet(images.train, few), choose_execution(model, config))
     for progress in run:
         if progress.kind == "epoch":

@@ -57,6 +57,8 @@ def train_ours(folder: Path, precision: str) -> dict:
     scalars["step"] = fresh.steps_per_epoch - WARM_UP
     run = train(config.model, training, data, fresh.execution, (tensors, scalars))
 
+    batches = run.steps_per_epoch * training.batch_size
+    assert len(labels) <= batches < len(labels) + training.batch_size, "an epoch is not all images"
     step_seconds, steps, step, watch = 0.0, 0, scalars["step"], Watch()
     while True:
         before = time.perf_counter()

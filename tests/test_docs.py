@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import typer
 from PIL import Image
+from streamlit.web.server.starlette.starlette_routes import BASE_ROUTE_UPLOAD_FILE
 
 from fmexplore.cli.app import app
 from fmexplore.models.table import summarize, tensor_shapes
@@ -37,6 +39,8 @@ NOT_RUN = {
     "fmexplore app": "serves until Ctrl-C; tests/browser opens what it serves",
     "fmexplore app --port 8600": "serves until Ctrl-C",
     "FMEXPLORE_HOSTED=1 fmexplore app --address 0.0.0.0 --server.fileWatcherType none": "serves until Ctrl-C",
+    "FMEXPLORE_HOSTED=1 FMEXPLORE_PROXIES=1 fmexplore app --server.fileWatcherType none --server.baseUrlPath fashion "
+    "--server.allowedHosts fashion.school.example": "serves until Ctrl-C",
     "fmexplore train --minutes 10": "ten minutes; tests/cli/test_app.py gives it less",
     "fmexplore train-photos photos --epochs 6 --times 16": "minutes; tests/cli/test_photos.py gives it less",
     "fmexplore train-segmenter photos --masks masks --epochs 24": "minutes; tests/cli/test_photos.py gives it less",
@@ -165,6 +169,15 @@ def rows(document: str, heading: str) -> dict[str, list[str]]:
     lines = [line for line in sections(document)[heading].splitlines() if line.startswith("| `")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {first.strip("`"): rest for first, *rest in cells}
+
+
+def test_the_example_of_a_proxy_lets_through_the_largest_upload_and_no_more_elsewhere():
+    text = (PROJECT / "docs" / "nginx.conf").read_text(encoding="utf-8")
+    config = tomllib.loads((PROJECT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    largest = config["server"]["maxUploadSize"]
+    uploads = text[text.index(f"{BASE_ROUTE_UPLOAD_FILE}/ {{") :]
+    assert [int(size) for size in re.findall(r"client_max_body_size (\d+)m", text)] == [1, largest + 1]
+    assert f"client_max_body_size {largest + 1}m" in uploads
 
 
 def test_every_setting_has_its_row_with_its_limits():

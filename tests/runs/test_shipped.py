@@ -15,7 +15,7 @@ from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings
 from fmexplore.training.presets import find_preset
 
-MOST_MB, SMALL_MB = 20, 8
+MOST_MB, SMALL_MB = 20, 9
 pytestmark = pytest.mark.real
 
 
@@ -62,9 +62,9 @@ def test_it_brings_all_that_its_pages_show(run, real, tmp_path):
     assert all(files.read_predictions(split, real) for split in ("test", "validation"))
     assert files.read_index(real)
     assert all(files.read_projection("last", "test", config) is not None for config in STANDARD)
+    assert files.read_features("last", "test")
     if run.id != "photo":
         assert files.read_predictions("train", real)
-        assert files.read_features("last", "test")
         assert all(files.read_course(config) is not None for config in STANDARD)
 
 

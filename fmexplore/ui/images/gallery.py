@@ -70,7 +70,7 @@ def _show_gallery(shown: Shown, ordered: np.ndarray, key: str, sortable: bool, c
     gallery(
         shown.source.images[shown.numbers[chosen]],
         items,
-        "gallery",
+        f"gallery_{key}",
         lambda number: url.go(image=number),
         size=56 if _one_cell(shown, ordered) else 72,
         height=HEIGHT,
