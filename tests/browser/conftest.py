@@ -39,7 +39,7 @@ FOCUSED = """() => {
   return focused?.ariaLabel || focused?.textContent || "";
 }"""
 # A window of 1400 pixels has the layout of 700 at 200 % zoom.
-WIDTHS, WIDTHS_IN_THE_DARK = (1920, 1400, 1280, 1024, 768, 700, 600, 390), (1024, 390)
+WIDTHS, WIDTHS_IN_THE_DARK = (1400, 1920, 1280, 1024, 768, 600, 390), (700, 1400)
 MISFITS, ON_PAPER = (
     Path(__file__).with_name(f"{name}.js").read_text("utf-8").strip().rstrip(";") for name in ("misfits", "on_paper")
 )
@@ -351,29 +351,23 @@ class Tab:
         return found
 
     def paper_faults(self) -> list[str]:
-        """What the printed page lacks of the figures, what of it is cut off, and what has no business on paper."""
+        """What the printed page lacks of the figures, as what lies beside the paper, and what has no business there."""
         from pypdf import PdfReader
 
-        def told(text: str, space: list[float], place: list[float], *_: object) -> None:
-            x = place[4] * space[0] + place[5] * space[2] + space[4]
-            if text.strip() and not 0 <= x <= width:
-                out.append(f"{text.strip()!r} is beside the paper")
-
-        text, out = "", []
-        for sheet in PdfReader(io.BytesIO(self.page.pdf(format="A4"))).pages:
-            width = float(sheet.mediabox.width)
-            text += sheet.extract_text(visitor_text=told)
-        printed = _squeezed(text)
+        sheets = PdfReader(io.BytesIO(self.page.pdf(format="A4"))).pages
+        printed = _squeezed("".join(sheet.extract_text() for sheet in sheets))
         shown = self.page.evaluate(ON_PAPER)
         missing = [f"{each!r} is not on paper" for each in shown["wanted"] if _squeezed(each) not in printed]
         extra = [f"{each!r} is on paper" for each in shown["unwanted"] if _squeezed(each) in printed]
-        return [*missing, *out, *extra]
+        return [*missing, *extra]
 
     def faults(self) -> dict:
         """What axe finds and what does not fit: on the light ground, on paper, and on the dark ground by the rules that
         look at colours and at fewer widths."""
         self._choose_scheme("light")
-        found: dict = {"light": self.violations(), **self.misfits(), "paper": self.paper_faults()}
+        desk, *narrower = WIDTHS
+        found: dict = {**self.misfits((desk,)), "light": self.violations(), "paper": self.paper_faults()}
+        found |= self.misfits(tuple(narrower))
         self._choose_scheme("dark")
         dark = self.misfits(WIDTHS_IN_THE_DARK)
         found |= {"dark": self.violations(COLOUR_RULES), **{f"dark, {width}": wrong for width, wrong in dark.items()}}

@@ -50,7 +50,7 @@ def test_it_opens_with_all_classes_and_their_counts(app, drawn, split, words):
     for label, name in enumerate(CLASS_NAMES):
         assert f"{name}: {(drawn.part(split).labels == label).sum()}" in page.buttons
         given = page.given(f"class_{label}")
-        numbers = np.flatnonzero(drawn.part(split).labels == label)[:15]
+        numbers = np.flatnonzero(drawn.part(split).labels == label)[: ui_data_page.STRIP]
         assert [item["id"] for item in given["items"]] == [-1, -2, *numbers]
         assert [item["label"] for item in given["items"][2:]] == [
             image_name(split, number, label) for number in numbers
@@ -58,7 +58,7 @@ def test_it_opens_with_all_classes_and_their_counts(app, drawn, split, words):
         tiles = pictures(given)
         of_class = drawn.part(split).images[drawn.part(split).labels == label]
         assert (tiles[0] == of_class.mean(0).round()).all()
-        assert (tiles[2:] == of_class[:15]).all()
+        assert (tiles[2:] == of_class[: ui_data_page.STRIP]).all()
 
 
 def test_without_a_split_in_the_link_it_is_about_the_training_images(app):

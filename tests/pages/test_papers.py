@@ -10,6 +10,7 @@ from fmexplore.papers.reported import PRINTED
 from fmexplore.papers.reproduction import HONEST, PUBLISHED, keep_training
 from fmexplore.training.presets import find_preset
 from fmexplore.training.published import SYSTEMS
+from fmexplore.ui import formatting
 from fmexplore.ui.session import PAPERS_PAGE as PAPERS
 from tests.papers.results import epoch, training
 
@@ -39,8 +40,15 @@ def rows(page):
     return {row["id"]: row for row in page.given("papers_systems")["rows"]}
 
 
+def plain_rows(page, table: str) -> list[list[str]]:
+    """The rows of a table of verdicts, with plain spaces."""
+    rows = page.given(table)["rows"]
+    assert all(formatting.unbroken(text) == text for row in rows for text in row)
+    return [[text.replace("\N{NO-BREAK SPACE}", " ") for text in row] for row in rows]
+
+
 def claims(page):
-    return {row[0]: row[1:] for row in page.given("paper_claims")["rows"]}
+    return {row[0]: row[1:] for row in plain_rows(page, "paper_claims")}
 
 
 def test_all_eleven_systems_are_rows_with_what_was_printed(open_papers):
@@ -236,7 +244,7 @@ def checker(open_papers):
 
 
 def findings(page):
-    return page.given("claim_findings")["rows"]
+    return plain_rows(page, "claim_findings")
 
 
 @pytest.mark.parametrize(

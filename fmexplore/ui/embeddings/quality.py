@@ -41,11 +41,8 @@ def quality_view(now: Mapped) -> None:
         st.caption("This map was stopped early and is not evaluated: finish it to see its quality.")
         return
     config, found = now.config, _quality(now)
-    st.subheader(
-        f"{_trust(found.trustworthiness)}; which {found.neighbours} are nearest holds for "
-        f"{formatting.percent(found.kept, 0)} of them",
-        anchor=False,
-    )
+    kept = f"{formatting.percent(found.kept, 0)} of an image's {found.neighbours} nearest neighbours are kept"
+    st.subheader(f"{_trust(found.trustworthiness)}: {kept}", anchor=False)
     values = {
         "Trustworthiness": (
             f"{found.trustworthiness:.3f}",
