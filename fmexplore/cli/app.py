@@ -113,11 +113,16 @@ def models(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def runs(as_json: AsJson = False) -> None:
+def runs(
+    tag: Annotated[list[str] | None, typer.Option(help="Only runs with this tag; may be given again.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """List all runs, newest first, shipped ones last."""
     store = RunStore(read_settings())
     rows = []
     for run in [*store.own_runs(), *store.shipped_runs()]:
+        if tag and not run.label.has_tags(tag):
+            continue
         try:
             rows.append(_row(run))
         except FMExploreError as error:
@@ -127,9 +132,11 @@ def runs(as_json: AsJson = False) -> None:
         return
     for row in rows:
         accuracy = f"{row['validation_accuracy']:.2%}" if row.get("validation_accuracy") else "-"
-        print(f"{row['run']:<40}{row['state']:<12}{accuracy:>8}  {row.get('name', '')}")
+        tags = f"[{', '.join(row['tags'])}]" if row.get("tags") else ""
+        print(f"{row['run']:<40}{row['state']:<12}{accuracy:>8}  {' '.join(filter(None, [row.get('name'), tags]))}")
     if not rows:
-        print("No runs yet: python -m fmexplore train")
+        tagged = f"No run has {'these tags' if len(tag) > 1 else 'this tag'}: {', '.join(tag)}" if tag else ""
+        print(tagged or "No runs yet: python -m fmexplore train")
 
 
 @app.command()
@@ -251,10 +258,12 @@ def embed(
 
 
 def _row(run: Run) -> dict:
-    status = run.status
+    status, label = run.status, run.label
     return {
         "run": run.id,
-        "name": run.label.name,
+        "name": label.name,
+        "tags": list(label.tags),
+        "note": label.note,
         "preset": run.config.preset,
         "state": status.state,
         "shipped": run.shipped,

@@ -1,4 +1,4 @@
-"""A run as one zip (configuration, metrics, weights, result; what it knows of photos), and back.
+"""A run as one zip (configuration, metrics, weights, result; its label; what it knows of photos), and back.
 
 A foreign zip leaves nothing behind.
 """
@@ -19,7 +19,7 @@ from safetensors.numpy import save as pack
 from fmexplore.errors import FMExploreError, RunBroken
 from fmexplore.models.table import LayerInfo, summarize
 from fmexplore.photos.scoring import PhotoFit
-from fmexplore.runs.run import PHOTO_FILE, Report, Run
+from fmexplore.runs.run import LABEL_FILE, PHOTO_FILE, Label, Report, Run
 from fmexplore.runs.status import Result, Status, write_status
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import MAX_ZIP_MB
@@ -27,7 +27,7 @@ from fmexplore.storage import storage_error
 from fmexplore.training.config import RunConfig
 
 FILES = ("config.json", "metrics.jsonl", "model.safetensors", "result.json")
-MORE_FILES = (PHOTO_FILE,)  # of some runs
+MORE_FILES = (PHOTO_FILE, LABEL_FILE)  # of some runs
 MAX_UNPACKED_MB = 100
 MAX_TEXT_MB = 4  # of a file with text, which takes ten times as much when it is read; an hour's metrics have 2
 # All that reading a damaged zip raises.
@@ -48,6 +48,8 @@ def pack_run(run: Run) -> bytes:
         archive.writestr("model.safetensors", pack(weights))
         if run.photo_fit != PhotoFit():
             archive.writestr(PHOTO_FILE, run.photo_fit.model_dump_json(indent=1))
+        if (label := run.label) != Label():
+            archive.writestr(LABEL_FILE, label.model_dump_json(indent=1))
     return buffer.getvalue()
 
 
@@ -71,6 +73,8 @@ def unpack_run(
             Report.parse(json.loads(line))
         if PHOTO_FILE in files:
             PhotoFit.parse(json.loads(files[PHOTO_FILE]))
+        if LABEL_FILE in files:
+            Label.parse(json.loads(files[LABEL_FILE]))
         rows = summarize(config.model)
     except (ValueError, TypeError, RecursionError) as error:
         raise RunBroken(f"The zip is not a run's: a file in it is not JSON ({error}).") from None

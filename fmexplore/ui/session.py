@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -15,7 +16,7 @@ from fmexplore.ui.components.owner import COOKIE, make_owner_key
 
 HOME_PAGE, TRAIN_PAGE, CONFUSIONS_PAGE = "pages/home.py", "pages/train.py", "pages/confusions.py"
 EMBEDDINGS_PAGE, DATA_PAGE, PREDICT_PAGE = "pages/embeddings.py", "pages/data.py", "pages/predict.py"
-COMPARE_PAGE, PAPERS_PAGE = "pages/compare.py", "pages/papers.py"
+COMPARE_PAGE, PAPERS_PAGE, SETTINGS_PAGE = "pages/compare.py", "pages/papers.py", "pages/settings.py"
 FIRST = "quick"  # the preset that everything starts from
 FOR_PHOTOS = "photo"  # the shipped run that knows photos
 
@@ -159,8 +160,8 @@ def _custom(preset: str) -> str:
 # --- the result of the last action -----------------------------------------------------------------------------------
 
 
-def notify(message: str, undo: str | None = None, wrong: bool = False) -> None:
-    """Show `message` above the page from the next run on; `undo` is the id of a run that was just deleted."""
+def notify(message: str, undo: Sequence[str] = (), wrong: bool = False) -> None:
+    """Show `message` above the page from the next run on; `undo` are the ids of runs that were just deleted."""
     st.session_state.notice = {"message": message, "undo": undo, "wrong": wrong}
 
 
