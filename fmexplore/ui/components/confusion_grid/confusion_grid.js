@@ -4,17 +4,17 @@ import { element } from "../element.js";
 
 const TICK = 650;
 
-function build(board) {
+function build(board, size) {
   board.replaceChildren();
   const table = element("table");
   const columns = element("colgroup", {}, element("col", { className: "names" }));
   const head = element("tr", {}, element("td", { ariaHidden: "true" }));
   const body = element("tbody");
-  for (let at = 0; at < 10; at++) {
+  for (let at = 0; at < size; at++) {
     columns.append(element("col"));
     head.append(element("th", { scope: "col" }, element("button", { type: "button" })));
     const row = element("tr", {}, element("th", { scope: "row" }, element("button", { type: "button" })));
-    for (let column = 0; column < 10; column++) row.append(element("td", {}, element("button", { type: "button" })));
+    for (let column = 0; column < size; column++) row.append(element("td", {}, element("button", { type: "button" })));
     body.append(row);
   }
   table.append(columns, element("thead", {}, head), body);
@@ -81,11 +81,13 @@ function paint(board, data, frame) {
   data.order.forEach((label, at) => {
     const column = rows[0][at + 1];
     column.textContent = data.names[label];
+    column.title = data.names[label];
     column.pick = { column: label };
     column.ariaLabel = `all predicted as ${data.names[label]}`;
     column.ariaPressed = String(data.column === label);
     const row = rows[at + 1][0];
     row.textContent = data.names[label];
+    row.title = data.names[label];
     row.pick = { row: label };
     row.ariaLabel = `all of class ${data.names[label]}`;
     row.ariaPressed = String(data.row === label);
@@ -118,8 +120,10 @@ function paint(board, data, frame) {
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const board = parentElement.querySelector(".board");
-  if (!board.grid) {
-    build(board);
+  if (board.grid?.length !== data.names.length + 1) {
+    clearInterval(board.timer);
+    board.timer = null;
+    build(board, data.names.length);
     board.grid = gridOf(board);
     board.grid.flat().forEach((button) => button && Object.assign(button, { tabIndex: -1 }));
     board.grid[1][1].tabIndex = 0;
