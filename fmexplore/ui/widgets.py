@@ -1,6 +1,6 @@
 """Small parts that several pages use: data gate, choice of the view, buttons, badges, downloads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -13,6 +13,7 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status, read_status
 from fmexplore.training.config import RunConfig
 from fmexplore.ui import formatting, messages, session, shared, url
+from fmexplore.ui.charts.table import curves_table
 
 FORGETS = "This server deletes all runs when it restarts: download those that you want to keep."
 
@@ -160,6 +161,22 @@ def peeks_badge() -> None:
         "as published: peeks",
         color="orange",
         help="It uses the test set for validation, as the paper did. Its accuracy is therefore a little too good.",
+    )
+
+
+def download_curves(runs: Sequence[tuple[str, Callable[[], list[dict]], bool]], name: str) -> None:
+    """A button that downloads the curves of runs: id, metrics when they are asked for, whether it peeks, of each."""
+
+    def table() -> str:
+        return formatting.csv_text(*curves_table((run, lines(), peeks) for run, lines, peeks in runs))
+
+    download(
+        "Curves, CSV",
+        table,
+        name,
+        "text/csv",
+        type="tertiary",
+        help="All reports of the training as a table. The names of the columns say set and unit.",
     )
 
 

@@ -1,6 +1,7 @@
 """The Compare page: which runs, their curves and accuracies; verdicts and tables have modules of their own."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -11,7 +12,7 @@ from fmexplore.evaluation.predictions import Predictions
 from fmexplore.evaluation.significance import compare_accuracies, first_reaching, seed_statistics
 from fmexplore.runs.run import Run
 from fmexplore.training.differences import seed_groups
-from fmexplore.ui import formatting, messages, session, shared, url
+from fmexplore.ui import formatting, messages, session, shared, url, widgets
 from fmexplore.ui.charts.base import interval_chart
 from fmexplore.ui.charts.curves import overlaid_curves
 from fmexplore.ui.charts.template import draw
@@ -162,6 +163,10 @@ def _curves(runs: list[Compared]) -> None:
             )
             st.segmented_control(
                 "Axis", list(OVER), format_func=OVER.__getitem__, default="epochs", key="curve_over", **keep
+            )
+            widgets.download_curves(
+                [(each.run.id, partial(shared.metrics, each.run), each.config.training.peeks) for each in runs],
+                "curves.csv",
             )
         missing = [formatting.plain(name) for name, points in curves if not points]
         taught = [formatting.plain(name) for name, _ in curves if name not in anew]

@@ -15,11 +15,12 @@ from fmexplore.ui.charts.curves import learning_curves
 from fmexplore.ui.components.confusion_grid import Picked, confusion_grid
 from fmexplore.ui.components.layer_table import layer_table
 from fmexplore.ui.runs.table import run_list
+from fmexplore.ui.train.presets import preset_list
 
 POLL_SECONDS = 0.7
 CHART_HEIGHT = 430
 SMOOTHING, HIGHEST_SMOOTHING = 0.6, 0.95
-CONFUSION, LAYERS, EARLIER = "Confusion so far", "Layers", "Earlier runs"
+CONFUSION, LAYERS, EARLIER, PRESETS = "Confusion so far", "Layers", "Earlier runs", "Presets"
 
 
 def live_run() -> Run | None:
@@ -47,7 +48,7 @@ def live_run() -> Run | None:
 
 def run_details(run: Run | None) -> None:
     """What is shown below the chart: one view at a time, and only the chosen one is computed."""
-    views = [CONFUSION, LAYERS, EARLIER] if run else [LAYERS, EARLIER]
+    views = [CONFUSION, LAYERS, EARLIER, PRESETS] if run else [LAYERS, EARLIER, PRESETS]
     view = st.segmented_control(
         "Details", views, default=views[0], key="details", label_visibility="collapsed", required=True
     )
@@ -56,6 +57,8 @@ def run_details(run: Run | None) -> None:
             _layers()
         elif view == EARLIER:
             run_list(key="earlier")
+        elif view == PRESETS:
+            preset_list()
         elif view == CONFUSION and run:
             st.fragment(_confusion, run_every=2 * POLL_SECONDS if run.status.active else None)(run)
 
@@ -200,6 +203,8 @@ def _controls(run: Run, status: Status) -> None:
                 max_selections=4,
             )
             st.slider("Smoothing within an epoch", 0.0, HIGHEST_SMOOTHING, step=0.05, key="smoothing")
+        peeks = run.config.training.peeks
+        widgets.download_curves([(run.id, lambda: shared.metrics(run), peeks)], f"{run.id}-curves.csv")
 
 
 def _try_tenth(run: Run) -> None:
