@@ -43,6 +43,7 @@ UI_PAGES = {
     "train": {"runs"},
     "compare": {"train"},
     "home": {"predict", "embeddings", "runs"},
+    "settings": set(),
 }
 # Importing these loads torch; all others import it when they first need it.
 TORCH = {

@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from fmexplore.data.fashion_mnist import PLURALS
 from fmexplore.errors import RunBroken
 from fmexplore.runs.run import Run
+from fmexplore.ui import preferences
+
+WITH_COMMA = str.maketrans({".": ",", ",": "\N{NARROW NO-BREAK SPACE}"})
 
 
 def plain(text: str) -> str:
@@ -27,21 +30,30 @@ def plural(label: int, start: bool = False) -> str:
     return name if start or name[1] == "-" else name.lower()
 
 
+def number(value: float, spec: str = "") -> str:
+    """A number as `format(value, spec)` writes it, with the decimal sign that this browser prefers.
+
+    With the comma a narrow space stands between thousands: nobody takes 10,000 for ten.
+    """
+    text = format(value, spec)
+    return text.translate(WITH_COMMA) if preferences.preference("decimal") == "comma" else text
+
+
 def percent(value: float | None, digits: int = 1) -> str:
     """A share as text, as in "91.9 %", which no line breaks apart."""
-    return "–" if value is None else f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
+    return "–" if value is None else f"{number(100 * value, f'.{digits}f')}\N{NO-BREAK SPACE}%"
 
 
 def epochs(count: float) -> str:
     """Of a training, with as many of two decimals as it needs."""
-    return f"{round(count, 2):g}"
+    return number(round(count, 2), "g")
 
 
 def duration(seconds: float) -> str:
     """Seconds in the unit that people would use."""
     if seconds < 90:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{number(seconds / 3600, '.1f')} h"
 
 
 def csv_text(header: Iterable[str], rows: Iterable[Iterable]) -> str:

@@ -7,7 +7,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from fmexplore.errors import DataError, RunNotFound
 from fmexplore.settings import PROJECT
-from fmexplore.ui import display_options, formatting, messages, session, shared, tour, url
+from fmexplore.ui import display_options, formatting, messages, preferences, session, shared, tour, url
 from fmexplore.ui.components.history import keep_steps, name_run
 from fmexplore.ui.components.theme import follow_theme
 
@@ -37,7 +37,8 @@ def show(page) -> None:
     name = "" if page.title == "Home" else f"<h1 class='page-name'>{page.title}</h1>"
     # What floats lies outside the app, and would have the system's colours in place of the theme's.
     scheme = f"<style>:root {{ color-scheme: {st.context.theme.type or 'light dark'} }}</style>"
-    st.html(STYLE + scheme + name)
+    preferences.load()
+    st.html(STYLE + preferences.style() + scheme + name)
     keep_steps()
     follow_theme()
     display_options.forget()
