@@ -7,12 +7,14 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from fmexplore.ui.components.bookmark import keep_bookmark
+from fmexplore.ui.components.chosen_theme import choose_theme
 
 COOKIE, DAYS = "fmexplore_preferences", 365
 # What can be chosen by its name in the cookie; the first is what holds without a choice. Letters and digits only.
 CHOICES: dict[str, tuple[str, ...]] = {
     "text": ("normal", "large", "largest"),
     "decimal": ("point", "comma"),
+    "theme": ("system", "light", "dark"),
     "notices": ("off", "on"),
 }
 SCALES = {"normal": 1.0, "large": 1.25, "largest": 1.5}  # of letters and all that is measured in them
@@ -26,6 +28,8 @@ def load() -> None:
     if st.session_state.get("preferences_changed"):
         text = ".".join(f"{name}-{value}" for name, value in st.session_state.preferences.items())
         keep_bookmark(COOKIE, text, DAYS)
+    if "theme" in st.session_state.preferences:
+        choose_theme(preference("theme"))
 
 
 def preference(name: str) -> str:

@@ -127,7 +127,6 @@ def _controls(run: Run, selection: Link, found: list[str]) -> tuple[Look, Order]
         if selection.view == MATRIX:
             keep: dict[str, Any] = {"persist_state": "session"}
             numbers = st.selectbox("Numbers", list(NUMBERS), key="matrix_numbers", width=180, help=SHARES, **keep)
-            choose_groups(Folding(selection.groups))
             order = st.selectbox("Order of classes", list(ORDERS), key="matrix_order", width=185, **keep)
             with st.popover("Colour"):
                 log = st.toggle(
@@ -201,12 +200,14 @@ def _matrix(now: Shown, moments: list[Moment], selection: Link, folding: Folding
             names=folding.names,
         )
         first = selected_predictions.moments(now.run, "validation")[:1] if now.split != "validation" else []
-        if first and first[0].step is not None:
-            st.button(
-                "Replay the training on the validation images",
-                on_click=url.go,
-                kwargs={"split": "validation", "snapshot": first[0].step, "image": None},
-            )
+        with st.container(horizontal=True):
+            choose_groups(folding)
+            if first and first[0].step is not None:
+                st.button(
+                    "Replay the training on the validation images",
+                    on_click=url.go,
+                    kwargs={"split": "validation", "snapshot": first[0].step, "image": None},
+                )
     with right, messages.boundary():
         before = selected_predictions.show(now.run, now.split, moments[place - 1]) if place else None
         _selected(now, selection, folding, before)

@@ -63,7 +63,7 @@ def _table(runs: Sequence[Run], key: str) -> list[Run]:
     rows = [_row(run) for run in runs]
     columns: dict[str, Any] = {
         "name": st.column_config.TextColumn("Name"),
-        "tags": st.column_config.ListColumn("Tags"),
+        "tags": st.column_config.ListColumn("Tags", width="medium"),
         "accuracy": st.column_config.NumberColumn("Validation", format="%.1f %%", help="Validation accuracy"),
         "minutes": st.column_config.NumberColumn("Minutes", format="%.1f"),
         "state": st.column_config.TextColumn("State"),

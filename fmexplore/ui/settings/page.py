@@ -8,15 +8,17 @@ from fmexplore.ui.settings.keyboard import keyboard
 
 VIEWS = {"browser": "This browser", "keyboard": "Keyboard", "about": "About"}
 # What people choose, by preference: its name, and the choices in their words.
-NAMES = {"text": "Text size", "decimal": "Decimal sign"}
+NAMES = {"text": "Text size", "decimal": "Decimal sign", "theme": "Theme"}
 WORDS = {
     "text": {"normal": "normal", "large": "large, for a projector", "largest": "largest, for a hall"},
     "decimal": {"point": "point: 92.9 %", "comma": "comma: 92,9 %"},
+    "theme": {"system": "as the system", "light": "light", "dark": "dark"},
 }
 HELP = {
     "text": "Texts and what is measured in them. Browsers enlarge everything, pictures too, with Ctrl and +.",
     "decimal": "In all numbers that pages show. What you type, links, downloads, the command line and messages about "
     "what you typed keep the point. With the comma, a narrow space separates the thousands.",
+    "theme": "Streamlit reads it only when a page is loaded: the page loads again with your choice.",
 }
 
 
@@ -42,14 +44,6 @@ def _browser() -> None:
             on_change=lambda name=name, key=key: preferences.prefer(name, st.session_state[key]),
         )
     _notices()
-    shown = st.context.theme.type
-    st.markdown("**Light and dark**")
-    st.markdown(
-        f"{f'You see the {shown} theme. ' if shown else ''}The theme follows your system until you choose one: in the "
-        "menu ⋮ at the top right, under *Settings*. Streamlit keeps that choice in this browser; a page cannot change "
-        "it.",
-        width=720,
-    )
 
 
 def _notices() -> None:
