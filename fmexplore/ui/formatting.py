@@ -30,30 +30,35 @@ def plural(label: int, start: bool = False) -> str:
     return name if start or name[1] == "-" else name.lower()
 
 
-def number(value: float, spec: str = "") -> str:
-    """A number as `format(value, spec)` writes it, with the decimal sign that this browser prefers.
+class num:
+    """A number in a text, as in f"{num(share):.1f} %": it has the decimal sign that this browser prefers.
 
     With the comma a narrow space stands between thousands: nobody takes 10,000 for ten.
     """
-    text = format(value, spec)
-    return text.translate(WITH_COMMA) if preferences.preference("decimal") == "comma" else text
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def __format__(self, spec: str) -> str:
+        text = format(self.value, spec)
+        return text.translate(WITH_COMMA) if preferences.preference("decimal") == "comma" else text
 
 
 def percent(value: float | None, digits: int = 1) -> str:
     """A share as text, as in "91.9 %", which no line breaks apart."""
-    return "–" if value is None else f"{number(100 * value, f'.{digits}f')}\N{NO-BREAK SPACE}%"
+    return "–" if value is None else f"{num(100 * value):.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def epochs(count: float) -> str:
     """Of a training, with as many of two decimals as it needs."""
-    return number(round(count, 2), "g")
+    return f"{num(round(count, 2)):g}"
 
 
 def duration(seconds: float) -> str:
     """Seconds in the unit that people would use."""
     if seconds < 90:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{number(seconds / 3600, '.1f')} h"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{num(seconds / 3600):.1f} h"
 
 
 def csv_text(header: Iterable[str], rows: Iterable[Iterable]) -> str:

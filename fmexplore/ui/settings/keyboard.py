@@ -43,7 +43,10 @@ KEYS: dict[str, tuple[str, dict[str, str]]] = {
             "`Esc`": "give up the stroke, or the box",
         },
     ),
-    "dumbbell": ("Papers: claimed and measured", {"`↑` `↓`": "go to another system", "`Enter`, `Space`": "open its card"}),
+    "dumbbell": (
+        "Papers: claimed and measured",
+        {"`↑` `↓`": "go to another system", "`Enter`, `Space`": "open its card"},
+    ),
     "terms": ("Words with a dotted underline", {"`Esc`": "close the explanation"}),
 }
 
