@@ -36,8 +36,8 @@ class num:
     With the comma a narrow space stands between thousands: nobody takes 10,000 for ten.
     """
 
-    def __init__(self, value: float) -> None:
-        self.value = value
+    def __init__(self, value: float | str) -> None:
+        self.value = value  # as text where it is written already
 
     def __format__(self, spec: str) -> str:
         text = format(self.value, spec)

@@ -18,6 +18,7 @@ from fmexplore.ui.charts.curves import overlaid_curves
 from fmexplore.ui.charts.template import draw
 from fmexplore.ui.compare.tables import costs, differences
 from fmexplore.ui.compare.verdicts import show_verdicts, tell_finding
+from fmexplore.ui.formatting import num
 from fmexplore.ui.selection import runs as selected_runs
 from fmexplore.ui.selection.runs import MOST, Compared
 
@@ -186,7 +187,7 @@ def _curves_finding(curves: list[tuple[str, list[list[float]]]], metric: str, ov
     level, places = first_reaching([points for _, points in there])
     ranked = sorted(zip(places, (name for name, _ in there), strict=True))
     (first, quickest), (last, slowest) = ranked[0], ranked[-1]
-    soon, late = f"{first:.2g}", f"{last:.2g}"
+    soon, late = f"{num(first):.2g}", f"{num(last):.2g}"
     after = f"{soon} {over.removesuffix('s') if soon == '1' else over}"
     if soon == late:
         return f"All reach {formatting.percent(level)} after {after}"
@@ -220,6 +221,7 @@ def _accuracies(runs: list[Compared], tested: dict[str, Predictions]) -> None:
         names = ", ".join(formatting.plain(runs[place].name) for place in group.members)
         st.markdown(
             f"{names} differ only in their seed: {formatting.percent(group.mean, 2)} ± "
-            f"{100 * group.deviation:.2f} points (mean and standard deviation of {group.count}). A difference of that "
+            f"{num(100 * group.deviation):.2f} points (mean and standard deviation of "
+            f"{group.count}). A difference of that "
             "size says nothing about settings."
         )

@@ -13,6 +13,7 @@ from fmexplore.evaluation import confusion
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.ui import formatting, url
 from fmexplore.ui.components.confusion_grid import Picked
+from fmexplore.ui.formatting import num
 from fmexplore.ui.selection.predictions import Shown
 
 ALL = tuple(range(len(CLASS_NAMES)))
@@ -106,20 +107,20 @@ def describe_groups(now: Shown, picked: Picked, folding: Folding, positions: np.
     count, right = len(positions), folding.right(now.predictions)[positions]
     share = formatting.percent(float(right.mean()) if count else None)
     if picked == Picked():
-        some = f"{count:,} images are taken for another group: click a cell to see only its images"
+        some = f"{num(count):,} images are taken for another group: click a cell to see only its images"
         return some if count else "No image is taken for another group"
     if (place := folding.place(picked)) is None:
-        return f"{count:,} images in {len(picked.cells)} cells of classes" if picked.cells else ""
+        return f"{num(count):,} images in {len(picked.cells)} cells of classes" if picked.cells else ""
     true, predicted = place
     if predicted is None and true is not None:
-        return f"All {count:,} {folding.plural(true)}: {share} are recognised as such"
+        return f"All {num(count):,} {folding.plural(true)}: {share} are recognised as such"
     if true is None and predicted is not None:
-        return f"{count:,} images are taken for {folding.plural(predicted)}, {share} of them correctly"
+        return f"{num(count):,} images are taken for {folding.plural(predicted)}, {share} of them correctly"
     assert true is not None
     assert predicted is not None
     of = int(np.isin(now.predictions.labels, folding.groups[true]).sum())
     what = "are recognised as such" if true == predicted else f"are taken for {folding.plural(predicted)}"
-    return f"{count:,} of {of:,} {folding.plural(true)} {what}, {formatting.percent(count / max(of, 1))}"
+    return f"{num(count):,} of {num(of):,} {folding.plural(true)} {what}, {formatting.percent(count / max(of, 1))}"
 
 
 def choose_groups(folding: Folding) -> None:

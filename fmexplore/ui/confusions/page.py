@@ -18,6 +18,7 @@ from fmexplore.ui.confusions.metrics import metrics
 from fmexplore.ui.confusions.pair import pair
 from fmexplore.ui.confusions.suspects import KINDS, suspects
 from fmexplore.ui.confusions.two_runs import two_runs
+from fmexplore.ui.formatting import num
 from fmexplore.ui.images.gallery import ORDERS as IMAGE_ORDERS
 from fmexplore.ui.images.gallery import images_or_card
 from fmexplore.ui.selection import predictions as selected_predictions
@@ -154,7 +155,7 @@ def _look_at(run: Run, selection: Link, found: list[str]) -> tuple[Shown, list[M
     known = {moment.step: moment for moment in moments}
     moment = known.get(selection.snapshot) if selection.snapshot is not None else None
     if selection.snapshot is not None and moment is None:
-        st.warning(f"{name} has no snapshot {selection.snapshot:,} of its {words}: this is the last moment.")
+        st.warning(f"{name} has no snapshot {num(selection.snapshot):,} of its {words}: this is the last moment.")
     return selected_predictions.show(run, split, moment or moments[-1]), moments
 
 
@@ -184,8 +185,8 @@ def _matrix(now: Shown, moments: list[Moment], selection: Link, folding: Folding
             within = formatting.percent(now.predictions.accuracy, 2)
             folded = f" in {len(matrix)} groups; {within} in the ten classes"
         st.caption(
-            f"{share} of {matrix.sum():,} {now.words} are right{folded} "
-            f"(95 % interval {100 * low:.1f} to {100 * high:.1f} %). Rows are true classes. "
+            f"{share} of {num(matrix.sum()):,} {now.words} are right{folded} "
+            f"(95 % interval {num(100 * low):.1f} to {num(100 * high):.1f} %). Rows are true classes. "
             "Ctrl-click marks several cells."
         )
         confusion_grid(
@@ -247,7 +248,7 @@ def _selected(now: Shown, selection: Link, folding: Folding, before: Shown | Non
         now,
         positions,
         selection.image,
-        lambda: _title(f"{len(positions):,} images were {was} at {before.moment.text} and are {now_is} now"),
+        lambda: _title(f"{num(len(positions)):,} images were {was} at {before.moment.text} and are {now_is} now"),
         f"{now_is}_{now.moment.step}",
         caption=turned,
     )
@@ -256,7 +257,11 @@ def _selected(now: Shown, selection: Link, folding: Folding, before: Shown | Non
 def _since(now: Shown, before: Shown) -> tuple[np.ndarray, str, str] | None:
     """Positions of images learnt or forgotten since then, with the words for before and now; None for the marked."""
     learnt, forgotten = learnt_and_forgotten(before.predictions, now.predictions)
-    names = {url.MARKED: "Marked", "learnt": f"Learnt: {len(learnt):,}", "forgotten": f"Forgotten: {len(forgotten):,}"}
+    names = {
+        url.MARKED: "Marked",
+        "learnt": f"Learnt: {num(len(learnt)):,}",
+        "forgotten": f"Forgotten: {num(len(forgotten)):,}",
+    }
     chosen = st.segmented_control(
         f"Since {before.moment.text}",
         list(names),
@@ -282,18 +287,20 @@ def _describe(now: Shown, picked: Picked, folding: Folding, positions: np.ndarra
         ((true, predicted),) = picked.cells
         of = int((labels == true).sum())
         what = "are recognised" if true == predicted else f"are taken for {formatting.plural(predicted)}"
-        _title(f"{count:,} of {of:,} {formatting.plural(true)} {what}, {formatting.percent(count / max(of, 1))}")
+        _title(
+            f"{num(count):,} of {num(of):,} {formatting.plural(true)} {what}, {formatting.percent(count / max(of, 1))}"
+        )
     elif picked.cells:
         cells = [
             f"{formatting.plural(t)}{'' if t == p else f' taken for {formatting.plural(p)}'}" for t, p in picked.cells
         ]
-        _title(f"{count:,} images: {'; '.join(cells)}")
+        _title(f"{num(count):,} images: {'; '.join(cells)}")
     elif picked.row is not None:
-        _title(f"All {count:,} {formatting.plural(picked.row)}: {right} are recognised")
+        _title(f"All {num(count):,} {formatting.plural(picked.row)}: {right} are recognised")
     elif picked.column is not None:
-        _title(f"{count:,} images are taken for {formatting.plural(picked.column)}, {right} of them correctly")
+        _title(f"{num(count):,} images are taken for {formatting.plural(picked.column)}, {right} of them correctly")
     else:
-        some = f"{count:,} images are misclassified: click a cell to see only its images"
+        some = f"{num(count):,} images are misclassified: click a cell to see only its images"
         _title(some if count else "No image is misclassified")
     if not count:
         st.caption("No image here. Choose another cell, or another moment of the run.")

@@ -8,6 +8,7 @@ from fmexplore.ui import formatting, shared, url, widgets
 from fmexplore.ui.charts.base import CLASS_COLORS
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.embeddings.computing import compute_map
+from fmexplore.ui.formatting import num
 from fmexplore.ui.selection.maps import Mapped, Source
 
 SEEDS, MINIATURE = 3, 300
@@ -43,7 +44,7 @@ def quality_view(now: Mapped) -> None:
     )
     values = {
         "Trustworthiness": (
-            f"{found.trustworthiness:.3f}",
+            f"{num(found.trustworthiness):.3f}",
             "1: no image has a false neighbour on the map (Venna, Kaski 2001). 0.5: no better than a random map.",
         ),
         "Neighbours kept": (formatting.percent(found.kept), None),
@@ -60,7 +61,7 @@ def quality_view(now: Mapped) -> None:
     with st.container(horizontal=True):
         for name, (value, help_) in values.items():
             st.metric(name, value, border=True, help=help_)
-    st.caption(f"Measured on {found.images:,} images. {MEANING[config.method]}")
+    st.caption(f"Measured on {num(found.images):,} images. {MEANING[config.method]}")
     if config.method == "pca" and not config.sample:
         st.caption("PCA is deterministic: every seed gives the same map.")
         return

@@ -11,6 +11,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.embeddings.neighbours import Metric, neighbours
 from fmexplore.ui import display_options, formatting, messages, session, shared, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.formatting import num
 from fmexplore.ui.images.card import image_card
 from fmexplore.ui.images.gallery import PAGE, choose_page, last_opened, turn_again, way_through
 from fmexplore.ui.selection import maps as selected_maps
@@ -36,7 +37,10 @@ def selection_panel(marks: Marks) -> np.ndarray:
         return _one(now, now.ids[positions if selection else wrong], marks.image_id)
     if not selection:
         _gallery(
-            now, wrong, f"{len(wrong):,} of {len(now.ids):,} images are misclassified: where do they lie?", "wrong"
+            now,
+            wrong,
+            f"{num(len(wrong)):,} of {num(len(now.ids)):,} images are misclassified: where do they lie?",
+            "wrong",
         )
         st.caption("Draw a lasso or a box around a cluster, click a point, or search above.")
         return nobody
@@ -44,7 +48,7 @@ def selection_panel(marks: Marks) -> np.ndarray:
         st.info("The selection was drawn on a map in two dimensions: choose two dimensions to see it.")
         return nobody
     shown_count = len(now.ids) if not selection.hidden else int((~np.isin(now.labels, selection.hidden)).sum())
-    _gallery(now, positions, f"{len(positions):,} of {shown_count:,} images are selected", selection.text())
+    _gallery(now, positions, f"{num(len(positions)):,} of {num(shown_count):,} images are selected", selection.text())
     if len(positions):
         _mix(now, positions)
         _downloads(now, positions)
@@ -103,7 +107,7 @@ def _gallery(now: Mapped, positions: np.ndarray, title: str, key: str) -> None:
     for position in chosen:
         image_id, label, guess = int(now.ids[position]), int(now.labels[position]), int(predicted[position])
         wrong = guess != label and guess < len(CLASS_NAMES)
-        name = f"{CLASS_NAMES[label]} {data.addresses.part_and_number(image_id)[1]:,}"
+        name = f"{CLASS_NAMES[label]} {num(data.addresses.part_and_number(image_id)[1]):,}"
         verdict = f", taken for {CLASS_NAMES[guess]}" if wrong else ""
         items.append(Item(image_id, CLASS_NAMES[guess if wrong else label], name + verdict, wrong))
     split = now.split  # a session keeps the callback of every gallery that it has shown: not the whole map with it
@@ -120,7 +124,7 @@ def _mix(now: Mapped, positions: np.ndarray) -> None:
     order = [label for label in np.argsort(-counts, kind="stable") if counts[label]]
     shares = counts / len(positions)
     parts = [
-        f"{formatting.plural(int(label))} {counts[label]:,}"
+        f"{formatting.plural(int(label))} {num(counts[label]):,}"
         + (f" ({formatting.percent(shares[label], 0)})" if shares[label] >= 0.005 else "")
         for label in order
     ]

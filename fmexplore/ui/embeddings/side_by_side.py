@@ -13,6 +13,7 @@ from fmexplore.ui.embeddings.canvas import draw_course, draw_map, draw_marks
 from fmexplore.ui.embeddings.computing import compute_map, find_map
 from fmexplore.ui.embeddings.selection import find_marks, selection_panel
 from fmexplore.ui.embeddings.settings import METHODS, layer_names
+from fmexplore.ui.formatting import num
 from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.selection.maps import Mapped, Outputs, Source
 
@@ -108,7 +109,8 @@ def over_time(source: Source, config: ProjectionConfig) -> None:
         )
     draw_course(maps, TIME)
     st.caption(
-        f"{len(maps[0].ids):,} {selected_predictions.words(maps[0].split)} by the features of the last hidden layer. "
+        f"{num(len(maps[0].ids)):,} {selected_predictions.words(maps[0].split)} by the "
+        "features of the last hidden layer. "
         + (
             "The axes are computed from all snapshots together."
             if config.method == "pca"
@@ -134,7 +136,7 @@ def _course(run: Run, config: ProjectionConfig) -> tuple[list[Mapped], np.ndarra
     for step, coordinates in zip(course["steps"], course["coordinates"], strict=True):
         predictions = shared.predictions(run, "validation", int(step))
         logits = predictions.logits[places] if predictions else np.full((len(ids), 10), np.nan, np.float32)
-        text = f"epoch {shared.snapshot_epoch(run, int(step)):.2f}"
+        text = f"epoch {num(shared.snapshot_epoch(run, int(step))):.2f}"
         if predictions:
             text += f", {formatting.percent(Predictions(logits, labels).accuracy, 0)} right"
         moment, outputs = selected_predictions.Moment(int(step), text), Outputs(logits, labels)

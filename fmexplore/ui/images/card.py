@@ -10,6 +10,7 @@ from fmexplore.runs.run import Run
 from fmexplore.ui import formatting, messages, session, shared, url, widgets
 from fmexplore.ui.components.card import CardAction, Chip, Way, card
 from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.formatting import num
 from fmexplore.ui.selection import predictions as selected_predictions
 
 NEIGHBOURS = 8
@@ -85,7 +86,7 @@ def _ways(run: Run | None, part: str, number: int, label: int, predicted: int | 
 
 
 def _title(number: int, label: int, predictions: Predictions | None) -> str:
-    name = f"{CLASS_NAMES[label]} {number:,}"
+    name = f"{CLASS_NAMES[label]} {num(number):,}"
     if predictions is None:
         return name
     predicted, sure = CLASS_NAMES[predictions.predicted[0]], formatting.percent(float(predictions.confidence[0]), 0)
@@ -157,7 +158,9 @@ def neighbours_of(run: Run, code: np.ndarray, index: NeighbourIndex, among: np.n
         "of this image.",
     )
     items = [
-        Item(int(n), CLASS_NAMES[of], f"Training image {n}, {CLASS_NAMES[of]}, distance {d:.2f}", bool(of != label))
+        Item(
+            int(n), CLASS_NAMES[of], f"Training image {n}, {CLASS_NAMES[of]}, distance {num(d):.2f}", bool(of != label)
+        )
         for n, of, d in zip(numbers, labels, distances, strict=True)
     ]
 

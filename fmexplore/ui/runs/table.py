@@ -72,7 +72,7 @@ def _table(runs: Sequence[Run], key: str) -> list[Run]:
         "note": st.column_config.TextColumn("Note", width="medium"),
     }
     unused = {name for name in ("tags", "note") if not any(row[name] for row in rows)}
-    event = st.dataframe(
+    event = widgets.table(
         [{name: value for name, value in row.items() if name not in unused} for row in rows],
         key=f"runs_{key}_{_digest(runs)}",  # a row's number means another run when the list changes
         hide_index=True,

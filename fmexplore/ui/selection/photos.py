@@ -15,6 +15,7 @@ from fmexplore.photos.conversion import OURS, Conversion, Converted
 from fmexplore.photos.scoring import PhotoPredictions, classify
 from fmexplore.runs.run import Run
 from fmexplore.ui import shared, widgets
+from fmexplore.ui.formatting import num
 
 MOST, MOST_MB = 40, 100  # files, and their size together
 THUMBNAIL = 96
@@ -89,7 +90,7 @@ def _require_memory(name: str, picture: np.ndarray) -> None:
     if limit and held + picture.nbytes / 1e6 > limit:
         raise PhotoError(
             f"{name} was left out: the photos of all visitors use {held:.0f} MB, and this server has room for "
-            f"{limit:g} MB: remove some of yours, or come back later."
+            f"{num(limit):g} MB: remove some of yours, or come back later."
         )
     _held[id(picture)] = picture
 

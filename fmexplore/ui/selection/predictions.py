@@ -12,6 +12,7 @@ from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.run import Run
 from fmexplore.ui import formatting, shared, widgets
 from fmexplore.ui.components.confusion_grid import Picked
+from fmexplore.ui.formatting import num
 
 SPLIT_NAMES = {"test": "Test", "validation": "Validation", "train": "Training"}
 
@@ -116,7 +117,7 @@ def moments(run: Run, split: str) -> list[Moment]:
         for step in run.snapshot_steps():
             ended = last and last[0]["kind"] == "end" and step == last[0]["steps"]
             if not (ended and at_end and weights):  # the end says the same, exactly
-                found.append(Moment(step, f"epoch {shared.snapshot_epoch(run, step):.2f}"))
+                found.append(Moment(step, f"epoch {num(shared.snapshot_epoch(run, step)):.2f}"))
     return [*found, Moment(None, "the finished network")] if at_end else found
 
 

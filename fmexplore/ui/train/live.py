@@ -14,6 +14,7 @@ from fmexplore.ui import display_options, formatting, messages, session, shared,
 from fmexplore.ui.charts.curves import learning_curves
 from fmexplore.ui.components.confusion_grid import Picked, confusion_grid
 from fmexplore.ui.components.layer_table import layer_table
+from fmexplore.ui.formatting import num
 from fmexplore.ui.runs.table import run_list
 from fmexplore.ui.train.presets import preset_list
 
@@ -101,14 +102,14 @@ def _finding(status: Status, lines: list[dict]) -> str:
         )
     if full:
         accuracy = formatting.percent(full[-1]["validation_accuracy"])
-        return f"{accuracy} of the validation images are right after {full[-1]['epoch']:.2f} epochs"
+        return f"{accuracy} of the validation images are right after {num(full[-1]['epoch']):.2f} epochs"
     if status.diverged:
         return "Training diverged: the loss became infinite or not a number"
     if status.state == "queued":
         return "Waiting in the queue"
     if lines and "train_accuracy" in lines[-1]:
         accuracy = formatting.percent(lines[-1]["train_accuracy"])
-        return f"{accuracy} of the latest training images are right after {lines[-1]['epoch']:.2f} epochs"
+        return f"{accuracy} of the latest training images are right after {num(lines[-1]['epoch']):.2f} epochs"
     return "Nothing learnt yet"
 
 
@@ -150,10 +151,10 @@ def _progress(run: Run, status: Status, lines: list[dict]) -> None:
 def _progress_in_words(run: Run, status: Status, lines: list[dict], share: float) -> Iterator[str]:
     """Progress, speed, duration and pending commands of a run; `share` is that of its steps."""
     last = lines[-1]
-    epoch = f"{last['epoch']:.2f}" if share < 1 else formatting.epochs(last["epoch"])
-    yield f"epoch {epoch} of {run.config.training.epochs:g}"
+    epoch = f"{num(last['epoch']):.2f}" if share < 1 else formatting.epochs(last["epoch"])
+    yield f"epoch {epoch} of {num(run.config.training.epochs):g}"
     if rate := next((line["images_per_second"] for line in reversed(lines) if "images_per_second" in line), None):
-        yield f"{rate:,.0f} images/s"
+        yield f"{num(rate):,.0f} images/s"
     if status.state == "running" and share > 0:
         left = last["seconds"] * (1 - share) / share
         yield f"{formatting.duration(left)} left" if share < 1 else "measuring the final accuracy"
@@ -226,10 +227,11 @@ def _confusion(run: Run) -> None:
         with left:
             st.markdown(
                 f"**Most often, {formatting.plural(true)} are taken for {formatting.plural(predicted)}: "
-                f"{counts[true, predicted]} of {counts[true].sum():,} times**"
+                f"{counts[true, predicted]} of {num(counts[true].sum()):,} times**"
             )
             st.caption(
-                f"Epoch {last['epoch']:.2f}, validation images. Rows are true classes. Click a cell to see its images."
+                f"Epoch {num(last['epoch']):.2f}, validation images. Rows are true classes. "
+                "Click a cell to see its images."
             )
 
         def open_cell(event: dict) -> None:

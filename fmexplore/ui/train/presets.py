@@ -28,7 +28,7 @@ def preset_list() -> None:
     if read_speed(shared.settings()) is None:
         st.caption("Minutes appear once the speed of this machine has been measured.")
         widgets.await_speed()
-    event = st.dataframe(
+    event = widgets.table(
         rows,
         key="preset_list",
         hide_index=True,

@@ -9,6 +9,7 @@ import numpy as np
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.ui.components import register, sent
 from fmexplore.ui.components.gallery import picture_sheet
+from fmexplore.ui.formatting import num
 
 CardAction = Literal["previous", "next", "close"]
 _component = register("card", "<div class='card'></div>")
@@ -77,7 +78,7 @@ def _bar(number: int, probability: float, label: int | None, predicted: int | No
     return {
         "name": CLASS_NAMES[number],
         "probability": probability,
-        "text": f"{100 * probability:.1f} %",
+        "text": f"{num(100 * probability):.1f} %",
         "true": number == label,
         "verdict": label is None and number == predicted,
         "predicted": number == predicted,

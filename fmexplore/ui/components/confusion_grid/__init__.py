@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
+from fmexplore.ui import preferences
 from fmexplore.ui.components import register, sent
 
 Numbers = Literal["counts", "true", "predicted"]
@@ -73,6 +74,7 @@ def confusion_grid(
             "row": picked.row,
             "column": picked.column,
             "label": label,
+            "sign": {"point": ".", "comma": ","}[preferences.preference("decimal")],
         },
         on_pick_change=was_picked,
         on_frame_change=was_moved,

@@ -59,7 +59,7 @@ function numbers(counts, data) {
 function written(value, data) {
   const rounded = data.numbers === "counts" ? value : value >= 10 ? Math.round(value) : Math.round(10 * value) / 10;
   if (!rounded) return "";
-  if (!data.difference) return String(rounded);
+  if (!data.difference) return String(rounded).replace(".", data.sign);
   return rounded > 0 ? `+${rounded}` : `−${-rounded}`;
 }
 
@@ -102,7 +102,7 @@ function paint(board, data, frame) {
       button.style.background = `color-mix(in srgb, ${color} ${share}%, var(--st-secondary-background-color))`;
       button.style.color = share > 57 ? "#000" : "light-dark(#000, #fff)"; // where black and white are equally readable in the dark
       button.parentElement.className = label === predicted ? "hit" : "";
-      const unit = data.numbers === "counts" ? "" : `, ${value.toFixed(1)} %`;
+      const unit = data.numbers === "counts" ? "" : `, ${value.toFixed(1).replace(".", data.sign)} %`;
       button.ariaLabel = `true ${data.names[label]}, predicted ${data.names[predicted]}: ${count} images${unit}`;
       button.title = button.ariaLabel;
       button.ariaPressed = String(selected.has(String([label, predicted])));
