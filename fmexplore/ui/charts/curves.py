@@ -14,6 +14,18 @@ SYMBOLS = {  # those of the static charts, in the words of ECharts
     **{"circle": "circle", "square": "rect", "triangle-up": "triangle", "diamond": "diamond"},
     **{"circle-open": "emptyCircle", "square-open": "emptyRect"},
 }
+# A button draws a frame around what is to be seen larger, another shows all again; with Ctrl the wheel does it too.
+ZOOM = {
+    "toolbox": {
+        "right": 8,
+        "feature": {
+            "dataZoom": {"xAxisIndex": "all", "yAxisIndex": False, "title": {"zoom": "zoom", "back": "back"}},
+            "restore": {"title": "show all"},
+        },
+    },
+    "dataZoom": [{"type": "inside", "xAxisIndex": "all", "zoomOnMouseWheel": "ctrl", "moveOnMouseMove": "ctrl"}],
+}
+BUTTONS = 104  # pixels that the buttons take at the right
 LONG = 4  # times as long as the shortest: runs need a logarithmic axis
 
 
@@ -51,6 +63,7 @@ def learning_curves(
             "data": names,
             "top": 0,
             "left": 44,
+            "right": BUTTONS,
             "itemWidth": 16,
             "itemHeight": 3,
             "icon": "rect",
@@ -58,6 +71,7 @@ def learning_curves(
         },
         "tooltip": {"trigger": "axis", "valueFormatter": "%.3f"},
         "axisPointer": {"link": [{"xAxisIndex": "all"}]},
+        **ZOOM,
         "grid": [
             {"left": 56, "right": 16, "top": 40, "height": "39%"},
             {"left": 56, "right": 16, "top": "54%", "bottom": 40},
@@ -101,8 +115,9 @@ def overlaid_curves(curves: Sequence[tuple[str, Sequence[Sequence[float]]]], met
         axis = {"type": "log", "min": 10 ** math.floor(math.log10(min(seen))), "max": _round_up(max(ends))}
     return {
         "animation": False,
-        "legend": {"top": 0, "left": 0, "itemWidth": 16, "itemHeight": 8, "type": "scroll"},
+        "legend": {"top": 0, "left": 0, "right": BUTTONS, "itemWidth": 16, "itemHeight": 8, "type": "scroll"},
         "tooltip": {"trigger": "axis", "valueFormatter": "%.3f"},
+        **ZOOM,
         "grid": {"left": 24, "right": 20, "top": 36, "bottom": 8},
         "xAxis": {
             **{**axis, "name": f"{over}, logarithmic" if logarithmic else over, "nameLocation": "middle"},
