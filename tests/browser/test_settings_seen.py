@@ -28,8 +28,14 @@ def test_what_is_chosen_holds_on_every_page_and_in_a_new_visit(tab):
 
 
 def test_the_report_is_copied_also_without_a_clipboard(tab):
-    opened = tab().open("/settings?view=about&run=quick").sees("To report a problem")
-    opened.page.evaluate("navigator.clipboard.writeText = () => Promise.reject()")
-    opened.page.evaluate("document.addEventListener('copy', () => (window.copied = String(document.getSelection())))")
+    opened = tab(permissions=["clipboard-read", "clipboard-write"]).open("/settings?view=about&run=quick")
     opened.press("Copy the report").sees("Copied")
+    report = opened.page.evaluate("navigator.clipboard.readText()")
+    assert report.startswith("fmexplore ")
+    assert '"preset": "quick"' in report
+    opened.page.evaluate("navigator.clipboard.writeText('')")
+    opened.page.evaluate("navigator.clipboard.writeText = async () => { throw new Error() }; null")
+    expect(opened.main.get_by_text("Copied")).to_have_count(0)
+    opened.press("Copy the report").sees("Copied")
+    assert opened.page.evaluate("navigator.clipboard.readText()") == report
     assert opened.faults() == {}

@@ -7,7 +7,7 @@ from importlib import metadata
 
 import streamlit as st
 
-from fmexplore import __version__
+import fmexplore
 from fmexplore.errors import FMExploreError
 from fmexplore.runs.run import Run
 from fmexplore.settings import INSTALLED, PROJECT
@@ -21,7 +21,7 @@ CITATION = f"""\
   title   = {{fmexplore: explore how a CNN learns Fashion-MNIST}},
   author  = {{{{The fmexplore authors}}}},
   year    = {{{YEAR}}},
-  version = {{{__version__}}},
+  version = {{{fmexplore.__version__}}},
   license = {{MIT}}
 }}
 @article{{xiao2017fashion,
@@ -35,7 +35,7 @@ CITATION = f"""\
 
 def about() -> None:
     """The view."""
-    st.subheader(f"fmexplore {__version__}, under the MIT licence", anchor=False)
+    st.subheader(f"fmexplore {fmexplore.__version__}, under the MIT licence", anchor=False)
     st.markdown(
         f"Copyright {YEAR} the fmexplore authors. You may use, change and pass it on, as long as the licence goes with "
         f"it. Fashion-MNIST is by Xiao, Rasul and Vollgraf (2017), under the MIT licence too.\n\n{_source()}",
@@ -80,7 +80,7 @@ def _chosen_run() -> Run | None:
 def report(run: Run | None) -> str:
     """Versions of this server and browser, and a run's state and configuration, as lines of text."""
     lines = [
-        f"fmexplore {__version__}{' (installed)' if INSTALLED else ''}{', hosted' if shared.settings().hosted else ''}",
+        f"fmexplore {fmexplore.__version__}{' (installed)' if INSTALLED else ''}{', hosted' if shared.settings().hosted else ''}",
         f"Python {platform.python_version()} on {platform.system()} {platform.release()}, {platform.machine()}",
         ", ".join(f"{name} {_version(name)}" for name in LIBRARIES),
         f"browser: {st.context.headers.get('User-Agent', 'unknown')}",
