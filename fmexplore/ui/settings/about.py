@@ -79,8 +79,9 @@ def _chosen_run() -> Run | None:
 
 def report(run: Run | None) -> str:
     """Versions of this server and browser, and a run's state and configuration, as lines of text."""
+    hosted = ", hosted" if shared.settings().hosted else ""
     lines = [
-        f"fmexplore {fmexplore.__version__}{' (installed)' if INSTALLED else ''}{', hosted' if shared.settings().hosted else ''}",
+        f"fmexplore {fmexplore.__version__}{' (installed)' if INSTALLED else ''}{hosted}",
         f"Python {platform.python_version()} on {platform.system()} {platform.release()}, {platform.machine()}",
         ", ".join(f"{name} {_version(name)}" for name in LIBRARIES),
         f"browser: {st.context.headers.get('User-Agent', 'unknown')}",
