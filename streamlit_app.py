@@ -27,6 +27,7 @@ page = st.navigation(
             st.Page(session.COMPARE_PAGE, title="Compare runs"),
             st.Page(session.PAPERS_PAGE, title="Papers"),
         ],
+        "This app": [st.Page(session.SETTINGS_PAGE, title="Settings")],
     }
 )
 shared.configure_malloc()

@@ -43,6 +43,7 @@ UI_PAGES = {
     "train": {"runs"},
     "compare": {"train"},
     "home": {"predict", "embeddings", "runs"},
+    "settings": set(),
 }
 # Importing these loads torch; all others import it when they first need it.
 TORCH = {
@@ -199,6 +200,25 @@ def test_every_page_has_a_test_file():
 def test_every_download_goes_through_the_one_that_does_not_run_the_script_again():
     """st.download_button runs it by default, which drops a file made on demand before the browser has asked for it."""
     using = {path.stem for path in MODULES + SCREEN if "st.download_button" in path.read_text(encoding="utf-8")}
+    assert using == {"widgets"}
+
+
+def test_every_number_in_a_text_of_a_page_has_the_preferred_decimal_sign():
+    """As f"{num(value):.1f}"; what is listed here is never shown as text: style sheets, links and files."""
+    not_shown = {"formatting": "%", "preferences": "g", "map_area": ".6g", "checker": ".2f"}
+    not_shown |= {"selection": ".6g", "table": ".4f"}
+    wrong = []
+    for path in (each for each in MODULES if "ui" in each.relative_to(ROOT).parts):
+        for node in ast.walk(read(path)):
+            if isinstance(node, ast.FormattedValue) and node.format_spec and "num(" not in ast.unparse(node.value):
+                spec = "".join(str(part.value) for part in node.format_spec.values if isinstance(part, ast.Constant))
+                if re.search(r",|g$|\.[1-9]\d*f$", spec) and not_shown.get(path.stem) != spec:
+                    wrong.append(f"{name(path)}:{node.lineno} {ast.unparse(node.value)}:{spec}")
+    assert not wrong
+
+
+def test_every_table_goes_through_the_one_with_the_preferred_decimal_sign():
+    using = {path.stem for path in MODULES + SCREEN if "st.dataframe" in path.read_text(encoding="utf-8")}
     assert using == {"widgets"}
 
 

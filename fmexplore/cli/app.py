@@ -131,11 +131,16 @@ def models(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def runs(as_json: AsJson = False) -> None:
+def runs(
+    tag: Annotated[list[str] | None, typer.Option(help="Only runs with this tag; may be given again.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """List all runs, newest first, shipped ones last."""
     store = RunStore(read_settings())
     rows = []
     for run in [*store.own_runs(), *store.shipped_runs()]:
+        if tag and not run.label.has_tags(tag):
+            continue
         try:
             rows.append(_row(run))
         except FMExploreError as error:
@@ -148,9 +153,11 @@ def runs(as_json: AsJson = False) -> None:
     for row in rows:
         reached = row.get("validation_accuracy")
         accuracy = "-" if reached is None else f"{reached:.2%}"
-        print(f"{row['run']:<40}{row['state']:<12}{accuracy:>10}  {row.get('name', '')}")
+        tags = f"[{', '.join(row['tags'])}]" if row.get("tags") else ""
+        print(f"{row['run']:<40}{row['state']:<12}{accuracy:>10}  {' '.join(filter(None, [row.get('name'), tags]))}")
     if not rows:
-        print("No runs yet: python -m fmexplore train")
+        tagged = f"No run has {'these tags' if len(tag) > 1 else 'this tag'}: {', '.join(tag)}" if tag else ""
+        print(tagged or "No runs yet: python -m fmexplore train")
 
 
 @app.command()
@@ -276,10 +283,12 @@ def embed(
 
 
 def _row(run: Run) -> dict:
-    status = run.status
+    status, label = run.status, run.label
     return {
         "run": run.id,
-        "name": run.label.name,
+        "name": label.name,
+        "tags": list(label.tags),
+        "note": label.note,
         "preset": run.config.preset,
         "state": status.standing,
         "shipped": run.shipped,

@@ -4,6 +4,7 @@ A confusion matrix holds counts, `(10, 10) int64`: rows are true classes, column
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Literal
@@ -34,6 +35,26 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """
     flat = labels.astype(np.int64) * CLASSES + predicted
     return np.bincount(flat, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
+
+
+def fold(matrix: np.ndarray, groups: Sequence[Sequence[int]]) -> np.ndarray:
+    """How often images of each group of classes (rows) were given a class of each group (columns).
+
+    >>> matrix = confusion_matrix(np.array([0, 0, 6, 5]), np.array([0, 6, 6, 0]))
+    >>> fold(matrix, [(0, 6), (5,)]).tolist()
+    [[3, 0], [1, 0]]
+
+    Args:
+        matrix: (10, 10) int; rows are true classes, columns predicted ones.
+        groups: k groups of labels 0 to 9, none of them in two groups; the images of a label in none are left out.
+
+    Returns:
+        (k, k) int64; mistakes within a group are on the diagonal.
+    """
+    member = np.zeros((len(groups), CLASSES), np.int64)
+    for number, group in enumerate(groups):
+        member[number, list(group)] = 1
+    return member @ matrix @ member.T
 
 
 def class_report(matrix: np.ndarray) -> list[dict[str, Any]]:
@@ -108,30 +129,30 @@ def most_confused(matrix: np.ndarray) -> tuple[int, int]:
     """The pair of classes that is confused most often: the largest count off the diagonal.
 
     Args:
-        matrix: (10, 10) int; rows are true classes, columns predicted ones.
+        matrix: (k, k) int, k at least 2; rows are true classes or groups of them, columns predicted ones.
 
     Returns:
-        The true and the predicted class, 0 to 9; (0, 1) where nothing is confused.
+        The row and the column of that count; (0, 1) where nothing is confused.
     """
-    errors = np.where(np.eye(CLASSES, dtype=bool), -1, matrix)
+    errors = np.where(np.eye(len(matrix), dtype=bool), -1, matrix)
     true, predicted = np.unravel_index(errors.argmax(), errors.shape)
     return int(true), int(predicted)
 
 
 def class_order(matrix: np.ndarray, by: Order) -> list[int]:
-    """The ten classes in an order that makes the matrix easier to read.
+    """The classes, or groups of them, in an order that makes the matrix easier to read.
 
     Args:
-        matrix: (10, 10) int; rows are true classes, columns predicted ones.
+        matrix: (k, k) int, k at least 2; rows are true classes or groups of them, columns predicted ones.
         by: "data set" keeps the order of the labels. "confusion" puts the class with the most errors, in its row and
             its column, first; "accuracy" the one with the lowest recall. "clustered" puts classes that are confused
             with each other side by side (average linkage, optimal leaf ordering of Bar-Joseph et al. 2001), "groups"
-            similar kinds of clothing: tops, dress and trouser, shoes, bag.
+            similar kinds of clothing: tops, dress and trouser, shoes, bag; already folded ones stay as they are.
 
     Returns:
-        The labels 0 to 9, each once.
+        The numbers 0 to k - 1, each once.
     """
-    if by == "groups":
+    if by == "groups" and len(matrix) == CLASSES:
         return [label for group in GROUPS.values() for label in group]
     if by == "confusion":
         errors = matrix.sum(0) + matrix.sum(1) - 2 * np.diag(matrix)
@@ -148,7 +169,7 @@ def class_order(matrix: np.ndarray, by: Order) -> list[int]:
         np.fill_diagonal(distances, 0)
         tree = linkage(squareform(distances, checks=False), "average", optimal_ordering=True)
         return [int(label) for label in leaves_list(tree)]
-    return list(range(CLASSES))
+    return list(range(len(matrix)))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A run as one zip (configuration, metrics, weights, result, name, how it ended, what it goes on from), and back.
+"""A run as one zip (configuration, metrics, weights, result, label, how it ended, what it goes on from), and back.
 
 A foreign zip leaves nothing behind.
 """
@@ -21,7 +21,7 @@ from safetensors.numpy import save as pack
 from fmexplore.errors import ConfigError, FMExploreError, NoAnswers, RunBroken
 from fmexplore.models.table import LayerInfo, summarize, tensor_shapes
 from fmexplore.photos.scoring import PhotoFit
-from fmexplore.runs.run import LESSON_FILE, MOST_STEPS, PHOTO_FILE, Arrays, Label, Lesson, Report, Run
+from fmexplore.runs.run import LABEL_FILE, LESSON_FILE, MOST_STEPS, PHOTO_FILE, Arrays, Label, Lesson, Report, Run
 from fmexplore.runs.status import Result, Seconds, Status, write_status
 from fmexplore.runs.store import RunStore
 from fmexplore.schema import Schema
@@ -30,7 +30,7 @@ from fmexplore.storage import storage_error, strict_json
 from fmexplore.training.config import RunConfig
 
 FILES = ("config.json", "metrics.jsonl", "model.safetensors", "result.json")
-ENDING_FILE, LABEL_FILE, SAVED_FILE = "ending.json", "label.json", "state.safetensors"
+ENDING_FILE, SAVED_FILE = "ending.json", "state.safetensors"
 MORE_FILES = (PHOTO_FILE, LESSON_FILE, ENDING_FILE, LABEL_FILE, SAVED_FILE)  # of some runs
 MAX_UNPACKED_MB = 100
 MAX_TEXT_MB = 4  # of a file with text, which takes ten times as much when it is read; an hour's metrics have 2

@@ -6,12 +6,13 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as pack
 
@@ -38,11 +39,33 @@ Arrays = dict[str, np.ndarray]
 PHOTO_FILE, LESSON_FILE = "photo.json", "lesson.json"
 
 
+MAX_NAME, MAX_NOTE, MAX_TAG, MAX_TAGS = 80, 2000, 24, 12
+LABEL_FILE = "label.json"
+
+
+def _check_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
+    for tag in tags:
+        if not tag.strip() or tag != tag.strip() or "," in tag or not tag.isprintable():
+            raise ValueError(f"The tag {tag!r} should have letters, no comma and no blank at its ends: change it.")
+    once: dict[str, str] = {}
+    for tag in tags:
+        once.setdefault(tag.casefold(), tag)
+    return tuple(once.values())
+
+
 class Label(Schema):
     """What people say of a run: the only file besides control files that the app writes while a worker runs."""
 
-    name: str = Field("", max_length=80)
+    name: str = Field("", max_length=MAX_NAME)
     starred: bool = False
+    note: str = Field("", max_length=MAX_NOTE)
+    tags: Annotated[
+        tuple[Annotated[str, Field(max_length=MAX_TAG)], ...], Field(max_length=MAX_TAGS), AfterValidator(_check_tags)
+    ] = ()
+
+    def has_tags(self, wanted: Iterable[str]) -> bool:
+        """Whether it has all these tags, however they are capitalised."""
+        return {tag.casefold() for tag in wanted} <= {tag.casefold() for tag in self.tags}
 
 
 class Lesson(Schema):
@@ -107,7 +130,7 @@ class Run:
     def label(self) -> Label:
         """What people say of it; the default where that cannot be read."""
         try:
-            return Label.parse(read_json(self.path / "label.json"))
+            return read_cached(self.path / LABEL_FILE, _parse_label)
         except FMExploreError:
             return Label()
 
@@ -370,6 +393,10 @@ def _parse_config(path: Path) -> RunConfig:
         return RunConfig.parse(read_json(path))
     except ConfigError as error:
         raise RunBroken(f"{path} is not a run's configuration: {error}") from None
+
+
+def _parse_label(path: Path) -> Label:
+    return Label.parse(read_json(path))
 
 
 def _parse_photo_fit(path: Path) -> PhotoFit:

@@ -19,7 +19,7 @@ from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken,
 from fmexplore.models.table import LayerInfo, summarize
 from fmexplore.runs.derived import FOLDER as DERIVED
 from fmexplore.runs.derived import Derived
-from fmexplore.runs.run import PHOTO_FILE, Run, unpack
+from fmexplore.runs.run import LABEL_FILE, PHOTO_FILE, Run, unpack
 from fmexplore.runs.status import LOCAL_OWNER, Status, write_status
 from fmexplore.settings import SHIPPED, Settings
 from fmexplore.storage import storage_error, write_bytes, write_json
@@ -129,11 +129,14 @@ class RunStore:
         return not self.settings.hosted or (owner != "" and _owner(run) == owner)
 
     def relabel(self, run: Run, owner: str, **changes: object) -> None:
-        """Rename (`name`) or star (`starred`) a run. Raises NotAllowed, RunNotFound when it is gone, StorageError."""
+        """Change what people say of a run: `name`, `starred`, `note`, `tags`.
+
+        Raises ConfigError for what is too long, NotAllowed, RunNotFound when the run is gone, StorageError.
+        """
         self.require_owner(run, owner)
         if not run.path.is_dir():  # writing would make it again, empty
             raise RunNotFound(f"{run.title} was deleted in the meantime: undo that first.")
-        write_json(run.path / "label.json", run.label.replace(**changes).model_dump(mode="json"))
+        write_json(run.path / LABEL_FILE, run.label.replace(**changes).model_dump(mode="json"))
 
     def delete(self, run: Run, owner: str) -> None:
         """Move a run to the trash, from where `restore` brings it back for a day.

@@ -8,7 +8,9 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES, PLURALS
 from fmexplore.errors import RunBroken
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Result
+from fmexplore.ui import preferences
 
+WITH_COMMA = str.maketrans({".": ",", ",": "\N{NARROW NO-BREAK SPACE}"})
 CODE = re.compile(r"((?<![^\s(])`[^`\n]+`(?![^\s.,:;)]))")
 # Links, pictures and colours of markdown, emphasis, and what makes a line a heading or a list.
 MARKUP = re.compile(r"[\[\]<>$:*~\\`]|(?<!\w)_|_(?!\w)|^[#+-](?=\s|#)|(?<=^\d)[.)](?=\s)", re.MULTILINE)
@@ -44,17 +46,31 @@ def image_name(split: str, number: int, label: int) -> str:
     """What an image is called, as in "Test image 7,334, a shirt"."""
     name = CLASS_NAMES[label].partition("/")[0]
     name = name if name[1] == "-" else name.lower()
-    return f"{IMAGES[split]} {number:,}, {'an' if name[0] in 'aeiou' else 'a'} {name}"
+    return f"{IMAGES[split]} {num(number):,}, {'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+class num:
+    """A number in a text, as in f"{num(share):.1f} %": it has the decimal sign that this browser prefers.
+
+    With the comma a narrow space stands between thousands: nobody takes 10,000 for ten.
+    """
+
+    def __init__(self, value: float | str) -> None:
+        self.value = value  # as text where it is written already
+
+    def __format__(self, spec: str) -> str:
+        text = format(self.value, spec)
+        return text.translate(WITH_COMMA) if preferences.preference("decimal") == "comma" else text
 
 
 def percent(value: float | None, digits: int = 1) -> str:
     """A share as text, as in "91.9 %", which no line breaks apart."""
-    return "–" if value is None else unbroken(f"{100 * value:.{digits}f} %")
+    return "–" if value is None else unbroken(f"{num(100 * value):.{digits}f} %")
 
 
 def percents(low: float, high: float, digits: int = 1) -> str:
     """From one share to another, as in "91.3 to 92.4 %"."""
-    return unbroken(f"{100 * low:.{digits}f} to {100 * high:.{digits}f} %")
+    return unbroken(f"{num(100 * low):.{digits}f} to {num(100 * high):.{digits}f} %")
 
 
 def unbroken(text: str) -> str:
@@ -65,7 +81,7 @@ def unbroken(text: str) -> str:
 
 def epochs(count: float) -> str:
     """Of a training, with as many of two decimals as it needs."""
-    return f"{round(count, 2):g}"
+    return f"{num(round(count, 2)):g}"
 
 
 def is_start(epoch: float) -> bool:
@@ -75,7 +91,7 @@ def is_start(epoch: float) -> bool:
 
 def moment(epoch: float) -> str:
     """A point of a training, as in "epoch 0.79"."""
-    return "before training" if is_start(epoch) else f"epoch {epoch:.2f}"
+    return "before training" if is_start(epoch) else f"epoch {num(epoch):.2f}"
 
 
 def within(name: str) -> str:
@@ -87,7 +103,7 @@ def duration(seconds: float) -> str:
     """Seconds in the unit that people would use."""
     if seconds < 90:
         return unbroken(f"{seconds:.0f} s")
-    return unbroken(f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h")
+    return unbroken(f"{seconds / 60:.0f} min" if seconds < 5400 else f"{num(seconds / 3600):.1f} h")
 
 
 def tell_apart(runs: Iterable[Run]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from fmexplore.errors import DataError, RunNotFound
 from fmexplore.runs.run import Run
 from fmexplore.settings import PROJECT
-from fmexplore.ui import display_options, formatting, messages, session, shared, tour, url, watch
+from fmexplore.ui import display_options, formatting, messages, preferences, session, shared, tour, url, watch
 from fmexplore.ui.components.history import keep_steps, name_run
 from fmexplore.ui.components.paper import paper_head
 from fmexplore.ui.components.theme import follow_theme
@@ -43,7 +43,8 @@ def show(page) -> None:
     # What floats lies outside the app, and would have the system's colours in place of the theme's.
     scheme = f"<style>:root {{ color-scheme: {st.context.theme.type or 'light dark'} }}</style>"
     paper = PAPER + (DARK_PAPER if st.context.theme.type == "dark" else "")
-    st.html(STYLE + paper + scheme + name)
+    preferences.load()
+    st.html(STYLE + preferences.style() + paper + scheme + name)
     paper_head(page.title)
     keep_steps()
     follow_theme()

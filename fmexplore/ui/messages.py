@@ -1,6 +1,6 @@
 """Messages of a page: errors without a traceback, warnings about a link, the result of the last action."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
@@ -37,11 +37,11 @@ def warn(problems: Iterable[str]) -> None:
         st.warning(formatting.unlinked(problem))
 
 
-def act(action: Callable[[], str | None], undo: str | None = None) -> None:
+def act(action: Callable[[], str | None]) -> None:
     """Run an action in a callback and report the result: its returned message, or its error."""
     try:
         if message := action():
-            session.notify(message, undo)
+            session.notify(message)
         elif (notice := session.notice()) and notice["wrong"]:
             session.dismiss()
     except FMExploreError as error:
@@ -69,6 +69,6 @@ def _open(run_id: str) -> None:
     url.open_page(session.TRAIN_PAGE, run=run_id)
 
 
-def _restore(run_id: str) -> str:
-    run = shared.queue().restore(run_id, session.owner())
-    return f"{run.title} was restored."
+def _restore(run_ids: Sequence[str]) -> str:
+    titles = [shared.queue().restore(run_id, session.owner()).title for run_id in run_ids]
+    return f"{titles[0]} was restored." if len(titles) == 1 else f"{len(titles)} runs were restored."

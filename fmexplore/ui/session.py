@@ -1,6 +1,6 @@
 """Session keys and query parameters: all that a page remembers, typed and checked, in one place."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import streamlit as st
 
@@ -14,7 +14,7 @@ from fmexplore.ui.components.owner import make_owner_key
 
 HOME_PAGE, TRAIN_PAGE, CONFUSIONS_PAGE = "pages/home.py", "pages/train.py", "pages/confusions.py"
 EMBEDDINGS_PAGE, DATA_PAGE, PREDICT_PAGE = "pages/embeddings.py", "pages/data.py", "pages/predict.py"
-COMPARE_PAGE, PAPERS_PAGE = "pages/compare.py", "pages/papers.py"
+COMPARE_PAGE, PAPERS_PAGE, SETTINGS_PAGE = "pages/compare.py", "pages/papers.py", "pages/settings.py"
 FIRST = "quick"  # the preset that everything starts from
 FOR_PHOTOS = "photo"  # the shipped run that knows photos
 CUSTOM = "custom"  # begins the name of a network that is no preset's any more
@@ -198,11 +198,11 @@ def _custom(preset: str) -> str:
 # --- the result of the last action -----------------------------------------------------------------------------------
 
 
-def notify(message: str, undo: str | None = None, wrong: bool = False, run: str | None = None) -> None:
+def notify(message: str, undo: Sequence[str] = (), wrong: bool = False, run: str | None = None) -> None:
     """Show `message` on the page from the next run on.
 
-    `undo` is the id of a run that was just deleted, `run` that of a run to open. What is `wrong` stays only as long as
-    the page and the link that it is about.
+    `undo` are the ids of runs that were just deleted, `run` that of a run to open. What is `wrong` stays only as long
+    as the page and the link that it is about.
     """
     st.session_state.notice = {"message": message, "undo": undo, "wrong": wrong, "run": run, "place": _place()}
 

@@ -17,6 +17,7 @@ from fmexplore.runs.run import Run
 from fmexplore.training.presets import find_preset
 from fmexplore.ui import formatting, session, shared, url
 from fmexplore.ui.components.bookmark import keep_bookmark
+from fmexplore.ui.formatting import num
 
 COOKIE, PARAMETER = "fmexplore_tour", "tour"
 SHIRT, TOP = CLASS_NAMES.index("Shirt"), CLASS_NAMES.index("T-shirt/top")
@@ -50,7 +51,7 @@ def _train_text(runs: list[Run]) -> str:
 def _paper_text(_: list[Run]) -> str:
     accuracy = PRINTED[PAPER].metrics["test_accuracy"]
     return formatting.unbroken(
-        f"A student paper printed {accuracy:g} % for this network. It was trained again: see which claims hold."
+        f"A student paper printed {num(accuracy):g} % for this network. It was trained again: see which claims hold."
     )
 
 

@@ -3,7 +3,7 @@
 It is the only place where the selection is kept, so that a link opens the same anywhere and Back walks through it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import streamlit as st
@@ -14,8 +14,9 @@ from fmexplore.ui.components.confusion_grid import Picked
 from fmexplore.ui.components.history import follow_link
 
 SINCE, MARKED = "since", "marked"  # the choice between the marked images and what was learnt or forgotten
+GROUPS_BY = "-"  # between the groups of classes
 MOST_DIGITS = 8  # no image and no step has a higher number
-NAMES = ("view", "split", "true", "pred", "image", "snapshot", "other", "right")
+NAMES = ("view", "split", "true", "pred", "image", "snapshot", "other", "right", "groups")
 SIDES = ("first", "second", "neither")  # who of two runs is right about an image that they disagree on
 
 
@@ -30,6 +31,7 @@ class Link:
     snapshot: int | None = None
     other: str | None = None
     right: str | None = None
+    groups: tuple[tuple[int, ...], ...] = ()  # of classes; those in none of them stand alone
     problems: tuple[str, ...] = field(default=())
 
 
@@ -72,6 +74,7 @@ def read_link(views: tuple[str, ...] = ("",), splits: tuple[str, ...] = SPLITS, 
         snapshot=number("snapshot", "the step of a snapshot"),
         other=one("other", bool, "a run"),
         right=one("right", SIDES.__contains__, f"one of {', '.join(SIDES)}"),
+        groups=_split_groups(one("groups", _are_groups, "groups of classes, as in 0,2,4,6-5,7,9")),
         problems=tuple(problems),
     )
 
@@ -114,6 +117,12 @@ def pick(picked: Picked, **changes: object) -> None:
     go(**{"true": None, "pred": None, **cell_parameters(picked)}, image=None, **changes)
 
 
+def fold(groups: Iterable[Iterable[int]]) -> None:
+    """Look at groups of classes, or at the ten classes where there are none; what was marked is unmarked."""
+    text = GROUPS_BY.join(",".join(map(str, group)) for group in groups if group)
+    go(groups=text or None, true=None, pred=None, image=None)
+
+
 def pick_side(side: str) -> None:
     """Choose which of two runs is right about the images that are shown; the first is not in the link."""
     go(right=None if side == SIDES[0] else side, image=None)
@@ -141,6 +150,19 @@ def pick_more(before: Picked, event: dict) -> Picked:
         return Picked((cell,))
     others = tuple(other for other in before.cells if other != cell)
     return Picked(others if cell in before.cells else (*others, cell))
+
+
+def _are_groups(text: str) -> bool:
+    """Whether they are groups of classes, none of which is named twice, and not one group of all ten."""
+    named = [part for group in text.split(GROUPS_BY) for part in group.split(",")]
+    if not all(map(_is_class, named)):
+        return False
+    labels = [int(part) for part in named]
+    return len(set(labels)) == len(labels) and (GROUPS_BY in text or len(labels) < len(CLASS_NAMES))
+
+
+def _split_groups(text: str | None) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(sorted(map(int, group.split(",")))) for group in text.split(GROUPS_BY)) if text else ()
 
 
 def _is_class(text: str) -> bool:

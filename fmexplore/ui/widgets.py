@@ -1,6 +1,7 @@
 """Small parts that several pages use: data gate, choice of the view, buttons, badges, downloads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -11,8 +12,10 @@ from fmexplore.errors import DataError, RunBroken
 from fmexplore.jobs.estimates import estimate, known_execution, read_speed
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status, read_status
+from fmexplore.textfiles import csv_text
 from fmexplore.training.config import RunConfig
-from fmexplore.ui import formatting, messages, session, shared, url
+from fmexplore.ui import formatting, messages, preferences, session, shared, url
+from fmexplore.ui.charts.table import curves_table
 
 FORGETS = "This server deletes all runs when it restarts: download those that you want to keep."
 
@@ -168,6 +171,52 @@ def peeks_badge() -> None:
         "as published: peeks",
         color="orange",
         help="It uses the test set for validation, as the paper did. Its accuracy is therefore a little too good.",
+    )
+
+
+def table(rows: Sequence[dict], column_config: dict[str, Any] | None = None, **options: Any) -> Any:
+    """`st.dataframe`, whose numbers have the decimal sign that this browser prefers; they sort as numbers all the same.
+
+    A column's own format has the point, or the browser's sign: with a comma each number is written here.
+    """
+    config = dict(column_config or {})
+    shown: Any = rows
+    if rows and preferences.preference("decimal") == "comma":
+        import pandas as pd
+
+        formats: dict[str, Any] = {}
+        shown = pd.DataFrame(rows)
+        for name in map(str, shown.select_dtypes("number")):
+            column = config.get(name, {})
+            kind = column.get("type_config") or {}
+            formats[name] = partial(_with_comma, kind.get("format"))
+            config[name] = {**column, "type_config": {**kind, "type": "number", "format": None}}
+        shown = shown.style.format(formats)
+    return st.dataframe(shown, column_config=config, **options)
+
+
+def _with_comma(pattern: str | None, value: float) -> str:
+    """A number as the format of a column writes it, as in "%.1f %%", but with the preferred sign."""
+    if value != value:
+        return ""
+    if pattern is None or pattern == "localized":
+        return f"{formatting.num(round(value, 4)):,}" if pattern else f"{formatting.num(round(value, 4))}"
+    return f"{formatting.num(pattern % value)}"
+
+
+def download_curves(runs: Sequence[tuple[str, Callable[[], list[dict]], bool]], name: str) -> None:
+    """A button that downloads the curves of runs: id, metrics when they are asked for, whether it peeks, of each."""
+
+    def table() -> str:
+        return csv_text(*curves_table((run, lines(), peeks) for run, lines, peeks in runs))
+
+    download(
+        "Curves, CSV",
+        table,
+        name,
+        "text/csv",
+        type="tertiary",
+        help="All reports of the training as a table. The names of the columns say set and unit.",
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-TITLES = ["Home", "Train", "Confusions", "Embeddings", "Data", "Predict", "Compare runs", "Papers"]
+TITLES = ["Home", "Train", "Confusions", "Embeddings", "Data", "Predict", "Compare runs", "Papers", "Settings"]
 LINKS = {
     "/?run=quick": "Watch a network learn",
     "/train?run=quick&preset=solid": "Start training",
@@ -13,6 +13,7 @@ LINKS = {
     "/predict?run=photo": "Or try one of these",
     "/compare?runs=quick,best": "In brackets",
     "/papers?system=codered-final": "Mean F1",
+    "/settings?view=about": "To cite it and the data set",
 }
 
 

@@ -139,6 +139,17 @@ def test_models_lists_the_presets(call):
     assert out.count("\n") == len(rows)
 
 
+def test_runs_shows_tags_and_takes_only_those_with_all_that_are_named(call, store, tiny):
+    first, second, _ = (store.create(tiny, state="finished") for _ in range(3))
+    store.relabel(first, "local", name="mine", tags=["Homework", "week 3"], note="half the epochs")
+    store.relabel(second, "local", tags=["homework"])
+    code, out, _ = call("runs", "--tag", "homework", "--tag", "Week 3", "--json")
+    [row] = json.loads(out)
+    assert (code, row["run"], row["tags"], row["note"]) == (0, first.id, ["Homework", "week 3"], "half the epochs")
+    assert "mine [Homework, week 3]" in call("runs", "--tag", "homework")[1]
+    assert call("runs", "--tag", "week 4")[1] == "No run has this tag: week 4\n"
+
+
 def test_train_prints_its_reports_and_then_the_result(call, config_file, drawn_folder, store):
     code, out, error = call("train", "--config", config_file, "--epochs", "1.5", "--seed", 3, "--json")
     *reports, last = map(json.loads, out.splitlines())

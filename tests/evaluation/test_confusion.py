@@ -16,6 +16,7 @@ from fmexplore.evaluation.confusion import (
     class_report,
     compare,
     confusion_matrix,
+    fold,
     most_confused,
     pair_report,
     report_text,
@@ -153,6 +154,18 @@ def test_the_most_confused_classes_are_those_of_the_largest_count_off_the_diagon
     true, predicted = most_confused(matrix)
     assert true != predicted
     assert matrix[true, predicted] == max(matrix[i, j] for i in range(10) for j in range(10) if i != j)
+
+
+def test_a_folded_matrix_is_that_of_the_groups_of_the_labels():
+    rng = np.random.default_rng(3)
+    labels, predicted = rng.integers(0, 10, (2, 500))
+    groups = [(0, 2, 4, 6), (1,), (3,), (5, 7, 9), (8,)]
+    place = np.array([next(n for n, group in enumerate(groups) if label in group) for label in range(10)])
+    folded = fold(confusion_matrix(labels, predicted), groups)
+    assert np.array_equal(folded, metrics.confusion_matrix(place[labels], place[predicted]))
+    assert sorted(class_order(folded, "clustered")) == sorted(class_order(folded, "groups")) == list(range(5))
+    true, other = most_confused(folded)
+    assert folded[true, other] == folded[~np.eye(5, dtype=bool)].max()
 
 
 def test_the_most_confused_are_given_as_true_and_predicted():

@@ -160,8 +160,8 @@ class Page:
         self.at.session_state["edited_layers"] = layers
         return self.click("Send the edit")
 
-    def choose_row(self, row: int) -> "Page":
-        self.at.session_state[self.at.dataframe[0].key] = {"selection": {"rows": [row], "columns": []}}
+    def choose_row(self, *rows: int) -> "Page":
+        self.at.session_state[self.at.dataframe[0].key] = {"selection": {"rows": list(rows), "columns": []}}
         return self.run()
 
     def edit_cell(self, column: str, row: int, value: object) -> "Page":
@@ -378,7 +378,7 @@ def downloads(monkeypatch) -> dict[str, tuple]:
     """What download buttons would give, and its file's name, by their label: AppTest keeps no files."""
     given = {}
 
-    def button(label, data, file_name, mime, on_click):
+    def button(label, data, file_name, mime, on_click, **options):
         assert on_click == "ignore"  # running again would drop a file made on demand before it is fetched
         given[label] = (data() if callable(data) else data, file_name)
 

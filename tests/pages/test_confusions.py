@@ -419,7 +419,7 @@ NONSENSE = (
 )
 
 
-@pytest.mark.parametrize("name", ["split", "true", "pred", "image", "snapshot", "view"])
+@pytest.mark.parametrize("name", ["split", "true", "pred", "image", "snapshot", "view", "groups"])
 def test_nonsense_in_the_link_is_left_out_and_said(app, trained, name):
     run, page = trained(), app()
     trained("other", seed=1)
@@ -467,6 +467,8 @@ def test_an_unknown_other_run_in_the_link_is_said(app, trained):
         {"snapshot": "0"},
         {"split": "Validation"},
         {"view": "Matrix"},
+        {"groups": "0,6-6,2"},
+        {"groups": "0,1,2,3,4,5,6,7,8,9"},
     ],
 )
 def test_what_the_link_cannot_mean_is_left_out_and_said(app, trained, query):

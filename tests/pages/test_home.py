@@ -179,6 +179,85 @@ def test_deleting_asks_first_and_can_be_undone(app, make_run, store):
     assert "was restored" not in page.text
 
 
+def tags_of(page) -> str:
+    """The key of the field with the tags of the chosen runs."""
+    (found,) = (each.key for each in page.at.multiselect if each.key.startswith("tags_home_"))
+    return found
+
+
+def test_several_runs_are_compared_and_too_many_are_not(app, make_run, store):
+    for number in range(7):
+        make_run(name=f"run {number}")
+    runs = store.own_runs()
+    page = app().open(HOME).choose_row(0, 2, 1)
+    page.click("Compare 3 runs")
+    assert page.query["runs"] == ",".join(run.id for run in (runs[0], runs[2], runs[1]))
+    page.open(HOME).choose_row(*range(7))
+    assert page.buttons["Compare 7 runs"].disabled
+    assert "take some out" in page.buttons["Compare 7 runs"].help
+
+
+def test_several_runs_are_deleted_and_brought_back_together(app, make_run, store):
+    for name in ("first", "second", "third"):
+        make_run(name=name)
+    page = app().open(HOME)
+    chosen = [page.names.index(name) for name in ("first", "third")]
+    page.choose_row(*chosen).click("Delete 2 runs")
+    page.at.get_by_key("confirm_delete").click().run()
+    assert page.whole().names == ["second"]
+    assert "2 runs were deleted" in page.text
+    page.click("Undo")
+    assert sorted(page.names) == ["first", "second", "third"]
+    assert "2 runs were restored" in page.text
+
+
+def test_what_cannot_be_deleted_stays_and_the_rest_can_be_brought_back(app, make_run, store):
+    training, ended = make_run("running", name="training", started=4e9, ended=None), make_run(name="ended")
+    page = app().open(HOME).choose_row(0, 1).click("Delete 2 runs")
+    page.at.get_by_key("confirm_delete").click().run()
+    assert [run.id for run in store.own_runs()] == [training.id]
+    assert "ended was deleted" in page.whole().errors[0]
+    assert "stop it first" in page.errors[0]
+    page.click("Undo")
+    assert {run.id for run in store.own_runs()} == {training.id, ended.id}
+
+
+def test_shipped_runs_among_several_are_only_compared(app, make_run, monkeypatch):
+    monkeypatch.setattr(RunStore, "shipped_runs", lambda self: [Run(SHIPPED / "quick", shipped=True)])
+    make_run(name="mine")
+    page = app().open(HOME).choose_row(0, 1)
+    assert {"Compare 2 runs", "Delete 1 run"} <= page.buttons.keys()
+    assert "Shipped runs are only read" in page.text
+
+
+def test_a_note_and_tags_stand_in_the_list_and_tags_choose_runs(app, make_run):
+    other, run = make_run(name="other"), make_run(name="mine")
+    page = app().open(HOME)
+    assert list(page.at.dataframe[0].value) == ["name", "accuracy", "minutes", "state", "preset", "parameters"]
+    page.choose_row(page.names.index("mine"))
+    page.set(f"note_home_{run.id}", " half the epochs ").set(tags_of(page), ["homework", " week 3 "])
+    assert (run.label.note, run.label.tags) == ("half the epochs", ("homework", "week 3"))
+    rows = page.at.dataframe[0].value.set_index("name")
+    assert list(rows.loc["mine", "tags"]) == ["homework", "week 3"]
+    assert rows.loc["mine", "note"] == "half the epochs"
+    page.at.get_by_key("tags_shown_home").set_value(["homework"]).run()
+    assert page.whole().names == ["mine"]
+    assert other.label.tags == ()
+
+
+def test_tags_of_several_runs_are_changed_together_or_not_at_all(app, make_run, store):
+    first, second = make_run(name="first"), make_run(name="second")
+    store.relabel(first, "local", tags=["Old", "both"])
+    store.relabel(second, "local", tags=["both"])
+    page = app().open(HOME).choose_row(0, 1)
+    assert page.at.get_by_key(tags_of(page)).value == ["both"]
+    page.set(tags_of(page), ["new", "old"])
+    assert (first.label.tags, second.label.tags) == (("Old", "new"), ("new", "old"))
+    page.set(tags_of(page), ["new", "x" * 25])
+    assert "at most 24 characters" in page.errors[0]
+    assert (first.label.tags, second.label.tags) == (("Old", "new"), ("new", "old"))
+
+
 def test_the_run_in_the_link_goes_with_its_deletion(app, make_run):
     run = make_run()
     page = app().open(TRAIN, run=run.id).set("details", "Earlier runs").choose_row(0).click("Delete")

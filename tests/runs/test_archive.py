@@ -14,7 +14,7 @@ from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photos.scoring import PhotoFit
 from fmexplore.runs import archive
 from fmexplore.runs.archive import pack_run, unpack_run
-from fmexplore.runs.run import Report
+from fmexplore.runs.run import LABEL_FILE, Label, Report
 from fmexplore.runs.status import write_status
 from fmexplore.settings import MAX_ZIP_MB
 
@@ -77,6 +77,18 @@ def test_a_run_comes_back_from_its_zip(store, run):
     assert {found.id for found in store.own_runs()} == {run.id, copy.id}
     assert not [path for path in store.folder.iterdir() if path.name.startswith(".")]
     assert pack_run(copy)
+
+
+def test_what_people_say_of_a_run_is_in_its_zip(store, run):
+    assert LABEL_FILE not in zipfile.ZipFile(io.BytesIO(pack_run(run))).namelist()
+    store.relabel(run, "ann", name="mine", starred=True, note="half the epochs", tags=["homework"])
+    assert unpack_run(store, pack_run(run), "bob").label == run.label
+
+
+@pytest.mark.parametrize(("field", "value"), [("tags", ["a,b"]), ("note", "n" * 2001), ("name", 3), ("colour", "red")])
+def test_a_label_that_cannot_be_is_refused(store, run, parts, field, value):
+    label = {**Label().model_dump(mode="json"), field: value}
+    refuse(store, zip_of({**parts, LABEL_FILE: json.dumps(label).encode()}), "cannot|can be used")
 
 
 def test_what_a_run_knows_of_photos_is_in_its_zip(store, run):

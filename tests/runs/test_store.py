@@ -229,6 +229,20 @@ def test_a_damaged_label_is_no_label(store, run):
         store.relabel(run, "local", name="x" * 81)
 
 
+def test_tags_are_bounded_and_each_is_there_once(store, run):
+    store.relabel(run, "local", tags=["Week 3", "homework", "week 3"], note="n" * 2000)
+    assert run.label.tags == ("Week 3", "homework")
+    assert run.label.has_tags(["WEEK 3", "homework"])
+    assert not run.label.has_tags(["homework", "other"])
+    wrong = (["x" * 25], ["a,b"], [" a"], [""], ["a\nb"], [str(n) for n in range(13)])
+    for tags in wrong:
+        with pytest.raises(ConfigError, match="tag"):
+            store.relabel(run, "local", tags=tags)
+    with pytest.raises(ConfigError, match="note"):
+        store.relabel(run, "local", note="n" * 2001)
+    assert run.label.tags == ("Week 3", "homework")
+
+
 # --- metrics ---
 
 

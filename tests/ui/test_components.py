@@ -56,5 +56,7 @@ def test_a_component_is_one_module_without_imports(entry, tmp_path):
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_a_script_imports_only_what_is_exported(path):
     for names, file in re.findall(r'^import \{([^}]*)\} from "([^"]+)";$', path.read_text("utf-8"), re.MULTILINE):
-        exported = re.findall(r"^export (?:const|function|class) (\w+)", (path.parent / file).read_text("utf-8"), re.M)
+        exported = re.findall(
+            r"^export (?:const|(?:async )?function|class) (\w+)", (path.parent / file).read_text("utf-8"), re.M
+        )
         assert {name.strip() for name in names.split(",") if name.strip()} <= set(exported)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fmexplore.ui.formatting import num
+
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
@@ -86,7 +88,7 @@ def interval_chart(rows: Sequence[tuple[str, float, float, float, int | None]]) 
                 **{"type": "scatter", "mode": "markers+text", "name": literal(name), "x": [100 * middle], "y": [row]},
                 "error_x": {"type": "data", "symmetric": False, **ends, "thickness": 2.5, "width": 7},
                 "marker": {"color": color, "symbol": symbol, "size": 11, "line": {"width": 2, "color": color}},
-                **{"text": [f"{100 * middle:.2f} %"], "textposition": "top center", "cliponaxis": False},
+                **{"text": [f"{num(100 * middle):.2f} %"], "textposition": "top center", "cliponaxis": False},
                 "customdata": [[100 * low, 100 * high]],
                 "hovertemplate": "%{fullData.name}<br>%{x:.2f} %, from %{customdata[0]:.2f} to %{customdata[1]:.2f} %"
                 "<extra></extra>",

@@ -25,6 +25,18 @@ SYMBOLS = {  # those of the static charts, in the words of ECharts
 METRICS = ("loss", "accuracy")  # of the upper and the lower panel
 # Of each metric: how its values are multiplied, as accuracies are shares, and how a tooltip and an axis write them.
 UNITS = {"loss": (1, "%.3f", "loss"), "accuracy": (100, "%.1f %%", "accuracy, %")}
+# A button draws a frame around what is to be seen larger, another shows all again; with Ctrl the wheel does it too.
+ZOOM = {
+    "toolbox": {
+        "right": 8,
+        "feature": {
+            "dataZoom": {"xAxisIndex": "all", "yAxisIndex": False, "title": {"zoom": "zoom", "back": "back"}},
+            "restore": {"title": "show all"},
+        },
+    },
+    "dataZoom": [{"type": "inside", "xAxisIndex": "all", "zoomOnMouseWheel": "ctrl", "moveOnMouseMove": "ctrl"}],
+}
+BUTTONS = 104  # pixels that the buttons take at the right
 LONG = 4  # times as long as the shortest: runs need a logarithmic axis
 
 
@@ -62,6 +74,7 @@ def learning_curves(
             "data": names,
             "top": 0,
             "left": 44,
+            "right": BUTTONS,
             "itemWidth": 16,
             "itemHeight": 3,
             "icon": "rect",
@@ -69,6 +82,7 @@ def learning_curves(
         },
         "tooltip": {"trigger": "axis"},
         "axisPointer": {"link": [{"xAxisIndex": "all"}]},
+        **ZOOM,
         "grid": [
             {"left": 56, "right": 16, "top": 40, "height": "39%"},
             {"left": 56, "right": 16, "top": "54%", "bottom": 40},
@@ -121,8 +135,9 @@ def overlaid_curves(curves: Sequence[tuple[str, Sequence[Sequence[float]]]], met
         axis = {"type": "log", "min": 10 ** math.floor(math.log10(min(seen))), "max": _round_up(max(ends))}
     return {
         "animation": False,
-        "legend": {"top": 0, "left": 0, "itemWidth": 16, "itemHeight": 8, "type": "scroll"},
+        "legend": {"top": 0, "left": 0, "right": BUTTONS, "itemWidth": 16, "itemHeight": 8, "type": "scroll"},
         "tooltip": {"trigger": "axis"},
+        **ZOOM,
         "grid": {"left": 24, "right": 20, "top": 36, "bottom": 8},
         "xAxis": {
             **{**axis, "name": f"{over}, logarithmic" if logarithmic else over, "nameLocation": "middle"},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fmexplore.papers.insights import Peeking, Remedy
 from fmexplore.ui.charts.base import EARLIER, TRAINING, VALIDATION, make_figure
 from fmexplore.ui.charts.labels import place_labels
+from fmexplore.ui.formatting import num
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -117,7 +118,7 @@ def networks_chart(groups: Mapping[str, Sequence[tuple[str, float, float]]], hum
             **{"type": "scatter", "mode": "markers", "name": name},
             **{"x": [x for _, x, _ in points], "y": [round(y, 2) for _, _, y in points]},
             **{"marker": {"size": 11, "color": color, "symbol": symbol, "line": {"width": 2, "color": color}}},
-            "customdata": [[label, f"{x:,.0f}" if x >= 100 else f"{x:.1f}"] for label, x, _ in points],
+            "customdata": [[label, f"{num(x):,.0f}" if x >= 100 else f"{num(x):.1f}"] for label, x, _ in points],
             "hovertemplate": f"%{{customdata[0]}}<br>%{{customdata[1]}} {axis}, %{{y:.2f}} % of test images right"
             "<extra></extra>",
         }
@@ -156,7 +157,7 @@ def _ticks(low: float, high: float) -> dict:
     if high - low > MANY_DECADES:
         return {"dtick": 1}
     values = [step * 10**power for power in range(math.floor(low), math.ceil(high)) for step in (1, 2, 5)]
-    return {"tickvals": values, "ticktext": [f"{value:g}" for value in values]}
+    return {"tickvals": values, "ticktext": [f"{num(value):g}" for value in values]}
 
 
 def _between(start: Remedy, end: Remedy, part: float) -> tuple[float, float]:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from fmexplore.ui import preferences
+
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
@@ -12,6 +14,7 @@ THEMES = ("light", "dark")
 FONT = '"Source Sans", sans-serif'  # what Streamlit serves where the configuration names no font
 CLEAR = "rgba(0, 0, 0, 0)"
 BUTTONS = ("toImage", "resetScale2d")
+SEPARATORS = {"point": ".,", "comma": ",\N{NARROW NO-BREAK SPACE}"}  # of decimals and of thousands
 
 
 def draw(figure: "go.Figure", *, key: str, height: int, alt: str) -> None:
@@ -44,7 +47,8 @@ def template(theme: str) -> dict:
     text, ground, raised, border = (
         st.get_option(f"theme.{theme}.{name}Color") for name in ("text", "background", "secondaryBackground", "border")
     )
-    font = {"family": st.get_option("theme.font") or FONT, "size": 13, "color": text}
+    scale = preferences.scale()
+    font = {"family": st.get_option("theme.font") or FONT, "size": 13 * scale, "color": text}
     axis = {
         **{
             "gridcolor": border,
@@ -54,12 +58,13 @@ def template(theme: str) -> dict:
             "automargin": True,
             "ticklabelstandoff": 4,
         },
-        **{"tickfont": {"size": 12}, "title": {"standoff": 8, "font": {"size": 13}}},
+        **{"tickfont": {"size": 12 * scale}, "title": {"standoff": 8, "font": {"size": 13 * scale}}},
     }
     return {
         "data": {"bar": [{"error_x": {"color": text}, "error_y": {"color": text}}]},
         "layout": {
             "font": font,
+            "separators": SEPARATORS[preferences.preference("decimal")],
             # Not transparent: a downloaded picture of light text would be lost on white paper.
             "paper_bgcolor": ground,
             "plot_bgcolor": CLEAR,
@@ -73,9 +78,9 @@ def template(theme: str) -> dict:
             "hoverlabel": {"bgcolor": raised, "bordercolor": border, "font": font, "align": "left", "namelength": -1},
             "legend": {
                 **{"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "bgcolor": CLEAR},
-                **{"font": {"size": 12}, "itemwidth": 30},
+                **{"font": {"size": 12 * scale}, "itemwidth": 30},
             },
             "modebar": {"bgcolor": CLEAR, "color": text, "activecolor": text, "orientation": "h"},
-            "annotationdefaults": {"font": {"size": 12, "color": text}, "showarrow": False},
+            "annotationdefaults": {"font": {"size": 12 * scale, "color": text}, "showarrow": False},
         },
     }

@@ -1,6 +1,7 @@
 """The Compare page: which runs, their curves and accuracies; verdicts and tables have modules of their own."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -11,12 +12,13 @@ from fmexplore.evaluation.predictions import Predictions
 from fmexplore.evaluation.significance import compare_accuracies, first_reaching, seed_statistics
 from fmexplore.runs.run import Run
 from fmexplore.training.differences import seed_groups
-from fmexplore.ui import formatting, messages, session, shared, url
+from fmexplore.ui import formatting, messages, session, shared, url, widgets
 from fmexplore.ui.charts.base import interval_chart
 from fmexplore.ui.charts.curves import overlaid_curves
 from fmexplore.ui.charts.template import draw
 from fmexplore.ui.compare.tables import costs, differences
 from fmexplore.ui.compare.verdicts import show_verdicts, tell_finding
+from fmexplore.ui.formatting import num
 from fmexplore.ui.selection import runs as selected_runs
 from fmexplore.ui.selection.runs import MOST, Compared
 
@@ -164,6 +166,10 @@ def _curves(runs: list[Compared]) -> None:
             st.segmented_control(
                 "Axis", list(OVER), format_func=OVER.__getitem__, default="epochs", key="curve_over", **keep
             )
+            widgets.download_curves(
+                [(each.run.id, partial(shared.metrics, each.run), each.config.training.peeks) for each in runs],
+                "curves.csv",
+            )
         missing = [formatting.plain(name) for name, points in curves if not points]
         taught = [formatting.plain(name) for name, _ in curves if name not in anew]
         if taught:
@@ -189,7 +195,7 @@ def _curves_finding(curves: list[tuple[str, list[list[float]]]], metric: str, ov
     level, places = first_reaching([points for _, points in there])
     ranked = sorted(zip(places, (name for name, _ in there), strict=True))
     (first, quickest), (last, slowest) = ranked[0], ranked[-1]
-    soon, late = f"{first:.2g}", f"{last:.2g}"
+    soon, late = f"{num(first):.2g}", f"{num(last):.2g}"
     after = f"{soon} {over.removesuffix('s') if soon == '1' else over}"
     reached = f"{formatting.percent(level)} validation accuracy"
     if soon == late:
@@ -224,6 +230,7 @@ def _accuracies(runs: list[Compared], tested: dict[str, Predictions]) -> None:
         names = ", ".join(formatting.plain(runs[place].name) for place in group.members)
         st.markdown(
             f"{names} differ only in their seed: {formatting.percent(group.mean, 2)} ± "
-            f"{100 * group.deviation:.2f} points (mean and standard deviation of {group.count}). A difference of that "
+            f"{num(100 * group.deviation):.2f} points (mean and standard deviation of "
+            f"{group.count}). A difference of that "
             "size says nothing about settings."
         )

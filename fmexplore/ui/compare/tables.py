@@ -14,6 +14,7 @@ from fmexplore.machine import cores, processor
 from fmexplore.training.differences import Difference, config_differences
 from fmexplore.ui import formatting, messages, shared, widgets
 from fmexplore.ui.charts.base import RUN_COLORS
+from fmexplore.ui.formatting import num
 from fmexplore.ui.selection.runs import Compared
 from fmexplore.ui.train.fields import name_setting, name_value
 
@@ -54,11 +55,11 @@ def costs(runs: Sequence[Compared], tested: dict[str, Predictions]) -> None:
         "Training images right": lambda each: _accuracy(each.training),
         "Gap, training to validation": _gap,
         "Epochs": lambda each: formatting.epochs(each.status.result.epoch),
-        "Minutes of training": lambda each: f"{each.status.result.seconds / 60:.1f}",
-        "Parameters": lambda each: f"{each.parameters:,}",
-        "FLOPs for one image": lambda each: f"{each.flops / 1e6:.1f} million",
+        "Minutes of training": lambda each: f"{num(each.status.result.seconds / 60):.1f}",
+        "Parameters": lambda each: f"{num(each.parameters):,}",
+        "FLOPs for one image": lambda each: f"{num(each.flops / 1e6):.1f} million",
         "Time for one image": lambda each: _time(each.latency and each.latency.of_one()),
-        f"Time for {MANY:,} images": lambda each: _time(each.latency and each.latency.of_many(MANY)),
+        f"Time for {num(MANY):,} images": lambda each: _time(each.latency and each.latency.of_many(MANY)),
     }
     _table("Results of the runs", runs, [(name, [value(each) for each in runs]) for name, value in rows.items()])
     st.caption(
@@ -75,7 +76,7 @@ def _costs_finding(runs: Sequence[Compared]) -> str:
     ratio = dear.flops / max(cheap.flops, 1)
     if ratio < 1.1:
         return "Their networks cost about the same"
-    times = f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"
+    times = f"{ratio:.0f}" if ratio >= 10 else f"{num(ratio):.1f}"
     return f"{formatting.plain(dear.name)} needs {times} times the FLOPs per image of {formatting.plain(cheap.name)}"
 
 
@@ -135,7 +136,7 @@ def _accuracy(found: tuple[float, int] | None) -> str:
     if found is None:
         return NONE
     low, high = accuracy_interval(round(found[0] * found[1]), found[1])
-    return f"{formatting.percent(found[0], 2)} ({100 * low:.1f} to {100 * high:.1f})"
+    return f"{formatting.percent(found[0], 2)} ({num(100 * low):.1f} to {num(100 * high):.1f})"
 
 
 def _gap(each: Compared) -> str:
@@ -143,7 +144,7 @@ def _gap(each: Compared) -> str:
     if training is None or validation is None:
         return NONE
     gap, margin = generalisation_gap(training, validation)
-    return f"{100 * gap:.2f} ± {100 * margin:.2f} points".replace("-", "−")
+    return f"{num(100 * gap):.2f} ± {num(100 * margin):.2f} points".replace("-", "−")
 
 
 def _time(seconds: Any) -> str:
@@ -151,5 +152,5 @@ def _time(seconds: Any) -> str:
     if not seconds:
         return NONE
     unit, factor = ("ms", 1000) if seconds[0] < 0.1 else ("s", 1)
-    middle, low, high = (f"{factor * value:.3g}" for value in seconds)
+    middle, low, high = (f"{num(factor * value):.3g}" for value in seconds)
     return f"{middle} {unit} ({low} to {high})"

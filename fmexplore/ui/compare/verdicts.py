@@ -6,6 +6,7 @@ import streamlit as st
 
 from fmexplore.evaluation.significance import PairedComparison, say_p
 from fmexplore.ui import formatting, session, url, widgets
+from fmexplore.ui.formatting import num
 from fmexplore.ui.selection.runs import Compared
 
 ABREAST = 3  # verdicts in a row, where there are several
@@ -25,7 +26,7 @@ def tell_finding(
     if len(verdicts) == 1:
         (verdict,), other = verdicts, formatting.plain(others[0].name)
         better, worse = (other, name) if verdict.gain > 0 else (name, other)
-        points = f"{100 * abs(verdict.gain):.1f} points"
+        points = f"{num(100 * abs(verdict.gain)):.1f} points"
         if verdict.significant:
             return f"{better} is better than {worse}, by {points}: statistically significant ({say_p(verdict.p_value)})"
         return f"{name} and {other} differ by {points}: not statistically significant ({say_p(verdict.p_value)})"
@@ -67,7 +68,7 @@ def _card(reference: Compared, other: Compared, verdict: PairedComparison) -> No
             if any(each.config.training.peeks for each in (reference, other)):
                 widgets.peeks_badge()
         st.markdown(
-            f"{100 * verdict.gain:+.2f} ± {100 * verdict.margin:.2f} points. ".replace("-", "−")
+            f"{num(100 * verdict.gain):+.2f} ± {num(100 * verdict.margin):.2f} points. ".replace("-", "−")
             + verdict.sentence(*names)
         )
         place = {"run": reference.run.id, "view": "runs", "split": "test", "other": other.run.id}
@@ -81,7 +82,7 @@ def _card(reference: Compared, other: Compared, verdict: PairedComparison) -> No
             if count:
                 st.page_link(
                     session.CONFUSIONS_PAGE,
-                    label=f"See {count:,} {'image' if count == 1 else 'images'} {label}",
+                    label=f"See {num(count):,} {'image' if count == 1 else 'images'} {label}",
                     query_params={**place, "right": side},
                 )
 
@@ -89,7 +90,7 @@ def _card(reference: Compared, other: Compared, verdict: PairedComparison) -> No
 def _method(runs: Sequence[Compared], verdicts: Sequence[PairedComparison]) -> str:
     """What was tested, and what that does not tell."""
     text = (
-        f"McNemar's exact test on the same {verdicts[0].images:,} test images: only those count that exactly "
+        f"McNemar's exact test on the same {num(verdicts[0].images):,} test images: only those count that exactly "
         "one of the two gets right. p is the probability that two equally good networks differ at least as much by "
         "chance. "
     )

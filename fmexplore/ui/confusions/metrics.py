@@ -11,6 +11,7 @@ from fmexplore.textfiles import csv_text
 from fmexplore.ui import formatting, widgets
 from fmexplore.ui.charts.base import calibration_curve, coverage_chart
 from fmexplore.ui.charts.template import draw
+from fmexplore.ui.formatting import num
 from fmexplore.ui.selection.predictions import Shown
 from fmexplore.ui.url import Link
 
@@ -35,7 +36,8 @@ def metrics(now: Shown, _: Link) -> None:
     hardest = min(range(len(report)), key=lambda label: report[label]["recall"])
     accuracy, recall = formatting.percent(predictions.accuracy, 2), formatting.percent(report[hardest]["recall"])
     st.subheader(
-        f"{accuracy} of {len(predictions):,} {now.words} are right; of the {formatting.plural(hardest)} only {recall}",
+        f"{accuracy} of {num(len(predictions)):,} {now.words} are right; of the "
+        f"{formatting.plural(hardest)} only {recall}",
         anchor=False,
     )
     interval, top = formatting.percents(low, high), formatting.percent(top_k_accuracy(predictions, 2))
@@ -66,7 +68,7 @@ def _classes(report: list[dict]) -> None:
     }
     names = {"class": "Class", **shares, "support": st.column_config.NumberColumn("Images", format="localized")}
     table = [{**row, **{key: 100 * row[key] for key in shares}} for row in report]
-    st.dataframe(table, hide_index=True, height="content", column_config=names)
+    widgets.table(table, hide_index=True, height="content", column_config=names)
 
 
 def _downloads(now: Shown, matrix: np.ndarray, report: list[dict], interval: tuple[float, float]) -> None:

@@ -13,10 +13,12 @@ from fmexplore.evaluation.predictions import learnt_and_forgotten
 from fmexplore.runs.run import Run
 from fmexplore.ui import display_options, formatting, messages, session, shared, url, widgets
 from fmexplore.ui.components.confusion_grid import Look, Numbers, Picked, confusion_grid
+from fmexplore.ui.confusions.groups import Folding, choose_groups, describe_groups
 from fmexplore.ui.confusions.metrics import metrics
 from fmexplore.ui.confusions.pair import pair
 from fmexplore.ui.confusions.suspects import KINDS, suspects
 from fmexplore.ui.confusions.two_runs import two_runs
+from fmexplore.ui.formatting import num
 from fmexplore.ui.images.gallery import ORDERS as IMAGE_ORDERS
 from fmexplore.ui.images.gallery import images_or_card
 from fmexplore.ui.selection import predictions as selected_predictions
@@ -75,7 +77,7 @@ def confusions() -> None:
         with st.container():
             now, moments = _look_at(run, selection, found)
         if selection.view == MATRIX:
-            _matrix(now, moments, selection, *grid)
+            _matrix(now, moments, selection, Folding(selection.groups), *grid)
         else:
             VIEWS[selection.view][1](now, selection)
 
@@ -158,21 +160,22 @@ def _look_at(run: Run, selection: Link, found: list[str]) -> tuple[Shown, list[M
     known = {moment.step: moment for moment in moments}
     moment = known.get(selection.snapshot) if selection.snapshot is not None else None
     if selection.snapshot is not None and moment is None:
-        st.warning(f"{name} has no snapshot {selection.snapshot:,} of its {words}: this is the last moment.")
+        st.warning(f"{name} has no snapshot {num(selection.snapshot):,} of its {words}: this is the last moment.")
     return selected_predictions.show(run, split, moment or moments[-1]), moments
 
 
-def _matrix(now: Shown, moments: list[Moment], selection: Link, colours: Look, order: Order) -> None:
+def _matrix(now: Shown, moments: list[Moment], selection: Link, folding: Folding, colours: Look, order: Order) -> None:
     frames = []
     for moment in moments:
         each = now if moment == now.moment else selected_predictions.show(now.run, now.split, moment)
-        share = formatting.percent(each.predictions.accuracy)
-        frames.append((f"{moment.text}: {share} of the {each.words} right", each.matrix))
+        matrix = folding.matrix(each.matrix)
+        share = formatting.percent(matrix.trace() / max(matrix.sum(), 1))
+        frames.append((f"{moment.text}: {share} of the {each.words} right", matrix))
     place = moments.index(now.moment)
 
     def picked(event: dict) -> None:
         url.show_marked()
-        url.pick(url.pick_more(selection.picked, event))
+        url.pick(folding.pick(selection.picked, event))
 
     def moved(frame: int) -> None:
         url.go(snapshot=moments[frame].step, image=None)
@@ -180,54 +183,66 @@ def _matrix(now: Shown, moments: list[Moment], selection: Link, colours: Look, o
     with st.container(key="figure_first" if selection.image is not None else "matrix_first"):
         left, right = st.columns([52, 48], gap="large")
     with left:
-        matrix = now.matrix
-        st.subheader(finding(matrix), anchor=False)
+        matrix = frames[place][1]
+        st.subheader(finding(matrix, folding.plural), anchor=False)
         low, high = accuracy_interval(int(matrix.trace()), int(matrix.sum()))
+        share, folded = formatting.percent(matrix.trace() / max(matrix.sum(), 1), 2), ""
+        if folding.folds:
+            within = formatting.percent(now.predictions.accuracy, 2)
+            folded = f" in {len(matrix)} groups; {within} in the ten classes"
         st.caption(
-            f"{formatting.percent(now.predictions.accuracy, 2)} of {matrix.sum():,} {now.words} are right "
+            f"{share} of {num(matrix.sum()):,} {now.words} are right{folded} "
             + formatting.unbroken(f"(95 % interval {formatting.percents(low, high)}). Rows are true classes.")
         )
         confusion_grid(
-            frames, "confusion_grid", picked, class_order(matrix, order), colours, selection.picked, place, moved
+            frames,
+            "confusion_grid",
+            picked,
+            class_order(matrix, order),
+            colours,
+            folding.marked(selection.picked),
+            place,
+            moved,
+            names=folding.names,
         )
         with st.container(key="mouse_hint"):
             st.caption("Ctrl-click marks several cells.")
         first = selected_predictions.moments(now.run, "validation")[:1] if now.split != "validation" else []
-        if first and first[0].step is not None:
-            st.button(
-                "Replay the training on the validation images",
-                on_click=url.go,
-                kwargs={"split": "validation", "snapshot": first[0].step, "image": None},
-            )
+        with st.container(horizontal=True):
+            choose_groups(folding)
+            if first and first[0].step is not None:
+                st.button(
+                    "Replay the training on the validation images",
+                    on_click=url.go,
+                    kwargs={"split": "validation", "snapshot": first[0].step, "image": None},
+                )
     with right, messages.boundary():
         before = selected_predictions.show(now.run, now.split, moments[place - 1]) if place else None
-        _selected(now, selection, before)
+        _selected(now, selection, folding, before)
 
 
-def finding(matrix: np.ndarray) -> str:
-    """The matrix in a sentence."""
+def finding(matrix: np.ndarray, plural: Callable[..., str] = formatting.plural) -> str:
+    """The matrix in a sentence; `plural` gives the name of a class, or of a group of them, for several of it."""
     true, predicted = most_confused(matrix)
     count, back = matrix[true, predicted], matrix[predicted, true]
     if not count:
         return "No image is misclassified"
     times = "once" if count == 1 else f"{count} times"
-    return (
-        f"{formatting.plural(true, start=True)} are taken for {formatting.plural(predicted)} {times}, "
-        f"the other way {back}"
-    )
+    return f"{plural(true, start=True)} are taken for {plural(predicted)} {times}, the other way {back}"
 
 
-def _selected(now: Shown, selection: Link, before: Shown | None) -> None:
+def _selected(now: Shown, selection: Link, folding: Folding, before: Shown | None) -> None:
     """The marked images, or those learnt or forgotten since the previous moment."""
     since = _since(now, before) if before else None
     if before is None or since is None:
-        positions = now.find(selection.picked)
+        whole = folding.folds and selection.picked == Picked()
+        positions = np.flatnonzero(~folding.right(now.predictions)) if whole else now.find(selection.picked)
         images_or_card(
             now,
             positions,
             selection.image,
-            lambda: _describe(now, selection.picked, positions),
-            f"{now.run.id}_{now.split}_{now.moment.step}_{selection.picked}",
+            lambda: _describe(now, selection.picked, folding, positions),
+            f"{now.run.id}_{now.split}_{now.moment.step}_{selection.picked}_{selection.groups if whole else ''}",
         )
         return
     positions, was, now_is = since
@@ -241,7 +256,7 @@ def _selected(now: Shown, selection: Link, before: Shown | None) -> None:
         now,
         positions,
         selection.image,
-        lambda: _title(f"{len(positions):,} images were {was} at {before.moment.text} and are {now_is} now"),
+        lambda: _title(f"{num(len(positions)):,} images were {was} at {before.moment.text} and are {now_is} now"),
         f"{now_is}_{now.moment.step}",
         caption=turned,
     )
@@ -250,7 +265,11 @@ def _selected(now: Shown, selection: Link, before: Shown | None) -> None:
 def _since(now: Shown, before: Shown) -> tuple[np.ndarray, str, str] | None:
     """Positions of images learnt or forgotten since then, with the words for before and now; None for the marked."""
     learnt, forgotten = learnt_and_forgotten(before.predictions, now.predictions)
-    names = {url.MARKED: "Marked", "learnt": f"Learnt: {len(learnt):,}", "forgotten": f"Forgotten: {len(forgotten):,}"}
+    names = {
+        url.MARKED: "Marked",
+        "learnt": f"Learnt: {num(len(learnt)):,}",
+        "forgotten": f"Forgotten: {num(len(forgotten)):,}",
+    }
     chosen = st.segmented_control(
         f"Since {before.moment.text}",
         list(names),
@@ -266,26 +285,30 @@ def _title(text: str) -> None:
     st.subheader(text, anchor=False)
 
 
-def _describe(now: Shown, picked: Picked, positions: np.ndarray) -> None:
+def _describe(now: Shown, picked: Picked, folding: Folding, positions: np.ndarray) -> None:
     """The title of the gallery, with count and share, and the actions on the selection."""
     count, labels = len(positions), now.predictions.labels
     right = formatting.percent(float(now.predictions.right[positions].mean()) if count else None)
-    if len(picked.cells) == 1:
+    if folding.folds and (words := describe_groups(now, picked, folding, positions)):
+        _title(words)
+    elif len(picked.cells) == 1:
         ((true, predicted),) = picked.cells
         of = int((labels == true).sum())
         what = "are recognised" if true == predicted else f"are taken for {formatting.plural(predicted)}"
-        _title(f"{count:,} of {of:,} {formatting.plural(true)} {what}, {formatting.percent(count / max(of, 1))}")
+        _title(
+            f"{num(count):,} of {num(of):,} {formatting.plural(true)} {what}, {formatting.percent(count / max(of, 1))}"
+        )
     elif picked.cells:
         cells = [
             f"{formatting.plural(t)}{'' if t == p else f' taken for {formatting.plural(p)}'}" for t, p in picked.cells
         ]
-        _title(f"{count:,} images: {'; '.join(cells)}")
+        _title(f"{num(count):,} images: {'; '.join(cells)}")
     elif picked.row is not None:
-        _title(f"All {count:,} {formatting.plural(picked.row)}: {right} are recognised")
+        _title(f"All {num(count):,} {formatting.plural(picked.row)}: {right} are recognised")
     elif picked.column is not None:
-        _title(f"{count:,} images are taken for {formatting.plural(picked.column)}, {right} of them correctly")
+        _title(f"{num(count):,} images are taken for {formatting.plural(picked.column)}, {right} of them correctly")
     else:
-        some = f"{count:,} images are misclassified: click a cell to see only its images"
+        some = f"{num(count):,} images are misclassified: click a cell to see only its images"
         _title(some if count else "No image is misclassified")
     if not count:
         st.caption("No image here. Choose another cell, or another moment of the run.")
@@ -296,4 +319,7 @@ def _describe(now: Shown, picked: Picked, positions: np.ndarray) -> None:
             true, predicted = picked.cells[0]
             st.button("Both directions", on_click=url.pick, args=(Picked((*picked.cells, (predicted, true))),))
             st.button("Compare these two classes", on_click=url.go, kwargs={"view": "pair"})
+        elif folding.folds and any((predicted, true) not in picked.cells for true, predicted in picked.cells):
+            both = dict.fromkeys((*picked.cells, *(cell[::-1] for cell in picked.cells)))
+            st.button("Both directions", on_click=url.pick, args=(Picked(tuple(both)),))
         st.button("All mistakes", on_click=url.pick, args=(Picked(),))

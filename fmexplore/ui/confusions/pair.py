@@ -10,6 +10,7 @@ from fmexplore.ui.charts.base import CLASS_COLORS, overlap_histogram
 from fmexplore.ui.charts.template import draw
 from fmexplore.ui.components.confusion_grid import Picked
 from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.formatting import num
 from fmexplore.ui.images.gallery import find_image, images_or_card, last_opened
 from fmexplore.ui.selection.predictions import Shown
 from fmexplore.ui.url import Link
@@ -26,11 +27,13 @@ def pair(now: Shown, selection: Link) -> None:
         report = pair_report(now.matrix, first, second)
         forth, back = report.counts[0, 1], report.counts[1, 0]
         names = formatting.plural(first, start=True), formatting.plural(second)
-        st.subheader(f"{names[0]} are taken for {names[1]} {forth:,} times, the other way {back:,}", anchor=False)
+        st.subheader(
+            f"{names[0]} are taken for {names[1]} {num(forth):,} times, the other way {num(back):,}", anchor=False
+        )
         rows = [
             f"| {formatting.class_name(label)} "
             f"| {formatting.percent(report.precision[n])} | {formatting.percent(report.recall[n])} "
-            f"| {report.counts[n].sum():,} | {report.elsewhere[n]:,} |"
+            f"| {num(report.counts[n].sum()):,} | {num(report.elsewhere[n]):,} |"
             for n, label in enumerate((first, second))
         ]
         st.markdown(
@@ -62,7 +65,7 @@ def _overlap(now: Shown, first: int, second: int) -> None:
     share = np.divide(probabilities[:, second], together, out=np.full(len(labels), 0.5), where=together > 0)
     series = {CLASS_NAMES[label]: share[labels == label] for label in (first, second)}
     unsure = sum(int(((values > 0.2) & (values < 0.8)).sum()) for values in series.values())
-    st.markdown(f"**{unsure:,} images lie where the network is undecided between the two**")
+    st.markdown(f"**{num(unsure):,} images lie where the network is undecided between the two**")
     draw(
         overlap_histogram(
             series,

@@ -12,6 +12,7 @@ from fmexplore.errors import RunBroken
 from fmexplore.runs.run import Arrays, unpack
 from fmexplore.ui import messages, shared, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.formatting import num
 from fmexplore.ui.images.gallery import HEIGHT, find_image, images_or_card
 from fmexplore.ui.selection.predictions import Shown
 from fmexplore.ui.url import Link
@@ -42,7 +43,7 @@ def _labels(now: Shown, selection: Link) -> None:
     left, right = st.columns([52, 48], gap="large")
     with left:
         st.subheader(
-            f"{len(positions):,} of {len(now.predictions):,} labels are likely errors, by confident learning",
+            f"{num(len(positions)):,} of {num(len(now.predictions)):,} labels are likely errors, by confident learning",
             anchor=False,
         )
         seen = now.split == "train"
@@ -77,7 +78,7 @@ def _commonest(now: Shown, positions: np.ndarray) -> None:
         for (label, predicted), count in pairs.most_common(MOST_KINDS)
     ]
     st.markdown("**Choose an image to see why its label is doubted.** Most often:")
-    st.dataframe(rows, hide_index=True, height="content")
+    widgets.table(rows, hide_index=True, height="content")
 
 
 def _doubted(now: Shown) -> np.ndarray:
@@ -104,7 +105,8 @@ def _near_duplicates(now: Shown, selection: Link) -> None:
     with left:
         st.subheader(
             f"{exact or 'No'} test image{' is' if exact < 2 else 's are'} also in the training set, pixel for pixel; "
-            f"{len(closest)} pairs differ by {distances[closest[0]]:.1f} to {distances[closest[-1]]:.1f} of 255 "
+            f"{len(closest)} pairs differ by {num(distances[closest[0]]):.1f} to "
+            f"{num(distances[closest[-1]]):.1f} of 255 "
             "grey levels",
             anchor=False,
         )
@@ -115,8 +117,8 @@ def _near_duplicates(now: Shown, selection: Link) -> None:
         items = [
             Item(
                 int(number),
-                f"{one}{'' if one == other else f' | {other}'}, {distances[number]:.1f}",
-                f"Test image {number:,}, {one}, and training image {numbers[number]:,}, {other}",
+                f"{one}{'' if one == other else f' | {other}'}, {num(distances[number]):.1f}",
+                f"Test image {num(number):,}, {one}, and training image {num(numbers[number]):,}, {other}",
                 bool(one != other),
             )
             for number, one, other in zip(closest, *labels, strict=True)

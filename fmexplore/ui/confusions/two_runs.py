@@ -12,6 +12,7 @@ from fmexplore.evaluation.significance import PairedComparison
 from fmexplore.runs.run import Run
 from fmexplore.ui import formatting, messages, session, shared, url
 from fmexplore.ui.components.confusion_grid import Look, Picked, confusion_grid
+from fmexplore.ui.formatting import num
 from fmexplore.ui.images.gallery import images_or_card
 from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.selection.predictions import Shown
@@ -92,8 +93,8 @@ def _verdict(now: Shown, second: Shown, found: Disagreement) -> None:
     first_right, second_right = len(found.first_right), len(found.second_right)
     total = first_right + second_right + len(found.both_wrong)
     st.subheader(
-        f"They disagree on {total:,} of {len(now.predictions):,} {now.words}: {names[0]} is right on "
-        f"{first_right:,} of them, {names[1]} on {second_right:,}",
+        f"They disagree on {num(total):,} of {num(len(now.predictions)):,} {now.words}: {names[0]} is right on "
+        f"{num(first_right):,} of them, {names[1]} on {num(second_right):,}",
         anchor=False,
     )
     st.markdown(
@@ -109,7 +110,7 @@ def _images(now: Shown, second: Shown, found: Disagreement, selection: Link) -> 
     groups = dict(zip(url.SIDES, (found.first_right, found.second_right, found.both_wrong), strict=True))
     one, other = _names(now, second)
     texts = (f"only {one}", f"only {other}", "neither")
-    names = {side: f"{text}: {len(groups[side]):,}" for side, text in zip(url.SIDES, texts, strict=True)}
+    names = {side: f"{text}: {num(len(groups[side])):,}" for side, text in zip(url.SIDES, texts, strict=True)}
     group = st.session_state.who_is_right = selection.right or url.SIDES[0]
     st.segmented_control(
         "Correct",
@@ -131,7 +132,7 @@ def _images(now: Shown, second: Shown, found: Disagreement, selection: Link) -> 
         if not len(positions):
             st.info("No image here. Choose another group, or another cell.")
         else:
-            st.caption(f"{len(positions):,} images; below each the predictions of {one} and {other}.")
+            st.caption(f"{num(len(positions)):,} images; below each the predictions of {one} and {other}.")
         if selection.picked != Picked():
             st.button("All cells", on_click=url.pick, args=(Picked(),))
 

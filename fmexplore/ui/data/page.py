@@ -8,6 +8,7 @@ from fmexplore.ui import display_options, formatting, messages, session, shared,
 from fmexplore.ui.charts.base import pixel_histogram
 from fmexplore.ui.charts.template import draw
 from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.formatting import num
 from fmexplore.ui.images.card import image_card
 from fmexplore.ui.images.gallery import HEIGHT, PAGE, choose_order, choose_page, last_opened, turn_again, way_through
 from fmexplore.ui.selection import predictions as selected_predictions
@@ -29,7 +30,7 @@ def data_set() -> None:
     split, image = shared.dataset().part(part), selection.image
     messages.warn(selection.problems)
     if image is not None and image >= len(split):
-        st.warning(f"Image {image:,} does not exist: choose a number from 0 to {len(split) - 1:,}.")
+        st.warning(f"Image {num(image):,} does not exist: choose a number from 0 to {num(len(split) - 1):,}.")
         image = None
     _controls(part, label, split)
     if image is not None:
@@ -61,7 +62,7 @@ def _controls(part: str, label: int | None, split: Split) -> None:
         st.segmented_control(
             "Images",
             list(PARTS),
-            format_func=lambda name: f"{PARTS[name]}, {len(shared.dataset().part(name)):,}",
+            format_func=lambda name: f"{PARTS[name]}, {num(len(shared.dataset().part(name))):,}",
             key="data_part",
             required=True,
             on_change=lambda: url.go(split=st.session_state.data_part, image=None),
@@ -85,7 +86,7 @@ def _controls(part: str, label: int | None, split: Split) -> None:
             None,
             key="data_number",
             width=172,
-            placeholder=f"0 to {len(split) - 1:,}",
+            placeholder=f"0 to {num(len(split) - 1):,}",
             on_change=_find_number,
             args=(part, split),
         )
@@ -102,8 +103,8 @@ def _all_classes(part: str) -> None:
     split = shared.dataset().part(part)
     counts = np.bincount(split.labels, minlength=len(CLASS_NAMES))
     low, high = int(counts.min()), int(counts.max())
-    each = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-    st.subheader(f"{len(split):,} images, {each} of each of the ten classes", anchor=False)
+    each = f"{num(low):,}" if low == high else f"{num(low):,} to {num(high):,}"
+    st.subheader(f"{num(len(split)):,} images, {each} of each of the ten classes", anchor=False)
     st.caption(
         "Each row: the mean image, where the images deviate from it (standard deviation), then the first images. "
         "Choose a class to see all of its images."
@@ -113,7 +114,11 @@ def _all_classes(part: str) -> None:
         mean, deviation = class_pictures(part, label)
         with st.container(horizontal=True, vertical_alignment="center", key=f"strip_{label}"):
             st.button(
-                f"{name}: {counts[label]:,}", key=f"all_{label}", width=150, on_click=url.go, kwargs={"class": label}
+                f"{name}: {num(counts[label]):,}",
+                key=f"all_{label}",
+                width=150,
+                on_click=url.go,
+                kwargs={"class": label},
             )
             items = [
                 Item(-1, "mean", f"Mean of all {formatting.plural(label)}"),
@@ -133,7 +138,7 @@ def _all_classes(part: str) -> None:
 
 def _one_class(part: str, label: int, image: int | None = None) -> None:
     split, numbers = shared.dataset().part(part), in_order(part, label)
-    st.subheader(f"All {len(numbers):,} {formatting.plural(label)} among the {PART_WORDS[part]}", anchor=False)
+    st.subheader(f"All {num(len(numbers)):,} {formatting.plural(label)} among the {PART_WORDS[part]}", anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
         choose_order(ORDERS, "data_order")
         page = choose_page(len(numbers), f"data_{part}_{label}", np.flatnonzero(numbers == image))

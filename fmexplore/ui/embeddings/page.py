@@ -14,6 +14,7 @@ from fmexplore.ui.embeddings.quality import quality_line, quality_view
 from fmexplore.ui.embeddings.selection import find_marks, selection_panel
 from fmexplore.ui.embeddings.settings import SPLITS, choose_config, choose_source
 from fmexplore.ui.embeddings.side_by_side import over_time, side_by_side
+from fmexplore.ui.formatting import num
 from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.selection.maps import Mapped
 
@@ -77,7 +78,7 @@ def finding(now: Mapped) -> str:
     spreads = np.array([np.linalg.norm(cluster - centre, axis=1).mean() for cluster, centre in zip(clusters, centres)])
     who = "By pixels" if now.layer == PIXELS else "By features"
     if len(classes) < 2:
-        return f"{who}: {len(now.ids):,} images of one class"
+        return f"{who}: {num(len(now.ids)):,} images of one class"
     apart = np.linalg.norm(centres[:, None] - centres, axis=2) / (spreads[:, None] + spreads + 1e-9)
     np.fill_diagonal(apart, np.inf)
     one, other = (classes[place] for place in np.unravel_index(apart.argmin(), apart.shape))

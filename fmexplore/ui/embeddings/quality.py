@@ -8,6 +8,7 @@ from fmexplore.ui import formatting, shared, url, widgets
 from fmexplore.ui.charts.base import CLASS_COLORS
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.embeddings.computing import compute_map
+from fmexplore.ui.formatting import num
 from fmexplore.ui.selection.maps import Mapped, Source
 
 SEEDS, MINIATURE = 3, 300
@@ -45,7 +46,7 @@ def quality_view(now: Mapped) -> None:
     st.subheader(f"{_trust(found.trustworthiness)}: {kept}", anchor=False)
     values = {
         "Trustworthiness": (
-            f"{found.trustworthiness:.3f}",
+            f"{num(found.trustworthiness):.3f}",
             "1: no image has a false neighbour on the map (Venna, Kaski 2001). 0.5: no better than a random map. "
             "A false neighbour counts by how far away it really is: one that is nearly as near as a true one hardly.",
         ),
@@ -67,7 +68,7 @@ def quality_view(now: Mapped) -> None:
     with st.container(horizontal=True):
         for name, (value, help_) in values.items():
             st.metric(name, value, border=True, help=help_)
-    st.caption(f"Measured on {found.images:,} images. {MEANING[config.method]}")
+    st.caption(f"Measured on {num(found.images):,} images. {MEANING[config.method]}")
     if config.method == "pca" and not config.sample:
         st.caption("PCA is deterministic: every seed gives the same map.")
         return

@@ -12,6 +12,7 @@ from fmexplore.embeddings.neighbours import Metric, neighbours
 from fmexplore.textfiles import csv_text
 from fmexplore.ui import display_options, formatting, messages, session, shared, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.formatting import num
 from fmexplore.ui.images.card import image_card
 from fmexplore.ui.images.gallery import PAGE, choose_page, last_opened, turn_again, way_through
 from fmexplore.ui.selection import maps as selected_maps
@@ -37,7 +38,10 @@ def selection_panel(marks: Marks) -> np.ndarray:
         return _one(now, now.ids[positions if selection else wrong], marks.image_id)
     if not selection:
         _gallery(
-            now, wrong, f"{len(wrong):,} of {len(now.ids):,} images are misclassified: where do they lie?", "wrong"
+            now,
+            wrong,
+            f"{num(len(wrong)):,} of {num(len(now.ids)):,} images are misclassified: where do they lie?",
+            "wrong",
         )
         st.caption("Draw a lasso or a box around a cluster, click a point, or search above.")
         return nobody
@@ -45,7 +49,7 @@ def selection_panel(marks: Marks) -> np.ndarray:
         st.info("The selection was drawn on a map in two dimensions: choose two dimensions to see it.")
         return nobody
     shown_count = len(now.ids) if not selection.hidden else int((~np.isin(now.labels, selection.hidden)).sum())
-    _gallery(now, positions, f"{len(positions):,} of {shown_count:,} images are selected", selection.text())
+    _gallery(now, positions, f"{num(len(positions)):,} of {num(shown_count):,} images are selected", selection.text())
     if len(positions):
         _mix(now, positions)
         _downloads(now, positions)
@@ -147,7 +151,7 @@ def _mix(now: Mapped, positions: np.ndarray) -> None:
     order = [label for label in np.argsort(-counts, kind="stable") if counts[label]]
     shares = counts / len(positions)
     parts = [
-        f"{formatting.plural(int(label))} {counts[label]:,}"
+        f"{formatting.plural(int(label))} {num(counts[label]):,}"
         + (f" ({formatting.percent(shares[label], 0)})" if shares[label] >= 0.005 else "")
         for label in order
     ]

@@ -13,6 +13,7 @@ from fmexplore.ui.embeddings.canvas import draw_course, draw_map, draw_marks
 from fmexplore.ui.embeddings.computing import compute_map, find_map
 from fmexplore.ui.embeddings.selection import find_marks, selection_panel
 from fmexplore.ui.embeddings.settings import METHODS, layer_names
+from fmexplore.ui.formatting import num
 from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.selection.maps import Mapped, Outputs, Source
 
@@ -113,7 +114,7 @@ def over_time(source: Source, config: ProjectionConfig) -> None:
         )
     draw_course(maps, TIME)
     st.caption(
-        f"{len(maps[0].ids):,} {selected_predictions.words(maps[0].split)} by {what}. "
+        f"{num(len(maps[0].ids)):,} {selected_predictions.words(maps[0].split)} by {what}. "
         + (
             "The axes are computed from all snapshots together."
             if config.method == "pca"

@@ -14,6 +14,7 @@ from fmexplore.ui import formatting, messages, session, shared, tour, url, widge
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.components.matrix import matrix
 from fmexplore.ui.embeddings.quality import MINIATURE, miniature
+from fmexplore.ui.formatting import num
 from fmexplore.ui.predict.page import sample, sample_numbers
 from fmexplore.ui.runs.table import run_list
 from fmexplore.ui.selection import maps as selected_maps
@@ -55,7 +56,8 @@ def _strip() -> None:
     if not frames:
         return
     st.header("At first everything looks alike, then the classes come apart", anchor=False)
-    matrix(frames, key="strip")
+    titles = (f"{formatting.moment(epoch)}: {formatting.percent(accuracy, 0)}" for epoch, accuracy, _ in frames)
+    matrix([(title, counts) for title, (*_, counts) in zip(titles, frames, strict=True)], key="strip")
     st.caption(
         f"The confusion matrix of the shipped run {run.id} at {len(frames)} moments of its training, with its "
         "validation accuracy. Rows are true classes, columns predicted classes; blue is "
@@ -78,7 +80,7 @@ def _doors() -> None:
             _door("What it confuses", words, data.test.images[chosen], session.CONFUSIONS_PAGE, cell)
         if now := selected_maps.read_map(Source(first, LAST, "test"), ProjectionConfig()):
             picture = miniature(now.coordinates, now.labels, MAP_WIDTH)[None]
-            words = f"{len(now.ids):,} images as the network sees them"
+            words = f"{num(len(now.ids)):,} images as the network sees them"
             with next(columns):
                 _door("The map", words, picture, session.EMBEDDINGS_PAGE, {"run": first.id})
     with next(columns):
@@ -101,7 +103,8 @@ def _example() -> Run | None:
 
 
 @shared.keep(8, shared.folder_of)
-def _matrices(run: Run) -> list[tuple[str, list[list[int]]]]:
+def _matrices(run: Run) -> list[tuple[float, float, list[list[int]]]]:
+    """Epoch, accuracy and confusion matrix of some moments; without words, which differ between browsers."""
     steps = run.snapshot_steps()
     chosen = [
         steps[i] for i in np.unique(np.linspace(0, len(steps) - 1, min(MATRICES, len(steps))).round().astype(int))
@@ -111,6 +114,5 @@ def _matrices(run: Run) -> list[tuple[str, list[list[int]]]]:
         arrays, metadata = run.read_snapshot(step)
         predicted = arrays["logits"].argmax(1)
         accuracy = float((predicted == arrays["labels"]).mean())
-        title = f"{formatting.moment(float(metadata['epoch']))}: {formatting.percent(accuracy, 0)}"
-        frames.append((title, confusion_matrix(arrays["labels"], predicted).tolist()))
+        frames.append((float(metadata["epoch"]), accuracy, confusion_matrix(arrays["labels"], predicted).tolist()))
     return frames

@@ -10,6 +10,7 @@ from fmexplore.runs.run import Run
 from fmexplore.ui import formatting, messages, session, shared, url, widgets
 from fmexplore.ui.components.card import CardAction, Chip, Way, card
 from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.formatting import num
 from fmexplore.ui.selection import predictions as selected_predictions
 
 NEIGHBOURS = 8
@@ -167,7 +168,7 @@ def neighbours_of(run: Run, code: np.ndarray, index: NeighbourIndex, among: np.n
         Item(
             int(n),
             CLASS_NAMES[of],
-            f"{formatting.image_name('train', int(n), int(of))}, distance {d:.2f}",
+            f"{formatting.image_name('train', int(n), int(of))}, distance {num(d):.2f}",
             bool(of != label),
         )
         for n, of, d in zip(numbers, labels, distances, strict=True)

@@ -11,6 +11,7 @@ from fmexplore.evaluation.predictions import ImageOrder, order_images
 from fmexplore.ui import formatting, session, url
 from fmexplore.ui.components.card import Way
 from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.formatting import num
 from fmexplore.ui.images.card import image_card
 from fmexplore.ui.selection.predictions import Shown
 
@@ -120,7 +121,9 @@ def find_image(shown: Shown, number: int | None) -> int | None:
     """The position of the image that the link names; a missing one is reported."""
     here = shown.position(number)
     if number is not None and here is None:
-        st.warning(f"Image {number:,} is not among the {len(shown.numbers):,} {shown.words}: choose another one.")
+        st.warning(
+            f"Image {num(number):,} is not among the {num(len(shown.numbers)):,} {shown.words}: choose another one."
+        )
     return here
 
 
@@ -158,5 +161,5 @@ def way_through(numbers: np.ndarray, number: int, back: str) -> tuple[Way, dict[
         "previous": int(numbers[place - 1]) if place else None,
         "next": int(numbers[place + 1]) if place + 1 < len(numbers) else None,
     }
-    text = f"{place + 1:,} of {len(numbers):,}" if len(numbers) > 1 else ""
+    text = f"{num(place + 1):,} of {num(len(numbers)):,}" if len(numbers) > 1 else ""
     return Way(back, text, near["previous"] is not None, near["next"] is not None), near

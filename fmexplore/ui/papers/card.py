@@ -16,6 +16,7 @@ from fmexplore.training.published import System
 from fmexplore.ui import formatting, widgets
 from fmexplore.ui.components.confusion_grid import Look, confusion_grid
 from fmexplore.ui.components.verdicts import VERDICT, verdict_table
+from fmexplore.ui.formatting import num
 
 MARK = ", assumed"  # after a value that the paper does not print
 HEADS = ("Claim", "Printed", "Here", VERDICT, "Why")
@@ -91,8 +92,8 @@ def _layers(system: System) -> None:
         }
         for row in walk(rows)
     ]
-    st.markdown(f"**{parameters(rows):,} parameters, {flops(rows) / 1e6:.1f} MFLOPs an image**")
-    st.dataframe(
+    st.markdown(f"**{num(parameters(rows)):,} parameters, {num(flops(rows) / 1e6):.1f} MFLOPs an image**")
+    widgets.table(
         table,
         hide_index=True,
         height="content",
@@ -104,7 +105,7 @@ def _layers(system: System) -> None:
 def _settings(system: System) -> None:
     training, assumed = system.training, system.assumed
     weights = {"glorot": "Keras: Glorot uniform", "torch": "PyTorch: Kaiming uniform"}[system.model.initialization]
-    adam = f"betas {training.beta1:g} and {training.beta2:g}, epsilon {training.epsilon:g}"
+    adam = f"betas {num(training.beta1):g} and {num(training.beta2):g}, epsilon {num(training.epsilon):g}"
     known = _known_settings(training)
     rows = {name: f"{value}{MARK if name in assumed else ''}" for name, value in known.items()}
     rows |= {name: f"{value}{MARK}" for name, value in assumed.items() if name not in known}
@@ -112,7 +113,7 @@ def _settings(system: System) -> None:
     left_out = f"{len(assumed)} settings" if len(assumed) > 1 else "one setting"
     st.markdown(f"**The paper leaves out {left_out}; the values that we assumed are marked**")
     table = [{"Setting": name, "Value": value} for name, value in rows.items()]
-    st.dataframe(table, hide_index=True, height="content")
+    widgets.table(table, hide_index=True, height="content")
 
 
 def _known_settings(training: TrainConfig) -> dict[str, str]:
@@ -120,9 +121,9 @@ def _known_settings(training: TrainConfig) -> dict[str, str]:
     share = f"{training.validation_share:.0%} of the training images"
     found = {
         "optimizer": training.optimizer,
-        "learning rate": f"{training.learning_rate:g}",
+        "learning rate": f"{num(training.learning_rate):g}",
         "batch size": f"{training.batch_size}",
-        "epochs": f"{training.epochs:g}",
+        "epochs": f"{num(training.epochs):g}",
         "validation": shares.get(training.validation, share),
     }
     if stopping := training.early_stopping:
@@ -151,7 +152,7 @@ def _report(system: System, trainings: tuple[Training, ...]) -> None:
     if reports:
         st.markdown(f"**The largest difference is in the {where}: {100 * widest:.0f} points**")
     columns = {name: st.column_config.NumberColumn(format="%.2f") for name in table[0] if name != "Class"}
-    st.dataframe(table, hide_index=True, height="content", column_config=columns)
+    widgets.table(table, hide_index=True, height="content", column_config=columns)
 
 
 def _matrix(system: System, trainings: tuple[Training, ...]) -> None:

@@ -6,7 +6,7 @@ from fmexplore.checker.results import Table
 from fmexplore.checker.text import Checked, check_text
 from fmexplore.papers.reported import PRINTED, PublishedReport
 from fmexplore.textfiles import decode_text
-from fmexplore.ui import formatting, messages
+from fmexplore.ui import formatting, messages, widgets
 from fmexplore.ui.components.verdicts import VERDICT, verdict_table
 
 MAX_MB = 1
@@ -113,4 +113,4 @@ def _table(table: Table, number: int) -> None:
     st.markdown(f"**{formatting.plain(table.title)}**")
     filled = [place for place in range(len(table.columns)) if any(row[place] for row in table.rows)]
     rows = [{table.columns[place]: row[place] for place in filled} for row in table.rows]
-    st.dataframe(rows, hide_index=True, key=f"claim_table_{number}", height="content" if len(rows) < 16 else 560)
+    widgets.table(rows, hide_index=True, key=f"claim_table_{number}", height="content" if len(rows) < 16 else 560)

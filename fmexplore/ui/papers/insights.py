@@ -8,9 +8,10 @@ from fmexplore.papers.reported import HUMAN, MARKS
 from fmexplore.papers.reproduction import read_reproduction
 from fmexplore.papers.verdicts import spread_of
 from fmexplore.training.published import SYSTEMS
-from fmexplore.ui import formatting, shared
+from fmexplore.ui import formatting, shared, widgets
 from fmexplore.ui.charts.papers import networks_chart, peeking_chart, remedies_chart
 from fmexplore.ui.charts.template import draw
+from fmexplore.ui.formatting import num
 
 AXES = {"parameters": "Parameters", "minutes": "Minutes of training"}
 
@@ -22,7 +23,7 @@ def peeking_meter() -> None:
         _nothing("codered-final")
         return
     mean = sum(row.gain.mean for row in rows) / len(rows)
-    st.subheader(f"Choosing the epoch by the test set makes a result look {mean:.2f} points better", anchor=False)
+    st.subheader(f"Choosing the epoch by the test set makes a result look {num(mean):.2f} points better", anchor=False)
     left, right = st.columns([52, 48], gap="large")
     with left:
         draw(peeking_chart(rows), height=60 + 44 * len(rows), key="peeking", alt="Points gained by peeking")
@@ -41,7 +42,7 @@ def peeking_meter() -> None:
             }
             for row in rows
         ]
-        st.dataframe(table, hide_index=True, height="content")
+        widgets.table(table, hide_index=True, height="content")
 
 
 def remedies_drawn() -> None:
@@ -60,11 +61,13 @@ def remedies_drawn() -> None:
             "Farther left: a smaller gap between training and held-out accuracy. Higher: a better network. A remedy "
             "that only moves left closes the gap but does not improve the network. Teal: the base network of CodeRed, "
             "each remedy alone. Between its seeds alone the accuracy varies by up to "
-            + formatting.unbroken(f"{rows[0].accuracy.tolerance:.1f} points.")
+            + formatting.unbroken(f"{num(rows[0].accuracy.tolerance):.1f} points.")
         )
         if len(pair) > 1:
             (first, last), names = pair, ("gap", "accuracy")
-            gap, accuracy = (f"{getattr(first, name).mean:.1f} to {getattr(last, name).mean:.1f}" for name in names)
+            gap, accuracy = (
+                f"{num(getattr(first, name).mean):.1f} to {num(getattr(last, name).mean):.1f}" for name in names
+            )
             st.write(
                 f"Violet: Venkatesh's first network and the one with all remedies. The gap goes from {gap} points, the "
                 + formatting.unbroken(f"accuracy from {accuracy} %.")
@@ -73,7 +76,7 @@ def remedies_drawn() -> None:
         {"Remedy": row.name, "Test accuracy": str(row.accuracy), "Gap": str(row.gap), "What it is": row.about}
         for row in [*rows, *(pair if len(pair) > 1 else ())]
     ]
-    st.dataframe(table, hide_index=True, height="content")
+    widgets.table(table, hide_index=True, height="content")
 
 
 def _remedy_finding(rows: list[Remedy]) -> str:
@@ -84,15 +87,15 @@ def _remedy_finding(rows: list[Remedy]) -> str:
     tolerance = base.accuracy.tolerance
     words = "No remedy gains more than the variation between seeds"
     if gain > tolerance:
-        words = f"{best.name.capitalize()} gains most, {gain:.2f} points"
+        words = f"{best.name.capitalize()} gains most, {num(gain):.2f} points"
         if closest is best:
-            return f"{words}, and closes the gap by {closed:.1f}"
+            return f"{words}, and closes the gap by {num(closed):.1f}"
     change = closest.accuracy.mean - base.accuracy.mean
     effect = (
         f"{'gains' if change > 0 else 'costs'} "
-        f"{abs(change):.2f}{'' if abs(change) > tolerance else ', within the variation between seeds'}"
+        f"{num(abs(change)):.2f}{'' if abs(change) > tolerance else ', within the variation between seeds'}"
     )
-    return f"{words}; {closest.name} closes the gap most, by {closed:.1f} points, and {effect}"
+    return f"{words}; {closest.name} closes the gap most, by {num(closed):.1f} points, and {effect}"
 
 
 def networks_drawn() -> None:
@@ -134,7 +137,7 @@ def networks_drawn() -> None:
         "Parameters": st.column_config.NumberColumn(format="localized"),
     }
     with st.expander("The results of others and their sources"):
-        st.dataframe(marks, hide_index=True, height="content", column_config=columns)
+        widgets.table(marks, hide_index=True, height="content", column_config=columns)
 
 
 def _shipped(anew: bool = False) -> list[Network]:

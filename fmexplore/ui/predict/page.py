@@ -9,6 +9,7 @@ from fmexplore.photos.synthetic import draw_scene
 from fmexplore.runs.run import Run
 from fmexplore.ui import formatting, messages, session, shared
 from fmexplore.ui.components.gallery import Item, gallery
+from fmexplore.ui.formatting import num
 from fmexplore.ui.predict.card import photo_card
 from fmexplore.ui.predict.fine_tuning import fine_tuning
 from fmexplore.ui.predict.table import photo_set
@@ -56,7 +57,8 @@ def _tell_source(run: Run) -> None:
     fit = run.photo_fit
     if fit.source:
         st.caption(
-            f"The run {formatting.plain(run.title)} learnt from {fit.photos:,} photos: {formatting.plain(fit.source)}."
+            f"The run {formatting.plain(run.title)} learnt from {num(fit.photos):,} photos: "
+            f"{formatting.plain(fit.source)}."
         )
 
 

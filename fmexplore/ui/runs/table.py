@@ -1,5 +1,6 @@
-"""The list of runs: one table, and for the chosen row what can be done with it."""
+"""The list of runs: one table, and for the chosen rows what can be done with them."""
 
+import hashlib
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -9,10 +10,11 @@ import streamlit as st
 from fmexplore.errors import FMExploreError
 from fmexplore.models.table import parameters, summarize
 from fmexplore.runs.archive import pack_run
-from fmexplore.runs.run import Run
+from fmexplore.runs.run import MAX_NAME, MAX_NOTE, MAX_TAGS, Run
 from fmexplore.runs.status import Status
 from fmexplore.settings import MAX_ZIP_MB
 from fmexplore.ui import formatting, messages, session, shared, url, widgets
+from fmexplore.ui.selection.runs import MOST
 
 
 def run_list(key: str) -> None:
@@ -21,42 +23,75 @@ def run_list(key: str) -> None:
         st.info(widgets.FORGETS)
     runs = session.runs()
     if runs:
-        chosen = _table(runs, key)
-        if chosen:
-            _actions(chosen, key)
+        chosen = _table(_with_tags(runs, key), key)
+        if not chosen:
+            st.caption(
+                "Choose a row to open, compare, rename, tag, download or delete that run, or several to compare, tag "
+                "or delete them together."
+            )
+        elif len(chosen) == 1:
+            _actions(chosen[0], key)
         else:
-            st.caption("Choose a row to open, compare, rename, star, download or delete it.")
+            _actions_on_several(chosen, key)
     else:
         st.info("No runs yet. Train one: it stays here until you delete it.")
     _upload(key)
 
 
-def _table(runs: Sequence[Run], key: str) -> Run | None:
+def _with_tags(runs: Sequence[Run], key: str) -> list[Run]:
+    """The runs with all tags that are chosen; where no run has a tag there is no choice."""
+    known = _known_tags(runs)
+    if not known:
+        return list(runs)
+    name = f"tags_shown_{key}"
+    st.session_state[name] = [tag for tag in st.session_state.get(name, ()) if tag in known]  # its last run may be gone
+    wanted = st.pills("Only runs with the tags", known, selection_mode="multi", key=name, persist_state="session")
+    found = [run for run in runs if run.label.has_tags(wanted)]
+    if not found:
+        st.info("No run has all of these tags: take one of them out.")
+    return found
+
+
+def _known_tags(runs: Sequence[Run]) -> list[str]:
+    """In alphabetical order, each once."""
+    return sorted({tag.casefold(): tag for run in runs for tag in run.label.tags}.values(), key=str.casefold)
+
+
+def _table(runs: Sequence[Run], key: str) -> list[Run]:
+    if not runs:
+        return []
     rows = [_row(run) for run in runs]
-    event = st.dataframe(
-        rows,
-        key=f"runs_{key}_{len(runs)}_{runs[0].id}",  # a row's number means another run when the list changes
+    columns: dict[str, Any] = {
+        "name": st.column_config.TextColumn("Name"),
+        "tags": st.column_config.ListColumn("Tags", width="medium"),
+        "accuracy": st.column_config.NumberColumn("Validation accuracy", format="%.1f %%"),
+        "test": st.column_config.NumberColumn("Test accuracy", format="%.1f %%"),
+        "minutes": st.column_config.NumberColumn("Minutes", format="%.1f"),
+        "state": st.column_config.TextColumn("State"),
+        "preset": st.column_config.TextColumn("Preset"),
+        "parameters": st.column_config.NumberColumn("Parameters", format="localized"),
+        "note": st.column_config.TextColumn("Note", width="medium"),
+    }
+    unused = {name for name in ("tags", "note") if not any(row[name] for row in rows)}
+    event = widgets.table(
+        [{name: value for name, value in row.items() if name not in unused} for row in rows],
+        key=f"runs_{key}_{_digest(runs)}",  # a row's number means another run when the list changes
         hide_index=True,
         placeholder="–",
         on_select="rerun",
-        selection_mode="single-row",
-        column_config={
-            "name": st.column_config.TextColumn("Name"),
-            "accuracy": st.column_config.NumberColumn("Validation accuracy", format="%.1f %%"),
-            "test": st.column_config.NumberColumn("Test accuracy", format="%.1f %%"),
-            "minutes": st.column_config.NumberColumn("Minutes", format="%.1f"),
-            "state": st.column_config.TextColumn("State"),
-            "preset": st.column_config.TextColumn("Preset"),
-            "parameters": st.column_config.NumberColumn("Parameters", format="localized"),
-        },
+        selection_mode="multi-row",
+        column_config=columns,
     )
-    selected = event["selection"]["rows"]
-    return runs[selected[0]] if selected and selected[0] < len(runs) else None
+    return [runs[place] for place in event["selection"]["rows"] if place < len(runs)]
+
+
+def _digest(runs: Sequence[Run]) -> str:
+    return hashlib.sha256(",".join(run.id for run in runs).encode()).hexdigest()[:12]
 
 
 def _row(run: Run) -> dict:
     label = run.label
-    row = {"name": f"★ {run.title}" if label.starred else run.title}
+    row = {"name": f"★ {run.title}" if label.starred else run.title, "tags": list(label.tags)}
     try:
         status, config = run.status, run.config
         accuracy, test = status.reached.validation_accuracy, status.result.test_accuracy
@@ -67,9 +102,10 @@ def _row(run: Run) -> dict:
             "state": "shipped" if run.shipped else ", ".join(filter(None, [status.standing, _days_left(run, status)])),
             "preset": config.preset + (" (peeks)" if config.training.peeks else ""),
             "parameters": parameters(summarize(config.model)),
+            "note": label.note,
         }
     except FMExploreError:
-        return row | {"state": "broken"}
+        return row | {"state": "broken", "note": label.note}
 
 
 def _days_left(run: Run, status: Status) -> str:
@@ -81,7 +117,6 @@ def _days_left(run: Run, status: Status) -> str:
 
 
 def _actions(run: Run, key: str) -> None:
-    owner, store = session.owner(), shared.store()
     broken = not session.is_whole(run)
     if broken:
         with messages.boundary():
@@ -95,29 +130,98 @@ def _actions(run: Run, key: str) -> None:
             st.button("Compare", key=f"compare_{key}", **go, args=(session.COMPARE_PAGE,), kwargs={"runs": run.id})
             st.button("Use as a new configuration", key=f"use_{key}", on_click=_use, args=(run,))
         if not run.shipped:
-            label = run.label
-            with st.popover("Rename", disabled=broken):
-                st.text_input(
-                    "New name",
-                    label.name,
-                    max_chars=80,
-                    key=f"name_{key}_{run.id}",
-                    on_change=lambda: messages.act(
-                        lambda: store.relabel(run, owner, name=st.session_state[f"name_{key}_{run.id}"].strip())
-                    ),
-                )
-            st.button(
-                "Remove star" if label.starred else "Star",
-                key=f"star_{key}",
-                on_click=messages.act,
-                args=(lambda: store.relabel(run, owner, starred=not label.starred),),
-            )
+            _label(run, key, broken)
         if not broken:
             offer_download(run, key)
         if not run.shipped:
-            st.button("Delete", key=f"delete_{key}", on_click=lambda: st.session_state.update(deleting=run.id))
-    if st.session_state.get("deleting") == run.id:
-        _confirm(run)
+            st.button("Delete", key=f"delete_{key}", on_click=_ask, args=([run],))
+    _confirm([run])
+
+
+def _label(run: Run, key: str, broken: bool) -> None:
+    """Name, tags, note and star of an own run."""
+    label = run.label
+    with st.popover("Name, tags, note", disabled=broken):
+        name, note = f"name_{key}_{run.id}", f"note_{key}_{run.id}"
+        st.text_input(
+            "Name",
+            label.name,
+            max_chars=MAX_NAME,
+            key=name,
+            on_change=lambda: _relabel([run], name=st.session_state[name].strip()),
+        )
+        _tag([run], key)
+        st.text_area(
+            "Note",
+            label.note,
+            max_chars=MAX_NOTE,
+            key=note,
+            on_change=lambda: _relabel([run], note=st.session_state[note].strip()),
+        )
+    st.button(
+        "Remove star" if label.starred else "Star",
+        key=f"star_{key}",
+        on_click=lambda: _relabel([run], starred=not label.starred),
+    )
+
+
+def _relabel(runs: Sequence[Run], **changes: object) -> None:
+    def change() -> None:
+        for run in runs:
+            shared.store().relabel(run, session.owner(), **changes)
+
+    messages.act(change)
+
+
+def _tag(runs: Sequence[Run], key: str) -> None:
+    """The tags that all these runs have, to take out and to add to."""
+    common = [tag for tag in runs[0].label.tags if all(run.label.has_tags([tag]) for run in runs)]
+    widget = f"tags_{key}_{_digest(runs)}"
+
+    def change() -> None:
+        chosen = [tag.strip() for tag in st.session_state[widget]]
+        gone = {tag.casefold() for tag in common} - {tag.casefold() for tag in chosen}
+        wanted = [[*(tag for tag in run.label.tags if tag.casefold() not in gone), *chosen] for run in runs]
+        for run, tags in zip(runs, wanted, strict=True):
+            run.label.replace(tags=tags)  # a tag that cannot be changes none of them
+        for run, tags in zip(runs, wanted, strict=True):
+            shared.store().relabel(run, session.owner(), tags=tags)
+
+    st.session_state[widget] = common
+    st.multiselect(
+        "Tags" if len(runs) == 1 else f"Tags that all {len(runs)} runs have",
+        list(dict.fromkeys([*common, *_known_tags(session.runs())])),
+        key=widget,
+        accept_new_options=True,
+        max_selections=MAX_TAGS,
+        select_all=False,
+        placeholder="Choose a tag, or write a new one",
+        on_change=messages.act,
+        args=(change,),
+    )
+
+
+def _actions_on_several(runs: Sequence[Run], key: str) -> None:
+    whole, own = [run for run in runs if session.is_whole(run)], [run for run in runs if not run.shipped]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            f"Compare {len(whole)} runs",
+            key=f"compare_{key}",
+            type="primary",
+            disabled=not 2 <= len(whole) <= MOST,
+            help=f"Two to {MOST} runs can be compared: take some out." if len(whole) > MOST else None,
+            on_click=url.open_page,
+            args=(session.COMPARE_PAGE,),
+            kwargs={"runs": ",".join(run.id for run in whole)},
+        )
+        if own:
+            with st.popover("Tags"):
+                _tag(own, key)
+            runs_ = "1 run" if len(own) == 1 else f"{len(own)} runs"
+            st.button(f"Delete {runs_}", key=f"delete_{key}", on_click=_ask, args=(own,))
+        if len(own) < len(runs):
+            st.caption("Shipped runs are only read: they cannot be tagged or deleted.")
+    _confirm(own)
 
 
 def offer_download(run: Run, key: str) -> None:
@@ -128,7 +232,7 @@ def offer_download(run: Run, key: str) -> None:
         f"{run.id}.zip",
         "application/zip",
         key=f"download_{key}",
-        help="Configuration, metrics and weights as one zip file.",
+        help="Configuration, metrics, weights, name, tags and note as one zip file.",
         disabled=not (run.has_weights and run.answers),
     )
 
@@ -145,27 +249,51 @@ def _use(run: Run) -> None:
     url.open_page(session.TRAIN_PAGE)
 
 
-@st.dialog("Delete this run?", on_dismiss=lambda: st.session_state.pop("deleting", None))
-def _confirm(run: Run) -> None:
-    st.write(
-        f"{formatting.plain(run.title)} and its curves, snapshots and weights are deleted. You can undo this for a day."
-    )
-    with st.container(horizontal=True):
-        if st.button("Delete", key="confirm_delete", type="primary"):
-            st.session_state.pop("deleting", None)
-            messages.act(lambda: _delete(run), undo=run.id)
-            st.rerun()
-        if st.button("Keep the run", key="keep_run"):
-            st.session_state.pop("deleting", None)
-            st.rerun()
+def _ask(runs: Sequence[Run]) -> None:
+    st.session_state.deleting = [run.id for run in runs]
 
 
-def _delete(run: Run) -> str:
-    title = run.title
-    shared.store().delete(run, session.owner())
-    if st.query_params.get("run") == run.id:
+def _confirm(runs: Sequence[Run]) -> None:
+    """Ask before these runs are deleted, if that was asked for."""
+
+    def close() -> None:
+        st.session_state.pop("deleting", None)
+
+    def ask() -> None:
+        one = len(runs) == 1
+        what = formatting.plain(runs[0].title) if one else ", ".join(formatting.plain(run.title) for run in runs)
+        st.write(f"{what} and {'its' if one else 'their'} curves, snapshots and weights are deleted.")
+        st.write("You can undo this for a day.")
+        with st.container(horizontal=True):
+            if st.button("Delete", key="confirm_delete", type="primary"):
+                close()
+                _delete(runs)
+                st.rerun()
+            if st.button("Keep the run" if one else "Keep the runs", key="keep_run"):
+                close()
+                st.rerun()
+
+    if runs and st.session_state.get("deleting") == [run.id for run in runs]:
+        title = "Delete this run?" if len(runs) == 1 else f"Delete these {len(runs)} runs?"
+        st.dialog(title, on_dismiss=close)(ask)()
+
+
+def _delete(runs: Sequence[Run]) -> None:
+    """Delete what can be deleted, and say what could not."""
+    gone: dict[str, str] = {}
+    problems: list[str] = []
+    for run in runs:
+        title = run.title
+        try:
+            shared.store().delete(run, session.owner())
+            gone[run.id] = title
+        except FMExploreError as error:
+            problems.append(str(error))
+    if st.query_params.get("run") in gone:
         session.select_run(None)
-    return f"{title} was deleted."
+    titles = list(gone.values())
+    done = f"{titles[0]} was deleted." if len(titles) == 1 else f"{len(titles)} runs were deleted." if titles else ""
+    session.notify(" ".join(text for text in (done, *problems) if text), undo=list(gone), wrong=bool(problems))
 
 
 def _upload(key: str) -> None:

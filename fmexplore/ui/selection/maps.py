@@ -17,6 +17,7 @@ from fmexplore.runs.derived import split_config_of
 from fmexplore.runs.run import Arrays, Run
 from fmexplore.ui import formatting, shared
 from fmexplore.ui.components.scatter import Frame, Points
+from fmexplore.ui.formatting import num
 from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.selection.map_area import Selection, read_selection
 
@@ -136,7 +137,7 @@ def read_marks(maps: Sequence[Mapped], text: str | None, number: int | None) -> 
             selection = Selection()
     image_id = id_in_link(now, number)
     if number is not None and now.position(image_id) is None:
-        problems.append(f"Image {number:,} is not on this map: choose another one, or a larger sample.")
+        problems.append(f"Image {num(number):,} is not on this map: choose another one, or a larger sample.")
         image_id = None
     positions = selection.find(now.coordinates, now.labels, now.predicted) if selection else np.zeros(0, int)
     return Marks(now, selection, positions, image_id), problems

@@ -16,6 +16,7 @@ from fmexplore.photos.conversion import OURS, WAYS, Conversion, Converted
 from fmexplore.photos.scoring import PhotoPredictions, classify
 from fmexplore.runs.run import Run
 from fmexplore.ui import shared, widgets
+from fmexplore.ui.formatting import num
 
 MOST, MOST_MB = 40, 100  # files, and their size together
 THUMBNAIL = 96
@@ -105,7 +106,7 @@ def _require_memory(name: str, picture: np.ndarray) -> None:
         if limit and room and there + picture.nbytes / 1e6 > room:
             raise PhotoError(
                 f"{name} was left out: the photos of {who} use {there:.0f} MB, and this server has room for "
-                f"{room:g} MB: remove some of yours, or come back later."
+                f"{num(room):g} MB: remove some of yours, or come back later."
             )
     _held[address, id(picture)] = picture
 

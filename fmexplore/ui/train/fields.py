@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fmexplore.ui.formatting import num
+
 
 @dataclass(frozen=True)
 class Field:
@@ -129,5 +131,5 @@ def name_value(path: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{num(value):g}"
     return LABELS.get(value, value) if isinstance(value, str) and path in NAMES else str(value)

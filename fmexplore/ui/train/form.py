@@ -11,6 +11,7 @@ from fmexplore.models.table import examine, flops, parameters
 from fmexplore.training.config import RunConfig
 from fmexplore.training.presets import find_preset, presets
 from fmexplore.ui import formatting, messages, session, shared, widgets
+from fmexplore.ui.formatting import num
 from fmexplore.ui.train.fields import GROUPS, LABELS, MAIN, Field
 
 
@@ -88,7 +89,8 @@ def _choose() -> None:
         session.set_draft(plan.config)
         training = plan.config.training
         session.notify(
-            f"{plan.config.preset} for about {training.epochs:g} epochs: {formatting.percent(plan.accuracy)} of the "
+            f"{plan.config.preset} for about {num(training.epochs):g} epochs: "
+            f"{formatting.percent(plan.accuracy)} of the "
             "validation images should then be right."
         )
 
@@ -163,7 +165,7 @@ def _cost(config: RunConfig) -> ConfigError | None:
     if error:
         messages.show_error(error)
         return error
-    st.markdown(f"**{parameters(rows):,}** parameters · **{flops(rows) / 1e6:.1f}** MFLOPs an image")
+    st.markdown(f"**{num(parameters(rows)):,}** parameters · **{num(flops(rows) / 1e6):.1f}** MFLOPs an image")
     _limits()
     speed = read_speed(shared.settings())
     if speed is None:
@@ -174,12 +176,12 @@ def _cost(config: RunConfig) -> ConfigError | None:
     low, high = formatting.duration(cost.low), formatting.duration(cost.high)
     sure = f" ({low} to {high})" if low != high else ""
     st.markdown(
-        f"About **{formatting.duration(cost.seconds)}**{sure} and **{cost.memory_mb / 1000:.1f} GB** of memory",
+        f"About **{formatting.duration(cost.seconds)}**{sure} and **{num(cost.memory_mb / 1000):.1f} GB** of memory",
         help=f"Estimated {cost.basis}.",
     )
     limit = shared.settings().max_minutes
     if limit and cost.seconds > 60 * limit:
-        st.warning(f"The run will be stopped after {limit:g} minutes and keep the weights of that moment.")
+        st.warning(f"The run will be stopped after {num(limit):g} minutes and keep the weights of that moment.")
     return None
 
 
@@ -187,11 +189,11 @@ def _limits() -> None:
     """What this server allows, before it bites."""
     limits = shared.settings()
     parts = {
-        f"a run may take {limits.max_minutes or 0:g} minutes": limits.max_minutes,
-        f"{limits.max_queued or 0:g} of your runs may wait": limits.max_queued,
-        f"{limits.max_runs or 0:g} are kept": limits.max_runs,
-        f"for {limits.max_age_days or 0:g} days unless starred": limits.max_age_days,
-        f"all runs together may use {(limits.max_disk_mb or 0) / 1000:g} GB": limits.max_disk_mb,
+        f"a run may take {num(limits.max_minutes or 0):g} minutes": limits.max_minutes,
+        f"{num(limits.max_queued or 0):g} of your runs may wait": limits.max_queued,
+        f"{num(limits.max_runs or 0):g} are kept": limits.max_runs,
+        f"for {num(limits.max_age_days or 0):g} days unless starred": limits.max_age_days,
+        f"all runs together may use {num((limits.max_disk_mb or 0) / 1000):g} GB": limits.max_disk_mb,
     }
     if texts := [text for text, limit in parts.items() if limit]:
         st.caption(f"On this server {', '.join(texts)}.")

@@ -14,14 +14,16 @@ from fmexplore.ui import display_options, formatting, messages, session, shared,
 from fmexplore.ui.charts.curves import learning_curves
 from fmexplore.ui.components.confusion_grid import Picked, confusion_grid
 from fmexplore.ui.components.layer_table import layer_table
+from fmexplore.ui.formatting import num
 from fmexplore.ui.runs.table import run_list
+from fmexplore.ui.train.presets import preset_list
 from fmexplore.ui.train.results import explain_loss_gap, finding, next_steps
 from fmexplore.ui.train.taught import is_taught, show_lesson
 
 POLL_SECONDS = 0.7
 CHART_HEIGHT = 430
 SMOOTHING, HIGHEST_SMOOTHING = 0.6, 0.95
-CONFUSION, LAYERS, EARLIER = "Confusion so far", "Layers", "Earlier runs"
+CONFUSION, LAYERS, EARLIER, PRESETS = "Confusion so far", "Layers", "Earlier runs", "Presets"
 
 
 def live_run() -> Run | None:
@@ -50,7 +52,7 @@ def live_run() -> Run | None:
 
 def run_details(run: Run | None) -> None:
     """What is shown below the chart: one view at a time, and only the chosen one is computed."""
-    views = [CONFUSION, LAYERS, EARLIER] if run else [LAYERS, EARLIER]
+    views = [CONFUSION, LAYERS, EARLIER, PRESETS] if run else [LAYERS, EARLIER, PRESETS]
     view = st.segmented_control(
         "Details", views, default=views[0], key="details", label_visibility="collapsed", required=True
     )
@@ -59,6 +61,8 @@ def run_details(run: Run | None) -> None:
             _layers()
         elif view == EARLIER:
             run_list(key="earlier")
+        elif view == PRESETS:
+            preset_list()
         elif view == CONFUSION and run:
             st.fragment(_confusion, run_every=2 * POLL_SECONDS if run.status.active else None)(run)
 
@@ -135,10 +139,10 @@ def _progress(run: Run, status: Status, lines: list[dict]) -> None:
 def _progress_in_words(run: Run, status: Status, lines: list[dict], share: float) -> Iterator[str]:
     """Progress, speed, duration and pending commands of a run; `share` is that of its steps."""
     last = lines[-1]
-    epoch = f"{last['epoch']:.2f}" if share < 1 else formatting.epochs(last["epoch"])
-    yield f"epoch {epoch} of {run.config.training.epochs:g}"
+    epoch = f"{num(last['epoch']):.2f}" if share < 1 else formatting.epochs(last["epoch"])
+    yield f"epoch {epoch} of {num(run.config.training.epochs):g}"
     if rate := next((line["images_per_second"] for line in reversed(lines) if "images_per_second" in line), None):
-        yield f"{rate:,.0f} images/s"
+        yield f"{num(rate):,.0f} images/s"
     if status.state == "running" and share > 0:
         left = last["seconds"] * (1 - share) / share
         yield f"{formatting.duration(left)} left" if share < 1 else "measuring the final accuracy"
@@ -189,6 +193,8 @@ def _controls(run: Run, status: Status) -> None:
                 max_selections=4,
             )
             st.slider("Smoothing within an epoch", 0.0, HIGHEST_SMOOTHING, step=0.05, key="smoothing")
+        peeks = run.config.training.peeks
+        widgets.download_curves([(run.id, lambda: shared.metrics(run), peeks)], f"{run.id}-curves.csv")
 
 
 def _try_tenth(run: Run) -> None:
@@ -216,7 +222,7 @@ def _confusion(run: Run) -> None:
         with left:
             st.markdown(
                 f"**Most often, {formatting.plural(true)} are taken for {formatting.plural(predicted)}: "
-                f"{counts[true, predicted]} of {counts[true].sum():,} times**"
+                f"{counts[true, predicted]} of {num(counts[true].sum()):,} times**"
             )
             st.caption(
                 f"{formatting.moment(last['epoch']).capitalize()}, validation images. Rows are true classes. Click a "

@@ -169,3 +169,9 @@ def test_without_any_point_the_figure_says_what_will_be_there(curves):
 def test_a_run_without_points_keeps_its_place_and_colour():
     options = overlaid_curves([("a", []), ("b", SHORT)], "accuracy", "epochs")
     assert [(one["name"], one["color"]) for one in options["series"]] == [("a", RUN_COLORS[0]), ("b", RUN_COLORS[1])]
+
+
+def test_both_kinds_of_curves_can_be_enlarged_and_the_wheel_alone_scrolls_the_page():
+    for options in (learning_curves([]), overlaid_curves([], "loss", "epochs")):
+        assert {"dataZoom", "restore"} <= options["toolbox"]["feature"].keys()
+        assert [each["zoomOnMouseWheel"] for each in options["dataZoom"]] == ["ctrl"]

@@ -1,10 +1,10 @@
-"""The last position in the tour, kept in a cookie of the browser, so that a new visit can go on there."""
+"""What a browser keeps in a cookie, so that a new visit can go on there: a place in the tour, what people prefer."""
 
 from fmexplore.ui.components import register
 
 _component = register("bookmark", "<span></span>")
 
 
-def keep_bookmark(cookie: str, place: str) -> None:
-    """Keep `place`, letters and digits, under the cookie's name for thirty days; an empty one deletes it."""
-    _component(key="bookmark_component", data={"cookie": cookie, "place": place}, height=1)
+def keep_bookmark(cookie: str, place: str, days: int = 30) -> None:
+    """Keep `place`, of letters, digits, dots and hyphens, under the cookie's name; an empty one deletes it."""
+    _component(key=f"{cookie}_component", data={"cookie": cookie, "place": place, "days": days}, height=1)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
+from fmexplore.ui import preferences
 from fmexplore.ui.components import register, sent
 
 Numbers = Literal["counts", "true", "predicted"]
@@ -36,14 +37,15 @@ def confusion_grid(
     frames: Sequence[tuple[str, np.ndarray]],
     key: str,
     on_pick: Callable[[dict[str, Any]], None],
-    order: Sequence[int] = range(10),
+    order: Sequence[int] = range(len(CLASS_NAMES)),
     look: Look = Look(),
     picked: Picked = Picked(),
     frame: int = 0,
     on_frame: Callable[[int], None] = lambda _: None,
     label: str = "Confusion matrix",
+    names: Sequence[str] = CLASS_NAMES,
 ) -> None:
-    """Draw captioned counts `(10, 10)`, one frame at a time; with several frames there is a slider and *Play*.
+    """Draw captioned counts `(k, k)` of k `names`, one frame at a time; of several with a slider and *Play*.
 
     `on_pick` gets `{"cell": [true, predicted]}`, `{"row": true}` or `{"column": predicted}`, each with `more`: whether
     it is to be added to what is marked. `on_frame` gets the number of the frame that was moved to.
@@ -62,7 +64,7 @@ def confusion_grid(
         data={
             "frames": [{"caption": caption, "counts": counts.tolist()} for caption, counts in frames],
             "frame": frame,
-            "names": list(CLASS_NAMES),
+            "names": list(names),
             "order": list(order),
             "numbers": look.numbers,
             "scale": "log" if look.log else "linear",
@@ -72,6 +74,7 @@ def confusion_grid(
             "row": picked.row,
             "column": picked.column,
             "label": label,
+            "sign": {"point": ".", "comma": ","}[preferences.preference("decimal")],
         },
         on_pick_change=was_picked,
         on_frame_change=was_moved,

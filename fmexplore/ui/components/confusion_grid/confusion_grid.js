@@ -4,17 +4,17 @@ import { element } from "../element.js";
 
 const TICK = 650;
 
-function build(board) {
+function build(board, size) {
   board.replaceChildren();
   const table = element("table");
   const columns = element("colgroup", {}, element("col", { className: "names" }));
   const head = element("tr", {}, element("td", { ariaHidden: "true" }));
   const body = element("tbody");
-  for (let at = 0; at < 10; at++) {
+  for (let at = 0; at < size; at++) {
     columns.append(element("col"));
     head.append(element("th", { scope: "col" }, element("button", { type: "button" })));
     const row = element("tr", {}, element("th", { scope: "row" }, element("button", { type: "button" })));
-    for (let column = 0; column < 10; column++) row.append(element("td", {}, element("button", { type: "button" })));
+    for (let column = 0; column < size; column++) row.append(element("td", {}, element("button", { type: "button" })));
     body.append(row);
   }
   table.append(columns, element("thead", {}, head), body);
@@ -65,7 +65,7 @@ function numbers(counts, data) {
 function written(value, data) {
   const rounded = data.numbers === "counts" ? value : value >= 10 ? Math.round(value) : Math.round(10 * value) / 10;
   if (!rounded) return "";
-  if (!data.difference) return String(rounded);
+  if (!data.difference) return String(rounded).replace(".", data.sign);
   return rounded > 0 ? `+${rounded}` : `−${-rounded}`;
 }
 
@@ -92,11 +92,13 @@ function paint(board, data, frame) {
   data.order.forEach((label, at) => {
     const column = rows[0][at + 1];
     column.textContent = data.names[label];
+    column.title = data.names[label];
     column.pick = { column: label };
     column.ariaLabel = `all predicted as ${data.names[label]}`;
     column.ariaPressed = String(data.column === label);
     const row = rows[at + 1][0];
     row.textContent = data.names[label];
+    row.title = data.names[label];
     row.pick = { row: label };
     row.ariaLabel = `all of class ${data.names[label]}`;
     row.ariaPressed = String(data.row === label);
@@ -112,7 +114,7 @@ function paint(board, data, frame) {
       button.style.background = `color-mix(in srgb, ${color} ${share}%, var(--st-secondary-background-color))`;
       button.style.color = share > 57 ? "#000" : "light-dark(#000, #fff)"; // where black and white are equally readable in the dark
       button.parentElement.className = label === predicted ? "hit" : "";
-      const unit = data.numbers === "counts" ? "" : `, ${value.toFixed(1)} %`;
+      const unit = data.numbers === "counts" ? "" : `, ${value.toFixed(1).replace(".", data.sign)} %`;
       const said = data.difference ? change(count, first) : `${count} images${unit}`;
       button.ariaLabel = `true ${data.names[label]}, predicted ${data.names[predicted]}: ${said}`;
       button.title = button.ariaLabel;
@@ -132,8 +134,10 @@ function paint(board, data, frame) {
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const board = parentElement.querySelector(".board");
-  if (!board.grid) {
-    build(board);
+  if (board.grid?.length !== data.names.length + 1) {
+    clearInterval(board.timer);
+    board.timer = null;
+    build(board, data.names.length);
     board.grid = gridOf(board);
     board.grid.flat().forEach((button) => button && Object.assign(button, { tabIndex: -1 }));
     board.grid[1][1].tabIndex = 0;

@@ -6,6 +6,7 @@ from typing import Any
 from fmexplore.models.layers import LAYER_KINDS
 from fmexplore.models.table import LayerInfo, Model, walk
 from fmexplore.ui.components import register, sent
+from fmexplore.ui.formatting import num
 
 _component = register("layer_table", "<div class='layers'></div>")
 
@@ -38,8 +39,8 @@ def layer_table(
 def _row(row: LayerInfo) -> dict[str, str]:
     return {
         "output": " × ".join(map(str, row.output)),
-        "parameters": f"{row.parameters:,}" if row.parameters else "",
-        "flops": f"{row.flops / 1e6:.2f}" if row.flops else "",
+        "parameters": f"{num(row.parameters):,}" if row.parameters else "",
+        "flops": f"{num(row.flops / 1e6):.2f}" if row.flops else "",
     }
 
 

@@ -1,0 +1,41 @@
+"""The Settings page in a browser: what is chosen holds on other pages and in a new visit, and texts are copied."""
+
+import re
+
+from playwright.sync_api import expect
+
+DARK = "rgb(21, 23, 28)"
+
+
+def letters(opened) -> float:
+    return opened.page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)")
+
+
+def test_what_is_chosen_holds_on_every_page_and_in_a_new_visit(tab):
+    opened = tab().open("/settings").sees("kept in this browser")
+    normal = letters(opened)
+    opened.main.get_by_text("comma: 92,9 %", exact=True).click()
+    opened.main.get_by_text("large, for a projector", exact=True).click()
+    opened.settle()
+    assert letters(opened) == 1.25 * normal
+    opened.main.get_by_text("dark", exact=True).click()
+    expect(opened.page.get_by_test_id("stApp")).to_have_css("background-color", DARK)  # after it was loaded again
+    opened.open("/confusions?run=quick&groups=0,2,4,6-5,7,9").sees(re.compile("98,05\\s%"))
+    expect(opened.page.get_by_test_id("stApp")).to_have_css("background-color", DARK)
+    assert letters(opened) == 1.25 * normal
+    opened.open("/settings").main.get_by_text("as the system", exact=True).click()
+    expect(opened.page.get_by_test_id("stApp")).not_to_have_css("background-color", DARK)
+
+
+def test_the_report_is_copied_also_without_a_clipboard(tab):
+    opened = tab(permissions=["clipboard-read", "clipboard-write"]).open("/settings?view=about&run=quick")
+    opened.press("Copy the report").sees("Copied")
+    report = opened.page.evaluate("navigator.clipboard.readText()")
+    assert report.startswith("fmexplore ")
+    assert '"preset": "quick"' in report
+    opened.page.evaluate("navigator.clipboard.writeText('')")
+    opened.page.evaluate("navigator.clipboard.writeText = async () => { throw new Error() }; null")
+    expect(opened.main.get_by_text("Copied")).to_have_count(0)
+    opened.press("Copy the report").sees("Copied")
+    assert opened.page.evaluate("navigator.clipboard.readText()") == report
+    assert opened.faults() == {}
