@@ -13,6 +13,7 @@ from fmexplore.runs.status import write_status
 from fmexplore.runs.store import SHIPPED, RunStore
 from fmexplore.settings import read_settings
 from fmexplore.ui.compare import tables as ui_compare_tables
+from fmexplore.ui.compare.page import _curves_finding as curves_finding
 from fmexplore.ui.glossary import find_terms
 from fmexplore.ui.selection.runs import MOST
 
