@@ -12,6 +12,7 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import write_status
 from fmexplore.runs.store import SHIPPED, RunStore
 from fmexplore.settings import read_settings
+from fmexplore.ui.compare.page import _curves_finding as curves_finding
 from fmexplore.ui.glossary import find_terms
 from fmexplore.ui.selection.runs import MOST
 
@@ -327,3 +328,15 @@ def test_every_figure_of_the_runs_has_a_term_that_explains_it(app, two):
     everyday = {"", "Minutes of training", "Time for 10,000 images"}
     assert "Parameters" in figures
     assert [name for name in figures.keys() - everyday if not find_terms(name)] == []
+
+
+def test_a_run_far_behind_all_others_does_not_set_the_level_that_is_reached_first():
+    curves = [("good", [[1, 0.9], [2, 0.92]]), ("better", [[1, 0.88], [3, 0.93]]), ("broken", [[0.5, 0.66], [1, 0.1]])]
+    assert curves_finding(curves[1:], "accuracy", "epochs") == (
+        "better reaches 93.0\xa0% validation accuracy; broken at most 66.0\xa0%"
+    )
+    found = curves_finding(curves, "accuracy", "epochs")
+    assert (
+        found
+        == "good reaches 92.0\xa0% validation accuracy first, after 2 epochs; better needs 3; broken at most 66.0\xa0%"
+    )

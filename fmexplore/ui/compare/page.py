@@ -191,7 +191,7 @@ def _curves_finding(curves: list[tuple[str, list[list[float]]]], metric: str, ov
     rest = "".join(f"; {name} at most {formatting.percent(value)}" for name, value in low.items())
     there = [each for each in there if each[0] not in low]
     if len(there) < 2:
-        return f"{best} reaches {formatting.percent(top)}{rest}"
+        return f"{best} reaches {formatting.percent(top)} validation accuracy{rest}"
     level, places = first_reaching([points for _, points in there])
     ranked = sorted(zip(places, (name for name, _ in there), strict=True))
     (first, quickest), (last, slowest) = ranked[0], ranked[-1]
