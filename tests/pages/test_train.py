@@ -32,7 +32,7 @@ def test_with_nothing_trained_it_says_what_to_do(app):
     page = app().open(TRAIN)
     assert "Nothing has been trained yet" in page.text
     assert not page.buttons["Start training"].disabled
-    assert page.at.get_by_key("details").options == ["Layers", "Earlier runs"]
+    assert page.at.get_by_key("details").options == ["Layers", "Earlier runs", "Presets"]
 
 
 def test_a_link_shows_its_run(app, make_run):
