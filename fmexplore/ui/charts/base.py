@@ -74,7 +74,7 @@ def interval_chart(rows: Sequence[tuple[str, float, float, float, int | None]]) 
                 {
                     **{"type": "scatter", "mode": "markers+text", "name": literal(name), "x": [edge], "y": [row]},
                     "marker": {"color": color, "symbol": "triangle-left", "size": 13},
-                    **{"text": [f"  {100 * middle:.2f} %, left of this axis"], "textposition": "middle right"},
+                    **{"text": [f"  {num(100 * middle):.2f} %, left of this axis"], "textposition": "middle right"},
                     "cliponaxis": False,
                     "customdata": [[100 * low, 100 * middle, 100 * high]],
                     "hovertemplate": "%{fullData.name}<br>%{customdata[1]:.2f} %, from %{customdata[0]:.2f} to "

@@ -37,8 +37,8 @@ def peeking_chart(rows: Sequence[Peeking]) -> "go.Figure":
         traces.append(bars)
     # In words too, as a bar of no length looks like a row without a result.
     ends = [row.gain.mean + (row.gain.deviation if row.gain.seeds > 1 else 0) for row in rows]
-    spreads = [f" ± {row.gain.deviation:.2f}" if row.gain.seeds > 1 else ", one seed" for row in rows]
-    words = [f"  {row.gain.mean:.2f}{spread}" for row, spread in zip(rows, spreads, strict=True)]
+    spreads = [f" ± {num(row.gain.deviation):.2f}" if row.gain.seeds > 1 else ", one seed" for row in rows]
+    words = [f"  {num(row.gain.mean):.2f}{spread}" for row, spread in zip(rows, spreads, strict=True)]
     names = [row.system for row in rows]
     label = {"type": "scatter", "mode": "text", "x": [max(end, 0) for end in ends], "y": names, "text": words}
     traces.append({**label, "textposition": "middle right", "hoverinfo": "skip", "cliponaxis": False})

@@ -143,7 +143,7 @@ def _one_class(part: str, label: int, image: int | None = None) -> None:
         choose_order(ORDERS, "data_order")
         page = choose_page(len(numbers), f"data_{part}_{label}", np.flatnonzero(numbers == image))
     chosen = numbers[(page - 1) * PAGE : page * PAGE]
-    items = [Item(int(n), f"{n:,}", formatting.image_name(part, int(n), label)) for n in chosen]
+    items = [Item(int(n), f"{num(n):,}", formatting.image_name(part, int(n), label)) for n in chosen]
     gallery(
         split.images[chosen],
         items,

@@ -7,6 +7,7 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status
 from fmexplore.training.config import Augmentation, RunConfig
 from fmexplore.ui import formatting, session
+from fmexplore.ui.formatting import num
 from fmexplore.ui.runs.table import offer_download
 from fmexplore.ui.train.fields import name_setting
 
@@ -69,7 +70,7 @@ def explain_loss_gap(config: RunConfig, status: Status, lines: list[dict]) -> st
         names = (name_setting(f"augmentation.{name}") for name in changed)
         parts.append(f"its images are augmented ({', '.join(formatting.within(name) for name in names)})")
     if smoothing := config.training.label_smoothing:
-        parts.append(f"its labels are smoothed ({smoothing:g})")
+        parts.append(f"its labels are smoothed ({num(smoothing):g})")
     if any(row.layer.kind == "dropout" and row.layer.rate for row in walk(summarize(config.model))):
         parts.append("dropout is on")
     if status.task in HARDER:
