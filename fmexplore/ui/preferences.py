@@ -1,8 +1,5 @@
 """What people prefer in this browser: one cookie holds it, no account. The only place where preferences are kept."""
 
-import re
-from urllib.parse import urlsplit
-
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -15,7 +12,6 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "text": ("normal", "large", "largest"),
     "decimal": ("point", "comma"),
     "theme": ("system", "light", "dark"),
-    "notices": ("off", "on"),
 }
 SCALES = {"normal": 1.0, "large": 1.25, "largest": 1.5}  # of letters and all that is measured in them
 BASE_PX = 15  # baseFontSize in .streamlit/config.toml
@@ -56,14 +52,6 @@ def style() -> str:
     if scale() == 1:
         return ""
     return f"<style>html {{ font-size: {BASE_PX * scale():g}px !important }}</style>"
-
-
-def lets_notify(address: str | None) -> bool:
-    """Whether browsers allow notices from a page with this address: only by https, or from this very computer."""
-    parts = urlsplit(address or "")
-    host = parts.hostname or ""
-    near = host in ("localhost", "::1") or host.endswith(".localhost") or re.fullmatch(r"127(\.\d+){3}", host)
-    return parts.scheme == "https" or (parts.scheme == "http" and bool(near))
 
 
 def _parse(text: str) -> dict[str, str]:

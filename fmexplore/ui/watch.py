@@ -28,7 +28,7 @@ def show_trainings(page: str, shown: Run | None, leaving: bool = False) -> None:
     with st.sidebar:
         if active:
             st.fragment(_progress, run_every=None if leaving else POLL_SECONDS)(active, page)
-        desktop_notice({"id": ended["id"], "text": ended["text"]} if ended else None)
+        desktop_notice("desktop_notice", {"id": ended["id"], "text": ended["text"]} if ended else None)
 
 
 def _find_ended(active: set[str], page: str, shown: Run | None) -> dict | None:

@@ -27,6 +27,17 @@ def test_what_is_chosen_holds_on_every_page_and_in_a_new_visit(tab):
     expect(opened.page.get_by_test_id("stApp")).not_to_have_css("background-color", DARK)
 
 
+def test_a_desktop_notice_is_off_until_it_is_switched_on_and_says_where_browsers_allow_none(tab):
+    opened = tab(permissions=["notifications"]).open("/settings")
+    switch = opened.main.get_by_label("Desktop notice when a training ends")
+    expect(switch).not_to_be_checked()
+    switch.check()
+    expect(opened.open("/settings").main.get_by_label("Desktop notice when a training ends")).to_be_checked()
+    opened.page.add_init_script("Object.defineProperty(window, 'isSecureContext', { value: false })")
+    opened.open("/settings").sees("only at https addresses and on localhost")
+    expect(switch).to_be_disabled()
+
+
 def test_the_report_is_copied_also_without_a_clipboard(tab):
     opened = tab(permissions=["clipboard-read", "clipboard-write"]).open("/settings?view=about&run=quick")
     opened.press("Copy the report").sees("Copied")

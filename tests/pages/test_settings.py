@@ -67,30 +67,6 @@ def test_numbers_have_the_sign_that_was_chosen_and_links_do_not(app, trained):
     assert page.query == {"run": run.id, "true": "6", "pred": "6"}
 
 
-@pytest.mark.parametrize(
-    ("address", "allowed"),
-    [
-        ("http://localhost:8501/settings", True),
-        ("http://127.0.0.1:8501/settings", True),
-        ("http://[::1]:8501/settings", True),
-        ("https://school.example/settings", True),
-        ("http://192.168.1.7:8501/settings", False),
-        ("http://localhost.example/settings", False),
-        (None, False),
-    ],
-)
-def test_where_a_browser_refuses_notices_the_reason_is_said(app, came_from, address, allowed):
-    assert preferences.lets_notify(address) == allowed
-    came_from(address)
-    page = app().open(SETTINGS)
-    switch = page.at.get_by_key("prefer_notices")
-    assert switch.disabled is not allowed
-    assert ("by https, or from this very computer" in page.text) is not allowed
-    if allowed:
-        page.set("prefer_notices", True)
-        assert "notices-on" in page.given(f"{preferences.COOKIE}_component")["place"]
-
-
 def test_every_component_that_listens_to_keys_is_in_the_list():
     folder = Path(components.__file__).parent
     listening = {path.parent.name for path in folder.rglob("*.js") if "event.key" in path.read_text("utf-8")}

@@ -9,6 +9,7 @@ KEYS: dict[str, tuple[str, dict[str, str]]] = {
         {
             "`Tab`, `Shift + Tab`": "the next, the previous thing that can be pressed",
             "`Enter`, `Space`": "press it",
+            "`Ctrl + Alt + Z` (`⌘ + Alt + Z` on a Mac)": "bring back what was just deleted",
             "`Alt + ←`, `Alt + →` (`⌘ + [`, `⌘ + ]` on a Mac)": "back to what you looked at before, and forward again",
         },
     ),

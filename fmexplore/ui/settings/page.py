@@ -3,6 +3,7 @@
 import streamlit as st
 
 from fmexplore.ui import preferences, widgets
+from fmexplore.ui.components.desktop_notice import desktop_notice
 from fmexplore.ui.settings.about import about
 from fmexplore.ui.settings.keyboard import keyboard
 
@@ -44,21 +45,4 @@ def _browser() -> None:
             help=HELP[name],
             on_change=lambda name=name, key=key: preferences.prefer(name, st.session_state[key]),
         )
-    _notices()
-
-
-def _notices() -> None:
-    allowed, key = preferences.lets_notify(st.context.url), "prefer_notices"
-    st.session_state[key] = allowed and preferences.preference("notices") == "on"
-    st.toggle(
-        "A desktop notice when a training ends",
-        key=key,
-        disabled=not allowed,
-        on_change=lambda: preferences.prefer("notices", "on" if st.session_state[key] else "off"),
-    )
-    if not allowed:
-        st.caption(
-            "Browsers allow notices only from pages that come by https, or from this very computer (localhost): this "
-            "one does neither. Ask who runs the server for an address with https.",
-            width=720,
-        )
+    desktop_notice("settings_notice")
