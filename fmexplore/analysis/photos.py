@@ -20,7 +20,8 @@ from fmexplore.photos.conversion import OURS, Conversion, Converted, convert
 from fmexplore.photos.files import open_exported, open_photo, read_photo
 from fmexplore.photos.labelled import LabelledPhoto
 from fmexplore.photos.scoring import PhotoPredictions, classify
-from fmexplore.runs.run import Lesson, Run
+from fmexplore.runs.records import Lesson
+from fmexplore.runs.run import Run
 from fmexplore.settings import read_settings
 
 

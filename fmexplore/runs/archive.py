@@ -21,7 +21,8 @@ from safetensors.numpy import save as pack
 from fmexplore.errors import ConfigError, FMExploreError, NoAnswers, RunBroken
 from fmexplore.models.table import LayerInfo, summarize, tensor_shapes
 from fmexplore.photos.scoring import PhotoFit
-from fmexplore.runs.run import LABEL_FILE, LESSON_FILE, MOST_STEPS, PHOTO_FILE, Arrays, Label, Lesson, Report, Run
+from fmexplore.runs.records import LABEL_FILE, LESSON_FILE, MOST_STEPS, PHOTO_FILE, Label, Lesson, Report
+from fmexplore.runs.run import Arrays, Run
 from fmexplore.runs.status import Result, Seconds, Status, write_status
 from fmexplore.runs.store import RunStore
 from fmexplore.schema import Schema

@@ -19,7 +19,8 @@ from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken,
 from fmexplore.models.table import LayerInfo, summarize
 from fmexplore.runs.derived import FOLDER as DERIVED
 from fmexplore.runs.derived import Derived
-from fmexplore.runs.run import LABEL_FILE, PHOTO_FILE, Run, unpack
+from fmexplore.runs.records import LABEL_FILE, PHOTO_FILE
+from fmexplore.runs.run import Run, unpack
 from fmexplore.runs.status import LOCAL_OWNER, Status, write_status
 from fmexplore.settings import SHIPPED, Settings
 from fmexplore.storage import storage_error, write_bytes, write_json

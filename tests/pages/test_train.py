@@ -9,7 +9,8 @@ from fmexplore.errors import NotAllowed
 from fmexplore.jobs.budget import plan_training
 from fmexplore.jobs.estimates import update_speed
 from fmexplore.models.table import parameters, summarize
-from fmexplore.runs.run import Lesson, Run
+from fmexplore.runs.records import Lesson
+from fmexplore.runs.run import Run
 from fmexplore.runs.status import read_request
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import SHIPPED, read_settings

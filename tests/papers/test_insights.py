@@ -117,7 +117,7 @@ def test_the_networks_chart_has_a_group_each_and_the_human_mark():
     assert [(group.name, list(group.x), list(group.y)) for group in groups] == [("a", [100], [90]), ("b", [200], [91])]
     assert [list(group.customdata) for group in groups] == [[["one", "100"]], [["two", "200"]]]
     (line,), (told,) = figure.layout.shapes, figure.layout.annotations
-    assert (line.y0, line.y1, told.text) == (83.5, 83.5, "people, 83.5 %")
+    assert (line.y0, line.y1, told.text) == (83.5, 83.5, "human accuracy, 83.5 %")
 
 
 def test_names_without_room_on_a_phone_come_last_and_no_name_twice():

@@ -14,7 +14,7 @@ from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photos.scoring import PhotoFit
 from fmexplore.runs import archive
 from fmexplore.runs.archive import pack_run, unpack_run
-from fmexplore.runs.run import LABEL_FILE, Label, Report
+from fmexplore.runs.records import LABEL_FILE, Label, Report
 from fmexplore.runs.status import write_status
 from fmexplore.settings import MAX_ZIP_MB
 

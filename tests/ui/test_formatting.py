@@ -106,7 +106,7 @@ def test_outside_a_session_numbers_are_written_as_python_writes_them():
 def test_with_the_comma_nothing_can_be_taken_for_a_decimal_point(comma):
     assert f"{num(1234567.5):,.2f}" == "1\N{NARROW NO-BREAK SPACE}234\N{NARROW NO-BREAK SPACE}567,50"
     assert formatting.percent(0.929) == "92,9\N{NO-BREAK SPACE}%"
-    assert formatting.duration(9000) == "2,5 h"
+    assert formatting.duration(9000) == f"2,5{SPACE}h"
     assert formatting.epochs(1.7) == "1,7"
 
 

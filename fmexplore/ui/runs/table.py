@@ -10,7 +10,8 @@ import streamlit as st
 from fmexplore.errors import FMExploreError
 from fmexplore.models.table import parameters, summarize
 from fmexplore.runs.archive import pack_run
-from fmexplore.runs.run import MAX_NAME, MAX_NOTE, MAX_TAGS, Run
+from fmexplore.runs.records import MAX_NAME, MAX_NOTE, MAX_TAGS
+from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status
 from fmexplore.settings import MAX_ZIP_MB
 from fmexplore.ui import formatting, messages, session, shared, url, widgets

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from fmexplore.runs.run import Lesson, Run
+from fmexplore.runs.records import Lesson
+from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status
 from fmexplore.ui import formatting, session
 
