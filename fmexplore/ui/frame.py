@@ -1,5 +1,6 @@
 """The frame around every page: the run picker in the sidebar, and what the server does once."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -36,8 +37,12 @@ def require(framed: bool = False) -> None:
     st.session_state.framed = True
 
 
-def show(page) -> None:
-    """Draw what stands beside and above `page`, and see that this machine's speed gets measured."""
+def show(page) -> Callable[[], None] | None:
+    """Draw what stands beside and above `page`, and see that this machine's speed gets measured.
+
+    Returns what `close` draws beside the page, if there is something; nothing where another page is opened now.
+    """
+    show_progress = None
     # Where the title of a page is its finding, the page's name is still there for those who listen.
     name = "" if page.title == "Home" else f"<h1 class='page-name'>{page.title}</h1>"
     # What floats lies outside the app, and would have the system's colours in place of the theme's.
@@ -61,7 +66,7 @@ def show(page) -> None:
         if page.title in WITH_RUN:
             with st.sidebar:
                 shown = _run_picker(page)
-        watch.show_trainings(page.title, shown, leaving)
+        show_progress = watch.name_tab(page.title, shown)
         # The sidebar is folded on a phone and left out on paper.
         if shown and page.title not in ("Home", "Train"):
             with st.container(key="run_shown"):
@@ -69,10 +74,14 @@ def show(page) -> None:
         if page.title != "Home":
             tour.bar(page.url_path)
     messages.show_notice()
+    return None if leaving else show_progress
 
 
-def close() -> None:
-    """What comes after the page: the link to it."""
+def close(show_progress: Callable[[], None] | None) -> None:
+    """What comes after the page: trainings under way, and the link to it."""
+    if show_progress:
+        with messages.boundary():
+            show_progress()
     with st.sidebar:
         display_options.offer_link()
 

@@ -1,6 +1,7 @@
 """The user's trainings on every page: progress in the sidebar, the title of the browser's tab, word when one ends."""
 
 import time
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -13,22 +14,26 @@ POLL_SECONDS = 2
 TOLD_SECONDS = 60  # how long the tab goes on saying that a training has ended, where nothing is pressed
 
 
-def show_trainings(page: str, shown: Run | None, leaving: bool = False) -> None:
-    """Show how far the user's trainings are, and name the browser's tab after `page` and the run that it shows.
+def name_tab(page: str, shown: Run | None) -> Callable[[], None]:
+    """Name the browser's tab after `page` and the run that it shows, and report the trainings that have ended.
 
-    While a training is active a fragment keeps both up to date; the whole page runs again only when one has ended.
-    Not where the browser is `leaving` for another page: the fragment's next run would come with the old link.
+    Returns what shows how far the user's trainings are, to be called after the page: its fragment polls, and a poll
+    that comes while the page is being drawn would bring the link and the choices of before.
     """
     active = [run for run in session.runs() if not run.shipped and session.is_whole(run) and run.status.active]
     ended = _find_ended({run.id for run in active}, page, shown)
     parts = [ended["title"] if ended else "", page, shown.title if shown and not ended else "", "fmexplore"]
     st.set_page_config(page_title=" · ".join(filter(None, parts)))
-    if not (active or ended):
-        return
-    with st.sidebar:
-        if active:
-            st.fragment(_progress, run_every=None if leaving else POLL_SECONDS)(active, page)
-        desktop_notice("desktop_notice", {"id": ended["id"], "text": ended["text"]} if ended else None)
+    place = st.sidebar.container()
+
+    def show_progress() -> None:
+        with place:
+            if active:
+                st.fragment(_progress, run_every=POLL_SECONDS)(active, page)
+            if active or ended:
+                desktop_notice("desktop_notice", {"id": ended["id"], "text": ended["text"]} if ended else None)
+
+    return show_progress
 
 
 def _find_ended(active: set[str], page: str, shown: Run | None) -> dict | None:

@@ -6,7 +6,7 @@ It is imported for its colours where nothing is drawn with plotly, so plotly is 
 from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -66,7 +66,7 @@ def interval_chart(rows: Sequence[tuple[str, float, float, float, int | None]]) 
     near = [(100 * low, 100 * high) for (_, low, _, high, _), out in zip(rows, far, strict=True) if not out]
     left, right = min(low for low, _ in near), max(high for _, high in near)
     edge = left - 0.12 * (right - left)
-    traces = []
+    traces: list[dict[str, Any]] = []
     for row, (name, low, middle, high, place) in enumerate(rows):
         color, symbol = (EARLIER, "diamond") if place is None else (RUN_COLORS[place], RUN_SYMBOLS[place])
         if far[row]:
