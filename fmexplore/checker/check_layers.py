@@ -21,18 +21,18 @@ def check_summary(summary: Summary) -> Outcome:
     if summary.words and any(layer.kind == "conv" and layer.padding is None for layer in summary.layers):
         summary, assumed = _assume_padding(summary)
     rows = _recompute(summary)
-    findings = [Finding(False, row.problem) for row in rows if row.problem]
+    findings = [Finding("contradicts", row.problem) for row in rows if row.problem]
     sums = check_totals(summary, rows)
-    broken = findings or any(not finding.holds for finding in sums)
+    broken = findings or any(finding.status == "contradicts" for finding in sums)
     findings += sums
     if broken:
         findings += explain_by_one_change(summary, rows, _start(summary))
     printed = [row for row in rows if row.layer.parameters is not None or row.layer.output or summary.words]
     checked = [row for row in printed if row.reading and not row.guess]
     if not any(row.problem for row in rows) and checked:
-        findings.insert(0, Finding(True, f"Shapes and parameters of {len(checked)} of {len(rows)} layers fit."))
+        findings.insert(0, Finding("agrees", f"Shapes and parameters of {len(checked)} of {len(rows)} layers fit."))
     if assumed:
-        findings.append(Finding(True, f"The padding is not stated: {assumed!r} is taken for every convolution."))
+        findings.append(Finding("note", f"The padding is not stated: {assumed!r} is taken for every convolution."))
     columns = ("layer", "printed shape", "shape", "printed parameters", "parameters", "read as")
     unknown = [row.layer.name for row in rows if row.unchecked]
     alone = [
@@ -67,7 +67,9 @@ def _assume_padding(summary: Summary) -> tuple[Summary, str]:
 
 def _is_consistent(summary: Summary) -> bool:
     rows = _recompute(summary)
-    return not any(row.problem for row in rows) and all(finding.holds for finding in check_totals(summary, rows))
+    return not any(row.problem for row in rows) and all(
+        finding.status != "contradicts" for finding in check_totals(summary, rows)
+    )
 
 
 def _recompute(summary: Summary) -> list[LayerRow]:

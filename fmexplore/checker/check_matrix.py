@@ -20,32 +20,37 @@ def check_matrix(matrix: Matrix, claims: list[Printed]) -> Outcome:
     if lengths != {size}:
         widths = " or ".join(map(str, sorted(lengths)))
         problem = f"The matrix has {size} rows of {widths} numbers: a confusion matrix has as many columns as rows."
-        return Outcome("confusion matrix", (Finding(False, problem),), ())
+        return Outcome("confusion matrix", (Finding("contradicts", problem),), ())
     findings: list[Finding] = []
     sums, columns = [sum(row) for row in matrix.rows], [sum(column) for column in zip(*matrix.rows)]
     for printed, found, what in ((matrix.row_sums, sums, "row"), (matrix.column_sums, columns, "column")):
         for name, wanted, added in zip(names, printed, found):
             if wanted != added:
                 problem = f"The {what} of {name} adds up to {added:,}, not to the printed {wanted:,}."
-                findings.append(Finding(False, problem))
+                findings.append(Finding("contradicts", problem))
     across = sum(count != EACH for count in columns) < sum(count != EACH for count in sums)
     if across and size == len(CLASS_NAMES):
         turned = "The columns, not the rows, have 1,000 images each: true classes stand in columns here."
-        findings.append(Finding(True, turned))
+        findings.append(Finding("note", turned))
         findings += check_thousands(columns, names, "columns")
     else:
         findings += check_thousands(sums, names, "row sums")
     right, total = sum(_diagonal(matrix)), sum(sums)
     if total == 0:
-        return Outcome("confusion matrix", (*findings, Finding(False, "The matrix holds no images.")), ())
+        return Outcome("confusion matrix", (*findings, Finding("contradicts", "The matrix holds no images.")), ())
     digits = max([2, *(claim.digits - 2 for claim in claims)])
     accuracy = percent(right / total, digits=digits)
     counted = f"{right:,} of {total:,} images are on the diagonal, an accuracy of {accuracy}"
     if not claims:
-        findings.append(Finding(True, f"{counted}."))
+        findings.append(Finding("agrees", f"{counted}."))
     for claim in claims:
         fits = claim.allows(right / total)
-        findings.append(Finding(fits, f"{counted}, {'as claimed' if fits else f'not the claimed {claim.percent}'}."))
+        findings.append(
+            Finding(
+                "agrees" if fits else "contradicts",
+                f"{counted}, {'as claimed' if fits else f'not the claimed {claim.percent}'}.",
+            )
+        )
     header = ("class", "row sum", "precision", "recall", "F1")
     rows = tuple(
         (name, f"{support:,}", *(f"{exact[score]:.4f}" for score in SCORES))
@@ -57,10 +62,12 @@ def check_matrix(matrix: Matrix, claims: list[Printed]) -> Outcome:
 def compare_report(report: ClassificationReport, matrix: Matrix) -> list[Finding]:
     """Compare the scores of a classification report with those that the confusion matrix gives."""
     if {len(row) for row in matrix.rows} != {len(matrix.rows)} or len(matrix.rows) != len(report.rows):
-        return [Finding(False, f"The report has {len(report.rows)} classes and the matrix {len(matrix.rows)} rows.")]
+        return [
+            Finding("contradicts", f"The report has {len(report.rows)} classes and the matrix {len(matrix.rows)} rows.")
+        ]
     compared = (_compare_classes, _compare_averages, _compare_accuracy)
-    wrong = [Finding(False, problem) for compare in compared for problem in compare(report, matrix)]
-    return wrong or [Finding(True, "Every figure of the report is what the matrix gives, within rounding.")]
+    wrong = [Finding("contradicts", problem) for compare in compared for problem in compare(report, matrix)]
+    return wrong or [Finding("agrees", "Every figure of the report is what the matrix gives, within rounding.")]
 
 
 def _compare_classes(report: ClassificationReport, matrix: Matrix) -> Iterator[str]:
@@ -127,6 +134,8 @@ def check_thousands(counts: list[int], names: list[str], what: str) -> Iterator[
     others = [(name, count) for name, count in zip(names, counts) if count != EACH]
     if others and len(others) <= 5:
         listed = ", ".join(f"{name} has {count:,}" for name, count in others)
-        yield Finding(False, f"The test set of Fashion-MNIST has 1,000 images of each class, but {listed} ({what}).")
+        yield Finding(
+            "contradicts", f"The test set of Fashion-MNIST has 1,000 images of each class, but {listed} ({what})."
+        )
     elif others and sum(counts) == len(counts) * EACH:
-        yield Finding(True, "These 10,000 images are not the test set of Fashion-MNIST: it has 1,000 of each class.")
+        yield Finding("note", "These 10,000 images are not the test set of Fashion-MNIST: it has 1,000 of each class.")

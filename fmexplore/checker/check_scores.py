@@ -44,10 +44,10 @@ class _Class:
 def check_report(report: ClassificationReport, claims: list[Printed], exact: Matrix | None = None) -> Outcome:
     """Check a classification report in itself, against claimed accuracies, and against a matrix printed with it."""
     classes, notes = _read_classes(report)
-    findings = [Finding(False, each.problem) for each in classes if each.problem]
+    findings = [Finding("contradicts", each.problem) for each in classes if each.problem]
     sound = not findings
     if sound:
-        findings.append(Finding(True, f"Precision, recall and F1 of {len(classes)} classes fit each other."))
+        findings.append(Finding("agrees", f"Precision, recall and F1 of {len(classes)} classes fit each other."))
     supported = [each for each in classes if each.support > 0]
     total = sum(each.support for each in supported)
     whole = report.accuracy is not None or not report.averages  # each image in one class, each class printed
@@ -192,7 +192,7 @@ def _check_supports(report: ClassificationReport, total: int) -> Iterator[Findin
     printed = {"accuracy": report.total, **{name: row.support for name, row in report.averages.items()}}
     for name, count in printed.items():
         if count is not None and count != total:
-            yield Finding(False, f"The supports add up to {total:,}, but the row {name!r} has {count:,}.")
+            yield Finding("contradicts", f"The supports add up to {total:,}, but the row {name!r} has {count:,}.")
     counts = [row.support or 0 for row in report.rows]
     yield from check_thousands(counts, [row.name for row in report.rows], "supports")
 
@@ -202,7 +202,7 @@ def _check_predicted(classes: list[_Class], total: int) -> Iterator[Finding]:
     if not low - 1e-6 <= total <= high + 1e-6:
         least, most = f"{math.ceil(low):,}", f"{math.floor(high):,}" if high < math.inf else "any number of"
         message = f"Precision and recall together say that {least} to {most} images were given a class"
-        yield Finding(False, f"{message}, but there are {total:,}.")
+        yield Finding("contradicts", f"{message}, but there are {total:,}.")
 
 
 def _check_averages(report: ClassificationReport, classes: list[_Class], total: int) -> Iterator[Finding]:
@@ -226,7 +226,7 @@ def _check_averages(report: ClassificationReport, classes: list[_Class], total: 
             if not printed.allows(low, high):
                 given = fraction(low, high, printed.digits + 1)
                 message = f"The {name} of {score} is printed as {printed.text}, but the classes give {given}"
-                yield Finding(False, f"{message}.")
+                yield Finding("contradicts", f"{message}.")
 
 
 def _check_accuracy(
@@ -242,10 +242,10 @@ def _check_accuracy(
     if row:
         fits = row.allows(by_recall.low, by_recall.high)
         verdict = "is possible" if fits else "is impossible"
-        yield Finding(fits, f"The accuracy row of {row.text} {verdict}: {recalls}.")
+        yield Finding("agrees" if fits else "contradicts", f"The accuracy row of {row.text} {verdict}: {recalls}.")
         if fits and not row.allows(allowed.low, allowed.high):
             message = f"with precision and F1 the classes allow {percent(allowed.low, allowed.high, digits)}"
-            yield Finding(False, f"The accuracy row of {row.text} is impossible: {message}.")
+            yield Finding("contradicts", f"The accuracy row of {row.text} is impossible: {message}.")
         if fits:
             both = Range(max(by_recall.low, row.low), min(by_recall.high, row.high))
             recalls += f"; with the accuracy row of {row.text}, {percent(both.low, max(both.low, both.high), digits)}"
@@ -253,14 +253,16 @@ def _check_accuracy(
             by_recall = both
     for claim in claims:
         if not claim.allows(by_recall.low, by_recall.high):
-            yield Finding(False, f"An accuracy of {claim.percent} is impossible: {recalls}.")
+            yield Finding("contradicts", f"An accuracy of {claim.percent} is impossible: {recalls}.")
         elif row and min(claim.high, row.high) - max(claim.low, row.low) < TINY:
-            yield Finding(False, f"An accuracy of {claim.percent} is impossible: the accuracy row has {row.text}.")
+            yield Finding(
+                "contradicts", f"An accuracy of {claim.percent} is impossible: the accuracy row has {row.text}."
+            )
         elif allowed.low <= allowed.high and not claim.allows(allowed.low, allowed.high):
             message = f"with precision and F1 the classes allow {percent(allowed.low, allowed.high, digits)}"
-            yield Finding(False, f"An accuracy of {claim.percent} is impossible: {message}.")
+            yield Finding("contradicts", f"An accuracy of {claim.percent} is impossible: {message}.")
         else:
-            yield Finding(True, f"An accuracy of {claim.percent} is possible: {recalls}.")
+            yield Finding("agrees", f"An accuracy of {claim.percent} is possible: {recalls}.")
 
 
 def _share_of(total: int, counts: list[Range]) -> Range:

@@ -26,9 +26,9 @@ def _layers_make_the_total(summary: Summary, rows: list[LayerRow]) -> Finding | 
         added -= norms // 2
     message = f"The layers add up to {added:,} parameters"
     if printed == added:
-        return Finding(True, f"{message}, as printed.")
+        return Finding("agrees", f"{message}, as printed.")
     extra = f" less {summary.optimizer:,} of the optimiser" if summary.optimizer else ""
-    return Finding(False, f"{message}, but the printed total is {summary.total:,}{extra}.")
+    return Finding("contradicts", f"{message}, but the printed total is {summary.total:,}{extra}.")
 
 
 def _parts_make_the_total(summary: Summary) -> Finding | None:
@@ -38,7 +38,9 @@ def _parts_make_the_total(summary: Summary) -> Finding | None:
     both = trainable + frozen + summary.optimizer
     if both == total:
         return None
-    return Finding(False, f"{trainable:,} trainable and {frozen:,} other parameters make {both:,}, not {total:,}.")
+    return Finding(
+        "contradicts", f"{trainable:,} trainable and {frozen:,} other parameters make {both:,}, not {total:,}."
+    )
 
 
 def _moving_statistics_are_not_trained(summary: Summary, rows: list[LayerRow]) -> Finding | None:
@@ -50,7 +52,7 @@ def _moving_statistics_are_not_trained(summary: Summary, rows: list[LayerRow]) -
     if summary.frozen >= moving:
         return None
     message = f"Batch normalisation keeps {moving:,} values that are not trained"
-    return Finding(False, f"{message}, but only {summary.frozen:,} non-trainable parameters are printed.")
+    return Finding("contradicts", f"{message}, but only {summary.frozen:,} non-trainable parameters are printed.")
 
 
 def _bracketed_rows_are_not_trained(summary: Summary, rows: list[LayerRow]) -> Finding | None:
@@ -61,7 +63,7 @@ def _bracketed_rows_are_not_trained(summary: Summary, rows: list[LayerRow]) -> F
     if marked <= summary.frozen:
         return None
     message = f"The rows in brackets hold {marked:,} frozen parameters"
-    return Finding(False, f"{message}, but {summary.frozen:,} are printed.")
+    return Finding("contradicts", f"{message}, but {summary.frozen:,} are printed.")
 
 
 def _batch_norms(rows: list[LayerRow]) -> list[LayerRow]:

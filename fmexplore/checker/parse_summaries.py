@@ -4,7 +4,10 @@ Knows how they are printed, not what a layer does: that is in `layer_readings`.
 """
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from fmexplore.checker.layer_kinds import PrintedLayer, Style, find_kind
 from fmexplore.checker.parse_words import COUNT_IN_WORDS, LONGEST_LINE, NUMBER, read_words, whole
@@ -32,6 +35,26 @@ class Summary:
     trainable: int | None = None
     frozen: int | None = None
     optimizer: int = 0
+    lines: tuple[int, ...] = ()  # of the whole text, from 0, that belong to it
+
+
+def find_summaries(lines: Sequence[str]) -> list[Summary]:
+    """The summaries of networks in a text, each with the numbers of its lines; lines of other readers are empty."""
+    heads = [place for place, line in enumerate(lines) if re.search(r"Layer \(type", line[:400], re.I)]
+    cuts = [0, *heads[1:], len(lines)]
+    found = []
+    for start, end in pairwise(cuts):
+        summary, rest = read_summary("\n".join(lines[start:end]))
+        left = Counter(rest.splitlines())
+        taken = []
+        for place in range(start, end):
+            if left[lines[place]] > 0:
+                left[lines[place]] -= 1
+            else:
+                taken.append(place)
+        if summary:
+            found.append(replace(summary, lines=tuple(taken)))
+    return found
 
 
 def read_summary(text: str) -> tuple[Summary | None, str]:

@@ -2,18 +2,27 @@
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from fmexplore.errors import ConfigError
 
 TINY = 1e-9  # forgives ties: 0.845 may be printed as 0.84 and as 0.85
 
 
+# agrees: something printed was recomputed, and is right. contradicts: what is printed cannot be true, whatever the text
+# leaves open. note: neither; what was read, what would follow from something that is not printed, what is missing.
+Status = Literal["agrees", "contradicts", "note"]
+Verdict = Literal["consistent", "contradiction", "unknown"]
+
+
 @dataclass(frozen=True)
 class Finding:
     """A sentence about what was printed and what follows from it."""
 
-    holds: bool  # False: something printed cannot be true
+    status: Status
     text: str
+    lines: tuple[int, ...] = ()  # of the whole text, from 0, that it is about
+    proof: str = ""  # the sum behind it: the numbers, the rule, why no reading makes it true
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def explain_by_one_change(summary: Summary, rows: list[LayerRow], start: Shape) 
         others = sum(count_of(each) or 0 for each in rows if each.layer.counted and each is not row)
         if others + meant == summary.total - summary.optimizer and meant != row.layer.parameters:
             message = f"With {meant:,} for {row.layer.name} the layers add up to the printed total of {summary.total:,}"
-            return [Finding(False, f"{message}, so {row.layer.parameters:,} is the error.")]
+            return [Finding("note", f"{message}, so {row.layer.parameters:,} is the error.")]
     chain = summary.words or all(row.layer.sources == (place - 1,) for place, row in enumerate(rows))
     if not chain or len(rows) > MOST_EDITED or (summary.total is None and not wrong):
         return []
@@ -52,8 +52,8 @@ def explain_by_one_change(summary: Summary, rows: list[LayerRow], start: Shape) 
         return []
     what = f"The total of {summary.total:,}" if summary.total is not None else "What is printed"
     if len(found) == 1:
-        return [Finding(False, f"{what} fits only {found[0]}.")]
-    return [Finding(False, f"{what} fits with one change in {len(found)} ways: {'; or '.join(found[:4])}.")]
+        return [Finding("note", f"{what} fits only {found[0]}.")]
+    return [Finding("note", f"{what} fits with one change in {len(found)} ways: {'; or '.join(found[:4])}.")]
 
 
 def _settled(row: LayerRow) -> PrintedLayer:

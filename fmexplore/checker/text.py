@@ -4,26 +4,22 @@ Knows which parser and which check each part of a text needs; those are in the o
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from fmexplore.checker.check_layers import check_summary
 from fmexplore.checker.check_matrix import check_matrix
 from fmexplore.checker.check_scores import check_report
 from fmexplore.checker.parse_scores import ClassificationReport, Matrix, read_claims, read_matrix, read_report
-from fmexplore.checker.parse_summaries import read_summary
-from fmexplore.checker.results import Finding, Outcome, Printed, Table, read_accuracy
+from fmexplore.checker.parse_summaries import find_summaries
+from fmexplore.checker.results import Finding, Outcome, Printed, Table, Verdict, read_accuracy
 from fmexplore.errors import ConfigError
 
-MAX_CHARACTERS = 200_000
-MOST_TABLES = 20  # of one kind in a text
-LONGEST_HEAD = 400
+MAX_CHARACTERS = 1_000_000
 UNDERSTOOD = (
     "a Keras or torchinfo summary, a network in words (conv 32 3x3 valid relu | maxpool 2 | ... | total 590,346), "
     "a scikit-learn classification report, lists of precision, recall and F1, or a confusion matrix of counts"
 )
-_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True)
@@ -36,9 +32,10 @@ class Checked:
     unchecked: tuple[str, ...]  # sentences about what could not be checked
 
     @property
-    def consistent(self) -> bool:
-        """Whether every finding holds."""
-        return all(finding.holds for finding in self.findings)
+    def verdict(self) -> Verdict:
+        """Consistent only where something was recomputed and agrees, and nothing contradicts."""
+        found = {finding.status for finding in self.findings}
+        return "contradiction" if "contradicts" in found else "consistent" if "agrees" in found else "unknown"
 
 
 def check_text(text: str, accuracy: str | float | None = None) -> Checked:
@@ -50,8 +47,8 @@ def check_text(text: str, accuracy: str | float | None = None) -> Checked:
     Shapes and parameters of 4 of 4 layers fit.
     The layers add up to 54,410 parameters, but the printed total is 63,050.
     The total of 63,050 fits only with 'same' padding in the first convolution.
-    >>> found.consistent
-    False
+    >>> found.verdict
+    'contradiction'
 
     Args:
         text: summaries of networks, classification reports or confusion matrices, as printed; other text around them
@@ -60,24 +57,26 @@ def check_text(text: str, accuracy: str | float | None = None) -> Checked:
             was rounded.
 
     Raises:
-        ConfigError: the text has more than 200,000 characters or nothing to check, or the accuracy is no number.
+        ConfigError: the text has more than a million characters or is none, or the accuracy is no number.
     """
     claim = None if accuracy is None or accuracy == "" else read_accuracy(accuracy)
     _refuse_unreadable(text)
     text = re.sub(r"[\x01-\x08\x0e-\x1f\x7f\ud800-\udfff]", "", text)  # a name with these would reach a terminal
-    summaries, text = _read_each(text, r"Layer \(type", read_summary)
-    reports, text = _read_each(text, r"precision\b.*\brecall\b", read_report)
+    lines = text.splitlines()
+    summaries = find_summaries(lines)
+    text = "\n".join(_without(lines, (summary.lines for summary in summaries)))
+    reports, text = _read_each(text)
     matrix = read_matrix(text)
     claims = ([claim] if claim else []) + _claims_in(text, claim)
     outcomes = [check_summary(summary) for summary in summaries] + _check_scores(reports, matrix, claims)
-    if not outcomes:
-        raise ConfigError(f"Nothing to check was found in the text: it should hold {UNDERSTOOD}.")
     unchecked = [each for outcome in outcomes for each in outcome.unchecked]
+    if not outcomes:
+        unchecked.append(f"Nothing to check was found in the text: it should hold {UNDERSTOOD}.")
     return Checked(
         tuple(outcome.kind for outcome in outcomes),
         tuple(finding for outcome in outcomes for finding in outcome.findings),
         tuple(table for outcome in outcomes for table in outcome.tables),
-        (*unchecked, *(_unused_claims(reports, matrix) if claims else ())),
+        tuple(unchecked),
     )
 
 
@@ -87,15 +86,20 @@ def _refuse_unreadable(text: str) -> None:
             f"The text has {len(text):,} characters: at most {MAX_CHARACTERS:,} are checked, give a part."
         )
     if not text.strip():
-        raise ConfigError(f"The text is empty: paste {UNDERSTOOD}.")
+        raise ConfigError(f"The text is empty: give {UNDERSTOOD}.")
     if "\0" in text:
-        raise ConfigError(f"The text is not text but binary data: paste {UNDERSTOOD}.")
+        raise ConfigError(f"The text is not text but binary data: give {UNDERSTOOD}.")
 
 
-def _read_each(text: str, head: str, read: Callable[[str], tuple[_Read | None, str]]) -> tuple[list[_Read], str]:
-    """What `read` finds below each heading of a table, and the text without it."""
-    parts = [read(part) for part in _parts(text, head)]
-    return [found for found, _ in parts if found], "\n".join(rest for _, rest in parts)
+def _without(lines: Sequence[str], taken: Iterable[tuple[int, ...]]) -> list[str]:
+    """The lines, empty where a reader has taken them, so that every reader counts lines of the whole text."""
+    gone = {line for each in taken for line in each}
+    return ["" if place in gone else line for place, line in enumerate(lines)]
+
+
+def _read_each(text: str) -> tuple[list[ClassificationReport], str]:
+    report, rest = read_report(text)
+    return ([report] if report else []), rest
 
 
 def _check_scores(reports: list[ClassificationReport], matrix: Matrix | None, claims: list[Printed]) -> list[Outcome]:
@@ -104,25 +108,6 @@ def _check_scores(reports: list[ClassificationReport], matrix: Matrix | None, cl
     own_claims = claims if alone and not matrix else []
     outcomes = [check_report(report, own_claims, matrix if alone else None) for report in reports]
     return [*outcomes, check_matrix(matrix, claims)] if matrix else outcomes
-
-
-def _unused_claims(reports: list[ClassificationReport], matrix: Matrix | None) -> Iterator[str]:
-    """Why a claimed accuracy could not be compared with anything."""
-    if not reports and not matrix:
-        yield "A layer summary says nothing about accuracy: give a report or a confusion matrix with it."
-    if len(reports) > 1 and not matrix:
-        yield "An accuracy cannot be compared with several reports: give only the one that it belongs to."
-
-
-def _parts(text: str, head: str) -> list[str]:
-    """The text divided before each heading of a table but the first; the name of a model above it goes with it."""
-    lines = text.splitlines()
-    heads = [place for place, line in enumerate(lines) if re.search(head, line[:LONGEST_HEAD], re.I)][:MOST_TABLES]
-    cuts = [0]
-    for place in heads[1:]:
-        named = [near for near in (place - 1, place - 2) if lines[near].startswith("Model: ")]
-        cuts.append(named[0] if named else place)
-    return ["\n".join(lines[start:end]) for start, end in zip(cuts, [*cuts[1:], len(lines)])]
 
 
 def decode_text(content: bytes, name: str) -> str:

@@ -103,14 +103,13 @@ def check(
     """Recompute a layer summary, a classification report or a confusion matrix, and name what cannot be true."""
     checked = check_text(_read_text(file), accuracy)
     if as_json:
-        print(json.dumps({"consistent": checked.consistent, **asdict(checked)}))
+        print(json.dumps({"verdict": checked.verdict, **asdict(checked)}))
     else:
         for finding in checked.findings:
-            print(f"{'holds' if finding.holds else 'wrong'}: {finding.text}")
+            print(f"{finding.status}: {finding.text}")
         for text in checked.unchecked:
             print(f"unchecked: {text}")
-    if not checked.consistent:
-        raise typer.Exit(1)
+    raise typer.Exit({"consistent": 0, "contradiction": 1, "unknown": 2}[checked.verdict])
 
 
 def _read_text(file: str) -> str:

@@ -85,7 +85,7 @@ every_form = pytest.mark.parametrize("form", MATRICES)
 
 
 def wrong(checked: Checked) -> list[str]:
-    return [finding.text for finding in checked.findings if not finding.holds]
+    return [finding.text for finding in checked.findings if finding.status == "contradicts"]
 
 
 def accuracy_of(matrix: np.ndarray) -> float:

@@ -72,7 +72,7 @@ Non-trainable params: 0
 
 
 def wrong(checked: Checked) -> list[str]:
-    return [finding.text for finding in checked.findings if not finding.holds]
+    return [finding.text for finding in checked.findings if finding.status == "contradicts"]
 
 
 # The slips of the papers.

@@ -91,16 +91,16 @@ def _take_file() -> None:
 
 
 def _results(checked: Checked) -> None:
-    wrong = sum(not finding.holds for finding in checked.findings)
+    wrong = sum(finding.status == "contradicts" for finding in checked.findings)
     what = " and ".join(checked.kinds)
     if wrong:
         title = f"{wrong} {'error' if wrong == 1 else 'errors'} in this {what}: the printed figures cannot be true"
     else:
         title = f"Nothing in this {what} contradicts itself"
     st.subheader(title, anchor=False)
-    ordered = sorted(checked.findings, key=lambda finding: finding.holds)
-    rows = [("holds" if finding.holds else "impossible", finding.text) for finding in ordered]
-    tones = ["good" if finding.holds else "bad" for finding in ordered]
+    ordered = sorted(checked.findings, key=lambda finding: finding.status != "contradicts")
+    rows = [(finding.status, finding.text) for finding in ordered]
+    tones = [{"agrees": "good", "contradicts": "bad", "note": ""}[finding.status] for finding in ordered]
     verdict_table((VERDICT, "What was printed, and what follows"), rows, tones, key="claim_findings")
     for text in checked.unchecked:
         st.caption(formatting.unlinked(text))
