@@ -7,15 +7,20 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from fmexplore.checker.cells import pieces_of
 from fmexplore.checker.check_layers import check_summary
-from fmexplore.checker.check_matrix import check_matrix
-from fmexplore.checker.check_scores import check_report
-from fmexplore.checker.parse_scores import ClassificationReport, Matrix, read_claims, read_matrix, read_report
+from fmexplore.checker.compare_scores import check_parts
+from fmexplore.checker.parse_claims import find_claims
+from fmexplore.checker.parse_matrices import find_matrices
+from fmexplore.checker.parse_reports import find_tables
+from fmexplore.checker.parse_score_lists import find_dictionaries, find_lists
 from fmexplore.checker.parse_summaries import find_summaries
-from fmexplore.checker.results import Finding, Outcome, Printed, Table, Verdict, read_accuracy
+from fmexplore.checker.results import Finding, Table, Verdict, read_accuracy
+from fmexplore.checker.scores import Claim, Report
 from fmexplore.errors import ConfigError
 
-MAX_CHARACTERS = 1_000_000
+MAX_CHARACTERS = 1_048_576  # 1 MB
+MOST_PARTS = 100
 UNDERSTOOD = (
     "a Keras or torchinfo summary, a network in words (conv 32 3x3 valid relu | maxpool 2 | ... | total 590,346), "
     "a scikit-learn classification report, lists of precision, recall and F1, or a confusion matrix of counts"
@@ -57,33 +62,42 @@ def check_text(text: str, accuracy: str | float | None = None) -> Checked:
             was rounded.
 
     Raises:
-        ConfigError: the text has more than a million characters or is none, or the accuracy is no number.
+        ConfigError: the text has more than 1,048,576 characters or is none, or the accuracy is no number.
     """
     claim = None if accuracy is None or accuracy == "" else read_accuracy(accuracy)
     _refuse_unreadable(text)
-    text = re.sub(r"[\x01-\x08\x0e-\x1f\x7f\ud800-\udfff]", "", text)  # a name with these would reach a terminal
-    lines = text.splitlines()
+    lines = lines_of(text)
     summaries = find_summaries(lines)
-    text = "\n".join(_without(lines, (summary.lines for summary in summaries)))
-    reports, text = _read_each(text)
-    matrix = read_matrix(text)
-    claims = ([claim] if claim else []) + _claims_in(text, claim)
-    outcomes = [check_summary(summary) for summary in summaries] + _check_scores(reports, matrix, claims)
-    unchecked = [each for outcome in outcomes for each in outcome.unchecked]
+    left = _without(lines, (summary.lines for summary in summaries))
+    reports = _find_reports(left)
+    left = _without(left, (report.lines for report in reports))
+    matrices = find_matrices(left)
+    left = _without(left, (matrix.lines for matrix in matrices if len(matrix.lines) > 1))
+    claims = find_claims(left) + ([Claim("accuracy", claim)] if claim else [])
+    parts, notes = check_parts(lines, reports[:MOST_PARTS], matrices[:MOST_PARTS], claims)
+    outcomes = [*(check_summary(summary) for summary in summaries), *parts]
+    unchecked = [each for outcome in outcomes for each in outcome.unchecked] + notes
+    if len(reports) > MOST_PARTS or len(matrices) > MOST_PARTS:
+        unchecked.append(f"Only the first {MOST_PARTS} reports and matrices were checked.")
     if not outcomes:
-        unchecked.append(f"Nothing to check was found in the text: it should hold {UNDERSTOOD}.")
+        unchecked = [f"Nothing to check was found in the text: it should hold {UNDERSTOOD}."]
     return Checked(
         tuple(outcome.kind for outcome in outcomes),
         tuple(finding for outcome in outcomes for finding in outcome.findings),
         tuple(table for outcome in outcomes for table in outcome.tables),
-        tuple(unchecked),
+        tuple(dict.fromkeys(unchecked)),
     )
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines that findings count, without the marks that would steer a terminal or turn the direction of writing."""
+    return re.sub(r"[\x01-\x08\x0b\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", "", text).splitlines()
 
 
 def _refuse_unreadable(text: str) -> None:
     if len(text) > MAX_CHARACTERS:
         raise ConfigError(
-            f"The text has {len(text):,} characters: at most {MAX_CHARACTERS:,} are checked, give a part."
+            f"The text has {len(text):,} characters: at most {MAX_CHARACTERS:,} (1 MB) are checked, give a part."
         )
     if not text.strip():
         raise ConfigError(f"The text is empty: give {UNDERSTOOD}.")
@@ -97,17 +111,12 @@ def _without(lines: Sequence[str], taken: Iterable[tuple[int, ...]]) -> list[str
     return ["" if place in gone else line for place, line in enumerate(lines)]
 
 
-def _read_each(text: str) -> tuple[list[ClassificationReport], str]:
-    report, rest = read_report(text)
-    return ([report] if report else []), rest
-
-
-def _check_scores(reports: list[ClassificationReport], matrix: Matrix | None, claims: list[Printed]) -> list[Outcome]:
-    """A single report is compared with the matrix; the claims with the matrix if there is one, else with the report."""
-    alone = len(reports) == 1
-    own_claims = claims if alone and not matrix else []
-    outcomes = [check_report(report, own_claims, matrix if alone else None) for report in reports]
-    return [*outcomes, check_matrix(matrix, claims)] if matrix else outcomes
+def _find_reports(lines: list[str]) -> list[Report]:
+    found = list(find_dictionaries(lines))
+    lines = _without(lines, (report.lines for report in found))
+    found += find_tables(pieces_of(lines))
+    lines = _without(lines, (report.lines for report in found))
+    return sorted([*found, *find_lists(lines)], key=lambda report: report.lines[:1])
 
 
 def decode_text(content: bytes, name: str) -> str:
@@ -116,14 +125,3 @@ def decode_text(content: bytes, name: str) -> str:
         return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError(f"{name} is not text: give a text file in UTF-8.") from None
-
-
-def _claims_in(text: str, claim: Printed | None) -> list[Printed]:
-    """The accuracies that the text itself states, without the claimed one; at most five."""
-    found: dict[str, Printed] = {}
-    for stated in read_claims(text):
-        try:
-            found[stated] = read_accuracy(stated)
-        except ConfigError:
-            continue
-    return [each for stated, each in found.items() if claim is None or stated != claim.text][:5]
