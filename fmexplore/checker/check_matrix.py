@@ -156,21 +156,21 @@ def _check_shares(matrix: Matrix, claims: list[Claim]) -> Outcome:
         right = sum(_diagonal(matrix)) / whole
         findings.append(Finding("agrees", f"All cells add up to {said}.", matrix.lines))
         findings.append(Finding("note", f"An accuracy of {percent(right)} follows, within rounding.", matrix.lines))
-    elif (
-        matrix.sure
-        and size > 2
-        and (single := [place for place, fits in enumerate(add_up(sums)) if not fits])[1:] == []
-    ):
-        place = single[0]
-        message = f"The row of {names_of(matrix)[place]} adds up to {sums[place]:.{(matrix.decimals or 0) + 1}f}"
-        far = abs(sums[place] - whole) > 2 * slack + size * cell  # even if the cells were cut and not rounded
-        proof = f"All other rows add up to {whole:g}, as shares of the images of a class do."
-        lines = matrix.row_lines[place : place + 1]
-        findings.append(Finding("contradicts" if far else "note", f"{message}, not to {said}.", lines, proof))
+    elif matrix.sure and size > 2 and add_up(sums).count(False) == 1:
+        findings.append(_odd_row(matrix, sums, add_up(sums).index(False), slack, said))
     else:
         findings.append(Finding("note", f"Neither rows nor columns add up to {said}.", matrix.lines))
     notes = ["The matrix holds shares: how many images each class has is not printed, so no accuracy follows."]
     return Outcome(kind, tuple(findings), (), tuple(notes))
+
+
+def _odd_row(matrix: Matrix, sums: list[float], place: int, slack: float, said: str) -> Finding:
+    """The only row that does not add up to the whole."""
+    added = f"{sums[place]:.{(matrix.decimals or 0) + 1}f}"
+    message = f"The row of {names_of(matrix)[place]} adds up to {added}, not to {said}."
+    far = abs(sums[place] - matrix.whole) > 3 * slack  # even if the cells were cut and not rounded
+    proof = f"All other rows add up to {matrix.whole:g}, as shares of the images of a class do."
+    return Finding("contradicts" if far else "note", message, matrix.row_lines[place : place + 1], proof)
 
 
 def _compare_diagonal(matrix: Matrix, claims: list[Claim]) -> Iterator[Finding]:

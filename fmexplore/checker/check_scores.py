@@ -56,10 +56,11 @@ def check_report(report: Report, claims: list[Claim]) -> Outcome:
     ]
     sound = not findings
     findings += _fitting_rows(report, classes)
-    notes = _missing(report, classes, claims)
-    findings += _check_own_scores_of_averages(report)
+    notes = _missing(report, classes)
     if not report.unread and classes:
         findings += _check_whole(report, classes, claims, sound)
+    wrong = {line for finding in findings if finding.status == "contradicts" for line in finding.lines}
+    findings += (each for each in _check_own_scores_of_averages(report) if not wrong & {*each.lines})
     rows = tuple(_cells(each) for each in classes)
     scores = (column for name in ("precision", "recall", "F1") for column in (name, f"allowed {name}"))
     columns = ("class", "support", "images right", *scores)
@@ -82,7 +83,7 @@ def _fitting_rows(report: Report, classes: list[_Class]) -> Iterator[Finding]:
         yield Finding("note", f"{message} over classes.", tuple(each.row.line for each in loose))
 
 
-def _missing(report: Report, classes: list[_Class], claims: list[Claim]) -> list[str]:
+def _missing(report: Report, classes: list[_Class]) -> list[str]:
     """What could not be checked, and what is missing for it."""
     notes = []
     if report.unread:
@@ -120,13 +121,13 @@ def _read_class(row: ClassRow, report: Report, most: int) -> _Class:
     if not report.classes:
         return _with_problem(each, *_beyond_averages(row))
     if row.support is None:
-        return _with_problem(each, *_problem_of_f1(row, report.counted))
+        return _with_problem(each, *_problem_of_f1(row))
     if each.support == 0:
         return each
     if recall and each.right.low > each.right.high:
         return _with_impossible_recall(each, recall)
     if not report.counted or each.right.high - each.right.low > most or not precision or not f1:
-        return _by_recall_alone(each, report.counted)
+        return _by_recall_alone(each)
     return _by_counting(each, precision, f1)
 
 
@@ -152,12 +153,12 @@ def _with_impossible_recall(each: _Class, recall: Printed) -> _Class:
     return replace(each, recall_right=Range(0, 0), right=Range(0, 0), problem=problem, proof=proof)
 
 
-def _by_recall_alone(each: _Class, counted: bool) -> _Class:
+def _by_recall_alone(each: _Class) -> _Class:
     """A score is missing, or there are too many numbers to try: bounds from precision and recall."""
     precision, predicted = each.row.scores.get("precision"), each.predicted
     if precision and precision.low > 0:
         predicted = Range(each.right.low / precision.high, each.right.high / precision.low)
-    return _with_problem(replace(each, predicted=predicted), *_problem_of_f1(each.row, counted))
+    return _with_problem(replace(each, predicted=predicted), *_problem_of_f1(each.row))
 
 
 def _by_counting(each: _Class, precision: Printed, f1: Printed) -> _Class:
@@ -175,7 +176,7 @@ def _by_counting(each: _Class, precision: Printed, f1: Printed) -> _Class:
 
 def _none_fits(each: _Class) -> tuple[str, str]:
     row = each.row
-    problem, proof = _problem_of_f1(row, counted=True)
+    problem, proof = _problem_of_f1(row)
     if problem:
         return problem, proof
     listed = ", ".join(f"{name} {printed.text}" for name in SCORES if (printed := row.scores.get(name)))
@@ -221,7 +222,7 @@ def _predicted(right: int, support: float, precision: Printed, f1: Printed) -> R
     return Range(low, high) if low <= high else None
 
 
-def _problem_of_f1(row: ClassRow, counted: bool) -> tuple[str, str]:
+def _problem_of_f1(row: ClassRow) -> tuple[str, str]:
     """Why precision, recall and F1 cannot be true together; empty where they can, and where one is not printed."""
     precision, recall, f1 = (row.scores.get(name) for name in SCORES)
     if not (precision and recall and f1) or not _misfit(row):
@@ -268,7 +269,7 @@ def _beyond_averages(row: ClassRow) -> tuple[str, str]:
 
 def _check_own_scores_of_averages(report: Report) -> Iterator[Finding]:
     for row in report.averages:
-        problem, proof = _problem_of_f1(row, counted=False) if row.name == "micro avg" else _beyond_averages(row)
+        problem, proof = _problem_of_f1(row) if row.name == "micro avg" else _beyond_averages(row)
         if problem:
             yield Finding("contradicts", f"The {problem}", (row.line,), proof)
 
@@ -395,35 +396,38 @@ def _check_accuracy(report: Report, classes: list[_Class], total: float, claims:
     rule = f"The right images are recall · support, added up over the classes, over all {number(total)}."
     row = report.accuracy.scores.get("f1") if report.accuracy else None
     if row and report.accuracy:
-        lines = (report.accuracy.line,)
+        lines, what = (report.accuracy.line,), f"The accuracy row of {row.text}"
         fits = row.allows(by_recall.low, by_recall.high)
-        verdict = "is possible" if fits else "is impossible"
-        yield Finding(
-            "agrees" if fits else "contradicts", f"The accuracy row of {row.text} {verdict}: {recalls}.", lines, rule
-        )
-        if fits and not row.allows(allowed.low, allowed.high):
+        if not fits:
+            yield Finding("contradicts", f"{what} is impossible: {recalls}.", lines, rule)
+        elif not row.allows(allowed.low, allowed.high):
             message = f"with precision and F1 the classes allow {percent(allowed.low, allowed.high, digits)}"
-            yield Finding("contradicts", f"The accuracy row of {row.text} is impossible: {message}.", lines, rule)
+            yield Finding("contradicts", f"{what} is impossible: {message}.", lines, rule)
+        else:
+            yield Finding("agrees", f"{what} is possible: {recalls}.", lines, rule)
         if fits:
-            both = Range(max(by_recall.low, row.low), min(by_recall.high, row.high))
-            recalls += f"; with the accuracy row of {row.text}, {percent(both.low, max(both.low, both.high), digits)}"
+            by_recall = Range(max(by_recall.low, row.low), max(row.low, by_recall.low, min(by_recall.high, row.high)))
             allowed = Range(max(allowed.low, row.low), min(allowed.high, row.high))
-            by_recall = both
+            recalls += f"; with the accuracy row of {row.text}, {percent(by_recall.low, by_recall.high, digits)}"
     for claim in claims:
-        printed, lines = claim.printed, () if claim.line is None else (claim.line,)
-        wrong = ""
+        printed, wrong = claim.printed, ""
         if not printed.allows(by_recall.low, by_recall.high):
             wrong = f"{recalls}."
         elif row and min(printed.high, row.high) - max(printed.low, row.low) < TINY:
             wrong = f"the accuracy row has {row.text}."
         elif allowed.low <= allowed.high and not printed.allows(allowed.low, allowed.high):
             wrong = f"with precision and F1 the classes allow {percent(allowed.low, allowed.high, digits)}."
-        if wrong and claim.strict:
-            yield Finding("contradicts", f"An accuracy of {printed.percent} is impossible: {wrong}", lines, rule)
-        elif wrong:
-            yield Finding("note", f"An accuracy of {printed.percent} is not that of this report: {wrong}", lines, rule)
-        else:
-            yield Finding("agrees", f"An accuracy of {printed.percent} is possible: {recalls}.", lines, rule)
+        yield _about_claim(claim, wrong, recalls, rule)
+
+
+def _about_claim(claim: Claim, wrong: str, recalls: str, rule: str) -> Finding:
+    """What follows for a stated accuracy: `wrong` says why it cannot be that of the report."""
+    what, lines = f"An accuracy of {claim.printed.percent}", () if claim.line is None else (claim.line,)
+    if not wrong:
+        return Finding("agrees", f"{what} is possible: {recalls}.", lines, rule)
+    if claim.strict:
+        return Finding("contradicts", f"{what} is impossible: {wrong}", lines, rule)
+    return Finding("note", f"{what} is not that of this report, perhaps of other images: {wrong}", lines, rule)
 
 
 def _share_of(total: float, counts: list[Range]) -> Range:

@@ -1,10 +1,10 @@
-"""Brings together what a text holds of reports, matrices and stated scores: which belong to each other, and if they fit.
+"""Brings together what a text holds of reports, matrices and stated scores: which belong together, and if they fit.
 
-A report is compared with a matrix in every reading of it: its rows true or predicted, its classes in another order. Only
-where none fits, and both are of the same images, they contradict each other.
+A report is compared with a matrix in every reading of it: its rows true or predicted, its classes in another order.
+Only where none fits, and both are of the same images, they contradict each other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from fmexplore.checker.check_matrix import check_matrix, names_of, scores_of
@@ -39,9 +39,7 @@ def check_parts(
     if asked and not reports and not matrices:
         notes.append("A layer summary says nothing about accuracy: give a report or a confusion matrix with it.")
     elif asked and not alone:
-        what = (
-            "reports" if len(reports) > 1 else "matrices" if len(matrices) > 1 else "tables that do not belong together"
-        )
+        what = "reports" if len(reports) > 1 else "matrices" if len(matrices) > 1 else "tables of several systems"
         notes.append(f"An accuracy cannot be compared with several {what}: give only the one that it belongs to.")
     return outcomes, notes
 
@@ -77,9 +75,8 @@ def _compare_best(report: Report, matrices: list[Matrix], own: Matrix | None, li
     if not report.rows or report.unread:
         return []
     if own:
-        gap = min(
-            _between(lines, a, b) for a in (report.lines[0], report.lines[-1]) for b in (own.lines[0], own.lines[-1])
-        )
+        edges = [(a, b) for a in (report.lines[0], report.lines[-1]) for b in (own.lines[0], own.lines[-1])]
+        gap = min(_between(lines, a, b) for a, b in edges)
         return compare_report(report, own, strict=gap <= NEAR)
     for matrix in matrices:
         found = compare_report(report, matrix, strict=False)
@@ -124,14 +121,10 @@ def compare_report(report: Report, matrix: Matrix, strict: bool) -> list[Finding
         if row.support is not None and row.support != sum(counts)
     ]
     if len(other) > 2 or (len(other) > 1 and len(report.rows) == 2 and not strict):
-        return [
-            Finding("note", "The matrix and the report are of other numbers of images: they are not compared.", both)
-        ]
+        return [Finding("note", "The matrix and the report are of different images: they are not compared.", both)]
     if not strict or not (matrix.sure or _mostly_fits(nearest, report)):
         return [Finding("note", "The matrix does not give the report: they may be of different predictions.", both)]
-    rule = (
-        "No reading of the matrix fits: neither its rows nor its columns as true classes, in no order of the classes."
-    )
+    rule = "No reading of the matrix fits: neither its rows nor its columns as true classes."
     return [
         Finding("contradicts", message, (line,), f"{proof} {rule}")
         for message, line, proof in nearest.problems[:MOST_PROBLEMS]
@@ -159,15 +152,16 @@ def _readings(report: Report, matrix: Matrix) -> Iterator[_Reading]:
 
 def _order(report: Report, matrix: Matrix) -> list[int] | None:
     """The places of the report's classes in the matrix by their names, else by their numbers of images."""
-    wanted: list = [row.name for row in report.rows]
-    there: list = list(matrix.names)
-    if sorted(wanted) != sorted(there):
-        wanted, there = [row.support for row in report.rows], [sum(row) for row in matrix.rows]
-        if None in wanted or sorted(wanted) != sorted(there) or len(set(there)) < len(there):
-            return [1, 0] if matrix.size == 2 else None
-    if len(set(there)) < len(there) or wanted == there:
-        return None
-    return [there.index(each) for each in wanted]
+    by_name = _places([row.name for row in report.rows], matrix.names)
+    by_count = _places([number(row.support or 0) for row in report.rows], [number(sum(row)) for row in matrix.rows])
+    order = by_name or by_count or ([1, 0] if matrix.size == 2 else None)
+    return None if order == list(range(matrix.size)) else order
+
+
+def _places(wanted: Sequence[str], there: Sequence[str]) -> list[int] | None:
+    """Where each of `wanted` is, if both hold the same and nothing twice."""
+    same = len(set(there)) == len(there) and sorted(wanted) == sorted(there)
+    return [there.index(each) for each in wanted] if same else None
 
 
 def _problems(report: Report, matrix: Matrix) -> Iterator[tuple[str, int, str]]:
@@ -184,12 +178,8 @@ def _problems(report: Report, matrix: Matrix) -> Iterator[tuple[str, int, str]]:
         }
         for score in SCORES:
             printed = row.scores.get(score)
-            undefined = {
-                "precision": not columns[place],
-                "recall": not sums[place],
-                "f1": not sums[place] + columns[place],
-            }
-            if printed and not printed.allows(values[score]) and not undefined[score]:
+            divisor = {"precision": columns[place], "recall": sums[place], "f1": sums[place] + columns[place]}[score]
+            if printed and divisor and not printed.allows(values[score]):
                 message = f"{row.name}: the report prints a {score} of {printed.text}, but the matrix gives"
                 yield f"{message} {values[score]:.4f}.", row.line, proofs[score]
         if row.support is not None and row.support != sums[place]:

@@ -26,17 +26,14 @@ _BEFORE = re.compile(
 _OTHER = re.compile(
     r"train|valid|\bval\b|balanced|\btop\b|mean|cross|\bcv\b|fold|best|baseline|loss|epoch|random|null", re.I
 )
+_ANY = re.compile(r"acc|kappa|precis|recall|f1|Instances", re.I)
 
 
 def find_claims(lines: list[str]) -> list[Claim]:
     """The scores that the lines state, in their order; lines of tables are empty."""
     found: list[Claim] = []
     for place, line in enumerate(lines):
-        if (
-            len(line) > LONGEST_LINE
-            or len(found) >= MOST
-            or not re.search(r"acc|kappa|precis|recall|f1|Instances", line, re.I)
-        ):
+        if len(line) > LONGEST_LINE or len(found) >= MOST or not _ANY.search(line):
             continue
         text = plain(line)
         if weka := _WEKA.match(text):

@@ -1,6 +1,6 @@
 """Reads confusion matrices: nested brackets, tables with and without names, margins, R and Weka, TP FP FN TN in words.
 
-Knows how they are printed. What is not square is no confusion matrix; which axis is true is known only where it is said.
+Knows how they are printed. What is not square is no confusion matrix; which axis is true is known where it is said.
 """
 
 import re
@@ -17,7 +17,7 @@ _SAID = re.compile(r"confusion|\bcm\b|classified as", re.I)
 _PREDICTED = re.compile(r"\bpred(?:ict(?:ed|ions?))?\b|pred_|predicted_", re.I)
 _TRUE = re.compile(r"\b(?:actual|true|truth|reference|observed|gold|ground)\b|(?:actual|true)_", re.I)
 _AXES = re.compile(
-    r"\b(?:predicted|predictions?|pred|actuals?|true|truth|reference|observed|gold|ground|labels?|class(?:es)?|values?)\b[:]?",
+    r"\b(?:predicted|predictions?|pred|actuals?|true|truth|reference|observed|gold|ground|labels?|class(?:es)?|values?)\b:?",
     re.I,
 )
 _COUNTS_IN_WORDS = re.compile(
@@ -25,10 +25,12 @@ _COUNTS_IN_WORDS = re.compile(
     r"s?\s*(?:[:=]|\s)\s*(?P<count>\d[\d,]{0,14})(?![\d.]*\d?%|\.\d)",
     re.I,
 )
-_UNPACKED = re.compile(
-    r"\(?\b(t[np]|f[np])\s*,\s*(t[np]|f[np])\s*,\s*(t[np]|f[np])\s*,\s*(t[np]|f[np])\b\)?\s*[:=]\s*[\[(]?\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)[\s,]+(\d+)",
-    re.I,
-)
+_FOUR = r"\s*,\s*(t[np]|f[np])" * 3
+_UNPACKED = re.compile(rf"\(?\b(t[np]|f[np]){_FOUR}\b\)?\s*[:=]\s*[\[(]?\s*(\d+)" + r"[\s,]+(\d+)" * 3, re.I)
+_BRACKETS = re.compile(r"\[\s{0,40}\[[^\[\]]{0,20000}\](?:[\s,.…]{0,80}\[[^\[\]]{0,20000}\])*[\s,.…]{0,80}\]")
+_COUNT = re.compile(r"\d+(?:\.0*)?|\d{1,3}([,'’]\d{3})+", re.A)
+_SHARE = re.compile(r"\d*\.?\d*(e[-+]?\d+)?", re.I | re.A)
+_RULE = re.compile(r"(?=.*\|)[\s\-=+|:_─━│┃┼┤├]+|\s*[-=+─━]{3,}[-=+─━\s]*")
 _ROWS_ARE = re.compile(r"\brows?\W{0,3}(?:are|is|=|:|show|for)?\W{0,3}(?:the\s)?(true|actual|pred)", re.I)
 
 
@@ -60,9 +62,7 @@ def _bracketed(lines: list[str]) -> Iterator[Matrix]:
     for line in lines:
         starts.append(starts[-1] + len(line) + 1)
     line_of, place = 0, 0
-    for found in re.finditer(
-        r"\[\s{0,40}\[[^\[\]]{0,20000}\](?:[\s,.…]{0,80}\[[^\[\]]{0,20000}\])*[\s,.…]{0,80}\]", text
-    ):
+    for found in _BRACKETS.finditer(text):
         while starts[line_of + 1] <= found.start():
             line_of += 1
         begin = line_of
@@ -103,19 +103,14 @@ def _consistent_cells(rows: list[str]) -> list[list[str]] | None:
 def _matrix_of(cells: list[list[str]], row_lines: list[int]) -> Matrix | None:
     """A square of printed numbers: counts, or shares of 1 or of 100."""
     tokens = [token for row in cells for token in row]
-    if all(
-        token.isdigit() or re.fullmatch(r"\d+\.0*|\d{1,3}([,'’]\d{3})+", token) for token in tokens
-    ) and not _are_ones(tokens):
+    if all(_COUNT.fullmatch(token) for token in tokens) and not _are_ones(tokens):
         counts = [[count_of(token) for token in row] for row in cells]
         if any(count is None for row in counts for count in row):
             return None
         rows = tuple(tuple(count or 0.0 for count in row) for row in counts)
         return Matrix(rows, row_lines=tuple(row_lines)) if sum(map(sum, rows)) else None
     plain_numbers = [token.rstrip("%").replace(",", ".") for token in tokens]
-    if any(
-        not re.fullmatch(r"\d*\.?\d*(e[-+]?\d+)?", token, re.I | re.A) or not is_number(token)
-        for token in plain_numbers
-    ):
+    if any(not _SHARE.fullmatch(token) or not is_number(token) for token in plain_numbers):
         return None
     values = [float(token) for token in plain_numbers]
     if max(values) > 100.001:
@@ -140,9 +135,7 @@ def _tables(lines: list[str]) -> Iterator[Matrix]:
     heads: list[tuple[int, str]] = []  # lines above the run
     for place, line in enumerate([*lines, ""]):
         text = plain(line) if len(line) <= LONGEST_LINE else ""
-        if (re.fullmatch(r"[\s\-=+|:_─━│┃┼┤├]+", text) and "|" in text) or re.fullmatch(
-            r"\s*[-=+─━]{3,}[-=+─━\s]*", text
-        ):
+        if _RULE.fullmatch(text):
             continue
         name, numbers = _split(text)
         if len(numbers) > 1 and len(name) <= LONGEST_NAME:
@@ -256,9 +249,7 @@ def _with_head(
             return None
         if classified:
             labels = [label.partition("=")[2].strip() or label.strip("| ") for label in labels]
-        axis: Axis | None = (
-            "true" if classified else _axis(head[:skipped], labels[:size], plain_names[:size], rows[0][0], heads)
-        )
+        axis: Axis | None = "true" if classified else _axis(head[:skipped], labels[:size], plain_names[:size], heads)
         sums = tuple(count_of(row[-1]) for row in cells) if margin else ()
         below = tuple(count_of(token) for token in cells[-1][:size]) if foot else ()
         known = None not in sums and None not in below and matrix.decimals is None
@@ -280,9 +271,7 @@ def _bare(name: str) -> str:
     return re.sub(r"^(\d+)\.0$", r"\1", bare)
 
 
-def _axis(
-    corner: list[str], labels: list[str], names: list[str], first: int, heads: list[tuple[int, str]]
-) -> Axis | None:
+def _axis(corner: list[str], labels: list[str], names: list[str], heads: list[tuple[int, str]]) -> Axis | None:
     """What the rows are, by the corner of the table, by the names themselves, or by a line with the name of an axis."""
     rows = _of_words(" ".join(labels)) if all(_of_words(label) for label in labels) else None
     columns = _of_words(" ".join(names)) if all(_of_words(name) for name in names) else None
@@ -316,10 +305,8 @@ def _without_head(rows: list[tuple[int, list[str], list[str]]]) -> Matrix | None
     """A square of numbers, with a name before each row or none, or with class numbers in the first column."""
     numbers = [each for _, _, each in rows]
     width = len(numbers[0])
-    if len(rows) == width - 1 and [row[0] for row in numbers] in (
-        [str(n) for n in range(width - 1)],
-        [str(n) for n in range(1, width)],
-    ):
+    counting = [[str(n) for n in range(first, first + width - 1)] for first in (0, 1)]
+    if len(rows) == width - 1 and [row[0] for row in numbers] in counting:
         numbers = [row[1:] for row in numbers]
     elif len(rows) != width:
         return None
@@ -354,7 +341,5 @@ def _counts_in_words(lines: list[str]) -> Iterator[Matrix]:
 
 
 def _initials(words: str) -> str:
-    first, second = (
-        re.split(r"[\s_-]+", words.strip(), maxsplit=1) if re.search(r"[\s_-]", words) else (words[0], words[4:])
-    )
-    return first[0].upper() + ("P" if "pos" in second.lower() or "pos" in words.lower() else "N")
+    """TP of "True positives"."""
+    return words[0].upper() + ("P" if "pos" in words.lower() else "N")

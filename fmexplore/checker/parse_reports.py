@@ -33,6 +33,7 @@ _COLUMN = re.compile(
 _WORD = re.compile(rf"(?:{_COLUMN.pattern})(?![\w-])|(?P<word>\S+)", re.I)
 _AVERAGE = re.compile(r"(?:^|[\W_\d])(macro|micro|weighted|samples?)[\s_-]*(?:(?:avg|averaged?|mean)\.?)?$", re.I)
 _PLAIN_AVERAGE = re.compile(r"(avg|average|overall|mean|total|sum|all)\.?", re.I)
+_SPACED = re.compile(r"\d*[.,]\d+%? [1-9]\d?\d? \d{3}", re.A)  # a count with a space between thousands
 _RULE = re.compile(r"[\s\-=+|:_─━│┃┼┤├#>*.]*")
 _ACCURACY = re.compile(r"(?:^|.*[\W_])(?:test )?(?:accuracy|acc)", re.I)
 
@@ -182,9 +183,7 @@ class _Reader:
             tuple(found for row in self.rows if (found := made[id(row)])),
             tuple(found for row in self.averages if (found := made[id(row)])),
             made[id(self.accuracy)] if self.accuracy else None,
-            classes=bool(
-                supports or self.averages or self.accuracy or "class" in self.head.cells or _names_classes(self.head)
-            ),
+            classes=bool(supports or self.averages or self.accuracy) or _names_classes(self.head),
             counted=all("." not in token for token in supports),
             unread=tuple(sorted({*self.unread, *broken})),
             lines=tuple(dict.fromkeys([self.start, *self.lines])),
@@ -192,7 +191,9 @@ class _Reader:
 
 
 def _names_classes(head: Head) -> bool:
-    return any(word.strip(":").lower() in ("class", "label", "category", "classes", "labels") for word in head.prefix)
+    return "class" in head.cells or any(
+        word.strip(":").lower() in ("class", "label", "category", "classes", "labels") for word in head.prefix
+    )
 
 
 def find_tables(pieces: list[Piece]) -> Iterator[Report]:
@@ -220,16 +221,18 @@ def _reports(reader: _Reader | None) -> Iterator[Report]:
 
 def _row_of(head: Head, text: str, line: int) -> _Row | None:
     """A row of a report, by its cells or else by its words."""
-    if head.cells:
-        cells = [cell.strip() for cell in (text.split(",") if head.commas else cells_of(text))]
-        if len(cells) == len(head.cells):
-            name = " ".join(cell for cell, kind in zip(cells, head.cells) if kind in ("class", "") and cell)
-            tokens = [
-                (kind, cell.replace(" %", "%")) for cell, kind in zip(cells, head.cells) if kind not in ("class", "")
-            ]
-            if all(not cell or is_value(cell) for _, cell in tokens):
-                return _named(head, name, tokens, line)
-            return None
+    cells = [cell.strip() for cell in (text.split(",") if head.commas else cells_of(text))] if head.cells else []
+    if cells and len(cells) == len(head.cells):
+        name = " ".join(cell for cell, kind in zip(cells, head.cells) if kind in ("class", "") and cell)
+        figures = [
+            (kind, cell.replace(" %", "%")) for cell, kind in zip(cells, head.cells) if kind not in ("class", "")
+        ]
+        right = all(not cell or is_value(cell) for _, cell in figures)
+        return _named(name, figures, line) if right else None
+    return _row_of_words(head, text, line)
+
+
+def _row_of_words(head: Head, text: str, line: int) -> _Row | None:
     words = tokens_of(text, head.commas)
     if head.columns[-1:] == ("class",):
         return _row_with_its_name_behind(head, words, line)
@@ -239,23 +242,26 @@ def _row_of(head: Head, text: str, line: int) -> _Row | None:
     name, figures = words[:tail], words[tail:]
     width = len(head.columns)
     if name and _ACCURACY.fullmatch(" ".join(name)) and 0 < len(figures) <= width:
-        return _named(head, "accuracy", [("f1", figures[0]), *_support_of_accuracy(figures)], line)
+        return _named("accuracy", [("f1", figures[0]), *_support_of_accuracy(figures)], line)
     ends_in_support = head.columns[-1] == "support"
-    if (
-        ends_in_support
-        and len(figures) > 2
-        and re.fullmatch(r"\d{3}", figures[-1])
-        and re.fullmatch(r"[1-9]\d?\d?", figures[-2])
-        and re.fullmatch(r"\d*[.,]\d+%?", figures[-3])
-        and len(figures) + bool(name) > width
-    ):
-        figures[-2:] = [figures[-2] + "," + figures[-1]]  # 1 000: a space between thousands
+    if ends_in_support and len(figures) + bool(name) > width and _SPACED.fullmatch(" ".join(figures[-3:])):
+        figures[-2:] = [",".join(figures[-2:])]
     if ends_in_support and (len(figures) < width or not _is_count(figures[-1])) and len(figures) >= width - 1:
         width -= 1
     if len(figures) < width or width < 2 or not (name or len(figures) > width or width == len(head.columns)):
         return None
-    name += figures[: len(figures) - width]
-    return _named(head, " ".join(name), list(zip(head.columns, figures[len(figures) - width :])), line, head.prefix)
+    more, scores = figures[: len(figures) - width], figures[len(figures) - width :]
+    if len(more) > 1 or not _are_scores(head, scores, bool(name)):
+        return None
+    name += more
+    return _named(" ".join(name), list(zip(head.columns, scores)), line, head.prefix)
+
+
+def _are_scores(head: Head, figures: list[str], named: bool) -> bool:
+    """Whether figures can be scores: a row of whole numbers is one of a matrix, unless they are percentages."""
+    scores = [figure for figure, kind in zip(figures, head.columns) if kind in SCORES]
+    whole = [each for each in scores if re.fullmatch(r"\d{2,}|[2-9]", each)]
+    return not whole or (named and len(whole) == len(scores) and all(float(each) <= 100 for each in whole))
 
 
 def _row_with_its_name_behind(head: Head, words: list[str], line: int) -> _Row | None:
@@ -266,7 +272,7 @@ def _row_with_its_name_behind(head: Head, words: list[str], line: int) -> _Row |
     name = words[:start] or words[start + width :]
     if len(figures) < width or not all(is_value(figure) or figure == "?" for figure in figures) or not name:
         return None
-    return _named(head, " ".join(name), list(zip(head.columns, figures)), line)
+    return _named(" ".join(name), list(zip(head.columns, figures)), line)
 
 
 def _support_of_accuracy(figures: list[str]) -> list[tuple[str, str]]:
@@ -279,9 +285,7 @@ def _is_count(token: str) -> bool:
     return token.lower() in ("nan", "-") or (is_number(token) and not re.fullmatch(r"[01]?[.,]\d*[1-9]\d*|.*%", token))
 
 
-def _named(
-    head: Head, name: str, tokens: list[tuple[str, str]], line: int, prefix: tuple[str, ...] = ()
-) -> _Row | None:
+def _named(name: str, tokens: list[tuple[str, str]], line: int, prefix: tuple[str, ...] = ()) -> _Row | None:
     words = name.split()
     if prefix and len(words) > len(prefix) and all(map(_alike, prefix, words)):
         words = words[len(prefix) :]
@@ -296,12 +300,8 @@ def _named(
     elif _ACCURACY.fullmatch(name) and name:
         name = "accuracy"
         shares = [token for kind, token in kept.items() if kind in SCORES]
-        kept = {
-            **({"f1": shares[0]} if shares else {}),
-            **{key: each for key, each in kept.items() if key == "support"},
-        }
-        if len(shares) > 1 and kept.get("support") == shares[0]:
-            del kept["support"]
+        count = kept.get("support", "")  # pandas repeats the accuracy in this column too
+        kept = ({"f1": shares[0]} if shares else {}) | ({"support": count} if count not in ("", *shares[1:]) else {})
     return _Row(name[:60] or "row", kept, line) if kept else None
 
 
@@ -313,7 +313,7 @@ def _alike(prefix: str, word: str) -> bool:
 
 def _is_like_a_row(head: Head, text: str) -> bool:
     """Whether a line ends in figures, as the rows do, but not in those of this head."""
-    words = [word for word in tokens_of(text, head.commas)[-12:]]
+    words = tokens_of(text, head.commas)[-12:]
     return sum(is_number(word) and not word.isdigit() for word in words) > 1 or "±" in text or "+/-" in text
 
 

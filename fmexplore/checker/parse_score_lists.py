@@ -17,15 +17,11 @@ _ITEM = re.compile(r"""['"](?P<key>[\w -]{1,40})['"]\s*:\s*(?:[\w.]+\()?(?P<valu
 _SHARE = re.compile(r"""['"](?P<key>accuracy)['"]\s*:\s*(?:[\w.]+\()?(?P<value>[\d.]+(?:e-?\d+)?)""")
 _LIST = re.compile(
     r"[^\w]{0,6}(?:(?P<precision>precisions?)|(?P<recall>recalls?)|(?P<f1>f1(?:[-_ ]?scores?)?)|(?P<support>supports?))"
-    r"(?:\s*(?:scores?|per class|by class|for each class|of each class))?\s*[:=]?\s*(?:(?:np\.)?array\()?(?P<open>[\[(]*)",
+    r"(?:\s*(?:scores?|per class|by class|for each class|of each class))?\s*[:=]?\s*(?:(?:np\.)?array\()?"
+    r"(?P<open>[\[(]*)",
     re.I,
 )
-_AVERAGES = {
-    "macro avg": "macro avg",
-    "weighted avg": "weighted avg",
-    "micro avg": "micro avg",
-    "samples avg": "samples avg",
-}
+_AVERAGES = ("macro avg", "weighted avg", "micro avg", "samples avg")
 MOST_BROKEN = 60  # lines over which one list may go
 
 
@@ -61,7 +57,7 @@ def _report_of(group: list[tuple[str, dict[str, str], int, int]], text: str, sta
         keys = {"precision": "precision", "recall": "recall", "f1": "f1-score"}
         scores = {key: read_share(values[there]) for key, there in keys.items() if there in values}
         count = count_of(values["support"]) if "support" in values else None
-        row = ClassRow(_AVERAGES.get(name.lower(), name), scores, count, line)
+        row = ClassRow(name.lower() if name.lower() in _AVERAGES else name, scores, count, line)
         (averages if name.lower() in _AVERAGES else rows).append(row)
     if not rows:
         return
