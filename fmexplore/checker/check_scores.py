@@ -304,7 +304,7 @@ def _check_macro(report: Report, classes: list[_Class], total: float | None) -> 
     """Compare every average with what the classes give, by any reading of its name."""
     agreed: list[ClassRow] = []
     for row in report.averages:
-        fits = 0
+        fits = wrong = 0
         for score in SCORES:
             printed = row.scores.get(score)
             if printed is None or any(each.row.scores.get(score) is None for each in classes):
@@ -317,10 +317,11 @@ def _check_macro(report: Report, classes: list[_Class], total: float | None) -> 
                     "note", f"The average of {score}, {printed.text}, is none of the usual ones.", (row.line,)
                 )
             elif given:
+                wrong += 1
                 values = fraction(given[0].low, given[0].high, printed.digits + 1)
                 message = f"The {row.name} of {score} is printed as {printed.text}, but the classes give {values}."
                 yield Finding("contradicts", message, (row.line,), _sum_of_average(row.name, score, classes, total))
-        if fits:
+        if fits and not wrong:
             agreed.append(row)
     if agreed:
         names = " and the ".join(dict.fromkeys("average" if row.name == "plain avg" else row.name for row in agreed))

@@ -119,6 +119,17 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.4g}"
 
 
+def ranges(lines: tuple[int, ...]) -> str:
+    """Line numbers from 1, neighbours together: "3-5, 8"."""
+    parts: list[list[int]] = []
+    for line in sorted(set(lines)):
+        if parts and line == parts[-1][-1] + 1:
+            parts[-1].append(line)
+        else:
+            parts.append([line])
+    return ", ".join(f"{each[0] + 1}-{each[-1] + 1}" if len(each) > 1 else str(each[0] + 1) for each in parts)
+
+
 def _rounded(text: str, number: str, whole: float) -> Printed:
     decimals, value = max(0, -int(Decimal(number).as_tuple().exponent)), float(number)
     half = 0.5 * 10.0**-decimals

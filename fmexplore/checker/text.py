@@ -65,7 +65,7 @@ def check_text(text: str, accuracy: str | float | None = None) -> Checked:
         ConfigError: the text has more than 1,048,576 characters or is none, or the accuracy is no number.
     """
     claim = None if accuracy is None or accuracy == "" else read_accuracy(accuracy)
-    _refuse_unreadable(text)
+    refuse_unreadable(text)
     lines = lines_of(text)
     summaries = find_summaries(lines)
     left = _without(lines, (summary.lines for summary in summaries))
@@ -94,7 +94,8 @@ def lines_of(text: str) -> list[str]:
     return re.sub(r"[\x01-\x08\x0b\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", "", text).splitlines()
 
 
-def _refuse_unreadable(text: str) -> None:
+def refuse_unreadable(text: str) -> None:
+    """Raise ConfigError for what is no text or too long."""
     if len(text) > MAX_CHARACTERS:
         raise ConfigError(
             f"The text has {len(text):,} characters: at most {MAX_CHARACTERS:,} (1 MB) are checked, give a part."

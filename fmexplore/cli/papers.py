@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fmexplore.checker.text import MAX_CHARACTERS, check_text, decode_text
+from fmexplore.checker.process import check_apart
+from fmexplore.checker.results import ranges
+from fmexplore.checker.text import MAX_CHARACTERS, Checked, decode_text
 from fmexplore.cli.terminal import AsJson, show_bar
 from fmexplore.data import fashion_mnist
-from fmexplore.errors import ConfigError
+from fmexplore.errors import AnalysisFailed, ConfigError
 from fmexplore.machine import prepare_process
 from fmexplore.papers.claims import assess_claims
 from fmexplore.papers.reported import PRINTED
@@ -30,6 +32,11 @@ if TYPE_CHECKING:
     from fmexplore.training.progress import Progress
 
 commands = typer.Typer()
+SAID = {
+    "consistent": "Consistent: what could be recomputed agrees",
+    "contradiction": "It contradicts itself",
+    "unknown": "It cannot be judged: nothing that is printed could be recomputed",
+}
 
 
 @commands.command()
@@ -100,16 +107,31 @@ def check(
     accuracy: Annotated[str | None, typer.Option(help="What is claimed, as printed: 89, 0.89 or '89 %'.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Recompute a layer summary, a classification report or a confusion matrix, and name what cannot be true."""
-    checked = check_text(_read_text(file), accuracy)
+    """Recompute a layer summary, a classification report or a confusion matrix, and name what cannot be true.
+
+    Exit codes: 0 consistent, 1 it contradicts itself, 2 it cannot be judged.
+    """
+    try:
+        checked = check_apart(_read_text(file), accuracy)
+    except AnalysisFailed as error:
+        checked = Checked((), (), (), (str(error),))
     if as_json:
         print(json.dumps({"verdict": checked.verdict, **asdict(checked)}))
     else:
-        for finding in checked.findings:
-            print(f"{finding.status}: {finding.text}")
-        for text in checked.unchecked:
-            print(f"unchecked: {text}")
+        _print_findings(checked)
     raise typer.Exit({"consistent": 0, "contradiction": 1, "unknown": 2}[checked.verdict])
+
+
+def _print_findings(checked: Checked) -> None:
+    """The verdict, each finding with its lines and, where it contradicts, its proof, and what is left open."""
+    print(f"{SAID[checked.verdict]}.")
+    for finding in checked.findings:
+        where = f" (line {ranges(finding.lines)})" if finding.lines else ""
+        print(f"{finding.status}: {finding.text}{where}")
+        if finding.proof and finding.status == "contradicts":
+            print(f"    {finding.proof}")
+    for text in checked.unchecked:
+        print(f"unchecked: {text}")
 
 
 def _read_text(file: str) -> str:
