@@ -39,7 +39,7 @@ def check_summary(summary: Summary) -> Outcome:
     if assumed:
         findings.append(Finding("note", assumed))
     columns = ("layer", "printed shape", "shape", "printed parameters", "parameters", "read as")
-    table = Table("Layers", columns, tuple(_cells(row) for row in rows))
+    table = Table("Layers", columns, tuple(_cells(row) for row in rows if row.layer.kind != "container" or row.layer.parameters))
     kind = summary.form if summary.words else "layer summary"
     return Outcome(kind, tuple(findings), (table,), _unchecked(rows))
 
@@ -204,23 +204,19 @@ class _Network:
                 made = f", but it is made for {layer.channels:,}"
                 return f"{layer.name} gets {shapes}{made}.", proof, None
             return f"{layer.name} gets {shapes}{made}, which is impossible.", proof, None
+        elsewhere = next(read_layer(replace(layer, output=None, units=_units(layer, style)), given, style), None)
+        turned = f"{shapes} into {shape_text(layer.output)}"
+        if layer.kind in WINDOWED and elsewhere and elsewhere.kernel and layer.output:
+            side = elsewhere.words.split(" over")[0]
+            text = f"{layer.name} has the {layer.parameters or 0:,} parameters of {side} kernels"
+            proof = f"No stride, padding or dilation of a {side} kernel turns {turned}."
+            return f"{text}, which cannot turn {turned}.", proof, nearest[0]
+        if elsewhere or not fits(layer.output, nearest[0].output):
+            alike = [each for each in nearest if layer.parameters in (None, each.parameters)] or nearest
+            usual = min(alike, key=lambda each: _distance(layer.output, each.output))
+            problem = f"{layer.name} is printed to turn {turned}, but it gives {shape_text(usual.output)}"
+            return f"{problem}{_as(usual)}.", proof, usual
         best = nearest[0]
-        if not fits(layer.output, best.output):
-            counts = (None, layer.parameters)
-            alike = [each for each in nearest if layer.parameters is None or each.parameters in counts] or nearest
-            problem = (
-                f"{layer.name} is printed to turn {shapes} into {shape_text(layer.output)}, but it gives "
-                f"{shape_text(alike[0].output)}"
-            )
-            elsewhere = next(read_layer(replace(layer, output=None, units=_units(layer, style)), given, style), None)
-            if layer.kind in WINDOWED and elsewhere and elsewhere.kernel:
-                side = elsewhere.words.split(" over")[0]
-                text = f"{layer.name} has the {layer.parameters or 0:,} parameters of {side} kernels"
-                proof = (
-                    f"No stride, padding or dilation of a {side} kernel turns {shapes} into {shape_text(layer.output)}."
-                )
-                return f"{text}, which cannot turn {shapes} into {shape_text(layer.output)}.", proof, best
-            return f"{problem}{_as(alike[0])}.", proof, alike[0]
         return _too_many(layer, best), proof, best
 
     def _impossible(self, layer: PrintedLayer, given: list[Shape | None]) -> tuple[str, str, Reading | None]:
@@ -259,6 +255,10 @@ def _units(layer: PrintedLayer, style: str) -> int | None:
         return layer.units
     first = style == "torch" and layer.kind not in ("dense", "embedding")
     return layer.output[0] if first else layer.output[-1]
+
+
+def _distance(one: Shape | None, other: Shape | None) -> int:
+    return sum(a != b for a, b in zip(one or (), other or ()))
 
 
 def _common(shapes: list[Shape | None]) -> Shape | None:

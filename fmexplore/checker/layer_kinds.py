@@ -95,6 +95,7 @@ class PrintedLayer:
     groups: int | None = None
     calculated: int | None = None  # parameters that its printed arguments give
     type: str = ""  # the class as it was printed
+    channels_last: bool = False  # sure to be, as in words
 
 
 @cache

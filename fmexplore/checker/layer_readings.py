@@ -111,7 +111,7 @@ class _Use:
     @property
     def channel_axes(self) -> tuple[int, ...]:
         """Where channels can stand: Keras does not print which way round its maps are."""
-        return (0,) if self.style == "torch" else (-1, 0)
+        return (0,) if self.style == "torch" else (-1,) if self.layer.channels_last else (-1, 0)
 
 
 def _readings(layer: PrintedLayer, inputs: Sequence[Shape | None], style: Style, even: bool) -> Iterator[Reading]:
@@ -124,7 +124,8 @@ def _readings(layer: PrintedLayer, inputs: Sequence[Shape | None], style: Style,
 
 
 def _open(use: _Use) -> Reading:
-    return Reading(use.layer.output, None, judged=False)
+    made = use.layer.calculated  # from its arguments
+    return Reading(use.layer.output, made, judged=made is not None)
 
 
 def _dense(use: _Use) -> Iterator[Reading]:
@@ -235,6 +236,8 @@ def _batch_norm(use: _Use) -> Iterator[Reading]:
         yield replace(_open(use), output=shape)
         return
     axes = (0,) if use.style == "torch" else dict.fromkeys((len(shape) - 1, *range(len(shape))))
+    if layer.channels_last:
+        axes = (-1,)
     for axis in axes:
         channels = shape[axis]
         if layer.channels is not None:
@@ -284,7 +287,7 @@ def _global_pool(use: _Use) -> Iterator[Reading]:
         return
     if len(shape) < 2:
         return
-    for axis in (-1, 0):
+    for axis in (-1,) if use.layer.channels_last else (-1, 0):
         ones = (1,) * (len(shape) - 1)
         yield Reading((shape[axis],), 0)
         yield Reading((*ones, shape[-1]) if axis else (shape[0], *ones), 0)

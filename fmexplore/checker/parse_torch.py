@@ -27,7 +27,8 @@ _INFO_ROW = re.compile(
     r"(?::\s?(?P<depth>\d{1,3})(?:-(?P<index>\d{1,6}))?)?(?=\s|$)",
     re.A,
 )
-_CELL = re.compile(rf"{_BRACKETS}|\(recursive\)|\([\d,]+\)|[├└]─[\d,]+|--|True|False|Partial|\d[\d,.]*%?", re.A)
+_CELL = re.compile(rf"{_BRACKETS}|\(recursive\)|\([\d,]+\)|--|True|False|Partial|\d[\d,.]*%?", re.A)
+_TENSOR = re.compile(r"\s[├└]─\d[\d,]*(?:\s|$)")  # a row for one tensor of the layer above
 _COLUMN = re.compile(r"Input Shape|Output Shape|Param #|Param %|Kernel Shape|Mult-Adds|Trainable", re.I)
 _SUMMARY_ROW = re.compile(
     rf"^\s*(?P<type>[A-Za-z]\w*)-(?P<index>\d{{1,6}})\s+(?P<shape>{_BRACKETS})\s+(?P<count>\d[\d,]*)\s*$", re.A
@@ -113,7 +114,7 @@ def read_info(lines: Sequence[str], start: int, stop: int) -> Summary | None:
         if is_elided(line):
             complete = complete and not layers
             continue
-        if sums.add(line, place):
+        if sums.add(line, place) or _TENSOR.search(line):
             taken.append(place)
             continue
         row = _INFO_ROW.match(line) if len(line) <= LONGEST_LINE else None
@@ -126,9 +127,6 @@ def read_info(lines: Sequence[str], start: int, stop: int) -> Summary | None:
             continue
         foreign = 0
         taken.append(place)
-        count = cells.get("param #", "")
-        if count[:1] in "├└" and count:
-            continue  # one tensor of the layer above
         depth = 0 if root else int(row["depth"] or 0) or _depth(row["tree"])
         layer = _info_layer(row, cells, place, depth)
         parent = parents.get(depth - 1)

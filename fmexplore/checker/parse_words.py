@@ -114,7 +114,7 @@ def _layers_in_words(part: str, place: int) -> Iterator[PrintedLayer]:
         return
     build = next((build for beginning, build in _BUILDERS.items() if kind.startswith(beginning)), _unchanged)
     for layer in build(_read_settings(part, found.end())):
-        yield replace(layer, line=place, type=layer.type or kind)
+        yield replace(layer, line=place, type=layer.type or kind, channels_last=True)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ class LayerRow:
         if reading is None or self.guess or not reading.judged:
             return False
         counted = layer.parameters is not None and reading.parameters is not None
-        return counted or self.shape_agrees or layer.calculated is not None
+        in_words = layer.channels_last and reading.parameters is not None
+        return counted or self.shape_agrees or in_words or layer.calculated is not None
 
     @property
     def shape_agrees(self) -> bool:
@@ -67,6 +68,9 @@ def explain_by_one_change(summary: Summary, rows: list[LayerRow]) -> list[Findin
                 message = f"With {meant:,} for {row.layer.name} the layers add up to the printed total of {total:,}"
                 text = f"{message}, so {row.layer.parameters:,} is the error."
                 return [Finding("contradicts", text, (row.layer.line, *summary.totals.lines[:1]))]
+    counts = [count_of(row) for row in rows if row.layer.counted]
+    if not wrong and total is not None and sum(count or 0 for count in counts) == total - summary.totals.optimizer:
+        return []
     chain = summary.words or all(row.layer.sources == (place - 1,) for place, row in enumerate(rows))
     if not chain or len(rows) > MOST_EDITED or len(wrong) > MOST_WRONG or (total is None and not wrong):
         return []
