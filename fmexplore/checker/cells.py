@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+MOST_PIECES = 5_000
 LONGEST_LINE = 20_000  # characters; a longer one is no row of a table
 _MARKUP = re.compile(
     r"\*\*|__|`|\$|\\(?:textbf|textit|mathbf|emph|text)\b|\\(?:h|mid|top|bottom)(?:line|rule)|<[^<>]{0,80}>"
@@ -22,9 +23,10 @@ class Piece:
 
 def pieces_of(lines: list[str]) -> list[Piece]:
     """The lines, and the parts of lines that hold line breaks as escapes, as HTML or as LaTeX."""
-    found = []
+    found: list[Piece] = []
     for number, line in enumerate(lines):
-        parts = re.split(r"\\n|<br ?/?>|\\\\(?=.*\S)", line) if "\\" in line or "<br" in line else [line]
+        broken = ("\\" in line or "<br" in line) and len(found) < MOST_PIECES
+        parts = re.split(r"\\n|<br ?/?>|\\\\(?!\s*$)", line, maxsplit=MOST_PIECES) if broken else [line]
         found += [Piece(number, part) for part in parts]
     return found
 

@@ -145,7 +145,7 @@ class _Reader:
         """Read the rows that stand in the line of the head, each a name, its scores and its support."""
         words = [word for word in self.head.rest if word not in ("|", "&", "\\\\", ",")]
         place = 0
-        while place < len(words) and not self.averages[1:]:
+        while place < len(words) and not self.averages[1:] and len(self.rows) < MOST_ROWS:
             start, place = place, place + 1
             while place < len(words) and not re.fullmatch(r"[01]?[.,]\d+|nan|\d{1,3}[.,]\d+%?", words[place]):
                 place += 1

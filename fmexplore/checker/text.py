@@ -20,7 +20,8 @@ from fmexplore.checker.scores import Claim, Report
 from fmexplore.errors import ConfigError
 
 MAX_CHARACTERS = 1_048_576  # 1 MB
-MOST_PARTS = 100
+MOST_LINES = 10_000  # with more, a text could take longer than a second
+MOST_PARTS = 50
 UNDERSTOOD = (
     "a Keras or torchinfo summary, a network in words (conv 32 3x3 valid relu | maxpool 2 | ... | total 590,346), "
     "a scikit-learn classification report, lists of precision, recall and F1, or a confusion matrix of counts"
@@ -66,7 +67,8 @@ def check_text(text: str, accuracy: str | float | None = None) -> Checked:
     """
     claim = None if accuracy is None or accuracy == "" else read_accuracy(accuracy)
     refuse_unreadable(text)
-    lines = lines_of(text)
+    every = lines_of(text)
+    lines = every[:MOST_LINES]
     summaries = find_summaries(lines)
     left = _without(lines, (summary.lines for summary in summaries))
     reports = _find_reports(left)
@@ -79,8 +81,10 @@ def check_text(text: str, accuracy: str | float | None = None) -> Checked:
     unchecked = [each for outcome in outcomes for each in outcome.unchecked] + notes
     if len(reports) > MOST_PARTS or len(matrices) > MOST_PARTS:
         unchecked.append(f"Only the first {MOST_PARTS} reports and matrices were checked.")
+    if len(every) > MOST_LINES:
+        unchecked.append(f"Only the first {MOST_LINES:,} of {len(every):,} lines were checked.")
     if not outcomes:
-        unchecked = [f"Nothing to check was found in the text: it should hold {UNDERSTOOD}."]
+        unchecked.insert(0, f"Nothing to check was found in the text: it should hold {UNDERSTOOD}.")
     return Checked(
         tuple(outcome.kind for outcome in outcomes),
         tuple(finding for outcome in outcomes for finding in outcome.findings),

@@ -126,7 +126,7 @@ def _print_findings(checked: Checked) -> None:
     """The verdict, each finding with its lines and, where it contradicts, its proof, and what is left open."""
     print(f"{SAID[checked.verdict]}.")
     for finding in checked.findings:
-        where = f" (line {ranges(finding.lines)})" if finding.lines else ""
+        where = f" (line{'s' * (len(finding.lines) > 1)} {ranges(finding.lines)})" if finding.lines else ""
         print(f"{finding.status}: {finding.text}{where}")
         if finding.proof and finding.status == "contradicts":
             print(f"    {finding.proof}")

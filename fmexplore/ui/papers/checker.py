@@ -118,9 +118,9 @@ def _results(checked: Checked, text: str) -> None:
     order = ("contradicts", "agrees", "note")
     findings = sorted(checked.findings, key=lambda finding: order.index(finding.status))
     if findings:
-        heads = (VERDICT, "Line", "What was printed, and what follows", "The sum")
-        rows = [(SAID[each.status], ranges(each.lines), each.text, each.proof) for each in findings]
-        verdict_table(heads, rows, [TONES[each.status] for each in findings], key="claim_findings")
+        rows = [(SAID[each.status], _told(each)) for each in findings]
+        tones = [TONES[each.status] for each in findings]
+        verdict_table((VERDICT, "What was printed, and what follows"), rows, tones, key="claim_findings")
     for each in checked.unchecked if checked.verdict != "unknown" else ():
         st.caption(formatting.unlinked(each))
     for number, table in enumerate(checked.tables[:12]):
@@ -154,7 +154,10 @@ def _marked(checked: Checked, lines: list[str]) -> None:
 
 
 def _told(finding: Finding) -> str:
-    return f"{finding.text} {finding.proof}".strip()
+    """What is found, with its lines before it and the sum behind it."""
+    what = "Lines" if len(finding.lines) > 1 else "Line"
+    where = f"{what} {ranges(finding.lines)}: " if finding.lines else ""
+    return f"{where}{finding.text} {finding.proof}".strip()
 
 
 def _table(table: Table, number: int) -> None:
