@@ -20,7 +20,7 @@ MOST_MIXED = 5  # convolutions without a padding for which all ways are tried
 def check_summary(summary: Summary) -> Outcome:
     """Recompute each layer of a summary from those before it, and the totals; where they differ, find the mistake."""
     summary, assumed = _assume_padding(summary)
-    rows = _recompute(summary)
+    rows = recompute(summary)
     notes: list[Finding] = []
     if summary.assumed:
         rows, notes = _without_assumed_order(summary, rows)
@@ -39,7 +39,9 @@ def check_summary(summary: Summary) -> Outcome:
     if assumed:
         findings.append(Finding("note", assumed))
     columns = ("layer", "printed shape", "shape", "printed parameters", "parameters", "read as")
-    table = Table("Layers", columns, tuple(_cells(row) for row in rows if row.layer.kind != "container" or row.layer.parameters))
+    table = Table(
+        "Layers", columns, tuple(_cells(row) for row in rows if row.layer.kind != "container" or row.layer.parameters)
+    )
     kind = summary.form if summary.words else "layer summary"
     return Outcome(kind, tuple(findings), (table,), _unchecked(rows))
 
@@ -115,7 +117,7 @@ def _padded(summary: Summary, places: list[int], way: Sequence[str]) -> Summary:
 
 
 def _is_consistent(summary: Summary) -> bool:
-    rows = _recompute(summary)
+    rows = recompute(summary)
     return not any(row.problem for row in rows) and all(
         finding.status != "contradicts" for finding in check_totals(summary, rows)
     )
@@ -136,10 +138,10 @@ def _without_assumed_order(summary: Summary, rows: list[LayerRow]) -> tuple[list
         for layer in summary.layers
     )
     text = "Several layers do not fit those above them: the rows need not be in the order in which they are used."
-    return _recompute(replace(summary, layers=layers)), [Finding("note", text)]
+    return recompute(replace(summary, layers=layers)), [Finding("note", text)]
 
 
-def _recompute(summary: Summary) -> list[LayerRow]:
+def recompute(summary: Summary) -> list[LayerRow]:
     """Every layer, recomputed from what the layers before it pass on."""
     network = _Network(summary)
     for layer in summary.layers:
@@ -159,9 +161,13 @@ class _Network:
     def add(self, layer: PrintedLayer) -> None:
         """Recompute the next layer."""
         given = [self._output(source) for source in layer.sources or ()]
-        if layer.input is not None and len(given) < 2:
-            given = [layer.input]
-        row = self._read(layer, given)
+        if layer.input is not None and len(given) == 1 and not fits(given[0], layer.input):
+            problem = f"{layer.name} is printed to get {shape_text(layer.input)}, but gets {shape_text(given[0])}."
+            row = LayerRow(layer, None, tuple(given), problem, "It follows that row in a Sequential.")
+        else:
+            if layer.input is not None and len(given) < 2:
+                given = [layer.input]
+            row = self._read(layer, given)
         self.rows.append(row)
         self.problems += bool(row.problem)
         self.made.append(self._passed_on(row, given))

@@ -13,6 +13,7 @@ from fmexplore.checker import windows
 from fmexplore.checker.layer_kinds import WINDOWED, PrintedLayer, Shape, Size, Style, both, fits, known, product
 
 LARGEST_SIDE = 1024
+_USUAL = (3, 1, 5, 7, 2, 4, 11)  # sides of a window
 _SUGGESTED = (3, 5, 1, 7, 2, 4, 6, 8, 9, 10, 11)
 
 
@@ -450,10 +451,11 @@ def _windows_of(
         if all(windows.grows(a, b, side, style) for a, b, side in zip(before, after, sides)):
             yield after, (kernel, None, None, 1)
         return
-    if kernel and len(set(kernel)) == 1 and known(before) and known(after):
-        common = frozenset.intersection(
-            *(windows.slide_settings(a or 0, b or 0, kernel[0], style) for a, b in zip(before, after))
-        )
+    if known(before) and known(after) and (kernel is None or len(set(kernel)) == 1):
+        common = _common_settings(before, after, style, kernel)
+        if common and kernel is None:
+            yield after, (None, None, None, 1)
+            return
         if common:
             best = min(common, key=lambda each: (each[3], each[1], abs(each[2])))
             padding = best[2] if style == "torch" and best[2] != windows.SAME else "same" if best[2] else "valid"
@@ -466,6 +468,17 @@ def _windows_of(
         if all(windows.slides(a, b, side, style, way) for a, b, side in zip(before, after, sides)):
             yield after, (kernel, None, None if None in (*before, *after) else padding, 1)
             return
+
+
+def _common_settings(
+    before: Shape, after: Shape, style: Style, kernel: tuple[int, ...] | None
+) -> frozenset[windows.Setting]:
+    """Usual settings, the same on all axes; of any usual window where it is not known."""
+    found: frozenset[windows.Setting] = frozenset()
+    for side in (kernel[0],) if kernel else _USUAL:
+        pairs = zip(before, after)
+        found |= frozenset.intersection(*(windows.slide_settings(a or 0, b or 0, side, style) for a, b in pairs))
+    return found
 
 
 def _slid(

@@ -81,26 +81,42 @@ class _Search:
         made = behind.output if behind else None
         gets = given is not None and known(given)
         gives = behind is not None and known(made)
-        if gets and self._fits(given, layer, shape):
+        follows = gets and self._fits(given, layer, shape)
+        followed = gives and self._fits(shape, behind, made)
+        if (follows or not gets) and (followed or not gives):
             return None
-        if gives and behind and self._fits(shape, behind, made):
+        near = (before if gets else None, behind if gives else None)
+        if found := self._repaired(place, *near, alone=follows or followed or None in near):
+            return found
+        if None in near or follows or followed:
             return None
-        for other in self._others(given if gets else None, layer, behind if gives else None):
+        # What is not printed stands on one side, whatever the size; the other side may still tell.
+        return self._repaired(place, before, None, alone=True) or self._repaired(place, None, behind, alone=True)
+
+    def _repaired(
+        self, place: int, before: PrintedLayer | None, behind: PrintedLayer | None, alone: bool
+    ) -> LoneRow | None:
+        """What would fit the neighbours given; `alone` where the row fits one of them, or has but one."""
+        layer = self.layers[place]
+        given = before.output if before else None
+        for other in self._others(given, layer, behind):
             self.tried += 1
             if self.tried > MOST_TRIED:
                 return None
-            if gets and not self._fits(given, layer, other):
+            if before and not self._fits(given, layer, other):
                 continue
-            if gives and behind and not self._fits(other, behind, made):
+            if behind and not self._fits(other, behind, behind.output):
                 continue
             if any(not _same(self.layers[each].output, other) for each in self.between[place]):
                 continue
-            if not (gets and gives) and not self._stands_out(layer, behind if gives else before, other):
+            if alone and not (self._stands_out(layer, before, behind, other) or self._is_last(place, given, other)):
                 continue
-            return self._found(place, before if gets else None, behind if gives else None, other)
+            return self._found(place, before, behind, other)
         return None
 
-    def _fits(self, given: Shape | None, layer: PrintedLayer, made: Shape | None) -> bool:
+    def _fits(self, given: Shape | None, layer: PrintedLayer | None, made: Shape | None) -> bool:
+        if layer is None:
+            return True
         reading = next(read_layer(replace(layer, output=made, input=None), [given], self.style, even=True), None)
         return reading is not None
 
@@ -115,6 +131,8 @@ class _Search:
                 for each in read_layer(replace(layer, output=None, input=None), [given], self.style, even=True)
                 if each.output
             ]
+        if layer.kind == "dense" and given and layer.parameters:
+            near += [(layer.parameters // ((given[-1] or 0) + 1),)]
         if behind and behind.output:
             near.append(behind.output)
             if behind.kind == "dense" and behind.parameters:
@@ -126,19 +144,33 @@ class _Search:
                 if size and size != shape[axis]:
                     yield (*shape[:axis], size, *shape[axis + 1 :])
 
-    def _stands_out(self, layer: PrintedLayer, neighbour: PrintedLayer | None, other: Shape) -> bool:
-        """With a single neighbour: whether the row is the only map with sides of its own, and keeps what it gets."""
+    def _stands_out(
+        self, layer: PrintedLayer, before: PrintedLayer | None, behind: PrintedLayer | None, other: Shape
+    ) -> bool:
+        """Whether the row is the only map whose sides differ, and other numbers would give it equal ones."""
         shape = layer.output or ()
-        if neighbour is None or len(shape) < 3 or shape[0] != other[0] or len(set(other[1:])) > 1:
+        if len(shape) < 3 or shape[0] != other[0] or len(set(other[1:])) > 1:
             return False
-        keeps = neighbour.kind in _KEEP or layer.kind in _KEEP
-        return keeps and neighbour.output == other and self.uneven == 1 and len(self.maps) > 3
+        if before is None or behind is None:
+            near = behind or before
+            if near is None or other not in (near.output, near.input):
+                return False
+            if near.input != other and near.kind not in _KEEP and layer.kind not in _KEEP:
+                return False
+        return self.uneven == 1 and len(self.maps) > 2
+
+    def _is_last(self, place: int, given: Shape | None, other: Shape) -> bool:
+        """Whether the row is the last, a dense layer whose weights and biases are those of other units."""
+        layer = self.layers[place]
+        if place in self.behind or layer.kind != "dense" or not given or not layer.parameters or not given[-1]:
+            return False
+        return layer.parameters == (given[-1] + 1) * (other[-1] or 0)
 
     def _found(self, place: int, before: PrintedLayer | None, behind: PrintedLayer | None, other: Shape) -> LoneRow:
         layer = self.layers[place]
         near = [each for each in (before, behind) if each]
         names = " and ".join(f"{each.name} ({shape_text(each.output)})" for each in near)
-        fit = "fits neither" if len(near) > 1 else "does not fit"
+        fit = "does not fit"
         text = (
             f"{layer.name} is printed with {shape_text(layer.output)}, which {fit} {names}: {shape_text(other)} would."
         )
@@ -146,7 +178,7 @@ class _Search:
             f"With {shape_text(layer.output)}, two operations that are not printed would have to change one size on the "
             f"way in and undo it on the way out."
             if len(near) > 1
-            else f"All other maps have equal sides, and one of {near[0].name} and {layer.name} keeps the size."
+            else "Every other row follows from the one before it, with equal sides and as many weights as it needs."
         )
         return LoneRow(place, text, proof, (layer.line, *(each.line for each in near)))
 

@@ -130,7 +130,7 @@ def _pooled(before: int, side: int, stride: int, padding: int, up: int) -> int:
 
 @cache
 def slide_settings(before: int, after: int, side: int, style: Style) -> frozenset[Setting]:
-    """Usual settings of a convolution that turn `before` into `after`."""
+    """Usual settings of a convolution that turn `before` into `after`: padding keeps the size at most."""
     found = set()
     for dilation in (1, 2, 3, 4, 6, 8, 12) if side > 1 else (1,):
         wide = dilation * (side - 1)
@@ -141,7 +141,8 @@ def slide_settings(before: int, after: int, side: int, style: Style) -> frozense
                 if before > wide and -(-(before - wide) // stride) == after:
                     found.add((side, stride, 0, dilation))
                 continue
-            for padding in range(max(wide, 3) + 1):
+            most = max((wide + 1) // 2 + (stride > 1), 1)
+            for padding in (0, *range(1, most + 1)):
                 free = before + 2 * padding - wide - 1
                 if free >= 0 and free // stride + 1 == after:
                     found.add((side, stride, padding, dilation))

@@ -219,7 +219,9 @@ def test_a_summary_whose_columns_lost_their_spaces_is_still_read():
 
 
 def test_layers_that_cannot_be_judged_without_their_inputs_are_named():
-    checked = check_text("Layer (type) Output Shape Param #\nlstm (LSTM) (None, 9, 16) 1600\ndense (Dense) (None, 9, 3) 51")
+    checked = check_text(
+        "Layer (type) Output Shape Param #\nlstm (LSTM) (None, 9, 16) 1600\ndense (Dense) (None, 9, 3) 51"
+    )
     assert checked.unchecked == ("Not judged, as it is not printed what they get (1 of 2 layers): lstm.",)
     assert checked.verdict == "consistent"
 
@@ -296,7 +298,10 @@ def test_the_moving_statistics_of_batch_normalisation_are_never_trained():
 
 def test_a_convolution_whose_kernel_cannot_make_the_printed_map_is_named():
     text = print_keras_3(NETWORKS["codered-base"]).replace("(None, 11, 11, 64)", "(None, 10, 10, 64)")
-    assert any("18,496 parameters of 3x3 kernels, which cannot turn 13x13x32 into 10x10x64" in each for each in wrong(check_text(text)))
+    assert any(
+        "18,496 parameters of 3x3 kernels, which cannot turn 13x13x32 into 10x10x64" in each
+        for each in wrong(check_text(text))
+    )
 
 
 # Which one change makes a network fit.
