@@ -56,6 +56,8 @@ def _what_agrees(summary: Summary, rows: list[LayerRow]) -> list[Finding]:
     lines = tuple(row.layer.line for row in agreeing)
     if not telling:
         text = f"{len(agreeing)} of {count} layers can be as printed, whatever they get."
+        if summary.words:
+            text = f"Shapes and parameters of {len(agreeing)} of {count} layers were computed; none are printed beside them."
         if summary.form == "PyTorch module":
             text = f"The parameters of {len(agreeing)} of {count} modules were computed from their arguments."
         return [Finding("note", text, lines)]

@@ -47,10 +47,10 @@ class Checked:
 def check_text(text: str, accuracy: str | float | None = None) -> Checked:
     """Recompute the numbers in a text, and find those that cannot be true.
 
-    >>> found = check_text("conv 32 3x3 valid relu | maxpool 2 | flatten | dense 10 | total 63,050")
+    >>> found = check_text("28x28x1 | conv 32 3x3 valid relu | maxpool 2 | flatten | dense 10 | total 63,050")
     >>> for finding in found.findings:
     ...     print(finding.text)
-    Shapes and parameters of 4 of 4 layers fit.
+    Shapes and parameters of 4 of 4 layers were computed; none are printed beside them.
     The layers add up to 54,410 parameters, but the printed total is 63,050.
     The total of 63,050 fits only with 'same' padding in the first convolution.
     >>> found.verdict

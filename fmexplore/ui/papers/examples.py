@@ -9,8 +9,8 @@ from fmexplore.papers.reported import MEASURES, PRINTED, PublishedReport
 from fmexplore.training.published import SYSTEMS, System
 
 WORDS = (
-    "conv 32 3x3 valid relu | maxpool 2 | conv 64 3x3 valid relu | maxpool 2 | conv 128 3x3 valid relu | maxpool 2 | "
-    "flatten | dense 256 relu | dense 256 relu | dense 512 relu | dense 10 softmax | total 590,346"
+    "28x28x1 | conv 32 3x3 valid relu | maxpool 2 | conv 64 3x3 valid relu | maxpool 2 | conv 128 3x3 valid relu | "
+    "maxpool 2 | flatten | dense 256 relu | dense 256 relu | dense 512 relu | dense 10 softmax | total 590,346"
 )
 TEST_IMAGES = 1_000  # of each class, in the test set that the papers used
 
