@@ -10,6 +10,7 @@ _MARKUP = re.compile(
 )
 _SEPARATORS = re.compile(r"[|│┃&;\t]")
 NUMBER = re.compile(r"[-+]?(?:\d+(?:[.,'’]\d+)*\.?|[.,]\d+)(?:e[-+]?\d{1,2})?%?", re.I | re.A)
+_DECIMAL = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d{1,2})?", re.I | re.A)
 NOTHING = ("nan", "-", "--", "none", "n/a", "–", "—")
 
 
@@ -55,6 +56,12 @@ def tokens_of(text: str, commas: bool) -> list[str]:
 def is_number(token: str) -> bool:
     """Whether a word is a printed number."""
     return NUMBER.fullmatch(token) is not None
+
+
+def value_of(token: str) -> float:
+    """A printed number with a decimal point or comma, or a percent sign; 0 for what is none, such as 1.2.3."""
+    plain_number = token.rstrip("%").replace(",", ".")
+    return float(plain_number) if _DECIMAL.fullmatch(plain_number) else 0.0
 
 
 def is_value(token: str) -> bool:

@@ -13,7 +13,7 @@ _CLAIM = re.compile(
     r"(?<![\w-])(?:(?P<accuracy>accuracy(?:[ _]score)?|acc)|(?P<kappa>kappa)|(?P<precision>precision(?:[ _]score)?)"
     r"|(?P<recall>recall(?:[ _]score)?)|(?P<f1>f1(?:[-_ ]?score)?))(?: on (?:the )?test (?:set|data|images))?"
     r"\s{0,30}(?:of|is|was|=|:)?\s{0,30}(?P<value>\d{1,3}(?:[.,]\d{1,30})?)(?![\d.,]*\d)\s?(?P<percent>%?)"
-    r"(?!\s{0,3}(?:±|\+/-|\+-|/|e[-+]?\d))",
+    r"(?!\s{0,3}\(?\s?(?:±|\+/-|\+-|/|e[-+]?\d))",
     re.I | re.A,
 )
 _WEKA = re.compile(r"^\s*Correctly Classified Instances\s+\d+\s+(?P<value>\d{1,3}(?:\.\d+)?)\s*%")

@@ -18,6 +18,7 @@ from fmexplore.checker.cells import (
     is_value,
     plain,
     tokens_of,
+    value_of,
 )
 from fmexplore.checker.results import read_share
 from fmexplore.checker.scores import SCORES, ClassRow, Report
@@ -77,7 +78,7 @@ def _head_of_words(text: str) -> Head | None:
     strange = 0
     for found in _WORD.finditer(text[:LONGEST_LINE].replace("|", " ").replace(",", " ")):
         kind, word = found.lastgroup or "", found[0]
-        known = kind in ("precision", "recall", "f1", "support")
+        known = kind in ("precision", "recall", "f1", "support", "other")
         if not columns and not known:
             prefix.append(word)
             if len(prefix) > 12 or (re.search(r"[:=]$", word) and kind != "word"):
@@ -174,7 +175,7 @@ class _Reader:
         if not self.rows and not (self.unread and self.averages) and len(self.unread) < 2:
             return None
         scores = [token for row in (*self.rows, *self.averages) for key, token in row.tokens.items() if key in SCORES]
-        values = [float(token.rstrip("%").replace(",", ".")) for token in scores if is_number(token)]
+        values = [value_of(token) for token in scores]
         whole = 100.0 if self.head.percent or any(value > 1.0000003 for value in values) else 1.0
         made = {id(row): _class_row(row, whole) for row in (*self.rows, *self.averages, self.accuracy) if row}
         broken = [row.line for row in self.rows if id(row) in made and made[id(row)] is None]

@@ -8,7 +8,17 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from fmexplore.checker.cells import LONGEST_LINE, NOTHING, cells_of, count_of, is_cut, is_number, plain, tokens_of
+from fmexplore.checker.cells import (
+    LONGEST_LINE,
+    NOTHING,
+    cells_of,
+    count_of,
+    is_cut,
+    is_number,
+    plain,
+    tokens_of,
+    value_of,
+)
 from fmexplore.checker.results import read_share
 from fmexplore.checker.scores import SCORES, ClassRow, Report
 
@@ -141,7 +151,7 @@ def _report_of_lists(lists: _Lists) -> Iterator[Report]:
         yield Report((), problem=problem, lines=taken)
         return
     length = next(iter(sizes.values()))
-    whole = 100.0 if any(float(_plain(each)) > 1.0000003 for values in scores.values() for each in values) else 1.0
+    whole = 100.0 if any(value_of(each) > 1.0000003 for values in scores.values() for each in values) else 1.0
     names = _names(lists.above, length)
     supports = lists.values.get("support")
     line = lists.lines[0]
@@ -165,11 +175,6 @@ def _sorted(rows: list[ClassRow], names: list[str], supports: list[str] | None, 
     counted = bool(supports) and all("." not in each for each in supports or ())
     sure = bool(names) and bool(supports or averages)
     return Report(own, averages, accuracy, classes=sure or bool(supports), counted=counted, lines=taken)
-
-
-def _plain(token: str) -> str:
-    token = token.rstrip("%").replace(",", ".")
-    return token if is_number(token) else "0"
 
 
 def _names(above: str, length: int) -> list[str]:

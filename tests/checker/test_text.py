@@ -18,7 +18,7 @@ from fmexplore.settings import PROJECT
 
 # Team CodeRed (2023): the final network as its prose has it, a pool after every convolution, and what it printed.
 CODERED = (
-    "conv 32 3x3 valid relu | maxpool 2 | dropout | conv 64 3x3 valid relu | maxpool 2 | dropout | "
+    "28x28x1 | conv 32 3x3 valid relu | maxpool 2 | dropout | conv 64 3x3 valid relu | maxpool 2 | dropout | "
     "conv 128 3x3 valid relu | maxpool 2 | flatten | dense 256 relu{} | dropout | dense 256 relu{} | dropout | "
     "dense 512 relu{} | dense 10 softmax{}\ntotal 590,346 parameters"
 )
@@ -209,7 +209,7 @@ def test_an_accuracy_beside_a_summary_is_said_to_be_unchecked():
 def test_the_table_of_a_summary_has_printed_and_recomputed_values_side_by_side():
     (table,) = check_text(VENKATESH).tables
     assert table.columns == ("layer", "printed shape", "shape", "printed parameters", "parameters", "read as")
-    assert table.rows[1][:5] == ("conv2d", "16x28x28", "16x28x28", "169", "160")
+    assert table.rows[1][:5] == ("conv2d", "28x28x16", "28x28x16", "169", "160")
     assert "3x3" in table.rows[1][5]
     assert table.rows[7][:3] == ("flatten", "576 values", "576 values")
 
