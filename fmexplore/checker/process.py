@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 
+from fmexplore.checker.scores import Axis
 from fmexplore.checker.text import Checked, check_text, refuse_unreadable
 from fmexplore.errors import AnalysisFailed, FMExploreError
 from fmexplore.settings import PACKAGE
@@ -14,7 +15,9 @@ from fmexplore.settings import PACKAGE
 SECONDS = 2.0  # without the start of the process
 
 
-def check_apart(text: str, accuracy: str | float | None = None, seconds: float = SECONDS) -> Checked:
+def check_apart(
+    text: str, accuracy: str | float | None = None, rows: Axis | None = None, seconds: float = SECONDS
+) -> Checked:
     """As `check_text`, in a process of its own.
 
     Raises:
@@ -33,7 +36,7 @@ def check_apart(text: str, accuracy: str | float | None = None, seconds: float =
         try:
             assert process.stdout
             process.stdout.read(1)  # it is there and waits
-            answer, _ = process.communicate(pickle.dumps((text, accuracy)), timeout=seconds)
+            answer, _ = process.communicate(pickle.dumps((text, accuracy, rows)), timeout=seconds)
         except subprocess.TimeoutExpired:
             raise AnalysisFailed(
                 f"The text takes longer than {seconds:g} seconds to check, and was not checked: give a part of it."
@@ -55,9 +58,9 @@ def main() -> None:
     """Answer one question on standard input."""
     sys.stdout.buffer.write(b".")
     sys.stdout.buffer.flush()
-    text, accuracy = pickle.load(sys.stdin.buffer)
+    text, accuracy, rows = pickle.load(sys.stdin.buffer)
     try:
-        found: Checked | FMExploreError = check_text(text, accuracy)
+        found: Checked | FMExploreError = check_text(text, accuracy, rows)
     except FMExploreError as error:
         found = error
     sys.stdout.buffer.write(pickle.dumps(found))

@@ -5,7 +5,7 @@ Knows which parser and which check each part of a text needs; those are in the o
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fmexplore.checker.cells import pieces_of
 from fmexplore.checker.check_layers import check_summary
@@ -16,7 +16,7 @@ from fmexplore.checker.parse_reports import find_tables
 from fmexplore.checker.parse_score_lists import find_dictionaries, find_lists
 from fmexplore.checker.parse_summaries import find_summaries
 from fmexplore.checker.results import Finding, Table, Verdict, read_accuracy
-from fmexplore.checker.scores import Claim, Report
+from fmexplore.checker.scores import Axis, Claim, Report
 from fmexplore.errors import ConfigError
 
 MAX_CHARACTERS = 1_048_576  # 1 MB
@@ -44,7 +44,7 @@ class Checked:
         return "contradiction" if "contradicts" in found else "consistent" if "agrees" in found else "unknown"
 
 
-def check_text(text: str, accuracy: str | float | None = None) -> Checked:
+def check_text(text: str, accuracy: str | float | None = None, rows: Axis | None = None) -> Checked:
     """Recompute the numbers in a text, and find those that cannot be true.
 
     >>> found = check_text("28x28x1 | conv 32 3x3 valid relu | maxpool 2 | flatten | dense 10 | total 63,050")
@@ -61,6 +61,7 @@ def check_text(text: str, accuracy: str | float | None = None) -> Checked:
             is ignored.
         accuracy: a claimed accuracy to compare with them, as printed ("89", "89 %", "0.89"): its digits tell how it
             was rounded.
+        rows: what the rows of a confusion matrix are, where the text does not say it: "true" classes or "predicted".
 
     Raises:
         ConfigError: the text has more than 1,048,576 characters or is none, or the accuracy is no number.
@@ -73,7 +74,7 @@ def check_text(text: str, accuracy: str | float | None = None) -> Checked:
     left = _without(lines, (summary.lines for summary in summaries))
     reports = _find_reports(left)
     left = _without(left, (report.lines for report in reports))
-    matrices = find_matrices(left)
+    matrices = [replace(matrix, axis=matrix.axis or rows) for matrix in find_matrices(left)]
     left = _without(left, (matrix.lines for matrix in matrices if len(matrix.lines) > 1))
     claims = find_claims(left) + ([Claim("accuracy", claim)] if claim else [])
     parts, notes = check_parts(lines, reports[:MOST_PARTS], matrices[:MOST_PARTS], claims)

@@ -10,6 +10,7 @@ import typer
 
 from fmexplore.checker.process import check_apart
 from fmexplore.checker.results import ranges
+from fmexplore.checker.scores import Axis
 from fmexplore.checker.text import MAX_CHARACTERS, Checked, decode_text
 from fmexplore.cli.terminal import AsJson, show_bar
 from fmexplore.data import fashion_mnist
@@ -105,6 +106,9 @@ def _print_verdicts(chosen: list[str], folder: Path) -> None:
 def check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A text file; - reads standard input.")],
     accuracy: Annotated[str | None, typer.Option(help="What is claimed, as printed: 89, 0.89 or '89 %'.")] = None,
+    rows: Annotated[
+        Axis | None, typer.Option(help="What the rows of a confusion matrix are, where the text does not say it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Recompute a layer summary, a classification report or a confusion matrix, and name what cannot be true.
@@ -112,7 +116,7 @@ def check(
     Exit codes: 0 consistent, 1 it contradicts itself, 2 it cannot be judged.
     """
     try:
-        checked = check_apart(_read_text(file), accuracy)
+        checked = check_apart(_read_text(file), accuracy, rows)
     except AnalysisFailed as error:
         checked = Checked((), (), (), (str(error),))
     if as_json:

@@ -157,6 +157,10 @@ def test_a_matrix_that_may_have_true_classes_in_columns_leaves_it_open():
     checked = check_text(str(draw_matrix(0).T.tolist()))
     assert (checked.verdict, wrong(checked)) == ("unknown", [])
     assert "suggests that they are the true classes" in checked.unchecked[-1]
+    assert "of its row" in checked.tables[0].columns
+    said = check_text(str(draw_matrix(0).T.tolist()), rows="predicted")
+    assert "recall" in said.tables[0].columns
+    assert not any("is not said" in each for each in said.unchecked)
 
 
 @pytest.mark.parametrize("each", [1000, None])

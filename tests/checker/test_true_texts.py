@@ -84,7 +84,8 @@ FORMS = {
         ("Accuracy : 0.75", "Accuracy : 0.85"),
     ),
     "Weka's matrix": (
-        "Correctly Classified Instances   15   75 %\n\n  a  b   <-- classified as\n 10  0 |  a = coat\n  5  5 |  b = shirt",
+        "Correctly Classified Instances   15   75 %\n\n  a  b   <-- classified as\n"
+        " 10  0 |  a = coat\n  5  5 |  b = shirt",
         ("75 %", "85 %"),
     ),
     "crosstab": (
@@ -96,7 +97,10 @@ FORMS = {
         "Normalized confusion matrix\n    a    b    c\na 0.90 0.05 0.05\nb 0.10 0.80 0.10\nc 0.00 0.05 0.95",
         ("0.80", "0.40"),
     ),
-    "percentages": ("Confusion matrix\na 90.0% 5.0% 5.0%\nb 10.0% 80.0% 10.0%\nc 0.0% 5.0% 95.0%", ("80.0%", "40.0%")),
+    "percentages": (
+        "Confusion matrix\na 90.0% 5.0% 5.0%\nb 10.0% 80.0% 10.0%\nc 0.0% 5.0% 95.0%",
+        ("80.0%", "40.0%"),
+    ),
 }
 
 
@@ -119,7 +123,8 @@ LEFT_OPEN = {
     "an accuracy of the training": "Training accuracy: 0.99\n[[14 1]\n [1 14]]",
     "a mean accuracy": "Accuracy: 0.99 (+/- 0.01)\nAccuracy: 0.99 ± 0.01\n[[14 1]\n [1 14]]",
     "two accuracies": "Accuracy: 0.99\nAccuracy: 0.98\n[[14 1]\n [1 14]]",
-    "several classes of thousands": "precision recall f1-score support\na 0.67 1.00 0.80 1.000\nb 1.00 0.50 0.67 1.000\n"
+    "several classes of thousands": "precision recall f1-score support\na 0.67 1.00 0.80 1.000\n"
+    "b 1.00 0.50 0.67 1.000\n"
     "accuracy 0.75 20",
     "other images": "precision recall f1-score support\na 0.67 1.00 0.80 10\nb 1.00 0.50 0.67 10\nc 1.00 1.00 1.00 5\n"
     "[[100 3 1]\n [7 90 2]\n [1 1 50]]",

@@ -7,6 +7,7 @@ import streamlit as st
 
 from fmexplore.checker.process import check_apart
 from fmexplore.checker.results import Finding, Table, ranges
+from fmexplore.checker.scores import Axis
 from fmexplore.checker.text import Checked, decode_text, lines_of
 from fmexplore.ui import formatting, messages, shared, url
 from fmexplore.ui.components.marked_text import marked_text
@@ -16,7 +17,8 @@ from fmexplore.ui.papers.examples import format_examples, paper_examples
 MAX_MB = 1
 MOST_IN_LINK = 2_000  # characters
 MOST_SHOWN = 1_000  # lines
-TEXT, ACCURACY, LINKED = "claim_text", "claim_accuracy", "claim_linked"
+TEXT, ACCURACY, ROWS, LINKED = "claim_text", "claim_accuracy", "claim_rows", "claim_linked"
+AXES = {None: "as the text says", "true": "true classes", "predicted": "predictions"}
 SAID = {"agrees": "agrees", "contradicts": "impossible", "note": "not judged"}
 TONES = {"agrees": "good", "contradicts": "bad", "note": "unknown"}
 
@@ -52,13 +54,22 @@ def claim_checker() -> None:
                 persist_state="session",
                 on_change=_put_into_link,
             )
+            st.selectbox(
+                "Rows of a matrix are",
+                [None, "true", "predicted"],
+                key=ROWS,
+                format_func=lambda rows: AXES[rows],
+                width=180,
+                persist_state="session",
+            )
             st.button("Check the text", type="primary", on_click=_put_into_link)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             _offer("Try a format", format_examples(), "claim_format")
             _offer("Try what a paper prints", paper_examples(), "claim_paper")
     with right, messages.boundary():
         if st.session_state.get(TEXT, "").strip():
-            _results(_check(st.session_state[TEXT], st.session_state.get(ACCURACY) or None), st.session_state[TEXT])
+            text, claimed = st.session_state[TEXT], st.session_state.get(ACCURACY) or None
+            _results(_check(text, claimed, st.session_state.get(ROWS)), text)
         else:
             st.subheader("Errors that can be proved appear here", anchor=False)
             st.write(
@@ -69,8 +80,8 @@ def claim_checker() -> None:
 
 
 @shared.keep(64)
-def _check(text: str, accuracy: str | None) -> Checked:
-    return check_apart(text, accuracy)
+def _check(text: str, accuracy: str | None, rows: Axis | None) -> Checked:
+    return check_apart(text, accuracy, rows)
 
 
 def _offer(label: str, examples: dict[str, tuple[str, str]], key: str) -> None:
@@ -89,7 +100,8 @@ def _take_link() -> None:
     before = st.session_state.get(LINKED, (None, None))
     if linked == before:
         return
-    if linked[0] is not None or st.session_state.get(TEXT) == before[0]:
+    stays = "claim_format" in st.session_state  # coming from another view, a link without a text leaves what is there
+    if linked[0] is not None or (stays and st.session_state.get(TEXT) == before[0]):
         st.session_state[TEXT], st.session_state[ACCURACY] = linked[0] or "", linked[1] or ""
     st.session_state[LINKED] = linked
 
