@@ -1,79 +1,151 @@
 """Checks a summary of a network: recomputes its layers from those before them, and their totals. Knows no text."""
 
-import math
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from fmexplore.checker.check_totals import check_totals
-from fmexplore.checker.layer_kinds import PrintedLayer, Style
+from fmexplore.checker.layer_kinds import WINDOWED, PrintedLayer, Shape, fits, known, shape_text
 from fmexplore.checker.layer_readings import Reading, read_layer, suggest
-from fmexplore.checker.parse_summaries import Summary
+from fmexplore.checker.lone_rows import find_lone_rows
 from fmexplore.checker.results import Finding, Outcome, Table
 from fmexplore.checker.single_change import LayerRow, explain_by_one_change
-from fmexplore.models.shapes import Shape, text
-from fmexplore.models.table import IMAGE_SHAPE
+from fmexplore.checker.summaries import Summary
 
-MOST_PROBLEMS = 12  # after so many layers that cannot be true, the others are not recomputed
+MOST_EXPLAINED = 12  # layers that cannot be true for which the nearest true one is looked for
+MOST_MERGED = 24  # readings of a layer whose shapes are compared
+MOST_MIXED = 5  # convolutions without a padding for which all ways are tried
 
 
 def check_summary(summary: Summary) -> Outcome:
     """Recompute each layer of a summary from those before it, and the totals; where they differ, find the mistake."""
-    assumed = ""
-    if summary.words and any(layer.kind == "conv" and layer.padding is None for layer in summary.layers):
-        summary, assumed = _assume_padding(summary)
-    rows = _recompute(summary)
-    findings = [Finding(False, row.problem) for row in rows if row.problem]
+    summary, assumed = _assume_padding(summary)
+    rows = recompute(summary)
+    notes: list[Finding] = []
+    if summary.assumed:
+        rows, notes = _without_assumed_order(summary, rows)
+    findings = [Finding("contradicts", row.problem, (row.layer.line,), row.proof) for row in rows if row.problem]
+    wrong = {place for place, row in enumerate(rows) if row.problem}
+    for lone in find_lone_rows(summary, wrong):
+        findings.append(Finding("contradicts", lone.problem, lone.lines, lone.proof))
+        rows[lone.row] = replace(rows[lone.row], problem=lone.problem)
     sums = check_totals(summary, rows)
-    broken = findings or any(not finding.holds for finding in sums)
+    broken = findings or any(finding.status == "contradicts" for finding in sums)
     findings += sums
     if broken:
-        findings += explain_by_one_change(summary, rows, _start(summary))
-    printed = [row for row in rows if row.layer.parameters is not None or row.layer.output or summary.words]
-    checked = [row for row in printed if row.reading and not row.guess]
-    if not any(row.problem for row in rows) and checked:
-        findings.insert(0, Finding(True, f"Shapes and parameters of {len(checked)} of {len(rows)} layers fit."))
+        findings += explain_by_one_change(summary, rows)
+    findings[:0] = _what_agrees(summary, rows)
+    findings += notes
     if assumed:
-        findings.append(Finding(True, f"The padding is not stated: {assumed!r} is taken for every convolution."))
+        findings.append(Finding("note", assumed))
     columns = ("layer", "printed shape", "shape", "printed parameters", "parameters", "read as")
-    unknown = [row.layer.name for row in rows if row.unchecked]
-    alone = [
+    table = Table(
+        "Layers", columns, tuple(_cells(row) for row in rows if row.layer.kind != "container" or row.layer.parameters)
+    )
+    kind = summary.form if summary.words else "layer summary"
+    return Outcome(kind, tuple(findings), (table,), _unchecked(rows))
+
+
+def _what_agrees(summary: Summary, rows: list[LayerRow]) -> list[Finding]:
+    """The layers that fit; only where something of them was recomputed that is not nothing do they agree."""
+    agreeing = [row for row in rows if row.agrees and not row.problem]
+    telling = [row for row in agreeing if _tells(summary, row)]
+    count = sum(row.layer.kind != "container" for row in rows)
+    if not agreeing:
+        return []
+    lines = tuple(row.layer.line for row in agreeing)
+    if not telling:
+        text = f"{len(agreeing)} of {count} layers can be as printed, whatever they get."
+        if summary.words:
+            text = f"Shapes and parameters of {len(agreeing)} of {count} layers were computed; none are printed beside them."
+        if summary.form == "PyTorch module":
+            text = f"The parameters of {len(agreeing)} of {count} modules were computed from their arguments."
+        return [Finding("note", text, lines)]
+    return [Finding("agrees", f"Shapes and parameters of {len(agreeing)} of {count} layers fit.", lines)]
+
+
+def _tells(summary: Summary, row: LayerRow) -> bool:
+    if row.shape_agrees and any(known(shape) or (shape and row.layer.channels) for shape in row.inputs):
+        return bool(row.layer.parameters or row.layer.output or row.layer.channels)
+    return bool(row.layer.parameters and row.reading and row.reading.parameters is not None and row.reading.words)
+
+
+def _unchecked(rows: list[LayerRow]) -> tuple[str, ...]:
+    count = sum(row.layer.kind != "container" for row in rows)
+    unknown = [row.layer for row in rows if not row.layer.kind]
+    kinds = dict.fromkeys(layer.type or layer.name for layer in unknown)
+    open_ones = [
         row.layer.name
         for row in rows
-        if not (row.reading or row.problem or row.unchecked or row.layer.kind == "container")
+        if row.layer.kind not in ("", "container", "input") and not row.agrees and not row.problem
     ]
-    notes = [
-        f"{why} ({len(names)} of {len(rows)} layers): {_listed(names)}."
-        for names, why in ((unknown, "Not recomputed"), (alone, "Checked roughly, as their inputs are not printed"))
-        if names
-    ]
-    return Outcome(
-        "network in words" if summary.words else "layer summary",
-        tuple(findings),
-        (Table("Layers", columns, tuple(_cells(row) for row in rows)),),
-        tuple(notes),
-    )
+    notes = []
+    if unknown:
+        names = _listed([layer.name for layer in unknown])
+        what = f"; of kinds that are not known: {_listed(list(kinds))}" if any(layer.type for layer in unknown) else ""
+        notes.append(f"Not recomputed ({len(unknown)} of {count} layers): {names}{what}.")
+    if open_ones:
+        missing = "as it is not printed what they get"
+        notes.append(f"Not judged, {missing} ({len(open_ones)} of {count} layers): {_listed(open_ones)}.")
+    return tuple(notes)
 
 
 def _assume_padding(summary: Summary) -> tuple[Summary, str]:
-    """Where the words leave the padding of convolutions open: 'valid', as in Keras, unless only 'same' fits."""
-    tried = []
-    for padding in ("valid", "same"):
-        layers = [
-            replace(layer, padding=padding) if layer.kind == "conv" and layer.padding is None else layer
-            for layer in summary.layers
-        ]
-        tried.append((replace(summary, layers=tuple(layers)), padding))
-    return next((each for each in tried if _is_consistent(each[0])), tried[0])
+    """Where the words leave the padding of convolutions open: that with which the printed numbers fit, 'valid' first.
+
+    Where none fits, any of them shows that; where there are too many ways to try them all, it stays open.
+    """
+    opened = [place for place, layer in enumerate(summary.layers) if layer.kind == "conv" and layer.padding is None]
+    if not summary.words or not opened or summary.start is None:
+        return summary, ""
+    ways: list[Sequence[str]] = [("valid",) * len(opened), ("same",) * len(opened)]
+    if len(opened) <= MOST_MIXED:
+        ways = list(dict.fromkeys([*ways, *itertools.product(("valid", "same"), repeat=len(opened))]))
+    tried = [_padded(summary, opened, way) for way in ways]
+    chosen = next((at for at, each in enumerate(tried) if _is_consistent(each)), None)
+    if chosen is None and len(opened) > MOST_MIXED:
+        return summary, ""
+    way = ways[chosen or 0]
+    if len(set(way)) == 1:
+        return tried[chosen or 0], f"The padding is not stated: {way[0]!r} is taken for every convolution."
+    return tried[chosen or 0], f"The padding is not stated: {', '.join(map(repr, way))} are taken."
+
+
+def _padded(summary: Summary, places: list[int], way: Sequence[str]) -> Summary:
+    layers = list(summary.layers)
+    for place, padding in zip(places, way):
+        layers[place] = replace(layers[place], padding=padding)
+    return replace(summary, layers=tuple(layers))
 
 
 def _is_consistent(summary: Summary) -> bool:
-    rows = _recompute(summary)
-    return not any(row.problem for row in rows) and all(finding.holds for finding in check_totals(summary, rows))
+    rows = recompute(summary)
+    return not any(row.problem for row in rows) and all(
+        finding.status != "contradicts" for finding in check_totals(summary, rows)
+    )
 
 
-def _recompute(summary: Summary) -> list[LayerRow]:
+def _without_assumed_order(summary: Summary, rows: list[LayerRow]) -> tuple[list[LayerRow], list[Finding]]:
+    """A subclass of Keras' Model prints its layers as they were made: with several breaks, the order is not known."""
+    breaks = [
+        place
+        for place, row in enumerate(rows)
+        if row.problem and next(read_layer(row.layer, [], summary.style), None) is not None
+    ]
+    apart = [place for place, before in zip(breaks, [-9, *breaks]) if place - before > 2]
+    if len(apart) < 2:
+        return rows, []
+    layers = tuple(
+        replace(layer, sources=None if layer.sources and layer.sources[0] >= 0 else layer.sources)
+        for layer in summary.layers
+    )
+    text = "Several layers do not fit those above them: the rows need not be in the order in which they are used."
+    return recompute(replace(summary, layers=layers)), [Finding("note", text)]
+
+
+def recompute(summary: Summary) -> list[LayerRow]:
     """Every layer, recomputed from what the layers before it pass on."""
-    begin = next((layer.output for layer in summary.layers if layer.kind == "input" and layer.output), None)
-    network = _Network(summary, begin or _start(summary))
+    network = _Network(summary)
     for layer in summary.layers:
         network.add(layer)
     return network.rows
@@ -84,159 +156,156 @@ class _Network:
     """The layers of a summary as far as they were recomputed."""
 
     summary: Summary
-    start: Shape  # what the first layer gets
     rows: list[LayerRow] = field(default_factory=list)
     made: list[Shape | None] = field(default_factory=list)  # what each layer passes on; None: not known
     problems: int = 0
 
     def add(self, layer: PrintedLayer) -> None:
         """Recompute the next layer."""
-        sources = [self._output(source) for source in self._sources(layer) or ()]
-        inputs = self._inputs(layer, sources)
-        row = self._read(layer, inputs, complete=0 < len(inputs) >= len(sources))
-        passed = inputs[0] if inputs and not layer.kind and self.summary.words else None
+        given = [self._output(source) for source in layer.sources or ()]
+        if layer.input is not None and len(given) == 1 and not fits(given[0], layer.input):
+            problem = f"{layer.name} is printed to get {shape_text(layer.input)}, but gets {shape_text(given[0])}."
+            row = LayerRow(layer, None, tuple(given), problem, "It follows that row in a Sequential.")
+        else:
+            if layer.input is not None and len(given) < 2:
+                given = [layer.input]
+            row = self._read(layer, given)
         self.rows.append(row)
         self.problems += bool(row.problem)
-        self.made.append(layer.output or (row.reading.output if row.reading else passed))
-
-    def _sources(self, layer: PrintedLayer) -> tuple[int, ...] | None:
-        return (len(self.rows) - 1,) if self.summary.words else layer.sources
+        self.made.append(self._passed_on(row, given))
 
     def _output(self, source: int) -> Shape | None:
-        return self.start if source < 0 else self.made[source]
+        return self.summary.start if source < 0 else self.made[source]
 
-    def _inputs(self, layer: PrintedLayer, sources: list[Shape | None]) -> list[Shape]:
-        """The shapes that a layer gets, as far as they are known: printed beside it, or made by its sources."""
-        if layer.kind == "input":
-            return [layer.output or self.start]
-        return [layer.input] if layer.input else [shape for shape in sources if shape]
+    def _passed_on(self, row: LayerRow, given: list[Shape | None]) -> Shape | None:
+        if row.layer.output is not None and known(row.layer.output):
+            return row.layer.output
+        if row.reading is None or row.guess:
+            return row.layer.output
+        shapes = [
+            each.output for each in itertools.islice(read_layer(row.layer, given, self.summary.style), MOST_MERGED)
+        ]
+        return _common(shapes)
 
-    def _read(self, layer: PrintedLayer, inputs: list[Shape], complete: bool) -> LayerRow:
-        style = self.summary.style
-        if not layer.kind or layer.kind == "container":
-            return LayerRow(layer, None, unchecked=not layer.kind)
-        if self._says_nothing_of(layer) or self.problems >= MOST_PROBLEMS:
-            return LayerRow(layer, None, unchecked=True)
-        if complete:
-            return _check_layer(layer, inputs, style)
-        # Without its inputs, it may still follow the row above it.
-        above = self._output(len(self.rows) - 1)
-        reading = next(read_layer(layer, [above], style), None) if above else None
-        return LayerRow(layer, reading) if reading else _check_alone(layer, style)
+    def _read(self, layer: PrintedLayer, given: list[Shape | None]) -> LayerRow:
+        style, inputs = self.summary.style, tuple(given)
+        if layer.kind in ("", "container"):
+            return LayerRow(layer, None, inputs)
+        reading = next(read_layer(layer, given, style), None)
+        if reading:
+            return LayerRow(layer, reading, inputs)
+        alone = not any(shape is not None for shape in given)
+        if alone or not next(read_layer(layer, [], style), None):
+            problem, proof, guess = self._impossible(layer, given)
+        else:
+            problem, proof, guess = self._does_not_follow(layer, given)
+        return LayerRow(layer, guess, inputs, problem, proof, guess=guess is not None)
 
-    def _says_nothing_of(self, layer: PrintedLayer) -> bool:
-        return layer.output is None and layer.parameters is None and not self.summary.words
+    def _does_not_follow(self, layer: PrintedLayer, given: list[Shape | None]) -> tuple[str, str, Reading | None]:
+        """Why a layer cannot be made of what it gets."""
+        style, shapes = self.summary.style, " and ".join(map(shape_text, given))
+        nearest = suggest(layer, given, style) if self.problems < MOST_EXPLAINED else []
+        proof = f"It gets {shapes}, as the layer it reads is printed, and no settings make it what is printed."
+        if not nearest:
+            made = f" and gives {shape_text(layer.output)}" if layer.output else ""
+            if layer.channels is not None:
+                made = f", but it is made for {layer.channels:,}"
+                return f"{layer.name} gets {shapes}{made}.", proof, None
+            return f"{layer.name} gets {shapes}{made}, which is impossible.", proof, None
+        elsewhere = next(read_layer(replace(layer, output=None, units=_units(layer, style)), given, style), None)
+        turned = f"{shapes} into {shape_text(layer.output)}"
+        if layer.kind in WINDOWED and elsewhere and elsewhere.kernel and layer.output:
+            side = elsewhere.words.split(" over")[0]
+            text = f"{layer.name} has the {layer.parameters or 0:,} parameters of {side} kernels"
+            proof = f"No stride, padding or dilation of a {side} kernel turns {turned}."
+            return f"{text}, which cannot turn {turned}.", proof, nearest[0]
+        if elsewhere or not fits(layer.output, nearest[0].output):
+            alike = [each for each in nearest if layer.parameters in (None, each.parameters)] or nearest
+            usual = min(alike, key=lambda each: _distance(layer.output, each.output))
+            problem = f"{layer.name} is printed to turn {turned}, but it gives {shape_text(usual.output)}"
+            return f"{problem}{_as(usual)}.", proof, usual
+        best = nearest[0]
+        return _too_many(layer, best), proof, best
+
+    def _impossible(self, layer: PrintedLayer, given: list[Shape | None]) -> tuple[str, str, Reading | None]:
+        """Why a layer cannot be, whatever it gets."""
+        count, output, style = layer.parameters, layer.output, self.summary.style
+        nearest = []
+        if any(shape is not None for shape in given) and self.problems < MOST_EXPLAINED:
+            nearest = [each for each in suggest(layer, given, style) if fits(layer.output, each.output)]
+        best = nearest[0] if nearest else None
+        units = _units(layer, style)
+        if count is not None and best is not None and best.parameters != count:
+            problem = _too_many(layer, best)
+        elif count is not None and layer.kind in (*WINDOWED, "dense", "embedding") and units:
+            what = {"dense": "units", "embedding": "values an entry"}.get(layer.kind, "filters")
+            problem = f"{layer.name} has {count:,} parameters, which no number of inputs gives {units:,} {what}."
+        elif count is not None:
+            problem = f"{layer.name} has {count:,} parameters, which {shape_text(output)} cannot give it."
+        else:
+            problem = f"{layer.name} cannot give {shape_text(output)}."
+        return problem, _why_impossible(layer, units), best
 
 
-def _start(summary: Summary) -> Shape:
-    """28x28x1, but where the first layer that is not a convolution keeps its input's shape, that shape."""
-    for layer in summary.layers:
-        if layer.input:
-            return layer.input
-        if layer.kind in ("same", "batch_norm") and layer.output:
-            return layer.output
-        if layer.kind and layer.kind != "container":
-            return _input_that_fits(layer, summary.style)
-    return IMAGE_SHAPE
+def _why_impossible(layer: PrintedLayer, units: int | None) -> str:
+    count = layer.parameters
+    if count is None or not units or layer.kind not in ("conv", "dense", "transposed", "embedding", "batch_norm"):
+        return ""
+    if layer.kind == "batch_norm":
+        return f"It has 2, 3 or 4 values for each of {units:,} channels: {count:,} is none of them."
+    if layer.kind == "embedding":
+        return f"{count:,} is not a multiple of {units:,}."
+    return f"Each has as many weights, with or without one for a bias: {count:,} is not a multiple of {units:,}."
 
 
-def _input_that_fits(first: PrintedLayer, style: Style) -> Shape:
-    """The first usual shape that the first layer can read, with the printed number of parameters or else without."""
-    if not first.output:
-        return IMAGE_SHAPE
-    for layer in (first, replace(first, parameters=None)):
-        for shape in _usual_inputs(first, first.output):
-            if next(read_layer(layer, [shape], style), None):
-                return shape
-    return IMAGE_SHAPE
+def _units(layer: PrintedLayer, style: str) -> int | None:
+    if layer.units or not layer.output:
+        return layer.units
+    first = style == "torch" and layer.kind not in ("dense", "embedding")
+    return layer.output[0] if first else layer.output[-1]
 
 
-def _usual_inputs(first: PrintedLayer, output: Shape) -> list[Shape]:
-    shapes: list[Shape] = [IMAGE_SHAPE, (3, 28, 28), (1, 32, 32), (3, 32, 32), (28, 28)]
-    if len(output) == 1:
-        width = max((first.parameters or 0) // output[0] - 1, 1)
-        shapes += [output, (784,), (width,), (width + 1,)]
-    if len(output) == 3:  # not images of 28 x 28: whatever makes it fit
-        side = output[1]
-        sizes = [*range(side, side + 12), 2 * side, 2 * side + 1] if side > 28 else []
-        shapes += [(channels, size, size) for channels in (1, 3) for size in sizes]
-    return shapes
+def _distance(one: Shape | None, other: Shape | None) -> int:
+    return sum(a != b for a, b in zip(one or (), other or ()))
 
 
-def _check_layer(layer: PrintedLayer, inputs: list[Shape], style: Style) -> LayerRow:
-    reading = next(read_layer(layer, inputs, style), None)
-    if reading:
-        return LayerRow(layer, reading)
-    nearest = suggest(layer, inputs, style)
-    given = " and ".join(map(text, inputs))
-    if not nearest:
-        made = f" and gives {text(layer.output)}" if layer.output else ""
-        return LayerRow(layer, None, f"{layer.name} gets {given}{made}, which is impossible.")
-    best = nearest[0]
-    if layer.output not in (None, best.output):
-        alike = [each for each in nearest if layer.parameters in (None, each.parameters)] or nearest
-        wanted = alike[0]
-        problem = (
-            f"{layer.name} is printed to turn {given} into {text(layer.output or ())}, but it gives "
-            f"{text(wanted.output)}"
-        )
-        return LayerRow(layer, wanted, f"{problem}{_as(wanted)}.", guess=True)
-    fits_elsewhere = next(read_layer(replace(layer, output=None, units=best.output[0]), inputs, style), None)
-    if fits_elsewhere and fits_elsewhere.kernel and layer.output:
-        side = fits_elsewhere.words.split(" over")[0]
-        problem = (
-            f"{layer.name} has the {layer.parameters:,} parameters of {side} kernels, "
-            f"which turn {given} into {text(fits_elsewhere.output)} and not into {text(layer.output)}."
-        )
-        return LayerRow(layer, best, problem, guess=True)
-    return LayerRow(layer, best, _too_many(layer, best), guess=True)
+def _common(shapes: list[Shape | None]) -> Shape | None:
+    """What all shapes say alike."""
+    if not shapes or None in shapes:
+        return None
+    sizes = [shape for shape in shapes if shape is not None]
+    if len({len(shape) for shape in sizes}) != 1:
+        return None
+    return tuple(each[0] if len(set(each)) == 1 else None for each in zip(*sizes))
 
 
 def _too_many(layer: PrintedLayer, best: Reading) -> str:
     printed = f"{layer.name} has {layer.parameters or 0:,} parameters"
-    if layer.kind in ("conv", "separable", "transposed", "depthwise"):
+    if layer.kind in WINDOWED:
         words = best.words.partition(",")[0]
-        return f"{printed}, but {best.output[0]:,} filters of {words} have {best.parameters:,}."
+        filters = _units(layer, "keras") if best.output is None else best.output[-1]
+        return f"{printed}, but {filters or 0:,} filters of {words} have {best.parameters or 0:,}."
     if best.parameters == 0:
         return f"{printed}, but such a layer has none."
-    return f"{printed}, but {best.words} have {best.parameters:,}."
-
-
-def _check_alone(layer: PrintedLayer, style: Style) -> LayerRow:
-    """A layer whose input was not printed: its parameters must fit some number of channels."""
-    count, output = layer.parameters, layer.output
-    if count is None or not output:
-        return LayerRow(layer, None)
-    units = output[0] if style == "keras" or layer.kind != "dense" else output[-1]
-    area = layer.kernel[0] * layer.kernel[1] if layer.kernel else 1
-    if layer.kind in ("conv", "dense"):
-        fits = any(rest > 0 and rest % (area * units) == 0 for rest in (count, count - units))
-        if not fits:
-            what = "filters" if layer.kind == "conv" else "units"
-            problem = f"{layer.name} has {count:,} parameters, which no number of inputs gives {units:,} {what}."
-            return LayerRow(layer, None, problem)
-    elif layer.kind in ("batch_norm", "same", "pool", "flatten"):
-        reading = next(read_layer(replace(layer, kind="batch_norm"), [output], style), None)
-        fits = bool(reading) if layer.kind == "batch_norm" else count == 0
-        if not fits:
-            return LayerRow(layer, None, f"{layer.name} has {count:,} parameters, which {text(output)} cannot give it.")
-    return LayerRow(layer, None)
+    return f"{printed}, but {best.words} have {best.parameters or 0:,}."
 
 
 def _cells(row: LayerRow) -> tuple[str, ...]:
     layer, reading = row.layer, row.reading
+    unknown = not reading and not row.problem
+    counted = None if reading is None else reading.parameters if reading.parameters is not None else layer.calculated
     return (
         layer.name,
-        text(layer.output) if layer.output else "",
-        text(reading.output) if reading else "",
+        shape_text(layer.output) if layer.output else "",
+        shape_text(reading.output) if reading and reading.output else "",
         "" if layer.parameters is None else f"{layer.parameters:,}",
-        f"{reading.parameters:,}" if reading else "",
-        (reading.words if reading else "") or ("not recomputed" if row.unchecked else ""),
+        "" if counted is None else f"{counted:,}",
+        (reading.words if reading else "") or ("not recomputed" if unknown else ""),
     )
 
 
 def _as(reading: Reading) -> str:
-    return f" as {reading.words}" if reading.words and math.prod(reading.output) else ""
+    return f" as {reading.words}" if reading.words and reading.output and 0 not in reading.output else ""
 
 
 def _listed(names: list[str]) -> str:

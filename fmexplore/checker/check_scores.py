@@ -1,6 +1,7 @@
 """Checks whether the scores of a classification report can be true together, within the rounding of their printing.
 
-It looks for whole numbers of images that give the printed scores. Knows no text.
+It looks for whole numbers of images that give the printed scores. Rows that may be models in place of classes have
+averages as scores, which obey weaker rules. Knows no text.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from fmexplore.checker.check_matrix import EACH, check_thousands, compare_report
-from fmexplore.checker.parse_scores import SCORES, ClassificationReport, ClassRow, Matrix
-from fmexplore.checker.results import TINY, Finding, Outcome, Printed, Table, fraction, percent
-from fmexplore.data.fashion_mnist import CLASS_NAMES
+from fmexplore.checker.check_matrix import FASHION_CLASSES, name_thousands
+from fmexplore.checker.results import TINY, Finding, Outcome, Printed, Table, fraction, number, percent
+from fmexplore.checker.scores import SCORES, Claim, ClassRow, Report
 
 MOST_COUNTED = 20_000  # numbers of right images, over all classes, that are tried one by one
+MOST_CLASSES = 1_000
+MOST_PROBLEMS = 12
 
 
 @dataclass(frozen=True)
@@ -33,97 +35,122 @@ class _Class:
     """What the row of a class allows, or why it cannot be true."""
 
     row: ClassRow
-    support: int
+    support: float
     recall_right: Range  # images of the class that were predicted correctly, by recall and support alone
     right: Range  # the same, by all scores
     predicted: Range  # images that were predicted as the class
     scores: dict[str, Range]
     problem: str = ""
+    proof: str = ""
 
 
-def check_report(report: ClassificationReport, claims: list[Printed], exact: Matrix | None = None) -> Outcome:
-    """Check a classification report in itself, against claimed accuracies, and against a matrix printed with it.
-
-    Where a row of it could not be read, only the other rows are checked, each in itself.
-    """
-    classes, notes = _read_classes(report)
-    if report.unread:
-        notes.append(_name_unread(report.unread))
-    if not classes:
-        return Outcome("classification report", (), (), tuple(notes))
-    findings = [Finding(False, each.problem) for each in classes if each.problem]
+def check_report(report: Report, claims: list[Claim]) -> Outcome:
+    """Check a classification report in itself, and against claimed accuracies."""
+    kind = "classification report"
+    if report.problem or len(report.rows) > MOST_CLASSES:
+        too_many = f"The report has {len(report.rows):,} classes: at most {MOST_CLASSES:,} are checked, give a part."
+        return Outcome(kind, (Finding("note", report.problem or too_many, report.lines),), ())
+    classes = [_read_class(row, report, MOST_COUNTED // max(len(report.rows), 1)) for row in report.rows]
+    findings = [Finding("contradicts", each.problem, (each.row.line,), each.proof) for each in classes if each.problem][
+        :MOST_PROBLEMS
+    ]
     sound = not findings
-    if sound:
-        findings.append(Finding(True, f"Precision, recall and F1 of {len(classes)} classes fit each other."))
-    supported = [each for each in classes if each.support > 0]
-    total = sum(each.support for each in supported)
-    whole = report.accuracy is not None or not report.averages  # each image in one class, each class printed
-    if report.unread:
-        exact = None
-    elif supported and len(supported) == sum(each.row.support != 0 for each in classes):
-        findings += _check_supports(report, total)
-        if whole and sound:
-            findings += _check_predicted(classes, total)
-        findings += _check_averages(report, classes, total)
-        if whole:
-            findings += _check_accuracy(report, classes, total, claims)
-    elif claims:
-        notes.append("The claimed accuracy cannot be compared with a report without supports.")
-    if exact:
-        findings += compare_report(report, exact)
+    findings += _fitting_rows(report, classes)
+    notes = _missing(report, classes)
+    if not report.unread and classes:
+        findings += _check_whole(report, classes, claims, sound)
+    wrong = {line for finding in findings if finding.status == "contradicts" for line in finding.lines}
+    findings += (each for each in _check_own_scores_of_averages(report) if not wrong & {*each.lines})
     rows = tuple(_cells(each) for each in classes)
     scores = (column for name in ("precision", "recall", "F1") for column in (name, f"allowed {name}"))
     columns = ("class", "support", "images right", *scores)
-    return Outcome("classification report", tuple(findings), (Table("Classes", columns, rows),), tuple(notes))
+    return Outcome(kind, tuple(findings), (Table("Classes", columns, rows),) if rows else (), tuple(notes))
 
 
-def _name_unread(lines: tuple[str, ...]) -> str:
-    first, more = " ".join(lines[0].split())[:80], len(lines) - 1
-    named = f"The row {first!r}" + (f" and {more} more" if more else "")
-    return (
-        f"{named} cannot be read, so sums, averages and accuracies are not checked: a row should be a name, then "
-        "precision, recall and F1 as fractions such as 0.88, and the number of images."
-    )
+def _fitting_rows(report: Report, classes: list[_Class]) -> Iterator[Finding]:
+    fitting = [each for each in classes if not each.problem and all(each.row.scores.get(name) for name in SCORES)]
+    exact = [each for each in fitting if report.classes or not _misfit(each.row)]
+    if exact:
+        what = ("class" if len(exact) == 1 else "classes") if report.classes else ("row" if len(exact) == 1 else "rows")
+        rule = "F1 = 2 · precision · recall / (precision + recall), each within its rounding."
+        lines = tuple(dict.fromkeys(each.row.line for each in exact))
+        fit = "fits" if len(exact) == 1 else "fit"
+        yield Finding("agrees", f"Precision, recall and F1 of {len(exact):,} {what} {fit} each other.", lines, rule)
+    loose = [each for each in fitting if not report.classes and _misfit(each.row)]
+    if loose:
+        names = ", ".join(each.row.name for each in loose[:3])
+        message = f"{names}: the F1 is not that of the printed precision and recall, but can be if they are averages"
+        yield Finding("note", f"{message} over classes.", tuple(each.row.line for each in loose))
 
 
-def _read_classes(report: ClassificationReport) -> tuple[list[_Class], list[str]]:
-    """What each row allows, and notes on what had to be assumed."""
-    rows, notes = report.rows, []
-    if all(row.support is None for row in rows) and len(rows) == len(CLASS_NAMES):
-        notes.append("No supports are printed: 1,000 images of each class are taken, as in Fashion-MNIST's test set.")
-        rows = tuple(ClassRow(row.name, row.scores, EACH) for row in rows)
-    return [_read_class(row, MOST_COUNTED // max(len(rows), 1)) for row in rows], notes
+def _missing(report: Report, classes: list[_Class]) -> list[str]:
+    """What could not be checked, and what is missing for it."""
+    notes = []
+    if report.unread:
+        listed = ", ".join(str(line + 1) for line in report.unread[:4]) + (", ..." if len(report.unread) > 4 else "")
+        notes.append(
+            f"Line {listed} of the text cannot be read, so sums, averages and accuracies are not checked: a row should "
+            "be a name, then precision, recall and F1 as 0.88 or 88 %, and the number of images."
+        )
+    if classes and all(each.row.support is None for each in classes):
+        notes.append("No supports are printed: averages weighted by them, and an accuracy, cannot be recomputed.")
+    return notes
 
 
-def _read_class(row: ClassRow, most: int) -> _Class:
-    """What a row allows, by the first of four cases that it is."""
-    each = _as_printed(row)
+def _check_whole(report: Report, classes: list[_Class], claims: list[Claim], sound: bool) -> Iterator[Finding]:
+    """What needs all rows of the report."""
+    known = all(each.row.support is not None for each in classes)
+    total = sum(each.support for each in classes)
+    if not known or total <= 0:
+        yield from _check_macro(report, classes, None)
+        yield from _check_bounds(report, classes, claims)
+        return
+    yield from _check_supports(report, total)
+    if report.accuracy and sound:
+        yield from _check_predicted(report, classes, total)
+    yield from _check_macro(report, classes, total)
+    if report.accuracy or not report.averages:  # each image in one class, each class printed
+        yield from _check_accuracy(report, classes, total, claims)
+    yield from name_thousands([each.support for each in classes], [each.row.name for each in classes], "supports")
+
+
+def _read_class(row: ClassRow, report: Report, most: int) -> _Class:
+    """What a row allows, by the first of five cases that it is."""
+    each = _as_printed(row, report.counted)
     precision, recall, f1 = (row.scores.get(name) for name in SCORES)
+    if not report.classes:
+        return _with_problem(each, *_beyond_averages(row))
+    if row.support is None:
+        return _with_problem(each, *_problem_of_f1(row))
     if each.support == 0:
-        return _without_images(each)
+        return each
     if recall and each.right.low > each.right.high:
         return _with_impossible_recall(each, recall)
-    if each.right.high - each.right.low > most or not precision or not f1:
+    if not report.counted or each.right.high - each.right.low > most or not precision or not f1:
         return _by_recall_alone(each)
     return _by_counting(each, precision, f1)
 
 
-def _as_printed(row: ClassRow) -> _Class:
+def _with_problem(each: _Class, problem: str, proof: str) -> _Class:
+    return replace(each, problem=problem, proof=proof)
+
+
+def _as_printed(row: ClassRow, counted: bool) -> _Class:
     """The ranges that rounding allows for the scores, and the numbers of right images that the recall allows."""
     scores = {name: Range(each.low, each.high) if (each := row.scores.get(name)) else ANY_SHARE for name in SCORES}
-    support, recall = row.support or 0, scores["recall"]
-    right = Range(math.ceil(support * recall.low - 1e-7), math.floor(support * recall.high + 1e-7))
+    support, recall = row.support or 0.0, scores["recall"]
+    low, high = max(0.0, support * recall.low), min(support, support * recall.high)
+    right = Range(math.ceil(low - 1e-7), math.floor(high + 1e-7)) if counted else Range(low, high)
     return _Class(row, support, right, right, ANY_NUMBER, scores)
 
 
-def _without_images(each: _Class) -> _Class:
-    """No images, or no support printed: then only the three scores can be compared with each other."""
-    return replace(each, problem=_problem_of_f1(each.row) if each.row.support is None else "")
-
-
 def _with_impossible_recall(each: _Class, recall: Printed) -> _Class:
-    problem = f"{each.row.name}: no whole number of {each.support:,} images gives a recall of {recall.text}."
-    return replace(each, recall_right=Range(0, 0), right=Range(0, 0), problem=problem)
+    support = number(each.support)
+    low = math.floor(each.support * recall.low)
+    near = f"{low:,} of {support} give {low / each.support:.4f} and {low + 1:,} give {(low + 1) / each.support:.4f}"
+    problem = f"{each.row.name}: no whole number of {support} images gives a recall of {recall.text}."
+    proof = f"The recall is right images over {support}; {near}, none of which rounds to {recall.text}."
+    return replace(each, recall_right=Range(0, 0), right=Range(0, 0), problem=problem, proof=proof)
 
 
 def _by_recall_alone(each: _Class) -> _Class:
@@ -131,7 +158,7 @@ def _by_recall_alone(each: _Class) -> _Class:
     precision, predicted = each.row.scores.get("precision"), each.predicted
     if precision and precision.low > 0:
         predicted = Range(each.right.low / precision.high, each.right.high / precision.low)
-    return replace(each, predicted=predicted, problem=_problem_of_f1(each.row))
+    return _with_problem(replace(each, predicted=predicted), *_problem_of_f1(each.row))
 
 
 def _by_counting(each: _Class, precision: Printed, f1: Printed) -> _Class:
@@ -140,17 +167,27 @@ def _by_counting(each: _Class, precision: Printed, f1: Printed) -> _Class:
     counts = ((right, _predicted(right, each.support, precision, f1)) for right in tried)
     found = {right: predicted for right, predicted in counts if predicted is not None}
     if not found:
-        complete = all(each.row.scores.get(name) for name in SCORES)
-        none_fits = f"{each.row.name}: no numbers of images give the printed figures."
-        return replace(each, problem=_problem_of_f1(each.row) if complete else none_fits)
+        return _with_problem(each, *_none_fits(each))
     predicted = Range(min(given.low for given in found.values()), max(given.high for given in found.values()))
     counted = _scores_of_counts(found, each.support)
     scores = {name: _overlap(counted[name], each.scores[name]) for name in SCORES}
     return replace(each, right=Range(min(found), max(found)), predicted=predicted, scores=scores)
 
 
-def _scores_of_counts(found: dict[int, Range], support: int) -> dict[str, Range]:
-    """The scores that are possible for numbers of right images, each with the numbers of predictions it allows."""
+def _none_fits(each: _Class) -> tuple[str, str]:
+    row = each.row
+    problem, proof = _problem_of_f1(row)
+    if problem:
+        return problem, proof
+    listed = ", ".join(f"{name} {printed.text}" for name in SCORES if (printed := row.scores.get(name)))
+    message = f"{row.name}: no whole numbers of images out of {number(each.support)} give {listed} together."
+    tried = f"{each.right.low:,.0f} to {each.right.high:,.0f}"
+    why = f"The recall allows {tried} right images; for none of these is there a number of predicted images that gives"
+    return message, f"{why} the printed precision and F1."
+
+
+def _scores_of_counts(found: dict[int, Range], support: float) -> dict[str, Range]:
+    """The scores that the numbers of images allow."""
     counts = found.items()
     return {
         "precision": Range(
@@ -172,122 +209,235 @@ def _overlap(counted: Range, printed: Range) -> Range:
     return printed if apart else Range(low, high)
 
 
-def _predicted(right: int, support: int, precision: Printed | None, f1: Printed | None) -> Range | None:
+def _predicted(right: int, support: float, precision: Printed, f1: Printed) -> Range | None:
     """How many images may have been predicted as a class, if `right` of them correctly; None if no number fits."""
     low, high = float(right), math.inf
     if right == 0:
-        f1_fits = f1 is None or f1.low <= TINY or f1.high >= 1 - TINY
-        return Range(0, high) if f1_fits and (precision is None or precision.allows(0) or precision.allows(1)) else None
-    if precision:
-        low = max(low, math.ceil(right / precision.high - TINY))
-        high = math.floor(right / precision.low + 1e-7) if precision.low > 0 else high
-    if f1:
-        low = max(low, math.ceil(2 * right / f1.high - support - 1e-7))
-        high = min(high, math.floor(2 * right / f1.low - support + 1e-7) if f1.low > 0 else high)
+        f1_fits = f1.low <= TINY or f1.high >= 1 - TINY
+        return Range(0, high) if f1_fits and (precision.allows(0) or precision.allows(1)) else None
+    low = max(low, math.ceil(right / precision.high - TINY))
+    high = math.floor(right / precision.low + 1e-7) if precision.low > 0 else high
+    low = max(low, math.ceil(2 * right / f1.high - support - 1e-7)) if f1.high > 0 else high
+    high = min(high, math.floor(2 * right / f1.low - support + 1e-7) if f1.low > 0 else high)
     return Range(low, high) if low <= high else None
 
 
-def _problem_of_f1(row: ClassRow) -> str:
+def _problem_of_f1(row: ClassRow) -> tuple[str, str]:
     """Why precision, recall and F1 cannot be true together; empty where they can, and where one is not printed."""
     precision, recall, f1 = (row.scores.get(name) for name in SCORES)
-    if not (precision and recall and f1):
-        return ""
-    low, high = _harmonic(precision.low, recall.low), _harmonic(precision.high, recall.high)
-    scores = f"{row.name}: precision {precision.text} and recall {recall.text}"
-    if not f1.allows(low, high):
-        return f"{scores} give an F1 of {fraction(low, high, f1.digits)}, not {f1.text}."
-    if row.support is None or row.support > 20 / max(f1.high - f1.low, TINY):
-        return ""
-    scores = f"precision {precision.text}, recall {recall.text} and F1 {f1.text}"
-    return f"{row.name}: no whole numbers of images out of {row.support:,} give {scores} together."
+    if not (precision and recall and f1) or not _misfit(row):
+        return "", ""
+    low, high = _harmonics(precision, recall)
+    given = fraction(low, high, f1.digits)
+    message = f"{row.name}: precision {precision.text} and recall {recall.text} give an F1 of {given}, not {f1.text}."
+    return message, f"{_sum_of_f1(precision, recall)}; with the rounding of both, {fraction(low, high, f1.digits + 2)}."
+
+
+def _sum_of_f1(precision: Printed, recall: Printed) -> str:
+    middle = _harmonic((precision.low + precision.high) / 2, (recall.low + recall.high) / 2)
+    return f"2 · {precision.text} · {recall.text} / ({precision.text} + {recall.text}) = {middle:.4f}"
+
+
+def _misfit(row: ClassRow) -> bool:
+    precision, recall, f1 = (row.scores.get(name) for name in SCORES)
+    return bool(precision and recall and f1 and not f1.allows(*_harmonics(precision, recall)))
+
+
+def _harmonics(precision: Printed, recall: Printed) -> tuple[float, float]:
+    low = _harmonic(max(precision.low, 0.0), max(recall.low, 0.0))
+    return low, _harmonic(min(precision.high, 1.0), min(recall.high, 1.0))
 
 
 def _harmonic(precision: float, recall: float) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
 
 
-def _check_supports(report: ClassificationReport, total: int) -> Iterator[Finding]:
-    printed = {"accuracy": report.total, **{name: row.support for name, row in report.averages.items()}}
-    for name, count in printed.items():
-        if count is not None and count != total:
-            yield Finding(False, f"The supports add up to {total:,}, but the row {name!r} has {count:,}.")
-    counts = [row.support or 0 for row in report.rows]
-    yield from check_thousands(counts, [row.name for row in report.rows], "supports")
+def _beyond_averages(row: ClassRow) -> tuple[str, str]:
+    """Why scores cannot be true even as averages over classes: then too F1 is at most the harmonic mean."""
+    precision, recall, f1 = (row.scores.get(name) for name in SCORES)
+    if not (precision and recall and f1):
+        return "", ""
+    most = _harmonics(precision, recall)[1]
+    least = max(0.0, precision.low + recall.low - 1)
+    if f1.low <= most + TINY and f1.high >= least - TINY:
+        return "", ""
+    bound = f"at most {most:.{f1.digits}f}" if f1.low > most else f"at least {least:.{f1.digits}f}"
+    message = f"{row.name}: with precision {precision.text} and recall {recall.text} F1 is {bound}, not {f1.text}."
+    rule = "Neither of one class nor of averages over classes can F1 be more than the harmonic mean of precision and"
+    return message, f"{rule} recall, nor less than their sum less 1. {_sum_of_f1(precision, recall)}."
 
 
-def _check_predicted(classes: list[_Class], total: int) -> Iterator[Finding]:
+def _check_own_scores_of_averages(report: Report) -> Iterator[Finding]:
+    for row in report.averages:
+        problem, proof = _problem_of_f1(row) if row.name == "micro avg" else _beyond_averages(row)
+        if problem:
+            yield Finding("contradicts", f"The {problem}", (row.line,), proof)
+
+
+def _check_supports(report: Report, total: float) -> Iterator[Finding]:
+    rows = [*([report.accuracy] if report.accuracy else []), *report.averages]
+    printed = [row for row in rows if row.support is not None]
+    added = " + ".join(number(row.support or 0) for row in report.rows[:12]) + (
+        " + ..." if len(report.rows) > 12 else ""
+    )
+    proof = f"{added} = {number(total)}."
+    every = tuple(dict.fromkeys([*(row.line for row in report.rows), *(row.line for row in printed)]))
+    wrong = [row for row in printed if abs((row.support or 0) - total) > 1e-6 * max(total, 1)]
+    for row in wrong:
+        message = f"The supports add up to {number(total)}, but the row {row.name!r} has {number(row.support or 0)}."
+        yield Finding("contradicts", message, (row.line,), f"{proof} Every image is of one of the printed classes.")
+    if printed and not wrong:
+        yield Finding("agrees", f"The supports add up to {number(total)}, as printed.", every, proof)
+
+
+def _check_predicted(report: Report, classes: list[_Class], total: float) -> Iterator[Finding]:
     low, high = sum(each.predicted.low for each in classes), sum(each.predicted.high for each in classes)
-    if not low - 1e-6 <= total <= high + 1e-6:
+    if not low - 1e-6 * total <= total <= high + 1e-6 * total:
         least, most = f"{math.ceil(low):,}", f"{math.floor(high):,}" if high < math.inf else "any number of"
         message = f"Precision and recall together say that {least} to {most} images were given a class"
-        yield Finding(False, f"{message}, but there are {total:,}.")
+        proof = "The images given to a class are those right of it (recall · support) over its precision."
+        lines = tuple(row.line for row in report.rows)
+        yield Finding("contradicts", f"{message}, but there are {number(total)}.", lines, proof)
 
 
-def _check_averages(report: ClassificationReport, classes: list[_Class], total: int) -> Iterator[Finding]:
-    right = [each.right for each in classes]
-    for name, row in report.averages.items():
+def _check_macro(report: Report, classes: list[_Class], total: float | None) -> Iterator[Finding]:
+    """Compare every average with what the classes give, by any reading of its name."""
+    agreed: list[ClassRow] = []
+    for row in report.averages:
+        fits = wrong = 0
         for score in SCORES:
             printed = row.scores.get(score)
             if printed is None or any(each.row.scores.get(score) is None for each in classes):
                 continue
-            ranges = [each.scores[score] for each in classes]
-            if name == "macro avg":
-                weights = [1 / len(classes)] * len(classes)
-            elif name == "weighted avg":
-                weights = [each.support / total for each in classes]
-            elif name == "micro avg" and score == "recall":
-                ranges, weights = right, [1 / total] * len(classes)
-            else:
-                continue
-            low = sum(weight * each.low for weight, each in zip(weights, ranges))
-            high = sum(weight * each.high for weight, each in zip(weights, ranges))
-            if not printed.allows(low, high):
-                given = fraction(low, high, printed.digits + 1)
-                message = f"The {name} of {score} is printed as {printed.text}, but the classes give {given}"
-                yield Finding(False, f"{message}.")
+            given = _averages_of(row.name, score, classes, total)
+            if any(printed.allows(each.low, each.high) for each in given):
+                fits += 1
+            elif given and row.name == "plain avg":
+                yield Finding(
+                    "note", f"The average of {score}, {printed.text}, is none of the usual ones.", (row.line,)
+                )
+            elif given:
+                wrong += 1
+                values = fraction(given[0].low, given[0].high, printed.digits + 1)
+                message = f"The {row.name} of {score} is printed as {printed.text}, but the classes give {values}."
+                yield Finding("contradicts", message, (row.line,), _sum_of_average(row.name, score, classes, total))
+        if fits and not wrong:
+            agreed.append(row)
+    if agreed:
+        names = " and the ".join(dict.fromkeys("average" if row.name == "plain avg" else row.name for row in agreed))
+        lines = tuple(row.line for row in agreed)
+        yield Finding("agrees", f"The {names} can be what the classes give.", lines, "Each within its rounding.")
 
 
-def _check_accuracy(
-    report: ClassificationReport, classes: list[_Class], total: int, claims: list[Printed]
-) -> Iterator[Finding]:
+def _averages_of(name: str, score: str, classes: list[_Class], total: float | None) -> list[Range]:
+    """What an average of a score can be, by each reading of its name."""
+    ranges = [each.scores[score] for each in classes]
+    found: list[Range] = []
+    if name in ("macro avg", "plain avg"):
+        found.append(_weighted(ranges, [1 / len(classes)] * len(classes)))
+        seen = [each.support > 0 for each in classes]
+        if total and not all(seen):  # some tools leave out classes without images
+            found.append(_weighted(ranges, [each / sum(seen) for each in seen]))
+        if score == "f1" and all(each.row.scores.get(one) for each in classes for one in SCORES):
+            both = [_averages_of("macro avg", one, classes, total)[0] for one in ("precision", "recall")]
+            found.append(Range(_harmonic(both[0].low, both[1].low), _harmonic(both[0].high, both[1].high)))
+    if name in ("weighted avg", "plain avg") and total:
+        found.append(_weighted(ranges, [each.support / total for each in classes]))
+    if name in ("micro avg", "plain avg") and total and score == "recall":
+        found.append(_weighted([each.right for each in classes], [1 / total] * len(classes)))
+    return found
+
+
+def _weighted(ranges: list[Range], weights: list[float]) -> Range:
+    low = sum(weight * each.low for weight, each in zip(weights, ranges))
+    return Range(low, sum(weight * each.high for weight, each in zip(weights, ranges)))
+
+
+def _sum_of_average(name: str, score: str, classes: list[_Class], total: float | None) -> str:
+    shown = classes[:6]
+    more = " + ..." if len(classes) > 6 else ""
+    texts = [printed.text if (printed := each.row.scores.get(score)) else "" for each in shown]
+    if name == "weighted avg":
+        added = " + ".join(f"{number(each.support)} · {text}" for each, text in zip(shown, texts))
+        return f"({added}{more}) / {number(total or 0)}, with the rounding of each."
+    return f"({' + '.join(texts)}{more}) / {len(classes)}, with the rounding of each."
+
+
+def _check_bounds(report: Report, classes: list[_Class], claims: list[Claim]) -> Iterator[Finding]:
+    """Without supports: an accuracy is a mean of the recalls, so it lies between the lowest and the highest."""
+    recalls = [each.scores["recall"] for each in classes if each.row.scores.get("recall")]
+    if len(recalls) < len(classes) or not recalls:
+        return
+    low, high = min(each.low for each in recalls), max(each.high for each in recalls)
+    even = _weighted(recalls, [1 / len(recalls)] * len(recalls))
+    rule = "The accuracy is the mean of the recalls, weighted by how many images each class has."
+    own = report.accuracy.scores.get("f1") if report.accuracy else None
+    stated = [Claim("accuracy", own, report.accuracy.line)] if own and report.accuracy else []
+    for claim in [*stated, *claims]:
+        lines = () if claim.line is None else (claim.line,)
+        what = f"An accuracy of {claim.printed.percent}"
+        if not claim.printed.allows(low, high):
+            message = f"{what} is impossible: the recalls lie between {percent(low)} and {percent(high)}."
+            yield Finding("contradicts" if claim.strict else "note", message, lines, rule)
+            continue
+        digits = max(1, claim.printed.digits - 2)
+        fits = "is possible" if claim.printed.allows(even.low, even.high) else "would be impossible"
+        images = " of 1,000, as in the test set of Fashion-MNIST," if len(classes) == len(FASHION_CLASSES) else ""
+        message = f"with as many images{images} of each class the recalls allow {percent(even.low, even.high, digits)}"
+        yield Finding("note", f"{what} {fits} if all classes are as large: {message}.", lines, rule)
+
+
+def _check_accuracy(report: Report, classes: list[_Class], total: float, claims: list[Claim]) -> Iterator[Finding]:
     if any(each.row.scores.get("recall") is None and each.support for each in classes):
         return
     by_recall = _share_of(total, [each.recall_right for each in classes])
     allowed = _share_of(total, [each.right for each in classes])
-    digits = max([1, *(claim.digits - 2 for claim in claims)])
+    digits = max([1, *(claim.printed.digits - 2 for claim in claims)])
     recalls = f"the recalls allow {percent(by_recall.low, by_recall.high, digits)}"
-    row = report.accuracy
-    if row:
+    rule = f"The right images are recall · support, added up over the classes, over all {number(total)}."
+    row = report.accuracy.scores.get("f1") if report.accuracy else None
+    if row and report.accuracy:
+        lines, what = (report.accuracy.line,), f"The accuracy row of {row.text}"
         fits = row.allows(by_recall.low, by_recall.high)
-        verdict = "is possible" if fits else "is impossible"
-        yield Finding(fits, f"The accuracy row of {row.text} {verdict}: {recalls}.")
-        if fits and not row.allows(allowed.low, allowed.high):
+        if not fits:
+            yield Finding("contradicts", f"{what} is impossible: {recalls}.", lines, rule)
+        elif not row.allows(allowed.low, allowed.high):
             message = f"with precision and F1 the classes allow {percent(allowed.low, allowed.high, digits)}"
-            yield Finding(False, f"The accuracy row of {row.text} is impossible: {message}.")
-        if fits:
-            both = Range(max(by_recall.low, row.low), min(by_recall.high, row.high))
-            recalls += f"; with the accuracy row of {row.text}, {percent(both.low, max(both.low, both.high), digits)}"
-            allowed = Range(max(allowed.low, row.low), min(allowed.high, row.high))
-            by_recall = both
-    for claim in claims:
-        if not claim.allows(by_recall.low, by_recall.high):
-            yield Finding(False, f"An accuracy of {claim.percent} is impossible: {recalls}.")
-        elif row and min(claim.high, row.high) - max(claim.low, row.low) < TINY:
-            yield Finding(False, f"An accuracy of {claim.percent} is impossible: the accuracy row has {row.text}.")
-        elif allowed.low <= allowed.high and not claim.allows(allowed.low, allowed.high):
-            message = f"with precision and F1 the classes allow {percent(allowed.low, allowed.high, digits)}"
-            yield Finding(False, f"An accuracy of {claim.percent} is impossible: {message}.")
+            yield Finding("contradicts", f"{what} is impossible: {message}.", lines, rule)
         else:
-            yield Finding(True, f"An accuracy of {claim.percent} is possible: {recalls}.")
+            yield Finding("agrees", f"{what} is possible: {recalls}.", lines, rule)
+        if fits:
+            by_recall = Range(max(by_recall.low, row.low), max(row.low, by_recall.low, min(by_recall.high, row.high)))
+            allowed = Range(max(allowed.low, row.low), min(allowed.high, row.high))
+            recalls += f"; with the accuracy row of {row.text}, {percent(by_recall.low, by_recall.high, digits)}"
+    for claim in claims:
+        printed, wrong = claim.printed, ""
+        if not printed.allows(by_recall.low, by_recall.high):
+            wrong = f"{recalls}."
+        elif row and min(printed.high, row.high) - max(printed.low, row.low) < TINY:
+            wrong = f"the accuracy row has {row.text}."
+        elif allowed.low <= allowed.high and not printed.allows(allowed.low, allowed.high):
+            wrong = f"with precision and F1 the classes allow {percent(allowed.low, allowed.high, digits)}."
+        yield _about_claim(claim, wrong, recalls, rule)
 
 
-def _share_of(total: int, counts: list[Range]) -> Range:
+def _about_claim(claim: Claim, wrong: str, recalls: str, rule: str) -> Finding:
+    """What follows for a stated accuracy: `wrong` says why it cannot be that of the report."""
+    what, lines = f"An accuracy of {claim.printed.percent}", () if claim.line is None else (claim.line,)
+    if not wrong:
+        return Finding("agrees", f"{what} is possible: {recalls}.", lines, rule)
+    if claim.strict:
+        return Finding("contradicts", f"{what} is impossible: {wrong}", lines, rule)
+    return Finding("note", f"{what} is not that of this report, perhaps of other images: {wrong}", lines, rule)
+
+
+def _share_of(total: float, counts: list[Range]) -> Range:
     return Range(sum(each.low for each in counts) / total, sum(each.high for each in counts) / total)
 
 
 def _cells(each: _Class) -> tuple[str, ...]:
     right = f"{each.right.low:,.0f} to {each.right.high:,.0f}" if each.support else ""
-    cells = [each.row.name, f"{each.support:,}" if each.support else "", right]
+    cells = [each.row.name, number(each.support) if each.row.support is not None else "", right]
     for score in SCORES:
         printed, allowed = each.row.scores.get(score), each.scores[score]
         cells += [printed.text if printed else "", "" if each.problem else fraction(allowed.low, allowed.high, 4)]

@@ -1,19 +1,19 @@
-"""Reads networks written in words, one layer between bars or on a line: "conv 32 3x3 valid relu | maxpool 2".
+"""Reads networks written in words, one layer between bars or on a line: "28x28x1 | conv 32 3x3 valid relu | maxpool 2".
 
-Knows how papers describe layers; what the words leave open stays None, but for the customary 3x3 and 2x2 windows.
+Knows how papers describe layers; what the words leave open, as the input often is, stays None.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from fmexplore.checker.layer_kinds import PrintedLayer, Style
+from fmexplore.checker.layer_kinds import PrintedLayer, Shape
+from fmexplore.checker.summaries import LONGEST_LINE, Summary, Totals, plain
 
-LONGEST_LINE = 2_000  # a longer one is no row of a summary
 NUMBER = r"\d[\d,]{0,14}"
 COUNT_IN_WORDS = re.compile(
-    rf"(?:total|overall|in all|altogether)\D{{0,25}}({NUMBER})|({NUMBER})\s*(?:trainable\s+)?param", re.I
+    rf"(?:total|overall|in all|altogether)\D{{0,25}}({NUMBER})|({NUMBER})\s*(?:trainable\s+)?param", re.I | re.A
 )
 _WORDS = re.compile(
     r"^[-*\d.)\s]{0,8}(?:a\s+)?(?P<kind>conv(?:olution(?:al)?)?(?:2d)?|(?:max|avg|average)[\s-]?pool(?:ing)?(?:2d)?"
@@ -22,45 +22,99 @@ _WORDS = re.compile(
     r"|augmentation)\b",
     re.I,
 )
-_COUNT = re.compile(rf"({NUMBER})\s*(?:trainable\s+)?param|[=:]\s*({NUMBER})\s*$")
-_VALUES = re.compile(r"\((\d{1,6})\)")
-_WINDOW = re.compile(r"(\d{1,2})\s*[x×]\s*(\d{1,2})")
-_ALONE = re.compile(r"(?<![\dx×./])\d{1,5}(?![\dx×./])")
+_COUNT = re.compile(rf"({NUMBER})\s*(?:trainable\s+)?param|[=:]\s*({NUMBER})\s*$", re.A)
+_VALUES = re.compile(r"\((\d{1,6})\)", re.A)
+_WINDOW = re.compile(r"(\d{1,2})\s*[x×]\s*(\d{1,2})", re.A)
+_ALONE = re.compile(r"(?<![\dx×./])\d{1,5}(?![\dx×./])", re.A)
+_INPUT = re.compile(
+    r"^\W*(?:(?:input|image)s?\s*(?:shape|size|layer|of)?\W{0,4})?\(?(\d{1,4})\s*(?:[x×*]|,|by)\s*(\d{1,4})"
+    r"(?:\s*(?:[x×*]|,|by)\s*(\d{1,4}))?\)?(?:\s*(gr[ae]y)\w*)?(?:\s*(?:input|image|pixel)s?)?\W*$",
+    re.I | re.A,
+)
+_REPEATED = re.compile(
+    r"\b(?:[x×*]\s?\d{1,3}\s?$|\d{1,3}\s?[x×*]\s?conv|twice|times|repeated)|^\s?\d{1,3}\s?[x×*](?!\s?\d)", re.I
+)
 
 
-def read_words(text: str) -> tuple[list[PrintedLayer], list[str], Style]:
-    """Find a network in words: layers separated by |, by arrows or by lines, at least two with weights or windows.
+def is_words(line: str) -> bool:
+    """Whether a line names a layer, or an input, in words."""
+    return len(line) <= LONGEST_LINE and any(_WORDS.match(part) or _stated_input(part) for part in _parts(plain(line)))
+
+
+def _parts(line: str) -> list[str]:
+    return [part.strip() for part in re.split(r"\||->|→|;", line) if part.strip()]
+
+
+def read_words(lines: Sequence[str], places: Sequence[int]) -> Summary | None:
+    """Find a network in words in the lines at `places`: layers between bars, arrows or lines.
 
     Returns:
-        The layers, none where there is no network; the rest of the text as lines; and the library whose defaults apply.
+        The network, or None where there are not two layers with weights or windows.
     """
     layers: list[PrintedLayer] = []
-    rest: list[str] = []
-    for line in text.splitlines():
-        parts = [part.strip() for part in re.split(r"\||->|→|;", line[:LONGEST_LINE])]
-        found = [list(_layers_in_words(part)) for part in parts if part]
-        if not any(found):
-            rest.append(line)
+    taken: list[int] = []
+    start: Shape | None = None
+    stated: tuple[int, int] | None = None  # a total and its line
+    for place in places:
+        line = plain(lines[place])
+        if len(line) > LONGEST_LINE:
             continue
-        for part, several in zip((part for part in parts if part), found):
+        parts = _parts(line)
+        found = [list(_layers_in_words(part, place)) for part in parts]
+        shapes = [None if several else _stated_input(part) for part, several in zip(parts, found)]
+        counts = [COUNT_IN_WORDS.search(part) for part in parts]
+        if any(found):
+            taken.append(place)
+        elif any(shapes) and len(parts) == 1:
+            start = start or shapes[0]
+            taken += [place] if shapes[0] else []
+            continue
+        for part, several, shape, count in zip(parts, found, shapes, counts):
             if several:
+                if several[0].type == "input":
+                    start = start or _stated_input(part) or several[0].output
                 layers += several
-            elif COUNT_IN_WORDS.search(part):
-                rest.append(part)
-            else:
-                layers.append(PrintedLayer(part[:40]))
-    enough = sum(layer.kind in ("conv", "dense", "pool", "flatten") for layer in layers) > 1
-    return (layers, rest, "keras") if enough else ([], rest, "keras")
+            elif count:
+                stated = stated or (_number(count), place)
+            elif shape and not layers:
+                start = shape
+            elif any(found):
+                layers.append(PrintedLayer(part[:40], line=place))
+    if sum(layer.kind in ("conv", "dense", "pool", "flatten") for layer in layers) < 2:
+        return None
+    totals = Totals(stated[0], lines=(stated[1],)) if stated else Totals()
+    if stated:
+        taken.append(stated[1])
+    chained = tuple(replace(layer, sources=(at - 1,)) for at, layer in enumerate(layers))
+    return Summary("keras", "network in words", chained, totals, start, lines=tuple(sorted({*taken})))
 
 
-def _layers_in_words(part: str) -> Iterator[PrintedLayer]:
+def _number(found: re.Match[str]) -> int:
+    return whole(found[1] or found[2])
+
+
+def _stated_input(part: str) -> Shape | None:
+    """The shape that a part states, such as "28x28x1" or "input 28 x 28 grey"; channels None where they are not."""
+    found = _INPUT.match(part[:120])
+    if not found or (not found[3] and not re.search(r"input|image|pixel|gr[ae]y", part, re.I)):
+        return None
+    channels = int(found[3]) if found[3] else 1 if found[4] else None
+    sizes = (int(found[1]), int(found[2]), channels)
+    return sizes if 0 not in sizes else None
+
+
+def _layers_in_words(part: str, place: int) -> Iterator[PrintedLayer]:
     """The layers that one part names: none, one, or a convolution with batch norm."""
     found = _WORDS.match(part)
     if not found or "," in part[: found.end()]:
         return
     kind = re.sub(r"[\s-]", "", found["kind"].lower())
+    if _REPEATED.search(part):
+        yield PrintedLayer(part[:60], line=place)
+        return
     build = next((build for beginning, build in _BUILDERS.items() if kind.startswith(beginning)), _unchanged)
-    yield from build(_read_settings(part, found.end()))
+    for layer in build(_read_settings(part, found.end())):
+        yield replace(layer, line=place, type=layer.type or kind, channels_last=True)
 
 
 @dataclass(frozen=True)
@@ -74,7 +128,7 @@ class _Settings:
     numbers: tuple[int, ...]  # neither of a window nor in brackets
     window: tuple[int, int] | None
     stride: int | None
-    padding: Literal["same", "valid"] | None
+    padding: Literal["same", "valid"] | int | None
     bias: bool
 
 
@@ -85,49 +139,67 @@ def _read_settings(part: str, begin: int) -> _Settings:
         words = words[: count.start()]
     values = _VALUES.search(words)
     words = _VALUES.sub(" ", words)
-    window, stride = _WINDOW.search(words), re.search(r"stride[s]?\s*(\d)", words)
+    stride = re.search(r"strides?\s*(?:of\s*)?[=:]?\s*(\d)", words, re.A)
+    padded = re.search(r"pad(?:ding|ded)?\s*(?:of\s*)?[=:]?\s*(\d)\b", words, re.A)
+    plain_words = words
+    for each in (stride, padded):
+        plain_words = plain_words.replace(each[0], " ") if each else plain_words
+    window = _WINDOW.search(plain_words)
+    padding = "same" if "same" in words else "valid" if "valid" in words else int(padded[1]) if padded else None
     return _Settings(
         name=(part[: begin + count.start()] if count else part).strip(" :=,(")[:60],
         words=words,
         parameters=whole(count[1] or count[2]) if count else None,
         values=int(values[1]) if values else None,
-        numbers=tuple(int(number) for number in _ALONE.findall(re.sub(r"\d+\s*[x×]\s*\d+", "", words))),
+        numbers=tuple(int(number) for number in _ALONE.findall(re.sub(r"\d+\s*[x×]\s*\d+", "", plain_words))),
         window=(int(window[1]), int(window[2])) if window else None,
         stride=int(stride[1]) or None if stride else None,
-        padding="same" if "same" in words else "valid" if "valid" in words else None,
+        padding=padding,
         bias=not re.search(r"(no|without) bias", words),
     )
 
 
 def _convolution(settings: _Settings) -> Iterator[PrintedLayer]:
+    units = settings.numbers[0] if settings.numbers else settings.values
     yield PrintedLayer(
         settings.name,
-        "conv",
+        "conv" if units != 0 and settings.window != (0, 0) else "",
         parameters=settings.parameters,
-        units=settings.numbers[0] if settings.numbers else 1,
-        kernel=settings.window or (3, 3),
+        units=units,
+        kernel=settings.window if settings.window and 0 not in settings.window else None,
         stride=settings.stride or 1,
         padding=settings.padding,
         bias=settings.bias,
+        rank=2,
     )
     if re.search(r"batch[\s-]?norm", settings.words):
         yield PrintedLayer(f"batch norm of {settings.name}", "batch_norm")
 
 
 def _dense(settings: _Settings) -> Iterator[PrintedLayer]:
-    units = settings.numbers[0] if settings.numbers else 1
-    yield PrintedLayer(settings.name, "dense", parameters=settings.parameters, units=units, bias=settings.bias)
+    units = settings.numbers[0] if settings.numbers else settings.values
+    kind = "" if units == 0 else "dense"
+    yield PrintedLayer(settings.name, kind, parameters=settings.parameters, units=units, bias=settings.bias)
 
 
 def _pool(settings: _Settings) -> Iterator[PrintedLayer]:
-    side = settings.numbers[0] if settings.numbers and settings.numbers[0] else 2
-    window = settings.window or (side, side)
-    padding = settings.padding or "valid"
-    yield PrintedLayer(settings.name, "pool", kernel=window, stride=settings.stride or window[0], padding=padding)
+    side = settings.numbers[0] if settings.numbers else settings.values
+    window = settings.window or ((side, side) if side else None)
+    if window is not None and 0 in window:
+        window = None
+    padding = "valid" if settings.padding is None else settings.padding
+    yield PrintedLayer(
+        settings.name,
+        "pool" if window else "",
+        kernel=window,
+        stride=settings.stride or (window[0] if window else None),
+        padding=padding,
+        rank=2,
+    )
 
 
 def _flatten(settings: _Settings) -> Iterator[PrintedLayer]:
-    yield PrintedLayer(settings.name, "flatten", None if settings.values is None else (settings.values,))
+    yield PrintedLayer(settings.name, "flatten", (settings.values,) if settings.values else None)
 
 
 def _global_pool(settings: _Settings) -> Iterator[PrintedLayer]:

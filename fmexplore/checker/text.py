@@ -4,26 +4,28 @@ Knows which parser and which check each part of a text needs; those are in the o
 """
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
+from fmexplore.checker.cells import pieces_of
 from fmexplore.checker.check_layers import check_summary
-from fmexplore.checker.check_matrix import check_matrix
-from fmexplore.checker.check_scores import check_report
-from fmexplore.checker.parse_scores import ClassificationReport, Matrix, read_claims, read_matrix, read_report
-from fmexplore.checker.parse_summaries import read_summary
-from fmexplore.checker.results import Finding, Outcome, Printed, Table, read_accuracy
+from fmexplore.checker.compare_scores import check_parts
+from fmexplore.checker.parse_claims import find_claims
+from fmexplore.checker.parse_matrices import find_matrices
+from fmexplore.checker.parse_reports import find_tables
+from fmexplore.checker.parse_score_lists import find_dictionaries, find_lists
+from fmexplore.checker.parse_summaries import find_summaries
+from fmexplore.checker.results import Finding, Table, Verdict, read_accuracy
+from fmexplore.checker.scores import Axis, Claim, Report
 from fmexplore.errors import ConfigError
 
-MAX_CHARACTERS = 200_000
-MOST_TABLES = 20  # of one kind in a text
-LONGEST_HEAD = 400
+MAX_CHARACTERS = 1_048_576  # 1 MB
+MOST_LINES = 10_000  # with more, a text could take longer than a second
+MOST_PARTS = 50
 UNDERSTOOD = (
     "a Keras or torchinfo summary, a network in words (conv 32 3x3 valid relu | maxpool 2 | ... | total 590,346), "
     "a scikit-learn classification report, lists of precision, recall and F1, or a confusion matrix of counts"
 )
-_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True)
@@ -36,56 +38,72 @@ class Checked:
     unchecked: tuple[str, ...]  # sentences about what could not be checked
 
     @property
-    def consistent(self) -> bool:
-        """Whether every finding holds."""
-        return all(finding.holds for finding in self.findings)
+    def verdict(self) -> Verdict:
+        """Consistent only where something was recomputed and agrees, and nothing contradicts."""
+        found = {finding.status for finding in self.findings}
+        return "contradiction" if "contradicts" in found else "consistent" if "agrees" in found else "unknown"
 
 
-def check_text(text: str, accuracy: str | float | None = None) -> Checked:
+def check_text(text: str, accuracy: str | float | None = None, rows: Axis | None = None) -> Checked:
     """Recompute the numbers in a text, and find those that cannot be true.
 
-    >>> found = check_text("conv 32 3x3 valid relu | maxpool 2 | flatten | dense 10 | total 63,050")
+    >>> found = check_text("28x28x1 | conv 32 3x3 valid relu | maxpool 2 | flatten | dense 10 | total 63,050")
     >>> for finding in found.findings:
     ...     print(finding.text)
-    Shapes and parameters of 4 of 4 layers fit.
+    Shapes and parameters of 4 of 4 layers were computed; none are printed beside them.
     The layers add up to 54,410 parameters, but the printed total is 63,050.
     The total of 63,050 fits only with 'same' padding in the first convolution.
-    >>> found.consistent
-    False
+    >>> found.verdict
+    'contradiction'
 
     Args:
         text: summaries of networks, classification reports or confusion matrices, as printed; other text around them
             is ignored.
         accuracy: a claimed accuracy to compare with them, as printed ("89", "89 %", "0.89"): its digits tell how it
             was rounded.
+        rows: what the rows of a confusion matrix are, where the text does not say it: "true" classes or "predicted".
 
     Raises:
-        ConfigError: the text has more than 200,000 characters or nothing to check, or the accuracy is no number.
+        ConfigError: the text has more than 1,048,576 characters or is none, or the accuracy is no number.
     """
     claim = None if accuracy is None or accuracy == "" else read_accuracy(accuracy)
-    _refuse_unreadable(text)
-    text = re.sub(r"[\x01-\x08\x0e-\x1f\x7f\ud800-\udfff]", "", text)  # a name with these would reach a terminal
-    summaries, text = _read_each(text, r"Layer \(type", read_summary)
-    reports, text = _read_each(text, r"precision\b.*\brecall\b", read_report)
-    matrix = read_matrix(text)
-    claims = ([claim] if claim else []) + _claims_in(text, claim)
-    outcomes = [check_summary(summary) for summary in summaries] + _check_scores(reports, matrix, claims)
-    unchecked = [each for outcome in outcomes for each in outcome.unchecked]
-    if not any(outcome.findings or outcome.tables for outcome in outcomes):
-        problem = unchecked[0] if unchecked else f"It should hold {UNDERSTOOD}."
-        raise ConfigError(f"Nothing to check was found in the text. {problem}")
+    refuse_unreadable(text)
+    every = lines_of(text)
+    lines = every[:MOST_LINES]
+    summaries = find_summaries(lines)
+    left = _without(lines, (summary.lines for summary in summaries))
+    reports = _find_reports(left)
+    left = _without(left, (report.lines for report in reports))
+    matrices = [replace(matrix, axis=matrix.axis or rows) for matrix in find_matrices(left)]
+    left = _without(left, (matrix.lines for matrix in matrices if len(matrix.lines) > 1))
+    claims = find_claims(left) + ([Claim("accuracy", claim)] if claim else [])
+    parts, notes = check_parts(lines, reports[:MOST_PARTS], matrices[:MOST_PARTS], claims)
+    outcomes = [*(check_summary(summary) for summary in summaries), *parts]
+    unchecked = [each for outcome in outcomes for each in outcome.unchecked] + notes
+    if len(reports) > MOST_PARTS or len(matrices) > MOST_PARTS:
+        unchecked.append(f"Only the first {MOST_PARTS} reports and matrices were checked.")
+    if len(every) > MOST_LINES:
+        unchecked.append(f"Only the first {MOST_LINES:,} of {len(every):,} lines were checked.")
+    if not outcomes:
+        unchecked.insert(0, f"Nothing to check was found in the text: it should hold {UNDERSTOOD}.")
     return Checked(
         tuple(outcome.kind for outcome in outcomes),
         tuple(finding for outcome in outcomes for finding in outcome.findings),
         tuple(table for outcome in outcomes for table in outcome.tables),
-        (*unchecked, *(_unused_claims(reports, matrix) if claims else ())),
+        tuple(dict.fromkeys(unchecked)),
     )
 
 
-def _refuse_unreadable(text: str) -> None:
+def lines_of(text: str) -> list[str]:
+    """The lines that findings count, without the marks that would steer a terminal or turn the direction of writing."""
+    return re.sub(r"[\x01-\x08\x0b\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", "", text).splitlines()
+
+
+def refuse_unreadable(text: str) -> None:
+    """Raise ConfigError for what is no text or too long."""
     if len(text) > MAX_CHARACTERS:
         raise ConfigError(
-            f"The text has {len(text):,} characters: at most {MAX_CHARACTERS:,} are checked, give a part."
+            f"The text has {len(text):,} characters: at most {MAX_CHARACTERS:,} (1 MB) are checked, give a part."
         )
     if not text.strip():
         raise ConfigError(f"The text is empty: give {UNDERSTOOD}.")
@@ -93,45 +111,15 @@ def _refuse_unreadable(text: str) -> None:
         raise ConfigError(f"The text is not text but binary data: give {UNDERSTOOD}.")
 
 
-def _read_each(text: str, head: str, read: Callable[[str], tuple[_Read | None, str]]) -> tuple[list[_Read], str]:
-    """What `read` finds below each heading of a table, and the text without it."""
-    parts = [read(part) for part in _parts(text, head)]
-    return [found for found, _ in parts if found], "\n".join(rest for _, rest in parts)
+def _without(lines: Sequence[str], taken: Iterable[tuple[int, ...]]) -> list[str]:
+    """The lines, empty where a reader has taken them, so that every reader counts lines of the whole text."""
+    gone = {line for each in taken for line in each}
+    return ["" if place in gone else line for place, line in enumerate(lines)]
 
 
-def _check_scores(reports: list[ClassificationReport], matrix: Matrix | None, claims: list[Printed]) -> list[Outcome]:
-    """A single report is compared with the matrix; the claims with the matrix if there is one, else with the report."""
-    alone = len(reports) == 1
-    own_claims = claims if alone and not matrix else []
-    outcomes = [check_report(report, own_claims, matrix if alone else None) for report in reports]
-    return [*outcomes, check_matrix(matrix, claims)] if matrix else outcomes
-
-
-def _unused_claims(reports: list[ClassificationReport], matrix: Matrix | None) -> Iterator[str]:
-    """Why a claimed accuracy could not be compared with anything."""
-    if not reports and not matrix:
-        yield "A layer summary says nothing about accuracy: give a report or a confusion matrix with it."
-    if len(reports) > 1 and not matrix:
-        yield "An accuracy cannot be compared with several reports: give only the one that it belongs to."
-
-
-def _parts(text: str, head: str) -> list[str]:
-    """The text divided before each heading of a table but the first; the name of a model above it goes with it."""
-    lines = text.splitlines()
-    heads = [place for place, line in enumerate(lines) if re.search(head, line[:LONGEST_HEAD], re.I)][:MOST_TABLES]
-    cuts = [0]
-    for place in heads[1:]:
-        named = [near for near in (place - 1, place - 2) if lines[near].startswith("Model: ")]
-        cuts.append(named[0] if named else place)
-    return ["\n".join(lines[start:end]) for start, end in zip(cuts, [*cuts[1:], len(lines)])]
-
-
-def _claims_in(text: str, claim: Printed | None) -> list[Printed]:
-    """The accuracies that the text itself states, without the claimed one; at most five."""
-    found: dict[str, Printed] = {}
-    for stated in read_claims(text):
-        try:
-            found[stated] = read_accuracy(stated)
-        except ConfigError:
-            continue
-    return [each for stated, each in found.items() if claim is None or stated != claim.text][:5]
+def _find_reports(lines: list[str]) -> list[Report]:
+    found = list(find_dictionaries(lines))
+    lines = _without(lines, (report.lines for report in found))
+    found += find_tables(pieces_of(lines))
+    lines = _without(lines, (report.lines for report in found))
+    return sorted([*found, *find_lists(lines)], key=lambda report: report.lines[:1])

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fmexplore.checker.text import MAX_CHARACTERS, check_text
+from fmexplore.checker.process import check_apart
+from fmexplore.checker.results import ranges
+from fmexplore.checker.scores import Axis
+from fmexplore.checker.text import MAX_CHARACTERS, Checked
 from fmexplore.cli.terminal import AsJson, print_json, show_bar
 from fmexplore.data import fashion_mnist
-from fmexplore.errors import ConfigError
+from fmexplore.errors import AnalysisFailed, ConfigError
 from fmexplore.machine import prepare_process
 from fmexplore.papers.claims import assess_claims
 from fmexplore.papers.reported import PRINTED
@@ -30,6 +33,11 @@ if TYPE_CHECKING:
     from fmexplore.training.progress import Progress
 
 commands = typer.Typer()
+SAID = {
+    "consistent": "Consistent: what could be recomputed agrees",
+    "contradiction": "It contradicts itself",
+    "unknown": "It cannot be judged: nothing that is printed could be recomputed",
+}
 
 
 @commands.command()
@@ -98,19 +106,36 @@ def _print_verdicts(chosen: list[str], folder: Path) -> None:
 def check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A text file; - reads standard input.")],
     accuracy: Annotated[str | None, typer.Option(help="What is claimed, as printed: 89, 0.89 or '89 %'.")] = None,
+    rows: Annotated[
+        Axis | None, typer.Option(help="What the rows of a confusion matrix are, where the text does not say it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Recompute a layer summary, a classification report or a confusion matrix, and name what cannot be true."""
-    checked = check_text(_read_text(file), accuracy)
+    """Recompute a layer summary, a classification report or a confusion matrix, and name what cannot be true.
+
+    Exit codes: 0 consistent, 1 it contradicts itself, 2 it cannot be judged.
+    """
+    try:
+        checked = check_apart(_read_text(file), accuracy, rows)
+    except AnalysisFailed as error:
+        checked = Checked((), (), (), (str(error),))
     if as_json:
-        print_json({"consistent": checked.consistent, **asdict(checked)})
+        print_json({"verdict": checked.verdict, **asdict(checked)})
     else:
-        for finding in checked.findings:
-            print(f"{'holds' if finding.holds else 'wrong'}: {finding.text}")
-        for text in checked.unchecked:
-            print(f"unchecked: {text}")
-    if not checked.consistent:
-        raise typer.Exit(1)
+        _print_findings(checked)
+    raise typer.Exit({"consistent": 0, "contradiction": 1, "unknown": 2}[checked.verdict])
+
+
+def _print_findings(checked: Checked) -> None:
+    """The verdict, each finding with its lines and, where it contradicts, its proof, and what is left open."""
+    print(f"{SAID[checked.verdict]}.")
+    for finding in checked.findings:
+        where = f" (line{'s' * (len(finding.lines) > 1)} {ranges(finding.lines)})" if finding.lines else ""
+        print(f"{finding.status}: {finding.text}{where}")
+        if finding.proof and finding.status == "contradicts":
+            print(f"    {finding.proof}")
+    for text in checked.unchecked:
+        print(f"unchecked: {text}")
 
 
 def _read_text(file: str) -> str:

@@ -73,12 +73,16 @@ def test_a_short_run_starts_from_the_card(tab):
 def test_a_pasted_text_is_checked_and_another_one_refused(tab):
     opened = tab().open("/papers?view=check")
     field = opened.main.get_by_role("textbox", name=re.compile("^A Keras or torchinfo summary"))
-    field.fill("conv 16 3x3 same relu: 169 parameters | maxpool 2 | flatten | dense 10 softmax | total 31,539")
+    field.fill("precision recall f1-score support\ncoat 0.67 1.00 0.80 10\nshirt 1.00 0.50 0.76 10")
     opened.press("Check the text")
-    opened.sees("conv 16 3x3 same relu has 169 parameters, but 16 filters of 3x3 over 1 channel with bias have 160.")
+    opened.sees(re.compile("shirt: precision 1.00 and recall 0.50 give an F1 of 0.66 to 0.67, not 0.76"))
+    expect(opened.main.locator(".marked .bad")).to_contain_text("shirt 1.00 0.50 0.76 10")
+    expect(opened.main.locator(".marked .good")).to_contain_text("coat")
     field.fill("Nothing of the kind.")
     opened.press("Check the text").sees(re.compile("^Nothing to check was found"))
     expect(field).to_have_value("Nothing of the kind.")
+    opened.page.go_back()
+    expect(field).to_have_value(re.compile("shirt"))
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -158,7 +158,7 @@ def print_words(rows: list[LayerInfo]) -> str:
                 words.append(f"flatten ({row.output[0]})")
             case Dropout() as dropout:
                 words.append(f"dropout {dropout.rate}")
-    return " | ".join(words) + f"\ntotal {sums(rows, False)[0]:,} parameters"
+    return "28x28x1 | " + " | ".join(words) + f"\ntotal {sums(rows, False)[0]:,} parameters"
 
 
 PRINTERS = {"keras 2": print_keras_2, "keras 3": print_keras_3, "torchinfo": print_torchinfo, "words": print_words}
@@ -167,13 +167,13 @@ every_printer = pytest.mark.parametrize("printer", PRINTERS)
 
 
 def wrong(checked: Checked) -> list[str]:
-    return [finding.text for finding in checked.findings if not finding.holds]
+    return [finding.text for finding in checked.findings if finding.status == "contradicts"]
 
 
 # No false alarm.
 
 
-@pytest.mark.parametrize("path", GENUINE, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in GENUINE if "unbuilt" not in path.stem], ids=lambda path: path.stem)
 def test_a_genuine_summary_is_consistent(path):
     checked = check_text(path.read_text(encoding="utf-8"))
     assert wrong(checked) == []
@@ -218,17 +218,19 @@ def test_a_summary_whose_columns_lost_their_spaces_is_still_read():
     assert wrong(check_text(squeezed.replace("18496", "18406"))) != []
 
 
-def test_layers_whose_inputs_are_not_printed_are_said_to_be_unchecked():
-    path = next(path for path in GENUINE if path.stem == "torchinfo_functional")
-    checked = check_text(path.read_text(encoding="utf-8"))
-    assert any("inputs are not printed" in note for note in checked.unchecked)
+def test_layers_that_cannot_be_judged_without_their_inputs_are_named():
+    checked = check_text(
+        "Layer (type) Output Shape Param #\nlstm (LSTM) (None, 9, 16) 1600\ndense (Dense) (None, 9, 3) 51"
+    )
+    assert checked.unchecked == ("Not judged, as it is not printed what they get (1 of 2 layers): lstm.",)
+    assert checked.verdict == "consistent"
 
 
 def test_layers_of_unknown_kinds_are_said_to_be_unchecked():
     text = print_keras_3(NETWORKS["patel-basic"]).replace("(Flatten)", "(Mystery)")
     checked = check_text(text)
     assert wrong(checked) == []
-    assert checked.unchecked == ("Not recomputed (1 of 4 layers): flatten.",)
+    assert checked.unchecked == ("Not recomputed (1 of 4 layers): flatten; of kinds that are not known: Mystery.",)
 
 
 # One changed number is found.
@@ -295,8 +297,11 @@ def test_the_moving_statistics_of_batch_normalisation_are_never_trained():
 
 
 def test_a_convolution_whose_kernel_cannot_make_the_printed_map_is_named():
-    text = print_keras_3(NETWORKS["codered-base"]).replace("(None, 26, 26, 32)", "(None, 25, 25, 32)")
-    assert any("320 parameters of 3x3 kernels, which turn" in each for each in wrong(check_text(text)))
+    text = print_keras_3(NETWORKS["codered-base"]).replace("(None, 11, 11, 64)", "(None, 10, 10, 64)")
+    assert any(
+        "18,496 parameters of 3x3 kernels, which cannot turn 13x13x32 into 10x10x64" in each
+        for each in wrong(check_text(text))
+    )
 
 
 # Which one change makes a network fit.
@@ -313,19 +318,19 @@ def test_a_convolution_whose_kernel_cannot_make_the_printed_map_is_named():
     ],
 )
 def test_the_one_change_that_fits_is_named(words, total, change):
-    found = wrong(check_text(f"{words} | flatten | dense 10 | total {total:,}"))
+    found = wrong(check_text(f"28x28x1 | {words} | flatten | dense 10 | total {total:,}"))
     assert found[1:] == [f"The total of {total:,} fits only {change}."]
 
 
 def test_no_change_is_named_where_none_fits():
-    found = wrong(check_text("conv 32 3x3 valid | maxpool 2 | flatten | dense 10 | total 12,345,679"))
+    found = wrong(check_text("28x28x1 | conv 32 3x3 valid | maxpool 2 | flatten | dense 10 | total 12,345,679"))
     assert len(found) == 1
     assert "printed total is 12,345,679" in found[0]
 
 
 def test_padding_that_the_words_leave_open_is_that_which_fits():
     for total, padding in ((320 + 13 * 13 * 320 + 10, "valid"), (320 + 14 * 14 * 320 + 10, "same")):
-        checked = check_text(f"conv 32 3x3 | maxpool 2 | flatten | dense 10\n{total} parameters")
+        checked = check_text(f"input 28 x 28 grey | conv 32 3x3 | maxpool 2 | flatten | dense 10\n{total} parameters")
         assert wrong(checked) == []
         assert f"not stated: '{padding}' is taken" in checked.findings[-1].text
 

@@ -2,9 +2,9 @@
 
 import json
 import random
+import re
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from fmexplore.settings import PROJECT
 
 # Team CodeRed (2023): the final network as its prose has it, a pool after every convolution, and what it printed.
 CODERED = (
-    "conv 32 3x3 valid relu | maxpool 2 | dropout | conv 64 3x3 valid relu | maxpool 2 | dropout | "
+    "28x28x1 | conv 32 3x3 valid relu | maxpool 2 | dropout | conv 64 3x3 valid relu | maxpool 2 | dropout | "
     "conv 128 3x3 valid relu | maxpool 2 | flatten | dense 256 relu{} | dropout | dense 256 relu{} | dropout | "
     "dense 512 relu{} | dense 10 softmax{}\ntotal 590,346 parameters"
 )
@@ -72,7 +72,7 @@ Non-trainable params: 0
 
 
 def wrong(checked: Checked) -> list[str]:
-    return [finding.text for finding in checked.findings if not finding.holds]
+    return [finding.text for finding in checked.findings if finding.status == "contradicts"]
 
 
 # The slips of the papers.
@@ -126,18 +126,25 @@ def test_venkateshs_169_parameters_are_a_slip_for_160():
 @pytest.mark.parametrize("claim", ["89", "89 %", "0.89", "89%", 89, 0.89])
 def test_team4s_89_percent_cannot_be(claim):
     allowed = "An accuracy of 89 % is impossible: the recalls allow 87.0 to 88.0 %"
-    assert wrong(check_text(TEAM4_LISTS, claim)) == [f"{allowed}."]
     assert wrong(check_text(TEAM4_REPORT, claim)) == [f"{allowed}."]
     assert wrong(check_text(TEAM4_WITH_ACCURACY, claim)) == [
         f"{allowed}; with the accuracy row of 0.88, 87.5 to 88.0 %."
     ]
 
 
-@pytest.mark.parametrize("text", [TEAM4_LISTS, TEAM4_REPORT, TEAM4_WITH_ACCURACY])
+@pytest.mark.parametrize("text", [TEAM4_REPORT, TEAM4_WITH_ACCURACY])
 def test_team4s_88_percent_can_be(text):
     checked = check_text(text, "88")
     assert wrong(checked) == []
     assert checked.findings[-1].text.startswith("An accuracy of 88 % is possible: the recalls allow 87.0 to 88.0 %")
+
+
+def test_without_supports_an_accuracy_is_impossible_only_outside_of_all_recalls():
+    checked = check_text(TEAM4_LISTS, "89 %")
+    assert wrong(checked) == []
+    assert "would be impossible if all classes are as large" in checked.findings[-1].text
+    assert "87.0 to 88.0 %" in checked.findings[-1].text
+    assert "the recalls lie between 68.5 % and 97.5 %" in wrong(check_text(TEAM4_LISTS, "99 %"))[0]
 
 
 def test_87_percent_can_be_by_the_recalls_but_not_beside_an_accuracy_of_88():
@@ -152,7 +159,7 @@ def test_codereds_matrix_gives_its_report_and_91_68_but_not_90_84():
     assert wrong(checked) == []
     assert checked.kinds == ("classification report", "confusion matrix")
     counted = "9,168 of 10,000 images are on the diagonal, an accuracy of 91.68 %"
-    assert checked.findings[-1].text == f"{counted}, as claimed."
+    assert f"{counted}, as claimed." in [finding.text for finding in checked.findings]
     assert wrong(check_text(both, "90.84")) == [f"{counted}, not the claimed 90.84 %."]
 
 
@@ -202,7 +209,7 @@ def test_an_accuracy_beside_a_summary_is_said_to_be_unchecked():
 def test_the_table_of_a_summary_has_printed_and_recomputed_values_side_by_side():
     (table,) = check_text(VENKATESH).tables
     assert table.columns == ("layer", "printed shape", "shape", "printed parameters", "parameters", "read as")
-    assert table.rows[1][:5] == ("conv2d", "16 x 28 x 28", "16 x 28 x 28", "169", "160")
+    assert table.rows[1][:5] == ("conv2d", "28x28x16", "28x28x16", "169", "160")
     assert "3x3" in table.rows[1][5]
     assert table.rows[7][:3] == ("flatten", "576 values", "576 values")
 
@@ -269,14 +276,15 @@ def test_a_range_that_rounds_to_one_figure_is_one():
             "accuracy 0.91",
             "1 2 3",
             "conv",
-            "0.5 0.5\n0.5 0.5",
         ),
         "https://example.com/1/2/3",
     ],
 )
-def test_a_text_that_is_none_of_these_is_refused_and_told_what_is_understood(text):
-    with pytest.raises(ConfigError, match=r"Nothing to check was found.*Keras or torchinfo summary.*confusion matrix"):
-        check_text(text)
+def test_a_text_that_is_none_of_these_cannot_be_judged_and_is_told_what_is_understood(text):
+    checked = check_text(text)
+    assert (checked.verdict, checked.findings) == ("unknown", ())
+    told = r"Nothing to check was found.*Keras or torchinfo summary.*confusion matrix"
+    assert re.match(told, checked.unchecked[0])
 
 
 @pytest.mark.parametrize("text", ["", "  \n\t\n"])
@@ -286,7 +294,7 @@ def test_an_empty_text_is_refused(text):
 
 
 def test_a_text_that_is_too_long_is_refused():
-    with pytest.raises(ConfigError, match="200,001 characters: at most 200,000"):
+    with pytest.raises(ConfigError, match=r"1,048,577 characters: at most 1,048,576 \(1 MB\)"):
         check_text("1 " * (MAX_CHARACTERS // 2) + "1")
 
 
@@ -296,8 +304,9 @@ def test_binary_data_is_refused():
 
 
 def test_lists_of_different_lengths_are_refused():
-    with pytest.raises(ConfigError, match="10 of precision, 9 of recall"):
-        check_text(TEAM4_LISTS.replace("recall 0.79", "recall"))
+    checked = check_text(TEAM4_LISTS.replace("recall 0.79", "recall"))
+    assert checked.verdict == "unknown"
+    assert "10 of precision, 9 of recall" in checked.findings[0].text
 
 
 def _junk(seed: int) -> str:
@@ -336,26 +345,15 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_text_neither_hangs_nor_crashes(name):
-    started = time.process_time()
-    try:
-        checked = check_text(HOSTILE[name][:MAX_CHARACTERS])
-        assert checked.kinds
-        assert not any("\x1b" in finding.text for finding in checked.findings)
-    except ConfigError as error:
-        assert len(str(error)) < 500
-    assert time.process_time() - started < 5
+    checked = check_text(HOSTILE[name][:MAX_CHARACTERS])
+    assert not any("\x1b" in finding.text for finding in checked.findings)
+    assert all(len(text) < 500 for text in checked.unchecked)
 
 
 def test_cutting_a_text_anywhere_never_crashes():
     text = f"{VENKATESH}\n{TEAM4_WITH_ACCURACY}\n{report_text(np.eye(10, dtype=int))}\n{MATRIX}"
-    refused = 0
-    for cut in range(0, len(text), 37):
-        for part in (text[:cut], text[cut:]):
-            try:
-                check_text(part)
-            except ConfigError:
-                refused += 1
-    assert 0 < refused < len(text) / 37
+    verdicts = [check_text(part).verdict for cut in range(37, len(text), 37) for part in (text[:cut], text[cut:])]
+    assert {*verdicts} > {"contradiction", "consistent"}
 
 
 # The command.
@@ -371,31 +369,44 @@ def file(tmp_path):
 def test_check_exits_with_0_where_all_holds(call, file):
     code, out, err = call("check", file, "--accuracy", "91.68")
     assert (code, err) == (0, "")
-    assert out == "holds: 9,168 of 10,000 images are on the diagonal, an accuracy of 91.68 %, as claimed.\n"
+    first, second, *_ = out.splitlines()
+    assert first == "Consistent: what could be recomputed agrees."
+    told = "agrees: 9,168 of 10,000 images are on the diagonal, an accuracy of 91.68 %, as claimed."
+    assert second == f"{told} (lines 2-11)"
 
 
 def test_check_exits_with_1_and_a_line_for_each_contradiction(call, file):
     file.write_text(VENKATESH)
     code, out, err = call("check", file)
     assert (code, err) == (1, "")
-    assert [line.split(":")[0] for line in out.splitlines()] == ["wrong"] * 3
+    first, *rest = out.splitlines()
+    assert first == "It contradicts itself."
+    assert any(line.startswith("contradicts: conv2d has 169 parameters") for line in rest)
 
 
-def test_check_exits_with_2_and_one_line_where_nothing_is_understood(call, file, tmp_path):
-    file.write_text("hello")
+def test_check_exits_with_2_where_nothing_can_be_judged(call, file):
+    for text in ("hello", "[[5 1]\n [2 7]]", "1 " * 40):
+        file.write_text(text)
+        code, out, err = call("check", file)
+        assert (code, err) == (2, "")
+        assert out.startswith("It cannot be judged")
+        code, out, _ = call("check", file, "--json")
+        assert (code, json.loads(out)["verdict"]) == (2, "unknown")
+
+
+def test_check_exits_with_2_and_one_line_for_what_is_no_text(call, file, tmp_path):
     binary = tmp_path / "binary"
     binary.write_bytes(bytes(range(256)))
-    for arguments in ((file,), (tmp_path / "nowhere.txt",), (tmp_path,), (binary,), (file, "--accuracy", "300"), ()):
+    for arguments in ((tmp_path / "nowhere.txt",), (tmp_path,), (binary,), (file, "--accuracy", "300"), ()):
         code, out, err = call("check", *arguments)
         assert (code, out) == (2, "")
         assert len(err.splitlines()) == 1
 
 
 def test_check_reads_standard_input(call):
-    code, out, _ = call("check", "-", "--accuracy", "89", answer=TEAM4_LISTS)
+    code, out, _ = call("check", "-", "--accuracy", "89", answer=TEAM4_REPORT)
     assert code == 1
-    assert "wrong: An accuracy of 89 % is impossible: the recalls allow 87.0 to 88.0 %." in out
-    assert "unchecked: No supports are printed" in out
+    assert "contradicts: An accuracy of 89 % is impossible: the recalls allow 87.0 to 88.0 %." in out
 
 
 def test_check_prints_one_json_object(call, file):
@@ -404,8 +415,8 @@ def test_check_prints_one_json_object(call, file):
     (line,) = out.splitlines()
     values = json.loads(line)
     assert values["kinds"] == ["confusion matrix"]
-    assert values["consistent"] is False
-    assert [finding["holds"] for finding in values["findings"]] == [False]
+    assert values["verdict"] == "contradiction"
+    assert values["findings"][0]["status"] == "contradicts"
     assert len(values["tables"][0]["rows"]) == 10
 
 

@@ -5,12 +5,14 @@ import json
 import numpy as np
 import pytest
 
+from fmexplore.checker.text import check_text
 from fmexplore.papers import reproduction
 from fmexplore.papers.reported import PRINTED
 from fmexplore.papers.reproduction import HONEST, PUBLISHED, keep_training
 from fmexplore.training.presets import find_preset
 from fmexplore.training.published import SYSTEMS
 from fmexplore.ui import formatting
+from fmexplore.ui.papers.examples import format_examples, paper_examples
 from fmexplore.ui.session import PAPERS_PAGE as PAPERS
 from tests.papers.results import epoch, training
 
@@ -247,26 +249,45 @@ def findings(page):
     return plain_rows(page, "claim_findings")
 
 
-@pytest.mark.parametrize(
-    ("example", "told"),
-    [
-        ("A network in words (CodeRed)", "fits only without the pool after the third convolution"),
-        (
-            "A report and the abstract's 89 % (Team 4)",
-            "An accuracy of 89 % is impossible: the recalls allow 87.0 to 88.0 %",
-        ),
-    ],
-)
-def test_an_example_shows_what_cannot_be_true(checker, example, told):
-    checker.click(example)
+def test_an_example_shows_what_cannot_be_true_and_is_in_the_link(checker):
+    checker.set("claim_paper", "Team 4: a report and the abstract's 89 %")
+    told = "An accuracy of 89 % is impossible: the recalls allow 87.0 to 88.0 %"
     assert any(told in text and verdict == "impossible" for verdict, text in findings(checker))
-    assert "the printed figures cannot be true" in checker.text
+    assert "It contradicts itself: 1 error" in checker.text
+    assert checker.query["claimed"] == "89 %"
+    assert checker.query["text"].startswith("precision 0.85 0.99")
 
 
-def test_a_consistent_example_is_told_to_be_so(checker):
-    checker.click("A matrix and its accuracy (CodeRed)")
-    assert {verdict for verdict, _ in findings(checker)} == {"holds"}
-    assert "Nothing in this confusion matrix contradicts itself" in checker.text
+def test_a_consistent_example_is_told_to_be_so_line_by_line(checker):
+    checker.set("claim_format", "matrix of R")
+    assert "Consistent: what could be recomputed in this confusion matrix agrees" in checker.text
+    marked = checker.given("claim_marked")
+    assert [tone for line, tone in zip(marked["lines"], marked["tones"]) if "Accuracy" in line] == ["good"]
+    assert any("15 / 20 = 0.75" in told for told in marked["told"])
+
+
+def test_a_link_opens_its_text_and_another_link_the_next(open_papers):
+    page = open_papers(view="check", text="Confusion matrix\n9 1\n1 9", claimed="0.8")
+    assert findings(page)[0][0] == "impossible"
+    assert page.given("claim_marked")["tones"] == ["bad", "bad", "bad"]
+    page.open(PAPERS, view="check", text="Confusion matrix\n9 1\n1 9", claimed="0.9")
+    assert page.at.session_state["claim_accuracy"] == "0.9"
+    assert findings(page)[0][0] == "agrees"
+    page.open(PAPERS, view="check")
+    assert page.at.session_state["claim_text"] == ""
+
+
+def test_a_long_text_is_checked_and_not_put_into_the_link(checker):
+    checker.set("claim_text", "Confusion matrix\n9 1\n1 9\n" + "words and words\n" * 200)
+    assert "text" not in checker.query
+    assert len(checker.given("claim_marked")["lines"]) == 203
+
+
+def test_every_example_is_read(checker):
+    for examples in (format_examples(), paper_examples()):
+        assert len(examples) > 11
+        for text, accuracy in examples.values():
+            assert check_text(text, accuracy or None).kinds, text
 
 
 def test_before_a_text_is_there_the_page_says_what_it_does(checker):
@@ -276,7 +297,8 @@ def test_before_a_text_is_there_the_page_says_what_it_does(checker):
 
 def test_a_text_that_is_none_of_these_is_refused_politely_and_stays(checker):
     checker.set("claim_text", "The weather is fine.")
-    assert any("Nothing to check was found" in error for error in checker.errors)
+    assert "It cannot be judged" in checker.text
+    assert "Nothing to check was found" in checker.text
     assert checker.at.session_state["claim_text"] == "The weather is fine."
 
 
@@ -287,7 +309,7 @@ def test_a_pasted_text_is_still_there_after_a_look_at_another_view(checker):
 
 
 def test_an_accuracy_that_is_none_is_named(checker):
-    checker.click("A matrix and its accuracy (CodeRed)")
+    checker.set("claim_paper", "CodeRed: a matrix and its accuracy")
     checker.set("claim_accuracy", "189")
     assert any("accuracy is '189'" in error for error in checker.errors)
 

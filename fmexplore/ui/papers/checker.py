@@ -1,45 +1,32 @@
-"""The claim checker: paste a summary, a report or a matrix, and see which figures cannot be true."""
+"""The claim checker: paste a summary, a report or a matrix, and see line by line what was recomputed and what is wrong.
+
+A short text is in the link, so that it can be sent and Back returns to the one before.
+"""
 
 import streamlit as st
 
-from fmexplore.checker.results import Table
-from fmexplore.checker.text import Checked, check_text
-from fmexplore.papers.reported import PRINTED, PublishedReport
+from fmexplore.checker.process import check_apart
+from fmexplore.checker.results import Finding, Table, ranges
+from fmexplore.checker.scores import Axis
+from fmexplore.checker.text import Checked, lines_of
 from fmexplore.textfiles import decode_text
-from fmexplore.ui import formatting, messages, widgets
+from fmexplore.ui import formatting, messages, shared, url, widgets
+from fmexplore.ui.components.marked_text import marked_text
 from fmexplore.ui.components.verdicts import VERDICT, verdict_table
+from fmexplore.ui.papers.examples import format_examples, paper_examples
 
 MAX_MB = 1
-TEXT, ACCURACY = "claim_text", "claim_accuracy"
-WORDS = (
-    "conv 32 3x3 valid relu | maxpool 2 | conv 64 3x3 valid relu | maxpool 2 | conv 128 3x3 valid relu | maxpool 2 | "
-    "flatten | dense 256 relu | dense 256 relu | dense 512 relu | dense 10 softmax | total 590,346"
-)
-
-
-def _lists(report: PublishedReport) -> str:
-    named = (("precision", report.precision), ("recall", report.recall), ("f1", report.f1))
-    return "\n".join(f"{name} {' '.join(f'{value:.2f}' for value in values)}" for name, values in named)
-
-
-def _rows(matrix: tuple[tuple[int, ...], ...]) -> str:
-    return "\n".join(" ".join(f"{count:4d}" for count in row) for row in matrix)
-
-
-def examples() -> dict[str, tuple[str, str]]:
-    """Texts with a claimed accuracy, each from a paper."""
-    report, matrix = PRINTED["team4-ann"].report, PRINTED["codered-final"].matrix
-    assert report is not None
-    assert matrix is not None
-    return {
-        "A network in words (CodeRed)": (WORDS, ""),
-        "A report and the abstract's 89 % (Team 4)": (_lists(report), "89 %"),
-        "A matrix and its accuracy (CodeRed)": (_rows(matrix), "91.68 %"),
-    }
+MOST_IN_LINK = 2_000  # characters
+MOST_SHOWN = 1_000  # lines
+TEXT, ACCURACY, ROWS, LINKED = "claim_text", "claim_accuracy", "claim_rows", "claim_linked"
+AXES = {None: "as the text says", "true": "true classes", "predicted": "predictions"}
+SAID = {"agrees": "agrees", "contradicts": "impossible", "note": "not judged"}
+TONES = {"agrees": "good", "contradicts": "bad", "note": "unknown"}
 
 
 def claim_checker() -> None:
     """A text on the left, what follows from it on the right."""
+    _take_link()
     left, right = st.columns([46, 54], gap="large")
     with left:
         st.subheader("Paste the printed text", anchor=False)
@@ -57,6 +44,7 @@ def claim_checker() -> None:
             height=300,
             persist_state="session",
             placeholder="Layer (type)    Output Shape    Param #",
+            on_change=_put_into_link,
         )
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.text_input(
@@ -65,48 +53,124 @@ def claim_checker() -> None:
                 placeholder="89 %",
                 width=240,
                 persist_state="session",
+                on_change=_put_into_link,
             )
-            st.button("Check the text", type="primary")
-        with st.container(horizontal=True, gap="small"):
-            for name, (text, accuracy) in examples().items():
-                st.button(name, on_click=_fill, args=(text, accuracy), type="tertiary")
+            st.selectbox(
+                "Rows of a matrix are",
+                [None, "true", "predicted"],
+                key=ROWS,
+                format_func=lambda rows: AXES[rows],
+                width=180,
+                persist_state="session",
+            )
+            st.button("Check the text", type="primary", on_click=_put_into_link)
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            _offer("Try a format", format_examples(), "claim_format")
+            _offer("Try what a paper prints", paper_examples(), "claim_paper")
     with right, messages.boundary():
         if st.session_state.get(TEXT, "").strip():
-            _results(check_text(st.session_state[TEXT], st.session_state.get(ACCURACY) or None))
+            text, claimed = st.session_state[TEXT], st.session_state.get(ACCURACY) or None
+            _results(_check(text, claimed, st.session_state.get(ROWS)), text)
         else:
             st.subheader("Errors that can be proved appear here", anchor=False)
             st.write(
                 "Shapes and parameters are recomputed layer by layer; sums, accuracy, precision, recall, F1 and "
-                "their averages are recomputed as exactly as rounding allows. The examples come from papers."
+                "their averages are recomputed as exactly as rounding allows. What the text does not say stays open: "
+                "only what nothing could make true is called impossible."
             )
 
 
-def _fill(text: str, accuracy: str) -> None:
-    st.session_state[TEXT], st.session_state[ACCURACY] = text, accuracy
+@shared.keep(64)
+def _check(text: str, accuracy: str | None, rows: Axis | None) -> Checked:
+    return check_apart(text, accuracy, rows)
+
+
+def _offer(label: str, examples: dict[str, tuple[str, str]], key: str) -> None:
+    def fill() -> None:
+        if name := st.session_state[key]:
+            st.session_state[TEXT], st.session_state[ACCURACY] = examples[name]
+            st.session_state[key] = None
+            _put_into_link()
+
+    st.selectbox(label, list(examples), index=None, key=key, on_change=fill, placeholder="Choose one", width=280)
+
+
+def _take_link() -> None:
+    """Put the text of the link into the field when the link has changed, as by Back."""
+    linked = (st.query_params.get("text"), st.query_params.get("claimed"))
+    before = st.session_state.get(LINKED, (None, None))
+    if linked == before:
+        return
+    stays = "claim_format" in st.session_state  # coming from another view, a link without a text leaves what is there
+    if linked[0] is not None or (stays and st.session_state.get(TEXT) == before[0]):
+        st.session_state[TEXT], st.session_state[ACCURACY] = linked[0] or "", linked[1] or ""
+    st.session_state[LINKED] = linked
+
+
+def _put_into_link() -> None:
+    """Put a short text into the link, and take it out for a long one."""
+    text, accuracy = st.session_state.get(TEXT) or None, st.session_state.get(ACCURACY) or None
+    short = bool(text) and len(text or "") <= MOST_IN_LINK
+    st.session_state[LINKED] = (text, accuracy) if short else (None, None)
+    url.go(text=text if short else None, claimed=accuracy if short else None)
 
 
 def _take_file() -> None:
     file = st.session_state.claim_file
     if file is not None:
         st.session_state[TEXT] = decode_text(file.getvalue(), file.name)
+        _put_into_link()
 
 
-def _results(checked: Checked) -> None:
-    wrong = sum(not finding.holds for finding in checked.findings)
-    what = " and ".join(checked.kinds)
-    if wrong:
-        title = f"{wrong} {'error' if wrong == 1 else 'errors'} in this {what}: the printed figures cannot be true"
-    else:
-        title = f"Nothing in this {what} contradicts itself"
-    st.subheader(title, anchor=False)
-    ordered = sorted(checked.findings, key=lambda finding: finding.holds)
-    rows = [("holds" if finding.holds else "impossible", finding.text) for finding in ordered]
-    tones = ["good" if finding.holds else "bad" for finding in ordered]
-    verdict_table((VERDICT, "What was printed, and what follows"), rows, tones, key="claim_findings")
-    for text in checked.unchecked:
-        st.caption(formatting.unlinked(text))
-    for number, table in enumerate(checked.tables):
+def _results(checked: Checked, text: str) -> None:
+    st.subheader(_title(checked), anchor=False)
+    if checked.verdict == "unknown":
+        for each in checked.unchecked:
+            st.write(formatting.unlinked(each))
+    _marked(checked, lines_of(text))
+    order = ("contradicts", "agrees", "note")
+    findings = sorted(checked.findings, key=lambda finding: order.index(finding.status))
+    if findings:
+        rows = [(SAID[each.status], _told(each)) for each in findings]
+        tones = [TONES[each.status] for each in findings]
+        verdict_table((VERDICT, "What was printed, and what follows"), rows, tones, key="claim_findings")
+    for each in checked.unchecked if checked.verdict != "unknown" else ():
+        st.caption(formatting.unlinked(each))
+    for number, table in enumerate(checked.tables[:12]):
         _table(table, number)
+
+
+def _title(checked: Checked) -> str:
+    what = " and ".join(dict.fromkeys(checked.kinds))
+    wrong = sum(finding.status == "contradicts" for finding in checked.findings)
+    if wrong:
+        errors = f"{wrong} {'error' if wrong == 1 else 'errors'}"
+        return f"It contradicts itself: {errors} in this {what} that no reading makes true"
+    if checked.verdict == "consistent":
+        return f"Consistent: what could be recomputed in this {what} agrees"
+    return f"It cannot be judged: nothing printed in this {what or 'text'} could be recomputed"
+
+
+def _marked(checked: Checked, lines: list[str]) -> None:
+    """The text with a mark on each line that was recomputed, and with the sum for those who point at it."""
+    tones, told = [""] * len(lines), [""] * len(lines)
+    for finding in sorted(checked.findings, key=lambda each: each.status == "contradicts"):
+        for line in finding.lines:
+            if line < len(lines):
+                tones[line] = {"agrees": "good", "contradicts": "bad"}.get(finding.status, tones[line])
+                told[line] = f"{told[line]}\n{_told(finding)}".strip()[:600]
+    shown = min(len(lines), MOST_SHOWN)
+    label = "The text, with the lines marked that agree or contradict"
+    marked_text(lines[:shown], tones[:shown], told[:shown], key="claim_marked", label=label)
+    more = f" The first {shown:,} of {len(lines):,} lines are shown." if shown < len(lines) else ""
+    st.caption(f"✓ recomputed, and agrees · ✗ impossible · grey: not judged.{more}")
+
+
+def _told(finding: Finding) -> str:
+    """What is found, with its lines before it and the sum behind it."""
+    what = "Lines" if len(finding.lines) > 1 else "Line"
+    where = f"{what} {ranges(finding.lines)}: " if finding.lines else ""
+    return f"{where}{finding.text} {finding.proof}".strip()
 
 
 def _table(table: Table, number: int) -> None:
