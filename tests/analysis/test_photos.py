@@ -88,9 +88,9 @@ def test_nothing_of_the_photos_is_on_the_disk(queue, run, pupil, home):
     before = {path for path in home.rglob("*") if path.is_file()}
     teach_one(run, pupil)
     new = {path for path in home.rglob("*") if path.is_file()} - before
-    assert {str(path.relative_to(pupil.path)) for path in new} == {"model.safetensors"}
+    assert {str(path.relative_to(pupil.path)) for path in new} == {"model.safetensors", "lesson.json"}
     assert {path.name for path in pupil.path.iterdir()} == {
-        *("config.json", "label.json", "model.safetensors", "status.json")
+        *("config.json", "label.json", "lesson.json", "model.safetensors", "status.json")
     }
     assert pupil.title == "taught 1 photo"
     shapes = tensor_shapes(summarize(pupil.config.model))

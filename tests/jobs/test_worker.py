@@ -413,7 +413,7 @@ def test_early_stopping_keeps_the_best_weights_and_predictions_and_is_no_measure
     found = Derived(run, store.settings).read_predictions("validation", drawn)
     assert found.loss == pytest.approx(best, abs=1e-4)
     assert status.result.epoch < 30
-    assert read_speed(store.settings).ratios == ()
+    assert read_speed(store.settings).ratios == {}
 
 
 def test_a_run_whose_worker_ends_after_the_training_but_before_it_is_finished_keeps_its_saved_state(

@@ -806,7 +806,7 @@ def test_a_stopped_map_is_not_judged_and_gives_way_to_the_whole_one(opened, run,
     assert "This map was stopped early and is not evaluated" in page.text
     assert not desk.names("measure_map")
     desk.slow = set()
-    page.click("Compute the map")
+    page.click("Finish it")
     assert not page.warnings
     assert "of an image's" in page.text.lower()
 

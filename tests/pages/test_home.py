@@ -233,7 +233,9 @@ def test_shipped_runs_among_several_are_only_compared(app, make_run, monkeypatch
 def test_a_note_and_tags_stand_in_the_list_and_tags_choose_runs(app, make_run):
     other, run = make_run(name="other"), make_run(name="mine")
     page = app().open(HOME)
-    assert list(page.at.dataframe[0].value) == ["name", "accuracy", "minutes", "state", "preset", "parameters"]
+    assert list(page.at.dataframe[0].value) == [
+        *("name", "accuracy", "test", "minutes", "state", "preset", "parameters")
+    ]
     page.choose_row(page.names.index("mine"))
     page.set(f"note_home_{run.id}", " half the epochs ").set(tags_of(page), ["homework", " week 3 "])
     assert (run.label.note, run.label.tags) == ("half the epochs", ("homework", "week 3"))

@@ -17,7 +17,7 @@ from fmexplore.photos.scoring import PhotoFit, classify
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status, write_status
 from fmexplore.runs.store import RunStore
-from fmexplore.ui import shared
+from fmexplore.ui import formatting, shared
 from fmexplore.ui.predict.table import verdicts_csv
 from fmexplore.ui.selection import photos
 from fmexplore.ui.session import PREDICT_PAGE as PREDICT
@@ -285,13 +285,15 @@ def test_the_verdict_is_the_title_and_the_network_s_image_is_shown(opened, sure)
     assert title(page) == "Shirt, 94 % sure"
     given = page.given("photo_verdict")
     assert [bar["name"] for bar in given["bars"] if bar["predicted"]] == ["Shirt"]
-    assert given["bars"][6]["text"] == "94.3 %"
+    assert given["bars"][6]["text"] == formatting.percent(0.943)
     assert not given["place"], "it is the only photo"
 
 
 def test_an_unsure_verdict_says_so(opened, make_run):
     page = opened(make_run(name="zero"))
-    assert title(page) == "Unsure, perhaps none of the ten classes; most probable is T-shirt/top, 10 %"
+    assert title(page) == (
+        f"Unsure, perhaps none of the ten classes; most probable is {formatting.class_name(0)}, 10 %"
+    )
 
 
 def test_what_a_run_knows_of_photos_decides_what_is_unsure(opened, sure):
@@ -620,7 +622,7 @@ def test_a_taught_run_has_a_name_and_is_compared_and_keeps_no_photo(lessons, sto
     assert f"| the 10,000 test images | 79.00 % | {100 * pupil.status.result.test_accuracy:.2f} % |" in lessons.text
     assert "It was trained on these photos" in lessons.text
     names = {path.name for path in pupil.path.rglob("*") if path.is_file()}
-    assert names <= {"config.json", "status.json", "model.safetensors", "label.json"}
+    assert names <= {"config.json", "status.json", "model.safetensors", "label.json", "lesson.json"}
 
 
 @pytest.fixture

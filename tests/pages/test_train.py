@@ -199,7 +199,7 @@ def test_a_run_that_diverged_says_what_the_weights_that_it_keeps_reach(app, make
     result = {"validation_accuracy": 0.764, "epoch": 2.5, "measured": True}
     run = make_run("failed", diverged=True, result=result)
     text = app().open(TRAIN, run=run.id).text
-    assert "Training diverged after 2.50 epochs; the weights that it keeps get 76.4 % of the validation" in text
+    assert "Training diverged after 2.5 epochs; the weights that it keeps get 76.4 % of the validation" in text
     lost = make_run("failed", diverged=True, weights="", result={"epoch": 0.1})
     assert "before it had learnt anything usable" in app().open(TRAIN, run=lost.id).text
 

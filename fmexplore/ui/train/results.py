@@ -29,7 +29,7 @@ def finding(run: Run, status: Status, lines: list[dict]) -> str:
     if status.diverged:
         when = f"Training diverged {_after(result.epoch, status)}"
         if not (run.has_weights and run.answers):
-            return f"{when}, and learnt nothing usable before"
+            return f"{when}, before it had learnt anything usable"
         if reached is None:
             return f"{when}; the accuracy of the weights that it keeps is not known"
         return f"{when}; the weights that it keeps get {formatting.percent(reached)} of the validation images right"
