@@ -34,6 +34,7 @@ def pieces_of(lines: list[str]) -> list[Piece]:
 
 def plain(text: str) -> str:
     """A line without the marks of Markdown, LaTeX and HTML, and with simple quotes gone."""
+    text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "and") if "&" in text else text
     text = _MARKUP.sub(" ", text).replace("\\%", "%").replace("\\&", "and").replace("{", " ").replace("}", " ")
     return text.replace("\\\\", " ").replace('"', " ").replace("\u00a0", " ").replace("\u202f", " ").rstrip(" \\")
 

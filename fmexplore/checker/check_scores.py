@@ -87,6 +87,12 @@ def _check_whole(report: Report, classes: list[ClassReading], claims: list[Claim
         yield from _check_macro(report, classes, None)
         yield from _check_bounds(report, classes, claims)
         return
+    printed = max((row.support for row in _totals(report) if row.support is not None), default=total)
+    if printed > total * (1 + 1e-6) and not _fits_alone(report, classes, total):
+        lines = tuple(row.line for row in _totals(report))
+        message = f"The rows hold {number(total)} of the printed {number(printed)} images, and do not give the averages"
+        yield Finding("note", f"{message}: rows are missing, so nothing that needs all of them is checked.", lines)
+        return
     yield from _check_supports(report, total)
     if report.accuracy and sound:
         yield from _check_predicted(report, classes, total)
@@ -103,9 +109,29 @@ def _check_own_scores_of_averages(report: Report) -> Iterator[Finding]:
             yield Finding("contradicts", f"The {problem}", (row.line,), proof)
 
 
+def _totals(report: Report) -> list[ClassRow]:
+    """The rows about all images."""
+    return [*([report.accuracy] if report.accuracy else []), *report.averages]
+
+
+def _fits_alone(report: Report, classes: list[ClassReading], total: float) -> bool:
+    """Whether the printed rows give the averages and the accuracy, so that none is missing."""
+    for row in report.averages:
+        for score in SCORES:
+            given = _averages_of(row.name, score, classes, total)
+            if (
+                (printed := row.scores.get(score))
+                and given
+                and not any(printed.allows(each.low, each.high) for each in given)
+            ):
+                return False
+    accuracy = report.accuracy.scores.get("f1") if report.accuracy else None
+    allowed = _share_of(total, [each.recall_right for each in classes])
+    return accuracy is None or accuracy.allows(allowed.low, allowed.high)
+
+
 def _check_supports(report: Report, total: float) -> Iterator[Finding]:
-    rows = [*([report.accuracy] if report.accuracy else []), *report.averages]
-    printed = [row for row in rows if row.support is not None]
+    printed = [row for row in _totals(report) if row.support is not None]
     added = " + ".join(number(row.support or 0) for row in report.rows[:12]) + (
         " + ..." if len(report.rows) > 12 else ""
     )

@@ -10,13 +10,14 @@ from fmexplore.errors import ConfigError
 LONGEST_LINE = 2_000
 MOST = 40
 _CLAIM = re.compile(
-    r"(?<![\w-])(?:(?P<accuracy>accuracy(?:[ _]score)?|acc)|(?P<kappa>kappa)|(?P<precision>precision(?:[ _]score)?)"
+    r"(?<![\w-])(?:(?P<accuracy>accuracy(?:[ _]score)?|acc)|(?P<kappa>kappa(?: statistic)?)"
+    r"|(?P<precision>precision(?:[ _]score)?)"
     r"|(?P<recall>recall(?:[ _]score)?)|(?P<f1>f1(?:[-_ ]?score)?))(?: on (?:the )?test (?:set|data|images))?"
     r"\s{0,30}(?:of|is|was|=|:)?\s{0,30}(?P<value>\d{1,3}(?:[.,]\d{1,30})?)(?![\d.,]*\d)\s?(?P<percent>%?)"
     r"(?!\s{0,3}\(?\s?(?:±|\+/-|\+-|/|e[-+]?\d))",
     re.I | re.A,
 )
-_WEKA = re.compile(r"^\s*Correctly Classified Instances\s+\d+\s+(?P<value>\d{1,3}(?:\.\d+)?)\s*%")
+_WEKA = re.compile(r"^\W*Correctly Classified Instances\s+\d+\s+(?P<value>\d{1,3}(?:\.\d+)?)\s*%")
 # What may stand before it in its line; any other word says that it is about something else.
 _BEFORE = re.compile(
     r"(?:.*\b)?(?:test|testing|claimed|overall|total|final|model|models|the|an|a|set|data|achieved|classification|its|with|score)"
