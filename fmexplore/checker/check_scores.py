@@ -33,20 +33,26 @@ def check_report(report: Report, claims: list[Claim]) -> Outcome:
         too_many = f"The report has {len(report.rows):,} classes: at most {MOST_CLASSES:,} are checked, give a part."
         return Outcome(kind, (Finding("note", report.problem or too_many, report.lines),), ())
     classes = [read_class(row, report, MOST_COUNTED // max(len(report.rows), 1)) for row in report.rows]
-    findings = [Finding("contradicts", each.problem, (each.row.line,), each.proof) for each in classes if each.problem][
-        :MOST_PROBLEMS
-    ]
-    sound = not findings
+    status = "contradicts" if report.classes or _are_classes(report) else "note"
+    wrong = [each for each in classes if each.problem][:MOST_PROBLEMS]
+    findings = [Finding(status, each.problem, (each.row.line,), each.proof) for each in wrong]
+    sound = not any(each.problem for each in classes)
     findings += _fitting_rows(report, classes)
     notes = _missing(report, classes)
     if not report.unread and classes:
         findings += _check_whole(report, classes, claims, sound)
-    wrong = {line for finding in findings if finding.status == "contradicts" for line in finding.lines}
-    findings += (each for each in _check_own_scores_of_averages(report) if not wrong & {*each.lines})
+    told = {line for finding in findings if finding.status == "contradicts" for line in finding.lines}
+    findings += (each for each in _check_own_scores_of_averages(report) if not told & {*each.lines})
     rows = tuple(_cells(each) for each in classes)
     scores = (column for name in ("precision", "recall", "F1") for column in (name, f"allowed {name}"))
     columns = ("class", "support", "images right", *scores)
     return Outcome(kind, tuple(findings), (Table("Classes", columns, rows),) if rows else (), tuple(notes))
+
+
+def _are_classes(report: Report) -> bool:
+    """Whether nearly all rows have the F1 of one class, which averages of several models would have by chance only."""
+    odd = sum(map(misfit, report.rows))
+    return odd <= 1 and len(report.rows) - odd > 3
 
 
 def _fitting_rows(report: Report, classes: list[ClassReading]) -> Iterator[Finding]:

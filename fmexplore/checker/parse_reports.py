@@ -35,7 +35,7 @@ _WORD = re.compile(rf"(?:{_COLUMN.pattern})(?![\w-])|(?P<word>\S+)", re.I)
 _AVERAGE = re.compile(r"(?:^|[\W_\d])(macro|micro|weighted|samples?)[\s_-]*(?:(?:avg|averaged?|mean)\.?)?$", re.I)
 _PLAIN_AVERAGE = re.compile(r"(avg|average|overall|mean|total|sum|all)\.?", re.I)
 _SPACED = re.compile(r"\d*[.,]\d+%? [1-9]\d?\d? \d{3}", re.A)  # a count with a space between thousands
-_RULE = re.compile(r"[\s\-=+|:_─━│┃┼┤├#>*.]*")
+_RULE = re.compile(r"[\s\-=+|:_─━═│┃┆┼┤├╞╪╡┌┬┐└┴┘#>*.]*")
 _ACCURACY = re.compile(r"(?:^|.*[\W_])(?:test )?(?:accuracy|acc)", re.I)
 
 
