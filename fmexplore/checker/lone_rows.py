@@ -1,8 +1,8 @@
 """Finds the one row whose shape fits neither the row before it nor the row after it, though one other number would.
 
 For tables that do not say what a layer gets. Operations that are not printed can stand between two rows, so a row that
-does not fit one of its neighbours proves nothing. A row that fits neither, where its neighbours fit each other as soon as
-a single one of its sizes is another, would need two such operations that undo each other.
+does not fit one of its neighbours proves nothing. A row that fits neither, where its neighbours fit each other as soon
+as a single one of its sizes is another, would need two such operations that undo each other.
 """
 
 from collections.abc import Iterator, Sequence

@@ -158,10 +158,10 @@ def _read_plain(lines: Sequence[str], start: int, stop: int, table: _Table) -> N
             table.taken.append(place)
             table.rows.append(_row(found, line, place))
             continue
-        if (table.rows and not table.sums and _continue_row(table.rows[-1], line)) or table.sums.add(line, place):
-            table.taken.append(place)
-        elif is_elided(line) and table.rows:
+        if is_elided(line) and table.rows:
             table.complete = False
+            table.taken.append(place)
+        elif (table.rows and not table.sums and _continue_row(table.rows[-1], line)) or table.sums.add(line, place):
             table.taken.append(place)
         else:
             foreign += 1

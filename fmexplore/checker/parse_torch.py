@@ -34,7 +34,8 @@ _SUMMARY_ROW = re.compile(
     rf"^\s*(?P<type>[A-Za-z]\w*)-(?P<index>\d{{1,6}})\s+(?P<shape>{_BRACKETS})\s+(?P<count>\d[\d,]*)\s*$", re.A
 )
 _FASTAI_OLD = re.compile(
-    rf"^\s*(?P<type>[A-Z]\w*)\s+(?P<shape>{_BRACKETS}|\d+(?: x \d+)*)\s+(?P<count>\d[\d,]*)\s+(?P<trained>True|False)\s*$",
+    rf"^\s*(?P<type>[A-Z]\w*)\s+(?P<shape>{_BRACKETS}|\d+(?: x \d+)*)\s+(?P<count>\d[\d,]*)"
+    r"\s+(?P<trained>True|False)\s*$",
     re.A,
 )
 _FASTAI_ROW = re.compile(r"^\s*(?P<type>[A-Z]\w*)(?:\s+(?P<count>\d[\d,]*)\s+(?P<trained>True|False))?\s*$", re.A)

@@ -24,7 +24,7 @@ _WORDS = re.compile(
 )
 _COUNT = re.compile(rf"({NUMBER})\s*(?:trainable\s+)?param|[=:]\s*({NUMBER})\s*$", re.A)
 _VALUES = re.compile(r"\((\d{1,6})\)", re.A)
-_WINDOW = re.compile(r"(\d{1,2})\s*[x×]\s*(\d{1,2})", re.A)
+_WINDOW = re.compile(r"(?<!\d)(\d{1,3})\s?[x×]\s?(\d{1,3})(?!\d)", re.A)
 _ALONE = re.compile(r"(?<![\dx×./])\d{1,5}(?![\dx×./])", re.A)
 _INPUT = re.compile(
     r"^\W*(?:(?:input|image)s?\s*(?:shape|size|layer|of)?\W{0,4})?\(?(\d{1,4})\s*(?:[x×*]|,|by)\s*(\d{1,4})"
@@ -151,7 +151,7 @@ def _read_settings(part: str, begin: int) -> _Settings:
         words=words,
         parameters=whole(count[1] or count[2]) if count else None,
         values=int(values[1]) if values else None,
-        numbers=tuple(int(number) for number in _ALONE.findall(re.sub(r"\d+\s*[x×]\s*\d+", "", plain_words))),
+        numbers=tuple(int(number) for number in _ALONE.findall(_WINDOW.sub(" ", plain_words))),
         window=(int(window[1]), int(window[2])) if window else None,
         stride=int(stride[1]) or None if stride else None,
         padding=padding,
