@@ -5,7 +5,7 @@ Knows how papers describe layers; what the words leave open, as the input often 
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from fmexplore.checker.layer_kinds import PrintedLayer, Shape
@@ -51,42 +51,54 @@ def read_words(lines: Sequence[str], places: Sequence[int]) -> Summary | None:
     Returns:
         The network, or None where there are not two layers with weights or windows.
     """
-    layers: list[PrintedLayer] = []
-    taken: list[int] = []
-    start: Shape | None = None
-    stated: tuple[int, int] | None = None  # a total and its line
+    network = _Words()
     for place in places:
         line = plain(lines[place])
-        if len(line) > LONGEST_LINE:
-            continue
-        parts = _parts(line)
-        found = [list(_layers_in_words(part, place)) for part in parts]
-        shapes = [None if several else _stated_input(part) for part, several in zip(parts, found)]
-        counts = [COUNT_IN_WORDS.search(part) for part in parts]
-        if any(found):
-            taken.append(place)
-        elif any(shapes) and len(parts) == 1:
-            start = start or shapes[0]
-            taken += [place] if shapes[0] else []
-            continue
-        for part, several, shape, count in zip(parts, found, shapes, counts):
-            if several:
-                if several[0].type == "input":
-                    start = start or _stated_input(part) or several[0].output
-                layers += several
-            elif count:
-                stated = stated or (_number(count), place)
-            elif shape and not layers:
-                start = shape
-            elif any(found):
-                layers.append(PrintedLayer(part[:40], line=place))
+        if len(line) <= LONGEST_LINE:
+            network.add(line, place)
+    layers = network.layers
     if sum(layer.kind in ("conv", "dense", "pool", "flatten") for layer in layers) < 2:
         return None
-    totals = Totals(stated[0], lines=(stated[1],)) if stated else Totals()
-    if stated:
-        taken.append(stated[1])
+    totals = Totals(network.total, lines=network.total_lines)
     chained = tuple(replace(layer, sources=(at - 1,)) for at, layer in enumerate(layers))
-    return Summary("keras", "network in words", chained, totals, start, lines=tuple(sorted({*taken})))
+    taken = tuple(sorted({*network.taken, *network.total_lines}))
+    return Summary("keras", "network in words", chained, totals, network.start, lines=taken)
+
+
+@dataclass
+class _Words:
+    """A network in words on its way."""
+
+    layers: list[PrintedLayer] = field(default_factory=list)
+    taken: list[int] = field(default_factory=list)
+    start: Shape | None = None
+    total: int | None = None
+    total_lines: tuple[int, ...] = ()
+
+    def add(self, line: str, place: int) -> None:
+        """Read what a line says of layers, of the input and of the total."""
+        parts = _parts(line)
+        found = [list(_layers_in_words(part, place)) for part in parts]
+        if len(parts) == 1 and not found[0] and (shape := _stated_input(parts[0])):
+            self.start = self.start or shape
+            self.taken.append(place)
+            return
+        self.taken += [place] if any(found) else []
+        for part, several in zip(parts, found):
+            self._add_part(part, several, place, among=any(found))
+
+    def _add_part(self, part: str, several: list[PrintedLayer], place: int, among: bool) -> None:
+        if several:
+            if several[0].type == "input":
+                self.start = self.start or _stated_input(part)
+            self.layers += several
+        elif count := COUNT_IN_WORDS.search(part):
+            if self.total is None:
+                self.total, self.total_lines = _number(count), (place,)
+        elif not self.layers and (shape := _stated_input(part)):
+            self.start = shape
+        elif among:
+            self.layers.append(PrintedLayer(part[:40], line=place))
 
 
 def _number(found: re.Match[str]) -> int:
