@@ -221,7 +221,8 @@ def _sum_of_average(name: str, score: str, classes: list[ClassReading], total: f
     if name == "weighted avg":
         added = " + ".join(f"{number(each.support)} · {text}" for each, text in zip(shown, texts))
         return f"({added}{more}) / {number(total or 0)}, with the rounding of each."
-    return f"({' + '.join(texts)}{more}) / {len(classes)}, with the rounding of each."
+    mean = f"({' + '.join(texts)}{more}) / {len(classes)}, with the rounding of each"
+    return f"{mean}; nor is it the harmonic mean of the other two averages." if score == "f1" else f"{mean}."
 
 
 def _check_bounds(report: Report, classes: list[ClassReading], claims: list[Claim]) -> Iterator[Finding]:

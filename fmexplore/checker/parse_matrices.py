@@ -114,7 +114,7 @@ def _matrix_of(cells: list[list[str]], row_lines: list[int]) -> Matrix | None:
     if any(not _SHARE.fullmatch(token) or not is_number(token) for token in plain_numbers):
         return None
     values = [float(token) for token in plain_numbers]
-    if max(values) > 100.001:
+    if max(values) > 100.001 or max(values) == 0:
         return None
     percent = any("%" in token for token in tokens) or max(values) > 1.0001
     decimals = max(len(token.lower().partition("e")[0].partition(".")[2]) for token in plain_numbers)

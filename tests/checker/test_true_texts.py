@@ -126,6 +126,7 @@ def test_each_form_is_recomputed_and_one_changed_figure_contradicts(form):
 
 
 LEFT_OPEN = {
+    "a matrix of nothing": "Confusion matrix\n[[0.0 0.0]\n [0.0 0.0]]\nAccuracy: 0.5",
     "averages of different kinds": "| Model | Precision | Recall | F1 |\n|---|---|---|---|\n| SVM | 0.7 | 0.9 | 0.9 |",
     "an accuracy of other images": "Train accuracy: 0.99\nTest accuracy: 0.88\nConfusion matrix\n[[99 1]\n [1 99]]",
     "an accuracy of folds": "Accuracy: 0.873 (std 0.02)\nConfusion matrix\n[[45 5]\n [5 45]]",
