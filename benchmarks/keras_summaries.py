@@ -18,8 +18,8 @@ WAYS = ({}, {"line_length": 60}, {"line_length": 140}, {"expand_nested": True, "
 
 def draw(seed: int):
     """A network of Keras, one of several kinds."""
-    import keras
-    from keras import layers
+    import keras  # pyrefly: ignore
+    from keras import layers  # pyrefly: ignore
 
     rng = random.Random(seed)
     keras.utils.clear_session()
@@ -183,7 +183,7 @@ def _printed(model, way: dict) -> str:
 
 def main(target: Path) -> None:
     """Write the set: for each network and way to print it, what was printed."""
-    import keras
+    import keras  # pyrefly: ignore
 
     texts = []
     for seed in range(NETWORKS):

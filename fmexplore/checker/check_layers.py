@@ -164,7 +164,7 @@ class _Network:
 
     def add(self, layer: PrintedLayer) -> None:
         """Recompute the next layer."""
-        given = [self._output(source) for source in layer.sources or ()]
+        given: list[Shape | None] = [self._output(source) for source in layer.sources or ()]
         if layer.input is not None and len(given) == 1 and not fits(given[0], layer.input):
             problem = f"{layer.name} is printed to get {shape_text(layer.input)}, but gets {shape_text(given[0])}."
             row = LayerRow(layer, None, tuple(given), problem, "It follows that row in a Sequential.")

@@ -122,7 +122,7 @@ def _readings(layer: PrintedLayer, inputs: Sequence[Shape | None], style: Style,
     read = _READERS.get(layer.kind)
     if not read:
         return iter(())
-    given = [layer.input] if layer.input is not None and len(inputs) < 2 else list(inputs)
+    given: list[Shape | None] = [layer.input] if layer.input is not None and len(inputs) < 2 else [*inputs]
     return read(_Use(layer, given[0] if given else None, given, style, even))
 
 
@@ -514,8 +514,12 @@ def _slid(
 ) -> Shape:
     rank = len(before)
     sides = kernel or (None,) * rank
-    steps, pads, wide = (each if isinstance(each, tuple) else (each,) * rank for each in (stride, padding, dilation))
-    return tuple(windows.slid(*each) for each in zip(before, sides, steps, pads, wide))
+    steps, wide = (each if isinstance(each, tuple) else (each,) * rank for each in (stride, dilation))
+    pads = padding if isinstance(padding, tuple) else (padding,) * rank
+    return tuple(
+        windows.slid(size, side, step, pad, apart)
+        for size, side, step, pad, apart in zip(before, sides, steps, pads, wide)
+    )
 
 
 def _settings_in_words(settings: _Settings) -> str:

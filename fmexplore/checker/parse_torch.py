@@ -105,6 +105,7 @@ def read_info(lines: Sequence[str], start: int, stop: int) -> Summary | None:
         line = plain(lines[place])
         if is_elided(line):
             complete = complete and not rows.layers
+            rows.leaf = None
         elif is_rule(line) or sums.add(line, place) or _TENSOR.search(line):
             taken += [place] if line.strip() else []
         elif not sums and rows.add(line, place, columns):
@@ -236,7 +237,7 @@ def read_torchsummary(lines: Sequence[str], start: int, stop: int) -> Summary | 
                     read_count(row["count"]),
                     line=place,
                     rank=find_rank(row["type"]),
-                    after=len(layers) - 1 if layers else None,
+                    after=len(layers) - 1 if layers and complete and int(row["index"]) == len(layers) + 1 else None,
                     type=row["type"],
                 )
             )

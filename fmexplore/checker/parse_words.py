@@ -57,6 +57,8 @@ def read_words(lines: Sequence[str], places: Sequence[int]) -> Summary | None:
         if len(line) <= LONGEST_LINE:
             network.add(line, place)
     layers = network.layers
+    while layers and not layers[-1].kind and layers[-1].line not in network.taken:
+        layers.pop()
     if sum(layer.kind in ("conv", "dense", "pool", "flatten") for layer in layers) < 2:
         return None
     totals = Totals(network.total, lines=network.total_lines)
@@ -97,8 +99,8 @@ class _Words:
                 self.total, self.total_lines = _number(count), (place,)
         elif not self.layers and (shape := _stated_input(part)):
             self.start = shape
-        elif among:
-            self.layers.append(PrintedLayer(part[:40], line=place))
+        elif among or (self.layers and re.search(r"[^\W\d]", part)):
+            self.layers.append(PrintedLayer(part[:40], line=place))  # perhaps a layer that is not known
 
 
 def _number(found: re.Match[str]) -> int:

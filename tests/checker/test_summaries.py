@@ -235,3 +235,18 @@ def test_rows_that_are_left_out_leave_the_total_open():
     text = PLAIN + "d (Dense) (None, 10) 7850\n...\nd9 (Dense) (None, 10) 110\nTotal params: 9,000"
     assert problems(text) == []
     assert len(problems(text.replace("...\n", ""))) == 1
+
+
+@pytest.mark.parametrize("between", ["...", "lstm_2 (LSTM) (None, 60, 64) ~49k", "and then the next part"])
+def test_a_row_below_a_line_that_is_no_row_need_not_follow_from_the_one_above(between):
+    text = f"{PLAIN}a (Dropout) (None, 60, 128) 0\n{between}\nb (Dropout) (None, 60, 64) 0\nd (Dense) (None, 60, 1) 65"
+    assert problems(text) == []
+    assert len(problems(text.replace(f"{between}\n", ""))) == 1
+
+
+def test_a_line_of_words_that_is_not_understood_may_be_a_layer():
+    text = "28x28x1\nconv 8 3x3 valid\n{}flatten\ndense 10\ntotal 54,170"
+    assert problems(text.format("")) == []
+    assert problems(text.format("a layer that halves the map\n")) == []
+    assert len(problems(text.format("").replace("54,170", "54,171"))) == 1
+    assert problems(text.format("a layer that halves the map\n").replace("54,170", "54,171")) == []
