@@ -12,13 +12,14 @@ import sys
 from pathlib import Path
 
 NETWORKS = 60
+APPLICATIONS = ("MobileNetV2", "ResNet50", "DenseNet121", "Xception", "EfficientNetB0")
 WAYS = ({}, {"line_length": 60}, {"line_length": 140}, {"expand_nested": True, "show_trainable": True})
 
 
 def draw(seed: int):
     """A network of Keras, one of several kinds."""
-    import keras
-    from keras import layers
+    import keras  # pyrefly: ignore
+    from keras import layers  # pyrefly: ignore
 
     rng = random.Random(seed)
     keras.utils.clear_session()
@@ -174,22 +175,23 @@ _DRAWN = {
 }
 
 
+def _printed(model, way: dict) -> str:
+    lines: list[str] = []
+    model.summary(print_fn=lambda line, **_: lines.append(line), **way)
+    return "\n".join(lines)
+
+
 def main(target: Path) -> None:
     """Write the set: for each network and way to print it, what was printed."""
-    import keras
+    import keras  # pyrefly: ignore
 
     texts = []
     for seed in range(NETWORKS):
         model = draw(seed)
-        for way in WAYS:
-            printed: list[str] = []
-            model.summary(print_fn=lambda line, **_: printed.append(line), **way)
-            texts.append({"network": seed, "way": way, "text": "\n".join(printed)})
-    for name in ("MobileNetV2", "ResNet50", "DenseNet121", "Xception", "EfficientNetB0"):
-        printed = []
+        texts += [{"network": seed, "way": way, "text": _printed(model, way)} for way in WAYS]
+    for name in APPLICATIONS:
         model = getattr(keras.applications, name)(weights=None)
-        model.summary(print_fn=lambda line, **_: printed.append(line))
-        texts.append({"network": name, "way": {}, "text": "\n".join(printed)})
+        texts.append({"network": name, "way": {}, "text": _printed(model, {})})
     content = json.dumps({"keras": keras.__version__, "texts": texts}, ensure_ascii=False, separators=(",", ":"))
     target.write_bytes(gzip.compress(content.encode(), mtime=0))
 

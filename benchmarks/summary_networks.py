@@ -4,6 +4,7 @@ import contextlib
 import io
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 import torchinfo
@@ -12,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 # Ten ways to print with torchinfo; all of them say the same network.
-SETTINGS = (
+SETTINGS: tuple[dict[str, Any], ...] = (
     {},
     {"col_names": ("input_size", "output_size", "num_params", "kernel_size", "mult_adds", "trainable")},
     {"row_settings": ("var_names",)},
@@ -124,6 +125,7 @@ class Shared(nn.Module):
 
 def draw_sequential(rng: random.Random, rank: int) -> tuple[nn.Module, tuple[int, ...]]:
     """A chain of convolutions of that rank, with all that may stand between them."""
+    conv: type[Any]
     conv, norm = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[rank - 1], (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)[rank - 1]
     pools = ((nn.MaxPool1d, nn.AvgPool1d), (nn.MaxPool2d, nn.AvgPool2d), (nn.MaxPool3d, nn.AvgPool3d))[rank - 1]
     channels, side = rng.choice((1, 3)), rng.choice((28, 32, 40)) if rank < 3 else 16
@@ -133,10 +135,12 @@ def draw_sequential(rng: random.Random, rank: int) -> tuple[nn.Module, tuple[int
     for _ in range(rng.randint(1, 4)):
         groups = channels if rng.random() < 0.15 else 1
         filters = 2 * channels if groups > 1 else rng.choice((8, 12, 16, 32))
-        kernel = rng.choice((1, 3, 5)) if rng.random() < 0.8 or rank != 2 else rng.choice(((1, 3), (3, 5)))
+        kernel: Any = rng.choice((1, 3, 5)) if rng.random() < 0.8 or rank != 2 else rng.choice(((1, 3), (3, 5)))
         padding = rng.choice((0, 1, 2, "same"))
         stride = 1 if padding == "same" else rng.choice((1, 1, 1, 2))
-        block = [conv(channels, filters, kernel, stride, padding, rng.choice((1, 1, 1, 2)), groups, rng.random() < 0.7)]
+        block: list[nn.Module] = [
+            conv(channels, filters, kernel, stride, padding, rng.choice((1, 1, 1, 2)), groups, rng.random() < 0.7)
+        ]
         block += rng.choice(([norm(filters)], [nn.GroupNorm(2, filters)], [], []))
         block += [rng.choice((nn.ReLU(), nn.GELU(), nn.LeakyReLU(0.1), nn.PReLU(), nn.PReLU(filters), nn.SiLU()))]
         block += [rng.choice(pools)(rng.choice((2, 2, 3)), 2)] if rng.random() < 0.6 else []
@@ -201,10 +205,10 @@ def zoo(names: list[str] | None = None) -> Iterator[tuple[str, nn.Module, tuple[
         yield name, model.eval(), (3, side, side)
 
 
-def print_torchinfo(model: nn.Module, size: tuple[int, ...] | None, kind: torch.dtype, settings: dict) -> str:
+def print_torchinfo(model: nn.Module, size: tuple[int, ...] | None, kind: torch.dtype, settings: dict[str, Any]) -> str:
     """What torchinfo prints; without a size of the input, no shapes."""
     device = next(model.parameters()).device
-    options = {"depth": 20, **settings}
+    options: dict[str, Any] = {"depth": 20, **settings}
     if size is None:
         options = {key: value for key, value in options.items() if key not in ("col_names", "verbose")}
         return str(torchinfo.summary(model, verbose=0, **options))

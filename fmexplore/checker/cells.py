@@ -8,7 +8,7 @@ LONGEST_LINE = 20_000  # characters; a longer one is no row of a table
 _MARKUP = re.compile(
     r"\*\*|__|`|\$|\\(?:textbf|textit|mathbf|emph|text)\b|\\(?:h|mid|top|bottom)(?:line|rule)|<[^<>]{0,80}>"
 )
-_SEPARATORS = re.compile(r"[|│┃&;\t]")
+_SEPARATORS = re.compile(r"[|│┃┆&;\t]")
 NUMBER = re.compile(r"[-+]?(?:\d+(?:[.,'’]\d+)*\.?|[.,]\d+)(?:e[-+]?\d{1,2})?%?", re.I | re.A)
 _DECIMAL = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d{1,2})?", re.I | re.A)
 NOTHING = ("nan", "-", "--", "none", "n/a", "–", "—")
@@ -34,6 +34,7 @@ def pieces_of(lines: list[str]) -> list[Piece]:
 
 def plain(text: str) -> str:
     """A line without the marks of Markdown, LaTeX and HTML, and with simple quotes gone."""
+    text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "and") if "&" in text else text
     text = _MARKUP.sub(" ", text).replace("\\%", "%").replace("\\&", "and").replace("{", " ").replace("}", " ")
     return text.replace("\\\\", " ").replace('"', " ").replace("\u00a0", " ").replace("\u202f", " ").rstrip(" \\")
 
@@ -49,7 +50,7 @@ def cells_of(text: str) -> list[str]:
 
 def tokens_of(text: str, commas: bool) -> list[str]:
     """The words of a line; `commas` separate them."""
-    words = re.sub(r"[|│┃&;,]" if commas else r"[|│┃&;]", " ", text).replace(" %", "%").split()
+    words = re.sub(r"[|│┃┆&;,]" if commas else r"[|│┃┆&;]", " ", text).replace(" %", "%").split()
     return [word.rstrip(",") or word for word in words]
 
 

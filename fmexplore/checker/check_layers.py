@@ -12,7 +12,8 @@ from fmexplore.checker.results import Finding, Outcome, Table
 from fmexplore.checker.single_change import LayerRow, explain_by_one_change
 from fmexplore.checker.summaries import Summary
 
-MOST_EXPLAINED = 12  # layers that cannot be true for which the nearest true one is looked for
+MOST_PROBLEMS = 60  # after so many layers that cannot be true, the others are not recomputed
+MOST_EXPLAINED = 6  # layers that cannot be true for which the nearest true one is looked for
 MOST_MERGED = 24  # readings of a layer whose shapes are compared
 MOST_MIXED = 5  # convolutions without a padding for which all ways are tried
 
@@ -49,7 +50,7 @@ def check_summary(summary: Summary) -> Outcome:
 def _what_agrees(summary: Summary, rows: list[LayerRow]) -> list[Finding]:
     """The layers that fit; only where something of them was recomputed that is not nothing do they agree."""
     agreeing = [row for row in rows if row.agrees and not row.problem]
-    telling = [row for row in agreeing if _tells(summary, row)]
+    telling = [row for row in agreeing if _tells(row)]
     count = sum(row.layer.kind != "container" for row in rows)
     if not agreeing:
         return []
@@ -57,14 +58,15 @@ def _what_agrees(summary: Summary, rows: list[LayerRow]) -> list[Finding]:
     if not telling:
         text = f"{len(agreeing)} of {count} layers can be as printed, whatever they get."
         if summary.words:
-            text = f"Shapes and parameters of {len(agreeing)} of {count} layers were computed; none are printed beside them."
+            some = f"{len(agreeing)} of {count} layers"
+            text = f"Shapes and parameters of {some} were computed; none are printed beside them."
         if summary.form == "PyTorch module":
             text = f"The parameters of {len(agreeing)} of {count} modules were computed from their arguments."
         return [Finding("note", text, lines)]
     return [Finding("agrees", f"Shapes and parameters of {len(agreeing)} of {count} layers fit.", lines)]
 
 
-def _tells(summary: Summary, row: LayerRow) -> bool:
+def _tells(row: LayerRow) -> bool:
     if row.shape_agrees and any(known(shape) or (shape and row.layer.channels) for shape in row.inputs):
         return bool(row.layer.parameters or row.layer.output or row.layer.channels)
     return bool(row.layer.parameters and row.reading and row.reading.parameters is not None and row.reading.words)
@@ -162,7 +164,7 @@ class _Network:
 
     def add(self, layer: PrintedLayer) -> None:
         """Recompute the next layer."""
-        given = [self._output(source) for source in layer.sources or ()]
+        given: list[Shape | None] = [self._output(source) for source in layer.sources or ()]
         if layer.input is not None and len(given) == 1 and not fits(given[0], layer.input):
             problem = f"{layer.name} is printed to get {shape_text(layer.input)}, but gets {shape_text(given[0])}."
             row = LayerRow(layer, None, tuple(given), problem, "It follows that row in a Sequential.")
@@ -189,7 +191,7 @@ class _Network:
 
     def _read(self, layer: PrintedLayer, given: list[Shape | None]) -> LayerRow:
         style, inputs = self.summary.style, tuple(given)
-        if layer.kind in ("", "container"):
+        if layer.kind in ("", "container") or self.problems >= MOST_PROBLEMS:
             return LayerRow(layer, None, inputs)
         reading = next(read_layer(layer, given, style), None)
         if reading:

@@ -1,47 +1,29 @@
 """Checks whether the scores of a classification report can be true together, within the rounding of their printing.
 
-It looks for whole numbers of images that give the printed scores. Rows that may be models in place of classes have
-averages as scores, which obey weaker rules. Knows no text.
+What each row allows by itself is in `class_rows`; here they are added up. Knows no text.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from fmexplore.checker.check_matrix import FASHION_CLASSES, name_thousands
-from fmexplore.checker.results import TINY, Finding, Outcome, Printed, Table, fraction, number, percent
+from fmexplore.checker.class_rows import (
+    MOST_COUNTED,
+    ClassReading,
+    Range,
+    beyond_averages,
+    harmonic,
+    misfit,
+    problem_of_f1,
+    read_class,
+)
+from fmexplore.checker.results import TINY, Finding, Outcome, Table, fraction, number, percent
 from fmexplore.checker.scores import SCORES, Claim, ClassRow, Report
 
-MOST_COUNTED = 20_000  # numbers of right images, over all classes, that are tried one by one
 MOST_CLASSES = 1_000
 MOST_PROBLEMS = 12
-
-
-@dataclass(frozen=True)
-class Range:
-    """The lowest and the highest possible value of a number."""
-
-    low: float
-    high: float
-
-
-ANY_SHARE, ANY_NUMBER = Range(0, 1), Range(0, math.inf)
-
-
-@dataclass(frozen=True)
-class _Class:
-    """What the row of a class allows, or why it cannot be true."""
-
-    row: ClassRow
-    support: float
-    recall_right: Range  # images of the class that were predicted correctly, by recall and support alone
-    right: Range  # the same, by all scores
-    predicted: Range  # images that were predicted as the class
-    scores: dict[str, Range]
-    problem: str = ""
-    proof: str = ""
 
 
 def check_report(report: Report, claims: list[Claim]) -> Outcome:
@@ -50,40 +32,46 @@ def check_report(report: Report, claims: list[Claim]) -> Outcome:
     if report.problem or len(report.rows) > MOST_CLASSES:
         too_many = f"The report has {len(report.rows):,} classes: at most {MOST_CLASSES:,} are checked, give a part."
         return Outcome(kind, (Finding("note", report.problem or too_many, report.lines),), ())
-    classes = [_read_class(row, report, MOST_COUNTED // max(len(report.rows), 1)) for row in report.rows]
-    findings = [Finding("contradicts", each.problem, (each.row.line,), each.proof) for each in classes if each.problem][
-        :MOST_PROBLEMS
-    ]
-    sound = not findings
+    classes = [read_class(row, report, MOST_COUNTED // max(len(report.rows), 1)) for row in report.rows]
+    status = "contradicts" if report.classes or _are_classes(report) else "note"
+    wrong = [each for each in classes if each.problem][:MOST_PROBLEMS]
+    findings = [Finding(status, each.problem, (each.row.line,), each.proof) for each in wrong]
+    sound = not any(each.problem for each in classes)
     findings += _fitting_rows(report, classes)
     notes = _missing(report, classes)
     if not report.unread and classes:
         findings += _check_whole(report, classes, claims, sound)
-    wrong = {line for finding in findings if finding.status == "contradicts" for line in finding.lines}
-    findings += (each for each in _check_own_scores_of_averages(report) if not wrong & {*each.lines})
+    told = {line for finding in findings if finding.status == "contradicts" for line in finding.lines}
+    findings += (each for each in _check_own_scores_of_averages(report) if not told & {*each.lines})
     rows = tuple(_cells(each) for each in classes)
     scores = (column for name in ("precision", "recall", "F1") for column in (name, f"allowed {name}"))
     columns = ("class", "support", "images right", *scores)
     return Outcome(kind, tuple(findings), (Table("Classes", columns, rows),) if rows else (), tuple(notes))
 
 
-def _fitting_rows(report: Report, classes: list[_Class]) -> Iterator[Finding]:
+def _are_classes(report: Report) -> bool:
+    """Whether nearly all rows have the F1 of one class, which averages of several models would have by chance only."""
+    odd = sum(map(misfit, report.rows))
+    return odd <= 1 and len(report.rows) - odd > 3
+
+
+def _fitting_rows(report: Report, classes: list[ClassReading]) -> Iterator[Finding]:
     fitting = [each for each in classes if not each.problem and all(each.row.scores.get(name) for name in SCORES)]
-    exact = [each for each in fitting if report.classes or not _misfit(each.row)]
+    exact = [each for each in fitting if report.classes or not misfit(each.row)]
     if exact:
         what = ("class" if len(exact) == 1 else "classes") if report.classes else ("row" if len(exact) == 1 else "rows")
         rule = "F1 = 2 · precision · recall / (precision + recall), each within its rounding."
         lines = tuple(dict.fromkeys(each.row.line for each in exact))
         fit = "fits" if len(exact) == 1 else "fit"
         yield Finding("agrees", f"Precision, recall and F1 of {len(exact):,} {what} {fit} each other.", lines, rule)
-    loose = [each for each in fitting if not report.classes and _misfit(each.row)]
+    loose = [each for each in fitting if not report.classes and misfit(each.row)]
     if loose:
         names = ", ".join(each.row.name for each in loose[:3])
         message = f"{names}: the F1 is not that of the printed precision and recall, but can be if they are averages"
         yield Finding("note", f"{message} over classes.", tuple(each.row.line for each in loose))
 
 
-def _missing(report: Report, classes: list[_Class]) -> list[str]:
+def _missing(report: Report, classes: list[ClassReading]) -> list[str]:
     """What could not be checked, and what is missing for it."""
     notes = []
     if report.unread:
@@ -97,13 +85,19 @@ def _missing(report: Report, classes: list[_Class]) -> list[str]:
     return notes
 
 
-def _check_whole(report: Report, classes: list[_Class], claims: list[Claim], sound: bool) -> Iterator[Finding]:
+def _check_whole(report: Report, classes: list[ClassReading], claims: list[Claim], sound: bool) -> Iterator[Finding]:
     """What needs all rows of the report."""
     known = all(each.row.support is not None for each in classes)
     total = sum(each.support for each in classes)
     if not known or total <= 0:
         yield from _check_macro(report, classes, None)
         yield from _check_bounds(report, classes, claims)
+        return
+    printed = max((row.support for row in _totals(report) if row.support is not None), default=total)
+    if printed > total * (1 + 1e-6) and not _fits_alone(report, classes, total):
+        lines = tuple(row.line for row in _totals(report))
+        message = f"The rows hold {number(total)} of the printed {number(printed)} images, and do not give the averages"
+        yield Finding("note", f"{message}: rows are missing, so nothing that needs all of them is checked.", lines)
         return
     yield from _check_supports(report, total)
     if report.accuracy and sound:
@@ -114,169 +108,36 @@ def _check_whole(report: Report, classes: list[_Class], claims: list[Claim], sou
     yield from name_thousands([each.support for each in classes], [each.row.name for each in classes], "supports")
 
 
-def _read_class(row: ClassRow, report: Report, most: int) -> _Class:
-    """What a row allows, by the first of five cases that it is."""
-    each = _as_printed(row, report.counted)
-    precision, recall, f1 = (row.scores.get(name) for name in SCORES)
-    if not report.classes:
-        return _with_problem(each, *_beyond_averages(row))
-    if row.support is None:
-        return _with_problem(each, *_problem_of_f1(row))
-    if each.support == 0:
-        return each
-    if recall and each.right.low > each.right.high:
-        return _with_impossible_recall(each, recall)
-    if not report.counted or each.right.high - each.right.low > most or not precision or not f1:
-        return _by_recall_alone(each)
-    return _by_counting(each, precision, f1)
-
-
-def _with_problem(each: _Class, problem: str, proof: str) -> _Class:
-    return replace(each, problem=problem, proof=proof)
-
-
-def _as_printed(row: ClassRow, counted: bool) -> _Class:
-    """The ranges that rounding allows for the scores, and the numbers of right images that the recall allows."""
-    scores = {name: Range(each.low, each.high) if (each := row.scores.get(name)) else ANY_SHARE for name in SCORES}
-    support, recall = row.support or 0.0, scores["recall"]
-    low, high = max(0.0, support * recall.low), min(support, support * recall.high)
-    right = Range(math.ceil(low - 1e-7), math.floor(high + 1e-7)) if counted else Range(low, high)
-    return _Class(row, support, right, right, ANY_NUMBER, scores)
-
-
-def _with_impossible_recall(each: _Class, recall: Printed) -> _Class:
-    support = number(each.support)
-    low = math.floor(each.support * recall.low)
-    near = f"{low:,} of {support} give {low / each.support:.4f} and {low + 1:,} give {(low + 1) / each.support:.4f}"
-    problem = f"{each.row.name}: no whole number of {support} images gives a recall of {recall.text}."
-    proof = f"The recall is right images over {support}; {near}, none of which rounds to {recall.text}."
-    return replace(each, recall_right=Range(0, 0), right=Range(0, 0), problem=problem, proof=proof)
-
-
-def _by_recall_alone(each: _Class) -> _Class:
-    """A score is missing, or there are too many numbers to try: bounds from precision and recall."""
-    precision, predicted = each.row.scores.get("precision"), each.predicted
-    if precision and precision.low > 0:
-        predicted = Range(each.right.low / precision.high, each.right.high / precision.low)
-    return _with_problem(replace(each, predicted=predicted), *_problem_of_f1(each.row))
-
-
-def _by_counting(each: _Class, precision: Printed, f1: Printed) -> _Class:
-    """Try every number of right images that the recall allows, and keep those that the other scores allow."""
-    tried = range(int(each.right.low), int(each.right.high) + 1)
-    counts = ((right, _predicted(right, each.support, precision, f1)) for right in tried)
-    found = {right: predicted for right, predicted in counts if predicted is not None}
-    if not found:
-        return _with_problem(each, *_none_fits(each))
-    predicted = Range(min(given.low for given in found.values()), max(given.high for given in found.values()))
-    counted = _scores_of_counts(found, each.support)
-    scores = {name: _overlap(counted[name], each.scores[name]) for name in SCORES}
-    return replace(each, right=Range(min(found), max(found)), predicted=predicted, scores=scores)
-
-
-def _none_fits(each: _Class) -> tuple[str, str]:
-    row = each.row
-    problem, proof = _problem_of_f1(row)
-    if problem:
-        return problem, proof
-    listed = ", ".join(f"{name} {printed.text}" for name in SCORES if (printed := row.scores.get(name)))
-    message = f"{row.name}: no whole numbers of images out of {number(each.support)} give {listed} together."
-    tried = f"{each.right.low:,.0f} to {each.right.high:,.0f}"
-    why = f"The recall allows {tried} right images; for none of these is there a number of predicted images that gives"
-    return message, f"{why} the printed precision and F1."
-
-
-def _scores_of_counts(found: dict[int, Range], support: float) -> dict[str, Range]:
-    """The scores that the numbers of images allow."""
-    counts = found.items()
-    return {
-        "precision": Range(
-            min(right / predicted.high if predicted.high else 0 for right, predicted in counts),
-            max(right / predicted.low if predicted.low else 1 for right, predicted in counts),
-        ),
-        "recall": Range(min(found) / support, max(found) / support),
-        "f1": Range(
-            min(2 * right / (support + predicted.high) for right, predicted in counts),
-            max(2 * right / (support + predicted.low) for right, predicted in counts),
-        ),
-    }
-
-
-def _overlap(counted: Range, printed: Range) -> Range:
-    """The intersection of two ranges; the printed one where they do not overlap."""
-    low, high = max(counted.low, printed.low), min(counted.high, printed.high)
-    apart = counted.low > printed.high or counted.high < printed.low
-    return printed if apart else Range(low, high)
-
-
-def _predicted(right: int, support: float, precision: Printed, f1: Printed) -> Range | None:
-    """How many images may have been predicted as a class, if `right` of them correctly; None if no number fits."""
-    low, high = float(right), math.inf
-    if right == 0:
-        f1_fits = f1.low <= TINY or f1.high >= 1 - TINY
-        return Range(0, high) if f1_fits and (precision.allows(0) or precision.allows(1)) else None
-    low = max(low, math.ceil(right / precision.high - TINY))
-    high = math.floor(right / precision.low + 1e-7) if precision.low > 0 else high
-    low = max(low, math.ceil(2 * right / f1.high - support - 1e-7)) if f1.high > 0 else high
-    high = min(high, math.floor(2 * right / f1.low - support + 1e-7) if f1.low > 0 else high)
-    return Range(low, high) if low <= high else None
-
-
-def _problem_of_f1(row: ClassRow) -> tuple[str, str]:
-    """Why precision, recall and F1 cannot be true together; empty where they can, and where one is not printed."""
-    precision, recall, f1 = (row.scores.get(name) for name in SCORES)
-    if not (precision and recall and f1) or not _misfit(row):
-        return "", ""
-    low, high = _harmonics(precision, recall)
-    given = fraction(low, high, f1.digits)
-    message = f"{row.name}: precision {precision.text} and recall {recall.text} give an F1 of {given}, not {f1.text}."
-    return message, f"{_sum_of_f1(precision, recall)}; with the rounding of both, {fraction(low, high, f1.digits + 2)}."
-
-
-def _sum_of_f1(precision: Printed, recall: Printed) -> str:
-    middle = _harmonic((precision.low + precision.high) / 2, (recall.low + recall.high) / 2)
-    return f"2 · {precision.text} · {recall.text} / ({precision.text} + {recall.text}) = {middle:.4f}"
-
-
-def _misfit(row: ClassRow) -> bool:
-    precision, recall, f1 = (row.scores.get(name) for name in SCORES)
-    return bool(precision and recall and f1 and not f1.allows(*_harmonics(precision, recall)))
-
-
-def _harmonics(precision: Printed, recall: Printed) -> tuple[float, float]:
-    low = _harmonic(max(precision.low, 0.0), max(recall.low, 0.0))
-    return low, _harmonic(min(precision.high, 1.0), min(recall.high, 1.0))
-
-
-def _harmonic(precision: float, recall: float) -> float:
-    return 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
-
-
-def _beyond_averages(row: ClassRow) -> tuple[str, str]:
-    """Why scores cannot be true even as averages over classes: then too F1 is at most the harmonic mean."""
-    precision, recall, f1 = (row.scores.get(name) for name in SCORES)
-    if not (precision and recall and f1):
-        return "", ""
-    most = _harmonics(precision, recall)[1]
-    least = max(0.0, precision.low + recall.low - 1)
-    if f1.low <= most + TINY and f1.high >= least - TINY:
-        return "", ""
-    bound = f"at most {most:.{f1.digits}f}" if f1.low > most else f"at least {least:.{f1.digits}f}"
-    message = f"{row.name}: with precision {precision.text} and recall {recall.text} F1 is {bound}, not {f1.text}."
-    rule = "Neither of one class nor of averages over classes can F1 be more than the harmonic mean of precision and"
-    return message, f"{rule} recall, nor less than their sum less 1. {_sum_of_f1(precision, recall)}."
-
-
 def _check_own_scores_of_averages(report: Report) -> Iterator[Finding]:
     for row in report.averages:
-        problem, proof = _problem_of_f1(row) if row.name == "micro avg" else _beyond_averages(row)
+        problem, proof = problem_of_f1(row) if row.name == "micro avg" else beyond_averages(row)
         if problem:
             yield Finding("contradicts", f"The {problem}", (row.line,), proof)
 
 
+def _totals(report: Report) -> list[ClassRow]:
+    """The rows about all images."""
+    return [*([report.accuracy] if report.accuracy else []), *report.averages]
+
+
+def _fits_alone(report: Report, classes: list[ClassReading], total: float) -> bool:
+    """Whether the printed rows give the averages and the accuracy, so that none is missing."""
+    for row in report.averages:
+        for score in SCORES:
+            given = _averages_of(row.name, score, classes, total)
+            if (
+                (printed := row.scores.get(score))
+                and given
+                and not any(printed.allows(each.low, each.high) for each in given)
+            ):
+                return False
+    accuracy = report.accuracy.scores.get("f1") if report.accuracy else None
+    allowed = _share_of(total, [each.recall_right for each in classes])
+    return accuracy is None or accuracy.allows(allowed.low, allowed.high)
+
+
 def _check_supports(report: Report, total: float) -> Iterator[Finding]:
-    rows = [*([report.accuracy] if report.accuracy else []), *report.averages]
-    printed = [row for row in rows if row.support is not None]
+    printed = [row for row in _totals(report) if row.support is not None]
     added = " + ".join(number(row.support or 0) for row in report.rows[:12]) + (
         " + ..." if len(report.rows) > 12 else ""
     )
@@ -290,7 +151,7 @@ def _check_supports(report: Report, total: float) -> Iterator[Finding]:
         yield Finding("agrees", f"The supports add up to {number(total)}, as printed.", every, proof)
 
 
-def _check_predicted(report: Report, classes: list[_Class], total: float) -> Iterator[Finding]:
+def _check_predicted(report: Report, classes: list[ClassReading], total: float) -> Iterator[Finding]:
     low, high = sum(each.predicted.low for each in classes), sum(each.predicted.high for each in classes)
     if not low - 1e-6 * total <= total <= high + 1e-6 * total:
         least, most = f"{math.ceil(low):,}", f"{math.floor(high):,}" if high < math.inf else "any number of"
@@ -300,7 +161,7 @@ def _check_predicted(report: Report, classes: list[_Class], total: float) -> Ite
         yield Finding("contradicts", f"{message}, but there are {number(total)}.", lines, proof)
 
 
-def _check_macro(report: Report, classes: list[_Class], total: float | None) -> Iterator[Finding]:
+def _check_macro(report: Report, classes: list[ClassReading], total: float | None) -> Iterator[Finding]:
     """Compare every average with what the classes give, by any reading of its name."""
     agreed: list[ClassRow] = []
     for row in report.averages:
@@ -329,7 +190,7 @@ def _check_macro(report: Report, classes: list[_Class], total: float | None) -> 
         yield Finding("agrees", f"The {names} can be what the classes give.", lines, "Each within its rounding.")
 
 
-def _averages_of(name: str, score: str, classes: list[_Class], total: float | None) -> list[Range]:
+def _averages_of(name: str, score: str, classes: list[ClassReading], total: float | None) -> list[Range]:
     """What an average of a score can be, by each reading of its name."""
     ranges = [each.scores[score] for each in classes]
     found: list[Range] = []
@@ -340,7 +201,7 @@ def _averages_of(name: str, score: str, classes: list[_Class], total: float | No
             found.append(_weighted(ranges, [each / sum(seen) for each in seen]))
         if score == "f1" and all(each.row.scores.get(one) for each in classes for one in SCORES):
             both = [_averages_of("macro avg", one, classes, total)[0] for one in ("precision", "recall")]
-            found.append(Range(_harmonic(both[0].low, both[1].low), _harmonic(both[0].high, both[1].high)))
+            found.append(Range(harmonic(both[0].low, both[1].low), harmonic(both[0].high, both[1].high)))
     if name in ("weighted avg", "plain avg") and total:
         found.append(_weighted(ranges, [each.support / total for each in classes]))
     if name in ("micro avg", "plain avg") and total and score == "recall":
@@ -353,17 +214,18 @@ def _weighted(ranges: list[Range], weights: list[float]) -> Range:
     return Range(low, sum(weight * each.high for weight, each in zip(weights, ranges)))
 
 
-def _sum_of_average(name: str, score: str, classes: list[_Class], total: float | None) -> str:
+def _sum_of_average(name: str, score: str, classes: list[ClassReading], total: float | None) -> str:
     shown = classes[:6]
     more = " + ..." if len(classes) > 6 else ""
     texts = [printed.text if (printed := each.row.scores.get(score)) else "" for each in shown]
     if name == "weighted avg":
         added = " + ".join(f"{number(each.support)} · {text}" for each, text in zip(shown, texts))
         return f"({added}{more}) / {number(total or 0)}, with the rounding of each."
-    return f"({' + '.join(texts)}{more}) / {len(classes)}, with the rounding of each."
+    mean = f"({' + '.join(texts)}{more}) / {len(classes)}, with the rounding of each"
+    return f"{mean}; nor is it the harmonic mean of the other two averages." if score == "f1" else f"{mean}."
 
 
-def _check_bounds(report: Report, classes: list[_Class], claims: list[Claim]) -> Iterator[Finding]:
+def _check_bounds(report: Report, classes: list[ClassReading], claims: list[Claim]) -> Iterator[Finding]:
     """Without supports: an accuracy is a mean of the recalls, so it lies between the lowest and the highest."""
     recalls = [each.scores["recall"] for each in classes if each.row.scores.get("recall")]
     if len(recalls) < len(classes) or not recalls:
@@ -387,7 +249,9 @@ def _check_bounds(report: Report, classes: list[_Class], claims: list[Claim]) ->
         yield Finding("note", f"{what} {fits} if all classes are as large: {message}.", lines, rule)
 
 
-def _check_accuracy(report: Report, classes: list[_Class], total: float, claims: list[Claim]) -> Iterator[Finding]:
+def _check_accuracy(
+    report: Report, classes: list[ClassReading], total: float, claims: list[Claim]
+) -> Iterator[Finding]:
     if any(each.row.scores.get("recall") is None and each.support for each in classes):
         return
     by_recall = _share_of(total, [each.recall_right for each in classes])
@@ -435,7 +299,7 @@ def _share_of(total: float, counts: list[Range]) -> Range:
     return Range(sum(each.low for each in counts) / total, sum(each.high for each in counts) / total)
 
 
-def _cells(each: _Class) -> tuple[str, ...]:
+def _cells(each: ClassReading) -> tuple[str, ...]:
     right = f"{each.right.low:,.0f} to {each.right.high:,.0f}" if each.support else ""
     cells = [each.row.name, number(each.support) if each.row.support is not None else "", right]
     for score in SCORES:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from fmexplore.checker.check_matrix import check_matrix, names_of, scores_of
 from fmexplore.checker.check_scores import check_report
+from fmexplore.checker.parse_claims import count_accuracies
 from fmexplore.checker.results import Finding, Outcome, number
 from fmexplore.checker.scores import SCORES, Claim, Matrix, Report
 
@@ -18,12 +19,16 @@ TURNED = "only transposed: its rows are the predictions, its columns the true cl
 
 
 def check_parts(
-    lines: list[str], reports: list[Report], matrices: list[Matrix], claims: list[Claim]
+    lines: list[str], left: list[str], reports: list[Report], matrices: list[Matrix], claims: list[Claim]
 ) -> tuple[list[Outcome], list[str]]:
-    """Check reports and matrices, each with what belongs to it; and sentences on claims that belong to none."""
+    """Check reports and matrices, each with what belongs to it; and sentences on claims that belong to none.
+
+    `left` are the lines of no table, as many as `lines`.
+    """
     pairs = _pairs(reports, matrices)
     alone = len(reports) + len(matrices) - len(pairs) == 1
-    claims = [_with_strictness(claim, lines, [*reports, *matrices], claims, alone) for claim in claims]
+    single = alone and count_accuracies(left) < 2
+    claims = [_with_strictness(claim, lines, [*reports, *matrices], claims, single) for claim in claims]
     accuracies = [claim for claim in claims if claim.score == "accuracy"]
     outcomes = []
     for place, report in enumerate(reports):

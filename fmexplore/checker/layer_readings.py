@@ -1,7 +1,7 @@
 """What each kind of layer makes of its inputs, and what settings a printed layer may have had.
 
-Knows layers one at a time: no summary, no text. What is not printed stays open: a layer has a reading if there is any way
-to fill in what is not known. Which sizes a window can make is in `windows`.
+Knows layers one at a time: no summary, no text. What is not printed stays open: a layer has a reading if there is any
+way to fill in what is not known. Which sizes a window can make is in `windows`.
 """
 
 import math
@@ -13,6 +13,8 @@ from fmexplore.checker import windows
 from fmexplore.checker.layer_kinds import WINDOWED, PrintedLayer, Shape, Size, Style, both, fits, known, product
 
 LARGEST_SIDE = 1024
+MOST_GROUPS = 48  # ways to divide channels into groups
+MOST_WINDOWS = 100  # of a layer; where none of so many fits, another may
 _USUAL = (3, 1, 5, 7, 2, 4, 11)  # sides of a window
 _SUGGESTED = (3, 5, 1, 7, 2, 4, 6, 8, 9, 10, 11)
 
@@ -120,7 +122,7 @@ def _readings(layer: PrintedLayer, inputs: Sequence[Shape | None], style: Style,
     read = _READERS.get(layer.kind)
     if not read:
         return iter(())
-    given = [layer.input] if layer.input is not None and len(inputs) < 2 else list(inputs)
+    given: list[Shape | None] = [layer.input] if layer.input is not None and len(inputs) < 2 else [*inputs]
     return read(_Use(layer, given[0] if given else None, given, style, even))
 
 
@@ -403,26 +405,34 @@ def _concatenate(use: _Use) -> Iterator[Reading]:
 def _convolutions(use: _Use) -> Iterator[Reading]:
     layer, shape = use.layer, use.shape
     rank = layer.rank or _rank_of(shape or layer.output)
-    if shape is not None and len(shape) != rank + 1:
-        if use.style == "torch" or len(shape) > rank + 1:  # without a batch, or with more axes for it
-            yield _open(use)
-        return
-    if layer.output is not None and len(layer.output) != rank + 1:
-        if use.style == "torch":
+    lengths = {len(each) for each in (shape, layer.output) if each is not None}
+    if lengths - {rank + 1}:
+        if use.style == "torch" or (shape is not None and len(shape) > rank + 1):  # no batch, or more axes for it
             yield _open(use)
         return
     for axis in use.channel_axes:
         (channels, before), (filters, after) = (_divided(each, axis, rank) for each in (shape, layer.output))
-        filters = layer.units or filters
         if layer.channels is not None:
             if channels not in (None, layer.channels):
                 continue
             channels = layer.channels
-        for kernel, count, words, bias in _weights(layer, channels, filters, rank):
-            for sizes, settings in _windows_of(use, kernel, before, after):
-                made = (filters, *sizes) if axis == 0 else (*sizes, filters)
-                described = ", ".join(each for each in (words, _settings_in_words(settings)) if each)
-                yield Reading(made, count, described, kernel, settings[1], settings[2], bias)
+        yield from _convolutions_along(use, axis, (channels, layer.units or filters), (before, after))
+
+
+def _convolutions_along(
+    use: _Use, axis: int, channels: tuple[Size, Size], sizes: tuple[Shape, Shape]
+) -> Iterator[Reading]:
+    """Those whose channels stand along an axis; `channels` and `sizes` are each of the input and of the output."""
+    ways = _weights(use.layer, *channels, len(sizes[0]))
+    for tried, (kernel, count, groups, bias) in enumerate(ways):
+        if tried > MOST_WINDOWS:
+            yield _open(use)
+            return
+        for made, settings in _windows_of(use, kernel, *sizes):
+            weights = _weights_in_words(kernel, channels[0], groups, bias) if groups else ""
+            words = ", ".join(each for each in (weights, _settings_in_words(settings)) if each)
+            whole = (channels[1], *made) if axis == 0 else (*made, channels[1])
+            yield Reading(whole, count, words, kernel, settings[1], settings[2], bias)
 
 
 def _divided(shape: Shape | None, axis: int, rank: int) -> tuple[Size, Shape]:
@@ -441,13 +451,27 @@ def _windows_of(
     """The sizes that a convolution can make, with the settings in which it does as far as they are known."""
     layer, style = use.layer, use.style
     grown = layer.kind == "transposed"
-    paddings = [layer.padding] if layer.padding is not None else ["valid", "same"] if style == "keras" else [None]
+    paddings: list[str | int | tuple[int, ...] | None] = [layer.padding]
+    if layer.padding is None and style == "keras":
+        paddings = ["valid", "same"]
     if layer.stride is not None and None not in paddings and not grown:
-        for padding in paddings:
+        for padding in (each for each in paddings if each is not None):
             yield _slid(before, kernel, layer.stride, padding, layer.dilation or 1), (kernel, layer.stride, padding, 1)
         return
+    yield from _windows_left_open(use, kernel, before, after, paddings)
+
+
+def _windows_left_open(
+    use: _Use,
+    kernel: tuple[int, ...] | None,
+    before: Shape,
+    after: Shape,
+    paddings: Sequence[str | int | tuple[int, ...] | None],
+) -> Iterator[tuple[Shape, _Settings]]:
+    """As `_windows_of`, where the stride or the padding is not known: the printed sizes, if any settings make them."""
+    style = use.style
     sides = kernel or (None,) * len(before)
-    if grown:
+    if use.layer.kind == "transposed":
         if all(windows.grows(a, b, side, style) for a, b, side in zip(before, after, sides)):
             yield after, (kernel, None, None, 1)
         return
@@ -490,8 +514,12 @@ def _slid(
 ) -> Shape:
     rank = len(before)
     sides = kernel or (None,) * rank
-    steps, pads, wide = (each if isinstance(each, tuple) else (each,) * rank for each in (stride, padding, dilation))
-    return tuple(windows.slid(*each) for each in zip(before, sides, steps, pads, wide))
+    steps, wide = (each if isinstance(each, tuple) else (each,) * rank for each in (stride, dilation))
+    pads = padding if isinstance(padding, tuple) else (padding,) * rank
+    return tuple(
+        windows.slid(size, side, step, pad, apart)
+        for size, side, step, pad, apart in zip(before, sides, steps, pads, wide)
+    )
 
 
 def _settings_in_words(settings: _Settings) -> str:
@@ -506,34 +534,35 @@ def _settings_in_words(settings: _Settings) -> str:
     return ", ".join(words)
 
 
-_Weights = tuple[tuple[int, ...] | None, int | None, str, bool | None]
+# Kernel, parameters, groups and bias; no groups where it is not known how the weights are made up.
+_Weights = tuple[tuple[int, ...] | None, int | None, int, bool | None]
 
 
 def _weights(layer: PrintedLayer, channels: Size, filters: Size, rank: int) -> Iterator[_Weights]:
-    """Kernel, parameters, words and bias; only those with the printed number of parameters, if there is one."""
-    count_with = _COUNTS[layer.kind]
+    """Ways to make up the weights; only those with the printed number of parameters, if there is one."""
     for bias in (True, False) if layer.bias is None else (layer.bias,):
         if filters is None or (layer.parameters is None and layer.kernel is None):
-            yield layer.kernel, layer.calculated, "", bias
-            continue
-        if layer.parameters is None:
+            yield layer.kernel, layer.calculated, 0, bias
+        elif layer.parameters is not None:
+            yield from _weights_of_count(layer, channels, filters, rank, bias)
+        elif channels is None or layer.kernel is None or channels % (layer.groups or 1):
+            yield layer.kernel, layer.calculated, 0, bias
+        else:
             groups = layer.groups or 1
-            if channels is None or channels % groups:
-                yield layer.kernel, layer.calculated, "", bias
-            elif layer.kernel is not None:
-                count = count_with(channels, filters, math.prod(layer.kernel), groups, bias)
-                if count is not None:
-                    yield layer.kernel, count, _weights_in_words(layer.kernel, channels, groups, bias), bias
+            count = _COUNTS[layer.kind](channels, filters, math.prod(layer.kernel), groups, bias)
+            if count is not None:
+                yield layer.kernel, count, groups, bias
+
+
+def _weights_of_count(layer: PrintedLayer, channels: Size, filters: int, rank: int, bias: bool) -> Iterator[_Weights]:
+    """Those with which a convolution has its printed number of parameters."""
+    for area, groups in _areas(layer, channels, filters, bias):
+        if area is None:
+            yield layer.kernel, layer.parameters, groups, bias
             continue
-        for area, groups in _areas(layer, channels, filters, bias):
-            if area is None:
-                yield layer.kernel, layer.parameters, _bias(bias), bias
-                continue
-            kernels = _kernels(area, rank) if layer.kernel is None else (layer.kernel,)
-            for kernel in kernels:
-                if math.prod(kernel) == area:
-                    words = _weights_in_words(kernel, channels or 0, groups, bias) if channels else _bias(bias)
-                    yield kernel, layer.parameters, words, bias
+        for kernel in _kernels(area, rank) if layer.kernel is None else (layer.kernel,):
+            if math.prod(kernel) == area:
+                yield kernel, layer.parameters, groups, bias
 
 
 def _areas(layer: PrintedLayer, channels: Size, filters: int, bias: bool) -> Iterator[tuple[int | None, int]]:
@@ -550,15 +579,22 @@ def _areas(layer: PrintedLayer, channels: Size, filters: int, bias: bool) -> Ite
     if layer.kind == "depthwise":
         if channels is None or (channels > 0 and filters % channels == 0):
             yield each, channels or 1
-    elif channels is None:
-        if layer.kernel is None:
-            yield None, 1
-        elif each % math.prod(layer.kernel) == 0:
-            yield math.prod(layer.kernel), 1
-    else:
-        for groups in (layer.groups,) if layer.groups else _common_divisors(channels, filters):
-            if channels and each * groups % channels == 0:
-                yield each * groups // channels, groups
+    elif channels is not None:
+        yield from _grouped_areas(layer, channels, filters, each)
+    elif layer.kernel is None:
+        yield None, 1
+    elif each % math.prod(layer.kernel) == 0:
+        yield math.prod(layer.kernel), 1
+
+
+def _grouped_areas(layer: PrintedLayer, channels: int, filters: int, each: int) -> Iterator[tuple[int | None, int]]:
+    """Those with `each` weights for a filter, over all channels or over a group of them."""
+    ways = (layer.groups,) if layer.groups else _common_divisors(channels, filters)
+    for groups in ways[:MOST_GROUPS]:
+        if channels and each * groups % channels == 0:
+            yield each * groups // channels, groups
+    if len(ways) > MOST_GROUPS and layer.kernel is None:
+        yield None, 1
 
 
 def _separable_areas(channels: Size, filters: int, weights: int) -> Iterator[tuple[int | None, int]]:
@@ -606,11 +642,11 @@ def _plain_count(channels: int, filters: int, area: int, groups: int, bias: bool
     return (area * channels // groups + bias) * filters
 
 
-def _depthwise_count(channels: int, filters: int, area: int, groups: int, bias: bool) -> int | None:
+def _depthwise_count(channels: int, filters: int, area: int, _groups: int, bias: bool) -> int | None:
     return (area + bias) * filters if channels and filters % channels == 0 else None
 
 
-def _separable_count(channels: int, filters: int, area: int, groups: int, bias: bool) -> int:
+def _separable_count(channels: int, filters: int, area: int, _groups: int, bias: bool) -> int:
     return channels * (area + filters) + bias * filters
 
 
@@ -623,7 +659,7 @@ _COUNTS: dict[str, Callable[[int, int, int, int, bool], int | None]] = {
 
 
 def _pools(use: _Use) -> Iterator[Reading]:
-    layer, shape, style = use.layer, use.shape, use.style
+    layer, shape = use.layer, use.shape
     rank = layer.rank or _rank_of(shape or layer.output)
     if shape is not None and len(shape) != rank + 1:
         if use.style == "torch" or len(shape) > rank + 1:
@@ -699,7 +735,9 @@ _READERS: dict[str, Callable[[_Use], Iterator[Reading]]] = {
 }
 
 
-def _weights_in_words(kernel: tuple[int, ...], channels: int, groups: int, bias: bool) -> str:
+def _weights_in_words(kernel: tuple[int, ...] | None, channels: Size, groups: int, bias: bool | None) -> str:
+    if kernel is None or channels is None:
+        return _bias(bias)
     split = f" in {groups:,} groups" if groups > 1 else ""
     return f"{'x'.join(map(str, kernel))} over {_count(channels, 'channel')}{split} {_bias(bias)}"
 

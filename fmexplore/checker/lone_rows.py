@@ -1,8 +1,8 @@
 """Finds the one row whose shape fits neither the row before it nor the row after it, though one other number would.
 
 For tables that do not say what a layer gets. Operations that are not printed can stand between two rows, so a row that
-does not fit one of its neighbours proves nothing. A row that fits neither, where its neighbours fit each other as soon as
-a single one of its sizes is another, would need two such operations that undo each other.
+does not fit one of its neighbours proves nothing. A row that fits neither, where its neighbours fit each other as soon
+as a single one of its sizes is another, would need two such operations that undo each other.
 """
 
 from collections.abc import Iterator, Sequence
@@ -111,7 +111,7 @@ class _Search:
                 continue
             if alone and not (self._stands_out(layer, before, behind, other) or self._is_last(place, given, other)):
                 continue
-            return self._found(place, before, behind, other)
+            return self._found(place, before, behind, other, alone)
         return None
 
     def _fits(self, given: Shape | None, layer: PrintedLayer | None, made: Shape | None) -> bool:
@@ -166,20 +166,21 @@ class _Search:
             return False
         return layer.parameters == (given[-1] + 1) * (other[-1] or 0)
 
-    def _found(self, place: int, before: PrintedLayer | None, behind: PrintedLayer | None, other: Shape) -> LoneRow:
+    def _found(
+        self, place: int, before: PrintedLayer | None, behind: PrintedLayer | None, other: Shape, alone: bool
+    ) -> LoneRow:
         layer = self.layers[place]
         near = [each for each in (before, behind) if each]
         names = " and ".join(f"{each.name} ({shape_text(each.output)})" for each in near)
-        fit = "does not fit"
-        text = (
-            f"{layer.name} is printed with {shape_text(layer.output)}, which {fit} {names}: {shape_text(other)} would."
-        )
-        proof = (
-            f"With {shape_text(layer.output)}, two operations that are not printed would have to change one size on the "
-            f"way in and undo it on the way out."
-            if len(near) > 1
-            else "Every other row follows from the one before it, with equal sides and as many weights as it needs."
-        )
+        would = f"{shape_text(other)} would"
+        text = f"{layer.name} is printed with {shape_text(layer.output)}, which does not fit {names}: {would}."
+        if alone:
+            proof = f"With {shape_text(other)} every row around it follows from the one before it, as all others do."
+        else:
+            proof = (
+                f"With {shape_text(layer.output)}, two operations that are not printed would have to change one size "
+                "on the way in and undo it on the way out."
+            )
         return LoneRow(place, text, proof, (layer.line, *(each.line for each in near)))
 
 

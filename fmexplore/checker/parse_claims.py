@@ -10,13 +10,14 @@ from fmexplore.errors import ConfigError
 LONGEST_LINE = 2_000
 MOST = 40
 _CLAIM = re.compile(
-    r"(?<![\w-])(?:(?P<accuracy>accuracy(?:[ _]score)?|acc)|(?P<kappa>kappa)|(?P<precision>precision(?:[ _]score)?)"
+    r"(?<![\w-])(?:(?P<accuracy>accuracy(?:[ _]score)?|acc)|(?P<kappa>kappa(?: statistic)?)"
+    r"|(?P<precision>precision(?:[ _]score)?)"
     r"|(?P<recall>recall(?:[ _]score)?)|(?P<f1>f1(?:[-_ ]?score)?))(?: on (?:the )?test (?:set|data|images))?"
     r"\s{0,30}(?:of|is|was|=|:)?\s{0,30}(?P<value>\d{1,3}(?:[.,]\d{1,30})?)(?![\d.,]*\d)\s?(?P<percent>%?)"
-    r"(?!\s{0,3}\(?\s?(?:±|\+/-|\+-|/|e[-+]?\d))",
+    r"(?!\s{0,3}\(?\s?(?:±|\+/-|\+-|/|e[-+]?\d|std|s\.?d\b|cv\b|mean|train|val))",
     re.I | re.A,
 )
-_WEKA = re.compile(r"^\s*Correctly Classified Instances\s+\d+\s+(?P<value>\d{1,3}(?:\.\d+)?)\s*%")
+_WEKA = re.compile(r"^\W*Correctly Classified Instances\s+\d+\s+(?P<value>\d{1,3}(?:\.\d+)?)\s*%")
 # What may stand before it in its line; any other word says that it is about something else.
 _BEFORE = re.compile(
     r"(?:.*\b)?(?:test|testing|claimed|overall|total|final|model|models|the|an|a|set|data|achieved|classification|its|with|score)"
@@ -26,7 +27,14 @@ _BEFORE = re.compile(
 _OTHER = re.compile(
     r"train|valid|\bval\b|balanced|\btop\b|mean|cross|\bcv\b|fold|best|baseline|loss|epoch|random|null", re.I
 )
+_MENTION = re.compile(r"\bacc(?:uracy)?\b[^\d\n]{0,30}(\d+[.,]?\d*)", re.I | re.A)
 _ANY = re.compile(r"acc|kappa|precis|recall|f1|Instances", re.I)
+
+
+def count_accuracies(lines: list[str]) -> int:
+    """How many different accuracies a text mentions, whatever they are of; logs of a training are not counted."""
+    found = (_MENTION.finditer(line) for line in lines if len(line) <= LONGEST_LINE and "loss" not in line)
+    return len({mention[1] for mentions in found for mention in mentions})
 
 
 def find_claims(lines: list[str]) -> list[Claim]:

@@ -11,7 +11,7 @@ from fmexplore.checker.summaries import LONGEST_LINE, Summary, Sums, is_elided, 
 _SIZES = r"(?:None|\d+)?(?:, ?(?:None|\d+))*,? ?"
 _TREE = " \t|│└├─+"
 _ROW = re.compile(
-    rf"^(?P<name>[^\s(|│]+)? ?\((?P<type>[A-Za-z][\w.>]*…?) ?(?P<closed>\))? ?"
+    rf"^(?P<name>[^\s(|│]+)? ?\((?P<type>(?:[A-Za-z][\w.>]*…?)?) ?(?P<closed>\))? ?"
     rf"(?P<shape>\[?\({_SIZES}\)\]?(?!\s*,)|\[\([^\]]{{0,200}}\]?(?= \d)|multiple\b|\?|unknown\b|--|"
     rf"(?P<cut>\[?\({_SIZES})) ?(?<=[\s)\]e?n-])(?P<count>\d[\d,._'’]*(?: \d{{3}})*)(?![\w.])(?P<rest>.*)$",
     re.A,
@@ -35,6 +35,7 @@ class _Row:
     trained: str = ""
     open_type: bool = False
     wrapped: bool = False  # the shape is cut short, or goes on in a line below
+    gap: bool = False  # lines above it were not understood, or stand for rows that are left out
 
 
 @dataclass
@@ -44,6 +45,7 @@ class _Table:
     model: str = ""
     connected: bool = False
     complete: bool = True
+    gap: bool = False
     rows: list[_Row] = field(default_factory=list)
     sums: Sums = field(default_factory=Sums)
     taken: list[int] = field(default_factory=list)
@@ -96,6 +98,7 @@ def _read_boxed(lines: Sequence[str], start: int, stop: int, table: _Table) -> N
     foreign = 0
     cells: list[list[str]] = []
     places: list[int] = []
+    gaps: list[int] = []
     for place in range(start + 1, stop):
         line = plain(lines[place])
         if is_rule(line):
@@ -107,17 +110,19 @@ def _read_boxed(lines: Sequence[str], start: int, stop: int, table: _Table) -> N
             table.taken.append(place)
             count = row[column["count"]] if column["count"] is not None else ""
             if is_elided(line):
-                table.complete = False
+                table.complete, table.gap = False, True
             elif count or not cells:
                 cells.append(row)
                 places.append(place)
+                gaps += [place] if table.gap else []
+                table.gap = False
             else:
                 cells[-1] = [f"{old} {new}".strip() for old, new in zip(cells[-1], row)]
             continue
         if table.sums.add(line, place):
             table.taken.append(place)
             continue
-        foreign += 1
+        foreign, table.gap = foreign + 1, True
         if foreign >= _MOST_FOREIGN or table.sums:
             break
     for row, place in zip(cells, places):
@@ -133,6 +138,7 @@ def _read_boxed(lines: Sequence[str], start: int, stop: int, table: _Table) -> N
                 row[0].startswith(("└", "│", "├")) or "└" in lines[place][:12],
                 values["reads"],
                 values["trained"],
+                gap=place in gaps,
             )
         )
 
@@ -157,14 +163,15 @@ def _read_plain(lines: Sequence[str], start: int, stop: int, table: _Table) -> N
             foreign = 0
             table.taken.append(place)
             table.rows.append(_row(found, line, place))
+            table.rows[-1].gap, table.gap = table.gap, False
             continue
-        if (table.rows and not table.sums and _continue_row(table.rows[-1], line)) or table.sums.add(line, place):
+        if is_elided(line) and table.rows:
+            table.complete, table.gap = False, True
             table.taken.append(place)
-        elif is_elided(line) and table.rows:
-            table.complete = False
+        elif (table.rows and not table.sums and _continue_row(table.rows[-1], line)) or table.sums.add(line, place):
             table.taken.append(place)
         else:
-            foreign += 1
+            foreign, table.gap = foreign + 1, bool(table.rows)
             if foreign >= _MOST_FOREIGN or table.sums:
                 break
 
@@ -206,6 +213,8 @@ def _continue_row(row: _Row, line: str) -> bool:
     if re.match(r"['\[]*[\w./:-]+\[\d", text):
         row.reads += " " + text
         return True
+    if "]" in text and not set(text) - set("[]'0123456789, )"):
+        return True  # the end of a cell
     return bool(re.fullmatch(r"[\w…]{1,30}\)?", text)) and len(line) - len(line.lstrip()) < 3 and row.open_type
 
 
@@ -214,10 +223,12 @@ def _summary(table: _Table) -> Summary:
     names = _Names()
     in_order = not table.model or bool(_IN_ORDER.fullmatch(table.model))
     connected = table.connected or any(_NODE.search(row.reads) for row in table.rows)
+    nested = not all(row.inner for row in table.rows)  # else the bars are those of a box
     outer, within = -1, None  # the last row outside others, and inside the one above
     for row in table.rows:
         kind = find_kind(f"{row.type}…" if row.open_type else row.type)
         built = "unbuilt" not in row.count
+        row.inner = row.inner and nested
         sources: tuple[int, ...] | None = None
         after = outer if outer >= 0 else None
         if row.inner:
@@ -226,7 +237,7 @@ def _summary(table: _Table) -> Summary:
             sources = ()
         elif connected:
             sources = _sources(row.reads, names)
-        elif in_order:
+        elif in_order and not row.gap:
             sources = (outer,)
         layers.append(
             PrintedLayer(
@@ -240,7 +251,7 @@ def _summary(table: _Table) -> Summary:
                 frozen=row.trained == "N",
                 line=row.line,
                 rank=find_rank(row.type),
-                after=None if connected else after,
+                after=None if connected or row.gap else after,
                 type=row.type,
             )
         )
@@ -255,7 +266,7 @@ def _summary(table: _Table) -> Summary:
         "Keras summary",
         tuple(layers),
         table.sums.totals(),
-        complete=table.complete,
+        complete=table.complete and not any(row.gap for row in table.rows),
         own=not (in_order or connected),
         assumed=not table.model and not connected,
         lines=lines,

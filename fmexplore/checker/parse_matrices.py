@@ -30,6 +30,7 @@ _UNPACKED = re.compile(rf"\(?\b(t[np]|f[np]){_FOUR}\b\)?\s*[:=]\s*[\[(]?\s*(\d+)
 _BRACKETS = re.compile(r"\[\s{0,40}\[[^\[\]]{0,20000}\](?:[\s,.…]{0,80}\[[^\[\]]{0,20000}\])*[\s,.…]{0,80}\]")
 _COUNT = re.compile(r"\d+(?:\.0*)?|\d{1,3}([,'’]\d{3})+", re.A)
 _SHARE = re.compile(r"\d*\.?\d*(e[-+]?\d+)?", re.I | re.A)
+_PREFIX = re.compile(r"^\s*(?:#+|>+|;+|//|\*)(?=\s|$)")  # of comments and quotes
 _RULE = re.compile(r"(?=.*\|)[\s\-=+|:_─━│┃┼┤├]+|\s*[-=+─━]{3,}[-=+─━\s]*")
 _ROWS_ARE = re.compile(r"\brows?\W{0,3}(?:are|is|=|:|show|for)?\W{0,3}(?:the\s)?(true|actual|pred)", re.I)
 
@@ -113,7 +114,7 @@ def _matrix_of(cells: list[list[str]], row_lines: list[int]) -> Matrix | None:
     if any(not _SHARE.fullmatch(token) or not is_number(token) for token in plain_numbers):
         return None
     values = [float(token) for token in plain_numbers]
-    if max(values) > 100.001:
+    if max(values) > 100.001 or max(values) == 0:
         return None
     percent = any("%" in token for token in tokens) or max(values) > 1.0001
     decimals = max(len(token.lower().partition("e")[0].partition(".")[2]) for token in plain_numbers)
@@ -134,7 +135,7 @@ def _tables(lines: list[str]) -> Iterator[Matrix]:
     run: list[tuple[int, list[str], list[str]]] = []  # line, name, numbers
     heads: list[tuple[int, str]] = []  # lines above the run
     for place, line in enumerate([*lines, ""]):
-        text = plain(line) if len(line) <= LONGEST_LINE else ""
+        text = _PREFIX.sub(" ", plain(line)) if len(line) <= LONGEST_LINE else ""
         if _RULE.fullmatch(text):
             continue
         name, numbers = _split(text)

@@ -7,13 +7,12 @@ import ast
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from fmexplore.checker.layer_kinds import WITHOUT_PARAMETERS, PrintedLayer, find_kind, find_rank
-from fmexplore.checker.summaries import LONGEST_LINE, Summary, Sums, is_rule, plain
+from fmexplore.checker.summaries import LONGEST_LINE, Summary, Sums, Totals, is_rule, plain
 
 MOST_DEPTH = 200
-MOST_COPIES = 100
 _PART = re.compile(
     r"^(?:\((?P<name>[^()\s]*)\):\s?)?(?:\((?P<span>\d+-\d+)\):\s)?(?:(?P<copies>\d{1,4}) x )?"
     r"(?P<type>[A-Za-z_][\w.]*)\((?P<arguments>.*)$",
@@ -29,7 +28,6 @@ _STATED = re.compile(
 
 @dataclass
 class _Open:
-    indent: int
     in_order: bool
     last: int | None  # the row that made what the next part gets; -1: the input of the network
     known: bool  # whether that is known
@@ -51,59 +49,70 @@ def read_modules(lines: Sequence[str], start: int, stop: int) -> Summary | None:
     root = _OPENS.match(plain(lines[start]))
     if not root:
         return None
-    layers: list[PrintedLayer] = []
-    taken, complete = [start], False
-    stack = [_Open(0, root["type"] == "Sequential", -1, True, -1)]
-    place = start + 1
-    while place < stop and stack:
-        line = plain(lines[place])
+    tree = _Tree([_Open(root["type"] == "Sequential", -1, True, -1)])
+    taken = [start]
+    for place in range(start + 1, stop):
+        if not tree.stack or not tree.add(plain(lines[place]), place):
+            break
+        taken.append(place)
+    if not tree.layers:
+        return None
+    totals = _read_totals(lines, taken[-1] + 1, stop)
+    taken += totals.lines
+    return Summary(
+        "torch", "PyTorch module", tuple(tree.layers), totals, None, complete=not tree.stack, lines=tuple(taken)
+    )
+
+
+@dataclass
+class _Tree:
+    """The parts of a module on their way, and those that are still open."""
+
+    stack: list[_Open]
+    layers: list[PrintedLayer] = field(default_factory=list)
+
+    def add(self, line: str, place: int) -> bool:
+        """Whether the line is a part, or the end of one."""
         text = line.strip()
         found = _PART.match(text) if len(line) <= LONGEST_LINE else None
         if text in (")", "),"):
-            closed = stack.pop()
-            if stack and closed.row >= 0:
-                stack[-1].last, stack[-1].known = (closed.last, closed.known) if closed.in_order else (None, False)
+            closed = self.stack.pop()
+            if self.stack and closed.row >= 0:
+                above = self.stack[-1]
+                above.last, above.known = (closed.last, closed.known) if closed.in_order else (None, False)
         elif found and (found["name"] is not None or found["span"]):
-            arguments = found["arguments"]
-            kind = find_kind(found["type"])
-            opened = arguments == ""
-            parent = stack[-1]
-            sources = (parent.last,) if parent.in_order and parent.known and parent.last is not None else None
-            if opened and len(stack) < MOST_DEPTH:
-                order = found["type"] == "Sequential" and not found["copies"]
-                layers.append(_container(found, kind, place, len(stack) > 1))
-                known = parent.known and parent.in_order
-                stack.append(
-                    _Open(len(line) - len(text), order, parent.last if known else None, known, len(layers) - 1)
-                )
-            else:
-                values = _read_arguments(arguments.rstrip(",").removesuffix(")"))
-                layer = _layer(found, kind, place, values, sources)
-                layers.append(replace(layer, inner=len(stack) > 1))
-                parent.last, parent.known = len(layers) - 1, not found["copies"]
-        elif text and not is_rule(line):
-            break
-        taken.append(place)
-        place += 1
-    complete = not stack
+            self._add_part(found, place)
+        else:
+            return not text or is_rule(line)
+        return True
+
+    def _add_part(self, found: re.Match[str], place: int) -> None:
+        kind, parent, inner = find_kind(found["type"]), self.stack[-1], len(self.stack) > 1
+        known = parent.in_order and parent.known and parent.last is not None
+        if found["arguments"] == "" and len(self.stack) < MOST_DEPTH:
+            self.layers.append(_container(found, kind, place, inner))
+            in_order = found["type"] == "Sequential" and not found["copies"]
+            self.stack.append(_Open(in_order, parent.last if known else None, known, len(self.layers) - 1))
+            return
+        values = _read_arguments(found["arguments"].rstrip(",").removesuffix(")"))
+        sources = (parent.last,) if known and parent.last is not None else None
+        self.layers.append(replace(_layer(found, kind, place, values, sources), inner=inner))
+        parent.last, parent.known = len(self.layers) - 1, not found["copies"]
+
+
+def _read_totals(lines: Sequence[str], start: int, stop: int) -> Totals:
+    """What is said of the number of parameters in the lines below."""
     sums = Sums()
-    total = None
-    for after in range(place, min(place + 8, stop)):
-        line = plain(lines[after])
-        if opens_module(lines, after) or re.search(r"Layer \(type", line):
+    for place in range(start, min(start + 8, stop)):
+        line = plain(lines[place])
+        if opens_module(lines, place) or re.search(r"Layer \(type", line):
             break
-        if sums.add(line, after) and sums:
-            taken.append(after)
-        elif found := _STATED.search(line[:300]):
+        if sums.add(line, place):
+            continue
+        if found := _STATED.search(line[:300]):
             total = int((found["after"] or found["before"]).replace(",", ""))
-            taken.append(after)
-            break
-    totals = sums.totals()
-    if totals.total is None and total is not None:
-        totals = replace(totals, total=total, lines=(taken[-1],))
-    if not layers:
-        return None
-    return Summary("torch", "PyTorch module", tuple(layers), totals, None, complete, lines=tuple(taken))
+            return replace(sums.totals(), total=total, lines=(place,))
+    return sums.totals()
 
 
 def _name(found: re.Match[str]) -> str:

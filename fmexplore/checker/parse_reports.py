@@ -35,7 +35,7 @@ _WORD = re.compile(rf"(?:{_COLUMN.pattern})(?![\w-])|(?P<word>\S+)", re.I)
 _AVERAGE = re.compile(r"(?:^|[\W_\d])(macro|micro|weighted|samples?)[\s_-]*(?:(?:avg|averaged?|mean)\.?)?$", re.I)
 _PLAIN_AVERAGE = re.compile(r"(avg|average|overall|mean|total|sum|all)\.?", re.I)
 _SPACED = re.compile(r"\d*[.,]\d+%? [1-9]\d?\d? \d{3}", re.A)  # a count with a space between thousands
-_RULE = re.compile(r"[\s\-=+|:_─━│┃┼┤├#>*.]*")
+_RULE = re.compile(r"[\s\-=+|:_─━═│┃┆┼┤├╞╪╡┌┬┐└┴┘#>*.]*")
 _ACCURACY = re.compile(r"(?:^|.*[\W_])(?:test )?(?:accuracy|acc)", re.I)
 
 
@@ -243,6 +243,7 @@ def _row_of_words(head: Head, text: str, line: int) -> _Row | None:
     name, figures = words[:tail], words[tail:]
     width = len(head.columns)
     if name and _ACCURACY.fullmatch(" ".join(name)) and 0 < len(figures) <= width:
+        figures = [figure for figure in figures if is_number(figure)] or ["nan"]
         return _named("accuracy", [("f1", figures[0]), *_support_of_accuracy(figures)], line)
     ends_in_support = head.columns[-1] == "support"
     if ends_in_support and len(figures) + bool(name) > width and _SPACED.fullmatch(" ".join(figures[-3:])):
@@ -270,7 +271,7 @@ def _row_with_its_name_behind(head: Head, words: list[str], line: int) -> _Row |
     width = len(head.columns) - 1
     start = next((place for place, word in enumerate(words) if is_value(word) or word == "?"), len(words))
     figures = words[start : start + width]
-    name = words[:start] or words[start + width :]
+    name = words[start + width :] or words[:start]
     if len(figures) < width or not all(is_value(figure) or figure == "?" for figure in figures) or not name:
         return None
     return _named(" ".join(name), list(zip(head.columns, figures)), line)

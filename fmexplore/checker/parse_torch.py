@@ -6,7 +6,7 @@ modules, but not what each of them gets.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from fmexplore.checker.layer_kinds import PrintedLayer, Shape, find_kind, find_rank
 from fmexplore.checker.summaries import (
@@ -34,7 +34,8 @@ _SUMMARY_ROW = re.compile(
     rf"^\s*(?P<type>[A-Za-z]\w*)-(?P<index>\d{{1,6}})\s+(?P<shape>{_BRACKETS})\s+(?P<count>\d[\d,]*)\s*$", re.A
 )
 _FASTAI_OLD = re.compile(
-    rf"^\s*(?P<type>[A-Z]\w*)\s+(?P<shape>{_BRACKETS}|\d+(?: x \d+)*)\s+(?P<count>\d[\d,]*)\s+(?P<trained>True|False)\s*$",
+    rf"^\s*(?P<type>[A-Z]\w*)\s+(?P<shape>{_BRACKETS}|\d+(?: x \d+)*)\s+(?P<count>\d[\d,]*)"
+    r"\s+(?P<trained>True|False)\s*$",
     re.A,
 )
 _FASTAI_ROW = re.compile(r"^\s*(?P<type>[A-Z]\w*)(?:\s+(?P<count>\d[\d,]*)\s+(?P<trained>True|False))?\s*$", re.A)
@@ -91,7 +92,6 @@ class _Open:
     in_order: bool  # a Sequential, whose rows follow each other
     last: int | None  # the row inside it that was read last, or the source of the first one
     index: int = 0
-    sure: bool = True
 
 
 def read_info(lines: Sequence[str], start: int, stop: int) -> Summary | None:
@@ -99,58 +99,62 @@ def read_info(lines: Sequence[str], start: int, stop: int) -> Summary | None:
     head = plain(lines[start])
     headed = "Layer (type" in head
     columns = [name.lower() for name in _COLUMN.findall(head)] if headed else ["output shape", "param #"]
-    numbered = "depth-idx" in head or not headed
-    named = "var_name" in head
-    layers: list[PrintedLayer] = []
-    taken, sums, complete, foreign, start_shape = [start] if headed else [], Sums(), True, 0, None
-    parents: dict[int, _Open] = {}
-    leaf: int | None = None
-    depths: list[int] = []
+    rows = _InfoRows("depth-idx" in head or not headed, "var_name" in head)
+    taken, sums, complete, foreign = [start] if headed else [], Sums(), True, 0
     for place in range(start + headed, stop):
         line = plain(lines[place])
-        if is_rule(line):
-            taken += [place] if line.strip() else []
-            continue
         if is_elided(line):
-            complete = complete and not layers
-            continue
-        if sums.add(line, place) or _TENSOR.search(line):
+            complete = complete and not rows.layers
+            rows.leaf = None
+        elif is_rule(line) or sums.add(line, place) or _TENSOR.search(line):
+            taken += [place] if line.strip() else []
+        elif not sums and rows.add(line, place, columns):
+            foreign = 0
             taken.append(place)
-            continue
-        row = _INFO_ROW.match(line) if len(line) <= LONGEST_LINE else None
-        cells = dict(zip(columns, _CELL.findall(line[row.end() :]))) if row else {}
-        root = not layers and row is not None and not row["tree"]
-        if not row or not cells or not (row["tree"] or root) or sums:
+        else:
             foreign += 1
             if foreign >= _MOST_FOREIGN or sums:
                 break
-            continue
-        foreign = 0
-        taken.append(place)
-        depth = 0 if root else int(row["depth"] or 0) or _depth(row["tree"])
-        layer = _info_layer(row, cells, place, depth)
-        parent = parents.get(depth - 1)
-        if parent and parent.in_order:
-            layer = _in_order(layer, parent, row, numbered, named)
-        if root:
-            start_shape = layer.input
-            layer = replace(layer, sources=(-1,))
-        layer = replace(layer, after=leaf)
-        layers.append(layer)
-        depths.append(depth)
-        if parent:
-            parent.last = len(layers) - 1
-        parents = {at: each for at, each in parents.items() if at < depth}
-        source = layer.sources[0] if layer.sources else None
-        parents[depth] = _Open(len(layers) - 1, row["type"] == "Sequential", source)
-        if layer.kind not in ("", "container") or layer.parameters:
-            leaf = len(layers) - 1
-    if not layers:
+    if not rows.layers:
         return None
-    layers = _containers(layers, depths)
-    return Summary(
-        "torch", "torchinfo summary", tuple(layers), sums.totals(), start_shape, complete, lines=tuple(taken)
-    )
+    layers = tuple(_containers(rows.layers, rows.depths))
+    begin = rows.layers[0].input if rows.depths[0] == 0 else None
+    return Summary("torch", "torchinfo summary", layers, sums.totals(), begin, complete, lines=tuple(taken))
+
+
+@dataclass
+class _InfoRows:
+    """The rows of torchinfo on their way, and what they are inside of."""
+
+    numbered: bool  # the rows have depths and indices
+    named: bool  # the rows have names of variables
+    layers: list[PrintedLayer] = field(default_factory=list)
+    depths: list[int] = field(default_factory=list)
+    parents: dict[int, _Open] = field(default_factory=dict)
+    leaf: int | None = None  # the last row that is no container
+
+    def add(self, line: str, place: int, columns: list[str]) -> bool:
+        """Whether the line is a row."""
+        row = _INFO_ROW.match(line) if len(line) <= LONGEST_LINE else None
+        cells = dict(zip(columns, _CELL.findall(line[row.end() :]))) if row else {}
+        if not row or not cells or not (row["tree"] or not self.layers):
+            return False
+        root = not row["tree"]
+        depth = 0 if root else int(row["depth"] or 0) or _depth(row["tree"])
+        layer = replace(_info_layer(row, cells, place, depth), after=self.leaf, sources=(-1,) if root else None)
+        parent = self.parents.get(depth - 1)
+        if parent and parent.in_order:
+            layer = _in_order(layer, parent, row, self.numbered, self.named)
+        self.layers.append(layer)
+        self.depths.append(depth)
+        if parent:
+            parent.last = len(self.layers) - 1
+        self.parents = {at: each for at, each in self.parents.items() if at < depth}
+        source = layer.sources[0] if layer.sources else None
+        self.parents[depth] = _Open(len(self.layers) - 1, row["type"] == "Sequential", source)
+        if layer.kind not in ("", "container") or layer.parameters:
+            self.leaf = len(self.layers) - 1
+        return True
 
 
 def _depth(tree: str | None) -> int:
@@ -233,7 +237,7 @@ def read_torchsummary(lines: Sequence[str], start: int, stop: int) -> Summary | 
                     read_count(row["count"]),
                     line=place,
                     rank=find_rank(row["type"]),
-                    after=len(layers) - 1 if layers else None,
+                    after=len(layers) - 1 if layers and complete and int(row["index"]) == len(layers) + 1 else None,
                     type=row["type"],
                 )
             )

@@ -5,7 +5,7 @@ Knows how papers describe layers; what the words leave open, as the input often 
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from fmexplore.checker.layer_kinds import PrintedLayer, Shape
@@ -24,7 +24,7 @@ _WORDS = re.compile(
 )
 _COUNT = re.compile(rf"({NUMBER})\s*(?:trainable\s+)?param|[=:]\s*({NUMBER})\s*$", re.A)
 _VALUES = re.compile(r"\((\d{1,6})\)", re.A)
-_WINDOW = re.compile(r"(\d{1,2})\s*[x×]\s*(\d{1,2})", re.A)
+_WINDOW = re.compile(r"(?<!\d)(\d{1,3})\s?[x×]\s?(\d{1,3})(?!\d)", re.A)
 _ALONE = re.compile(r"(?<![\dx×./])\d{1,5}(?![\dx×./])", re.A)
 _INPUT = re.compile(
     r"^\W*(?:(?:input|image)s?\s*(?:shape|size|layer|of)?\W{0,4})?\(?(\d{1,4})\s*(?:[x×*]|,|by)\s*(\d{1,4})"
@@ -51,42 +51,56 @@ def read_words(lines: Sequence[str], places: Sequence[int]) -> Summary | None:
     Returns:
         The network, or None where there are not two layers with weights or windows.
     """
-    layers: list[PrintedLayer] = []
-    taken: list[int] = []
-    start: Shape | None = None
-    stated: tuple[int, int] | None = None  # a total and its line
+    network = _Words()
     for place in places:
         line = plain(lines[place])
-        if len(line) > LONGEST_LINE:
-            continue
-        parts = _parts(line)
-        found = [list(_layers_in_words(part, place)) for part in parts]
-        shapes = [None if several else _stated_input(part) for part, several in zip(parts, found)]
-        counts = [COUNT_IN_WORDS.search(part) for part in parts]
-        if any(found):
-            taken.append(place)
-        elif any(shapes) and len(parts) == 1:
-            start = start or shapes[0]
-            taken += [place] if shapes[0] else []
-            continue
-        for part, several, shape, count in zip(parts, found, shapes, counts):
-            if several:
-                if several[0].type == "input":
-                    start = start or _stated_input(part) or several[0].output
-                layers += several
-            elif count:
-                stated = stated or (_number(count), place)
-            elif shape and not layers:
-                start = shape
-            elif any(found):
-                layers.append(PrintedLayer(part[:40], line=place))
+        if len(line) <= LONGEST_LINE:
+            network.add(line, place)
+    layers = network.layers
+    while layers and not layers[-1].kind and layers[-1].line not in network.taken:
+        layers.pop()
     if sum(layer.kind in ("conv", "dense", "pool", "flatten") for layer in layers) < 2:
         return None
-    totals = Totals(stated[0], lines=(stated[1],)) if stated else Totals()
-    if stated:
-        taken.append(stated[1])
+    totals = Totals(network.total, lines=network.total_lines)
     chained = tuple(replace(layer, sources=(at - 1,)) for at, layer in enumerate(layers))
-    return Summary("keras", "network in words", chained, totals, start, lines=tuple(sorted({*taken})))
+    taken = tuple(sorted({*network.taken, *network.total_lines}))
+    return Summary("keras", "network in words", chained, totals, network.start, lines=taken)
+
+
+@dataclass
+class _Words:
+    """A network in words on its way."""
+
+    layers: list[PrintedLayer] = field(default_factory=list)
+    taken: list[int] = field(default_factory=list)
+    start: Shape | None = None
+    total: int | None = None
+    total_lines: tuple[int, ...] = ()
+
+    def add(self, line: str, place: int) -> None:
+        """Read what a line says of layers, of the input and of the total."""
+        parts = _parts(line)
+        found = [list(_layers_in_words(part, place)) for part in parts]
+        if len(parts) == 1 and not found[0] and (shape := _stated_input(parts[0])):
+            self.start = self.start or shape
+            self.taken.append(place)
+            return
+        self.taken += [place] if any(found) else []
+        for part, several in zip(parts, found):
+            self._add_part(part, several, place, among=any(found))
+
+    def _add_part(self, part: str, several: list[PrintedLayer], place: int, among: bool) -> None:
+        if several:
+            if several[0].type == "input":
+                self.start = self.start or _stated_input(part)
+            self.layers += several
+        elif count := COUNT_IN_WORDS.search(part):
+            if self.total is None:
+                self.total, self.total_lines = _number(count), (place,)
+        elif not self.layers and (shape := _stated_input(part)):
+            self.start = shape
+        elif among or (self.layers and re.search(r"[^\W\d]", part)):
+            self.layers.append(PrintedLayer(part[:40], line=place))  # perhaps a layer that is not known
 
 
 def _number(found: re.Match[str]) -> int:
@@ -151,7 +165,7 @@ def _read_settings(part: str, begin: int) -> _Settings:
         words=words,
         parameters=whole(count[1] or count[2]) if count else None,
         values=int(values[1]) if values else None,
-        numbers=tuple(int(number) for number in _ALONE.findall(re.sub(r"\d+\s*[x×]\s*\d+", "", plain_words))),
+        numbers=tuple(int(number) for number in _ALONE.findall(_WINDOW.sub(" ", plain_words))),
         window=(int(window[1]), int(window[2])) if window else None,
         stride=int(stride[1]) or None if stride else None,
         padding=padding,

@@ -12,6 +12,7 @@ from fmexplore.checker.text import Checked, check_text, refuse_unreadable
 from fmexplore.errors import AnalysisFailed, FMExploreError
 from fmexplore.settings import PACKAGE
 
+ARGUMENTS = ("-m", "fmexplore.checker.process")
 SECONDS = 2.0  # without the start of the process
 
 
@@ -26,7 +27,7 @@ def check_apart(
     """
     refuse_unreadable(text)
     process = subprocess.Popen(
-        [sys.executable, "-m", "fmexplore.checker.process"],
+        [sys.executable, *ARGUMENTS],
         cwd=PACKAGE.parent,  # where Python finds this package
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

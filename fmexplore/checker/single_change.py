@@ -11,9 +11,9 @@ from fmexplore.checker.layer_readings import Reading, read_layer
 from fmexplore.checker.results import Finding
 from fmexplore.checker.summaries import Summary
 
-MOST_EDITED = 60  # layers of a network for which single changes are tried
+MOST_EDITED = 40  # layers of a network for which single changes are tried
 MOST_WRONG = 2  # more layers that cannot be true are no single change
-MOST_READ = 1500  # layers that are recomputed on the way
+MOST_READ = 600  # layers that are recomputed on the way
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
 
@@ -62,12 +62,11 @@ def explain_by_one_change(summary: Summary, rows: list[LayerRow]) -> list[Findin
     if len(wrong) == 1 and total is not None and wrong[0].reading:
         row, meant = wrong[0], wrong[0].reading.parameters
         others = [count_of(each) for each in rows if each.layer.counted and each is not row]
-        known = None not in others and meant is not None
+        known = None not in others and meant is not None and meant != row.layer.parameters
         if known and sum(each or 0 for each in others) + (meant or 0) == total - summary.totals.optimizer:
-            if meant != row.layer.parameters:
-                message = f"With {meant:,} for {row.layer.name} the layers add up to the printed total of {total:,}"
-                text = f"{message}, so {row.layer.parameters:,} is the error."
-                return [Finding("contradicts", text, (row.layer.line, *summary.totals.lines[:1]))]
+            message = f"With {meant:,} for {row.layer.name} the layers add up to the printed total of {total:,}"
+            text = f"{message}, so {row.layer.parameters:,} is the error."
+            return [Finding("contradicts", text, (row.layer.line, *summary.totals.lines[:1]))]
     counts = [count_of(row) for row in rows if row.layer.counted]
     if not wrong and total is not None and sum(count or 0 for count in counts) == total - summary.totals.optimizer:
         return []
@@ -164,12 +163,18 @@ class _Trial:
     def __init__(self, layers: list[PrintedLayer], summary: Summary) -> None:
         self.read = 0
         self._summary = summary
+        self._layers = layers
+        self._before: list[tuple[Shape | None, int, int]] = []  # each layer: what it gets, and the sums until there
         self._first = next((row.output for row in summary.layers), None)
 
     def fits(self, layers: list[PrintedLayer]) -> bool:
         """Whether every layer has a reading, and all parameters together are the printed total."""
-        shape, added, norms = self._summary.start, 0, 0
-        for place, layer in enumerate(layers):
+        same = next((at for at, (one, other) in enumerate(zip(layers, self._layers)) if one is not other), 0)
+        begin = min(same, len(self._before) - 1) if self._before else 0
+        shape, added, norms = self._before[begin] if self._before else (self._summary.start, 0, 0)
+        for place, layer in enumerate(layers[begin:], begin):
+            if place == len(self._before) and place <= same:
+                self._before.append((shape, added, norms))
             self.read += 1
             if self.read > MOST_READ:
                 return False

@@ -77,7 +77,7 @@ def check_text(text: str, accuracy: str | float | None = None, rows: Axis | None
     matrices = [replace(matrix, axis=matrix.axis or rows) for matrix in find_matrices(left)]
     left = _without(left, (matrix.lines for matrix in matrices if len(matrix.lines) > 1))
     claims = find_claims(left) + ([Claim("accuracy", claim)] if claim else [])
-    parts, notes = check_parts(lines, reports[:MOST_PARTS], matrices[:MOST_PARTS], claims)
+    parts, notes = check_parts(lines, left, reports[:MOST_PARTS], matrices[:MOST_PARTS], claims)
     outcomes = [*(check_summary(summary) for summary in summaries), *parts]
     unchecked = [each for outcome in outcomes for each in outcome.unchecked] + notes
     if len(reports) > MOST_PARTS or len(matrices) > MOST_PARTS:

@@ -10,7 +10,6 @@ from fmexplore.checker.layer_kinds import Size, Style
 
 MOST_DILATION = 8  # together with a stride
 MOST_STRIDE = 16  # of a transposed convolution
-_KEPT = 4096  # sizes and sides are few in a text, but may be any in a hostile one
 _SIDES = (2, 3, *range(4, 15), 1)
 
 Setting = tuple[int, int, int, int]  # side, stride, padding and dilation; a padding of SAME is Keras' "same"
@@ -152,7 +151,7 @@ def slide_settings(before: int, after: int, side: int, style: Style) -> frozense
 
 
 def slid(before: Size, side: Size, stride: int, padding: str | int, dilation: int) -> Size:
-    """The size that a convolution or pooling with known settings makes; None where it is not known, 0 where none fits."""
+    """The size that a window with known settings makes; None where it is not known, 0 where none fits."""
     if before is None:
         return None
     if padding == "same":

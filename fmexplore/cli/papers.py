@@ -1,5 +1,6 @@
 """The commands about the papers: `reproduce` trains their systems again, `check` recomputes what a text claims."""
 
+import io
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -115,6 +116,8 @@ def check(
 
     Exit codes: 0 consistent, 1 it contradicts itself, 2 it cannot be judged.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a crash at a name would look like a contradiction
     try:
         checked = check_apart(_read_text(file), accuracy, rows)
     except AnalysisFailed as error:

@@ -1,6 +1,7 @@
 """The claim checker: the slips that the papers print, what it refuses, hostile texts, and its command."""
 
 import json
+import os
 import random
 import re
 import subprocess
@@ -425,16 +426,18 @@ def test_check_reads_the_utf_16_of_a_windows_shell(call, file):
     assert call("check", file)[0] == 1
 
 
-def test_check_is_a_command_of_the_module(file):
+def test_check_is_a_command_of_the_module_and_a_name_that_the_terminal_cannot_show_is_no_contradiction(file):
+    file.write_text("Model Precision Recall F1\nmüsli 0.83 0.75 0.73\nb 1.00 0.50 0.67", "utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "fmexplore", "check", str(file), "--accuracy", "0.9168"],
+        [sys.executable, "-m", "fmexplore", "check", str(file)],
         cwd=PROJECT,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "as claimed" in done.stdout
+    assert r"m\xfcsli: the F1 is not that of the printed precision and recall" in done.stdout
 
 
 def test_standard_input_is_decoded_as_files_are(call):

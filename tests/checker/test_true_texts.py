@@ -83,6 +83,17 @@ FORMS = {
         "          Reference\nPrediction  a  b\n         a 10  5\n         b  0  5\n\n   Accuracy : 0.75",
         ("Accuracy : 0.75", "Accuracy : 0.85"),
     ),
+    "caret in comments": (
+        "## Confusion Matrix and Statistics\n##\n##           Reference\n## Prediction    A    B\n"
+        "##          A   10    5\n##          B    0    5\n"
+        "##\n## Overall Statistics\n##\n##                Accuracy : 0.75\n##  Kappa : 0.5",
+        ("Accuracy : 0.75", "Accuracy : 0.85"),
+    ),
+    "Weka in HTML comments": (
+        " * Correctly Classified Instances   15   75 %\n *  a  b   &lt;-- classified as\n * 10  0 |  a = coat\n"
+        " *  5  5 |  b = shirt",
+        ("75 %", "85 %"),
+    ),
     "Weka's matrix": (
         "Correctly Classified Instances   15   75 %\n\n  a  b   <-- classified as\n"
         " 10  0 |  a = coat\n  5  5 |  b = shirt",
@@ -115,6 +126,13 @@ def test_each_form_is_recomputed_and_one_changed_figure_contradicts(form):
 
 
 LEFT_OPEN = {
+    "a matrix of nothing": "Confusion matrix\n[[0.0 0.0]\n [0.0 0.0]]\nAccuracy: 0.5",
+    "averages of different kinds": "| Model | Precision | Recall | F1 |\n|---|---|---|---|\n| SVM | 0.7 | 0.9 | 0.9 |",
+    "an accuracy of other images": "Train accuracy: 0.99\nTest accuracy: 0.88\nConfusion matrix\n[[99 1]\n [1 99]]",
+    "an accuracy of folds": "Accuracy: 0.873 (std 0.02)\nConfusion matrix\n[[45 5]\n [5 45]]",
+    "a class is left out": "label precision recall f1-score support\nAGE 0.97 0.98 0.97 3355\n"
+    "DATE 0.85 0.97 0.91 2272\naccuracy - - 0.98 140265\n"
+    "macro avg 0.92 0.93 0.93 140265\nweighted avg 0.98 0.98 0.98 140265",
     "a mean over folds": "precision recall f1-score support\na 0.67 ± 0.02 1.00 ± 0.00 0.90 ± 0.01 10",
     "rows are models": "Model Precision Recall F1\nSVM 0.83 0.75 0.73\nCNN 0.90 0.80 0.79",
     "a row is missing": "precision recall f1-score support\na 0.67 1.00 0.80 10\n...\naccuracy 0.75 90",
