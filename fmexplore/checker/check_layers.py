@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from fmexplore.checker.check_totals import check_totals
 from fmexplore.checker.layer_kinds import WINDOWED, PrintedLayer, Shape, fits, known, shape_text
-from fmexplore.checker.layer_readings import Reading, read_layer, suggest
+from fmexplore.checker.layer_readings import read_layer, suggest
 from fmexplore.checker.lone_rows import find_lone_rows
+from fmexplore.checker.readings import Reading
 from fmexplore.checker.results import Finding, Outcome, Table
 from fmexplore.checker.single_change import LayerRow, explain_by_one_change
 from fmexplore.checker.summaries import Summary

@@ -44,14 +44,23 @@ def _layers_make_the_total(summary: Summary, rows: list[LayerRow]) -> Finding | 
         return Finding("agrees", f"{message}, as printed.", lines, sums)
     extra = f" less {totals.optimizer:,} of the optimiser" if totals.optimizer else ""
     text = f"{message}, but the printed total is {totals.total:,}{extra}."
-    if summary.form in ("PyTorch module", "fastai summary"):
-        why = "A module can have parameters of its own, or share some, which are not printed."
+    if why := _why_another_total(summary, rows, printed, added):
         return Finding("note", f"{text} {why}", lines)
-    if printed > added and _may_have_more(summary, rows):
-        return Finding("note", f"{text} A layer that is not known can have more.", lines)
-    if printed < added and _may_share(summary, counted):
-        return Finding("note", f"{text} Rows that stand for several layers can share some of them.", lines)
     return Finding("contradicts", text, lines, f"{sums} = {added:,}")
+
+
+def _why_another_total(summary: Summary, rows: list[LayerRow], printed: int, added: int) -> str:
+    """How the total can be another than the sum of the layers; empty where it cannot."""
+    totals = summary.totals
+    if summary.form in ("PyTorch module", "fastai summary"):
+        return "A module can have parameters of its own, or share some, which are not printed."
+    if totals.frozen == added and totals.trainable and printed == added + totals.trainable:
+        return "Keras counts weights twice that were frozen after compiling."
+    if printed > added and _may_have_more(summary, rows):
+        return "The model can have parameters that are in none of the rows."
+    if printed < added and _may_share(summary, [row for row in rows if row.layer.counted]):
+        return "Rows that stand for several layers can share some of them."
+    return ""
 
 
 def _may_have_more(summary: Summary, rows: list[LayerRow]) -> bool:

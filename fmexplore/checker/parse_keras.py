@@ -43,6 +43,7 @@ class _Table:
     """A summary on its way."""
 
     model: str = ""
+    headed: bool = True  # else rows above can be missing
     connected: bool = False
     complete: bool = True
     gap: bool = False
@@ -58,12 +59,12 @@ def is_keras_head(line: str) -> bool:
 
 def is_keras_row(line: str) -> bool:
     """Whether a line is a row of a Keras summary without a box."""
-    return "(" in line and len(line) <= LONGEST_LINE and _match(plain(line)) is not None
+    return "(" in line and len(line) <= 2 * LONGEST_LINE and _match(plain(line)) is not None
 
 
 def _match(line: str) -> re.Match[str] | None:
-    """The parts of a row, with single spaces and without the branches that show what it is inside of."""
-    return _ROW.match(" ".join(line.lstrip(_TREE).split()))
+    """The parts of a row, with single spaces, without bars and the branches that show what it is inside of."""
+    return _ROW.match(" ".join(re.sub("[|│┃]", " ", line.lstrip(_TREE)).split()))
 
 
 def read_keras(lines: Sequence[str], start: int, stop: int) -> Summary | None:
@@ -74,8 +75,9 @@ def read_keras(lines: Sequence[str], start: int, stop: int) -> Summary | None:
             table.model = found[1]
             table.taken.append(place)
     head = plain(lines[start])
+    table.headed = is_keras_head(head)
     bars = [bar for bar in "┃│|" if head.count(bar) > 1]
-    if bars and is_keras_head(head):
+    if bars and table.headed:
         _read_boxed(lines, start, stop, table)
     else:
         _read_plain(lines, start, stop, table)
@@ -131,7 +133,7 @@ def _read_boxed(lines: Sequence[str], start: int, stop: int, table: _Table) -> N
         table.rows.append(
             _Row(
                 name.strip(),
-                re.sub(r"[\s)]", "", kind),
+                re.sub(r"[\s)]", "", kind) if ")" in kind or "…" in kind else f"{kind}…" if kind else "",
                 values["shape"],
                 values["count"],
                 place,
@@ -267,7 +269,7 @@ def _summary(table: _Table) -> Summary:
         tuple(layers),
         table.sums.totals(),
         complete=table.complete and not any(row.gap for row in table.rows),
-        own=not (in_order or connected),
+        own=not (table.headed and (in_order or connected)),
         assumed=not table.model and not connected,
         lines=lines,
     )

@@ -288,8 +288,8 @@ def _axis(corner: list[str], labels: list[str], names: list[str], heads: list[tu
     own = _of_words(said)
     if below:  # pandas: the name of the columns in the head, that of the rows below it
         return below if own in (None, _other(below)) else None
-    if above and own and above != own:  # R: the name of the columns above the head, that of the rows in it
-        return own
+    if above and above != own:  # R: the name of the columns above the head, that of the rows in it or nowhere
+        return _other(above)
     return None
 
 

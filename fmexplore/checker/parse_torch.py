@@ -119,7 +119,9 @@ def read_info(lines: Sequence[str], start: int, stop: int) -> Summary | None:
         return None
     layers = tuple(_containers(rows.layers, rows.depths))
     begin = rows.layers[0].input if rows.depths[0] == 0 else None
-    return Summary("torch", "torchinfo summary", layers, sums.totals(), begin, complete, lines=tuple(taken))
+    return Summary(
+        "torch", "torchinfo summary", layers, sums.totals(), begin, complete, own=not headed, lines=tuple(taken)
+    )
 
 
 @dataclass

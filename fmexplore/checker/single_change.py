@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from fmexplore.checker.layer_kinds import PrintedLayer, Shape
-from fmexplore.checker.layer_readings import Reading, read_layer
+from fmexplore.checker.layer_readings import read_layer
+from fmexplore.checker.readings import Reading
 from fmexplore.checker.results import Finding
 from fmexplore.checker.summaries import Summary
 

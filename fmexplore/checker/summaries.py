@@ -10,6 +10,7 @@ LONGEST_LINE = 2_000  # a longer one is no row of a summary
 LARGEST_COUNT = 15  # digits
 _PREFIX = re.compile(r"^\s{0,12}(?:[>#*]+(?=\s)|//+)\s?|^\s{0,12}\[?(?:INFO|DEBUG)\]?:?\s")
 _COLOURS = re.compile(r"\x1b?\[(?:\d{1,3}(?:;\d{1,3}){0,5})?m")
+_TAGS = re.compile(r"</?(?:span|pre|code|b|td|tr|p)\b[^<>]{0,200}>")  # of a notebook's page
 _END = re.compile(r"(?:<br\s*/?>|\\n|```)\s*$")
 _THOUSANDS = re.compile(r"\d{1,3}(?:[,.'’_ \u00a0\u202f]\d{3})+|\d{1,3}(?:,\d{2})+,\d{3}", re.A)
 _TOTAL = re.compile(
@@ -60,6 +61,8 @@ class Summary:
 
 def plain(line: str) -> str:
     """A line without what quotes, comments, logs and terminals put around it."""
+    if "<" in line:
+        line = _TAGS.sub("", line[: 4 * LONGEST_LINE])
     return _END.sub("", _PREFIX.sub("", _COLOURS.sub("", line[: LONGEST_LINE + 1]), count=1)).rstrip()
 
 

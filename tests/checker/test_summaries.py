@@ -250,3 +250,35 @@ def test_a_line_of_words_that_is_not_understood_may_be_a_layer():
     assert problems(text.format("a layer that halves the map\n")) == []
     assert len(problems(text.format("").replace("54,170", "54,171"))) == 1
     assert problems(text.format("a layer that halves the map\n").replace("54,170", "54,171")) == []
+
+
+def test_weights_that_were_frozen_after_compiling_count_twice():
+    totals = "Total params: 15,700\nTrainable params: 7,850\nNon-trainable params: 7,850"
+    assert problems(f"{PLAIN}d (Dense) (None, 10) 7850\n{totals}") == []
+
+
+@pytest.mark.parametrize("head", ["", "| Layer (type) | Output Shape | Param # |\n"])
+def test_tables_with_bars_and_cut_names_are_read(head):
+    rows = [
+        "|f (Flatten) |(None, 784) | 0 |",
+        "|b (BatchNormaliza |(None, 784) | 3136 |",
+        "|d (Dense) |(None, 10) | 7850 |",
+    ]
+    assert check_text(head + "\n".join(rows)).verdict == "consistent"
+    assert len(problems(head + "\n".join(rows).replace("3136", "3146"))) == 1
+
+
+def test_the_page_of_a_notebook_is_read():
+    row = (
+        '│ <span style="font-weight: bold">dense</span> (<span style="color: #0087ff">Dense</span>) │ (None, 10) │ {} │'
+    )
+    head = '<pre style="white-space:pre">┃<span> Layer (type) </span>┃ Output Shape ┃ Param # ┃\n'
+    assert check_text(head + row.format("7,850")).verdict == "consistent"
+    assert len(problems(head + row.format("7,855"))) == 1
+
+
+def test_above_the_first_row_of_a_table_without_its_head_others_can_be_missing():
+    rows = "f (Flatten) (None, 784) 0\nd (Dense) (None, 10) 7850\nTotal params: {}"
+    assert problems(rows.format("9,000")) == []
+    assert len(problems(PLAIN + rows.format("9,000"))) == 1
+    assert len(problems(rows.format("7,000"))) == 1

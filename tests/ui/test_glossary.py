@@ -20,7 +20,7 @@ LIBRARY = Path(fmexplore.__file__).parent
 # Modules outside the screen whose texts pages show.
 TOLD = (
     *("papers/claims", "papers/insights", "papers/reported", "papers/verdicts", "training/differences"),
-    *("evaluation/significance", "checker/results", "checker/layer_readings", "models/layers"),
+    *("evaluation/significance", "checker/results", "checker/layer_readings", "checker/weights", "models/layers"),
     *("training/published", "training/presets", "photos/conversion"),
 )
 # What a layer's setting is called where the layer's own name says what it means.
