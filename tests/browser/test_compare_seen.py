@@ -50,7 +50,7 @@ def test_a_count_leads_to_exactly_its_images_and_back_to_the_comparison(tab, shi
     opened.main.get_by_role("link", name=f"See {len(only_best):,} images that only best gets right").click()
     opened.sees(f"{len(only_best):,} images; below each").settle()
     opened.at(run="quick", view="runs", split="test", other="best", right="second")
-    numbers = {int(re.search(r" (\d+),", label)[1]) for label in opened.labels}
+    numbers = {int(re.search(r" image ([\d,]+),", label)[1].replace(",", "")) for label in opened.labels}
     assert numbers <= set(only_best.tolist())
     assert len(numbers) == 200
     opened.main.get_by_role("link", name="Compare their curves").click()

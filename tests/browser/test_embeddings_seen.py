@@ -162,7 +162,7 @@ def test_a_click_on_a_point_opens_its_card(tab, quick, labels):
     opened.page.mouse.click(*chart.places()[number])
     opened.at(run="quick", method="pca", image=number)
     expect(opened.card).to_be_visible()
-    opened.sees(re.compile(f"^{CLASS_NAMES[labels[number]]} {number:,} is "))
+    opened.sees(re.compile(f"^{image_name('test', number, labels[number])}: "))
 
 
 # --- encircling ---
@@ -252,14 +252,14 @@ def test_by_keyboard_from_the_search_to_the_card(tab, quick, labels):
     expect(opened.page.get_by_role("option", name="all bags")).to_be_visible()
     opened.keys("Enter").at(run="quick", method="pca", selected="t8")
     shows(opened, numbers)
-    opened.tab_to(rf"Bag {numbers[0]:,}").keys("ArrowRight", "Enter")
+    opened.tab_to(image_name("test", numbers[0], 8)).keys("ArrowRight", "Enter")
     opened.at(run="quick", method="pca", selected="t8", image=numbers[1])
     expect(opened.card).to_be_visible()
     opened.keys("ArrowRight").at(run="quick", method="pca", selected="t8", image=numbers[2])
     expect(opened.card.get_by_text("3 of 1,000", exact=True)).to_be_visible()
     opened.keys("Escape").at(run="quick", method="pca", selected="t8")
     expect(opened.card).to_have_count(0)
-    opened.focus(rf"Bag {numbers[2]:,}")
+    opened.focus(image_name("test", numbers[2], 8))
 
 
 def test_the_map_is_moved_and_zoomed_by_keyboard(tab, quick, eventually):
@@ -279,9 +279,7 @@ def test_the_map_is_moved_and_zoomed_by_keyboard(tab, quick, eventually):
 def test_a_map_in_space_is_turned_by_keyboard(tab, quick, eventually):
     opened = tab().open(MAP)
     Chart(opened, quick)
-    opened.main.get_by_role("button", name="Settings").click()
-    opened.page.get_by_role("radio", name="3", exact=True).click()
-    opened.settle().keys("Escape")
+    opened.main.get_by_role("radio", name="3-D", exact=True).click()
     root = opened.main.locator(".scatter")
     expect(root.get_by_role("button", name="Turn", exact=True)).to_be_visible()
     expect(root).to_have_attribute("data-drawn", "10000")

@@ -16,7 +16,8 @@ def claim(opened, about: str) -> list[str]:
     """The cells of a claim's row."""
     cell = opened.page.get_by_role("cell", name=about, exact=True)
     expect(opened.main.locator(".verdicts").get_by_role("cell", name=about, exact=True)).to_be_visible()
-    return opened.main.locator(".verdicts tr", has=cell).locator("td").all_inner_texts()
+    cells = opened.main.locator(".verdicts tr", has=cell).locator("td").all_inner_texts()
+    return [text.replace("\N{NO-BREAK SPACE}", " ") for text in cells]
 
 
 def test_a_pressed_system_shows_its_claims_with_verdicts_and_back_returns(tab):
