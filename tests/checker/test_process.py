@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from fmexplore.checker import process
 from fmexplore.checker.process import check_apart
-from fmexplore.checker.text import MAX_CHARACTERS, check_text, decode_text
+from fmexplore.checker.text import MAX_CHARACTERS, check_text
 from fmexplore.errors import AnalysisFailed, ConfigError, FMExploreError
+from fmexplore.textfiles import decode_text
 
 REPORT = "precision recall f1-score support\na 0.67 1.00 0.80 10\nb 1.00 0.50 0.67 10\naccuracy 0.75 20\n"
 PARTS = (
