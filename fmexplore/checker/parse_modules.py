@@ -6,6 +6,7 @@ Only the parts of a Sequential are sure to follow each other. Their parameters f
 import ast
 import math
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -158,7 +159,8 @@ def _read_arguments(text: str) -> _Values | None:
     if len(text) > LONGEST_LINE:
         return None
     try:
-        call = ast.parse(f"f({text})", mode="eval").body
+        with warnings.catch_warnings(action="ignore"):  # such as for 1and
+            call = ast.parse(f"f({text})", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     if not isinstance(call, ast.Call):

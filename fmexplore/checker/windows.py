@@ -10,6 +10,7 @@ from fmexplore.checker.layer_kinds import Size, Style
 
 MOST_DILATION = 8  # together with a stride
 MOST_STRIDE = 16  # of a transposed convolution
+MOST_PADDING = 256  # that is tried; a window that allows more is taken to fit
 _SIDES = (2, 3, *range(4, 15), 1)
 
 Setting = tuple[int, int, int, int]  # side, stride, padding and dilation; a padding of SAME is Keras' "same"
@@ -60,6 +61,8 @@ def _slides_torch(before: int, after: int, side: Size) -> bool:
         return True
     if side > 1 and ((side - 1) % 2 == 1 or (after - before) % 2 == 0):
         return True
+    if side > MOST_PADDING:
+        return True
     for dilation in range(1, MOST_DILATION + 1):
         wide = dilation * (side - 1)
         most = max(wide, 3) if dilation == 1 else (wide + 1) // 2
@@ -80,7 +83,7 @@ def _steps_with_stride(free: int, after: int) -> bool:
 @cache
 def grows(before: Size, after: Size, side: Size, style: Style) -> bool:
     """Whether a transposed convolution can."""
-    if before is None or after is None or side is None:
+    if before is None or after is None or side is None or side > MOST_PADDING:
         return True
     for stride in range(1, MOST_STRIDE + 1):
         if style == "keras" and after in (before * stride, before * stride + max(side - stride, 0)):
@@ -109,7 +112,7 @@ def pool_settings(before: int, after: int, style: Style, sides: tuple[int, ...] 
     found = set()
     for side in sides or (*_SIDES, before):
         for stride in dict.fromkeys((side, 2, 1, 3, 4)):
-            paddings = (0, SAME) if style == "keras" else range(side // 2 + 1)
+            paddings = (0, SAME) if style == "keras" else range(min(side // 2, MOST_PADDING) + 1)
             for padding in paddings:
                 for up in (0,) if style == "keras" else (0, 1):
                     if _pooled(before, side, stride, padding, up) == after:
@@ -141,7 +144,7 @@ def slide_settings(before: int, after: int, side: int, style: Style) -> frozense
                     found.add((side, stride, 0, dilation))
                 continue
             most = max((wide + 1) // 2 + (stride > 1), 1)
-            for padding in (0, *range(1, most + 1)):
+            for padding in range(min(most, MOST_PADDING) + 1):
                 free = before + 2 * padding - wide - 1
                 if free >= 0 and free // stride + 1 == after:
                     found.add((side, stride, padding, dilation))

@@ -282,3 +282,14 @@ def test_above_the_first_row_of_a_table_without_its_head_others_can_be_missing()
     assert problems(rows.format("9,000")) == []
     assert len(problems(PLAIN + rows.format("9,000"))) == 1
     assert len(problems(rows.format("7,000"))) == 1
+
+
+def test_sizes_and_windows_of_any_length_are_judged_at_once():
+    """They would be seen by a test that takes hours."""
+    rows = [
+        "MaxPool1d-1 [-1, 8, 999999999] 0",
+        "MaxPool1d-2 [-1, 8, 99999999] 0",
+        "Conv1d-3 [-1, 8, 99999] 64000000008",
+    ]
+    rows += ["ConvTranspose1d-4 [-1, 8, 99999998] 64000000008", "ReLU-5 [-1, 8, 77] 0"]
+    assert check_text(PLAIN + "\n".join(rows)).kinds == ("layer summary",)
