@@ -14,7 +14,6 @@ from sklearn.metrics import classification_report
 
 from fmexplore.checker.text import Checked, check_text
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.errors import ConfigError
 
 a_few = pytest.mark.parametrize("seed", range(3))
 # The same every time, and as long as it takes on a busy machine.
@@ -306,51 +305,3 @@ def test_a_report_without_class_names_is_read():
     checked = check_text(text)
     assert wrong(checked) == []
     assert len(checked.tables[0].rows) == 10
-
-
-def pandas_report(matrix: np.ndarray) -> pd.DataFrame:
-    report = classification_report(*labels_of(matrix), output_dict=True, target_names=CLASS_NAMES)
-    return pd.DataFrame(report).T
-
-
-@pytest.mark.parametrize("style", [{}, {"sep": ";", "decimal": ","}, {"sep": "\t", "decimal": ","}, {"sep": "\t"}])
-def test_a_report_as_pandas_writes_it_is_read_whole(style):
-    table = pandas_report(draw_matrix(3))
-    checked = check_text(table.to_csv(**style), "90 %")
-    assert (len(checked.tables[0].rows), checked.unchecked) == (10, ())
-    assert any("accuracy row" in finding.text for finding in checked.findings)
-    assert [text for text in wrong(checked) if "90 %" not in text] == []
-    table.loc["Dress", "f1-score"] -= 0.7
-    assert any(text.startswith("Dress: ") for text in wrong(check_text(table.to_csv(**style))))
-
-
-@drawn
-@given(of_the_test_set, st.integers(2, 4))
-def test_a_report_with_decimal_commas_says_the_same(matrix, digits):
-    text = print_report(matrix, digits)
-    german = re.sub(r"\b10000\b", "10.000", re.sub(r"\b1000\b", "1.000", text.replace(".", ",")))
-    english = re.sub(r"\b10000\b", "10,000", re.sub(r"\b1000\b", "1,000", text))
-    for other in (german, english):
-        assert [finding.holds for finding in check_text(other).findings] == [
-            finding.holds for finding in check_text(text).findings
-        ]
-
-
-@pytest.mark.parametrize("change", [("0.", "O.", 1), ("0.", "-0.", 1), (" 100", " 1OO", 1)])
-def test_a_row_that_cannot_be_read_is_told_and_no_sum_is_taken_without_it(change):
-    lines = print_report(draw_matrix(5)).splitlines()
-    lines[4] = lines[4].replace(*change)
-    checked = check_text("\n".join(lines), "90 %")
-    assert wrong(checked) == []
-    assert checked.unchecked[0].startswith(f"The row '{CLASS_NAMES[2]} ")
-    assert "cannot be read, so sums" in checked.unchecked[0]
-
-
-def test_a_report_of_which_no_row_can_be_read_is_refused_with_a_row():
-    text = re.sub(r"0\.(\d\d)", r"\1%", print_report(draw_matrix(5)))
-    with pytest.raises(ConfigError, match=r"Nothing to check was found.*The row 'T-shirt/top .* more cannot be read"):
-        check_text(text)
-
-
-def test_an_accuracy_with_a_decimal_comma_is_read():
-    assert wrong(check_text("912 88\n0 1000\nTest accuracy: 95,60 %")) == []

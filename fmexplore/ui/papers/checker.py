@@ -13,6 +13,7 @@ from fmexplore.textfiles import decode_text
 from fmexplore.ui import formatting, messages, shared, url, widgets
 from fmexplore.ui.components.marked_text import marked_text
 from fmexplore.ui.components.verdicts import VERDICT, verdict_table
+from fmexplore.ui.formatting import num
 from fmexplore.ui.papers.examples import format_examples, paper_examples
 
 MAX_MB = 1
@@ -162,7 +163,7 @@ def _marked(checked: Checked, lines: list[str]) -> None:
     shown = min(len(lines), MOST_SHOWN)
     label = "The text, with the lines marked that agree or contradict"
     marked_text(lines[:shown], tones[:shown], told[:shown], key="claim_marked", label=label)
-    more = f" The first {shown:,} of {len(lines):,} lines are shown." if shown < len(lines) else ""
+    more = f" The first {num(shown):,} of {num(len(lines)):,} lines are shown." if shown < len(lines) else ""
     st.caption(f"✓ recomputed, and agrees · ✗ impossible · grey: not judged.{more}")
 
 
