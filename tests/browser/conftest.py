@@ -379,8 +379,8 @@ class Tab:
 
 
 def _squeezed(text: str) -> str:
-    """Without spaces, which a PDF only has where letters are far apart."""
-    return re.sub(r"\s+", "", text)
+    """Letters and digits alone: a PDF has spaces only where letters are far apart, and some hyphens as other signs."""
+    return re.sub(r"\W+", "", text)
 
 
 def wait_for(found: Callable[[], object]) -> None:

@@ -17,7 +17,7 @@ VIEWS = {
     "Conversion steps": "Conversion",
     "Where it looks": "Evidence for",
     "On the map": "test images nearest to it",
-    "Correct by hand": "The bright part counts",
+    "Correct by hand": "faded = background",
     "All together": "what your photos really show",
     "Teach it": "Label at least 2 photos first.",
 }  # and a text of each

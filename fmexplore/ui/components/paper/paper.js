@@ -13,6 +13,7 @@ export default function ({ data, parentElement }) {
       drawn.dataset.room = clientWidth > 970 ? "desk" : clientWidth > 630 ? "tablet" : "phone"; // see networks_ in frame.css
     }
   };
+  prepare();
   addEventListener("beforeprint", prepare);
   return () => removeEventListener("beforeprint", prepare);
 }
