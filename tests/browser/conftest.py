@@ -351,7 +351,15 @@ class Tab:
         return found
 
     def paper_faults(self) -> list[str]:
-        """What the printed page lacks of the figures, as what lies beside the paper, and what has no business there."""
+        """What the printed page lacks of the figures, as what lies beside the paper, and what has no business there,
+        twice: while a script runs anew a page is not whole."""
+        if not (found := self._paper_faults()):
+            return []
+        self.page.wait_for_timeout(2000)
+        again = self.settle()._paper_faults()
+        return [each for each in found if each in again]
+
+    def _paper_faults(self) -> list[str]:
         from pypdf import PdfReader
 
         sheets = PdfReader(io.BytesIO(self.page.pdf(format="A4"))).pages

@@ -7,22 +7,22 @@ from playwright.sync_api import expect
 DARK = "rgb(21, 23, 28)"
 
 
-def letters(opened) -> float:
-    return opened.page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)")
+def letters(opened, size: float) -> None:
+    """Wait until letters have that size in pixels."""
+    expect(opened.page.locator("html")).to_have_css("font-size", f"{size:g}px")
 
 
 def test_what_is_chosen_holds_on_every_page_and_in_a_new_visit(tab):
     opened = tab().open("/settings").sees("kept in this browser")
-    normal = letters(opened)
+    normal = opened.page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)")
     opened.main.get_by_text("comma: 92,9 %", exact=True).click()
     opened.main.get_by_text("large, for a projector", exact=True).click()
-    opened.settle()
-    assert letters(opened) == 1.25 * normal
+    letters(opened, 1.25 * normal)
     opened.main.get_by_text("dark", exact=True).click()
     expect(opened.page.get_by_test_id("stApp")).to_have_css("background-color", DARK)  # after it was loaded again
     opened.open("/confusions?run=quick&groups=0,2,4,6-5,7,9").sees(re.compile("98,05\\s%"))
     expect(opened.page.get_by_test_id("stApp")).to_have_css("background-color", DARK)
-    assert letters(opened) == 1.25 * normal
+    letters(opened, 1.25 * normal)
     opened.open("/settings").main.get_by_text("as the system", exact=True).click()
     expect(opened.page.get_by_test_id("stApp")).not_to_have_css("background-color", DARK)
 
