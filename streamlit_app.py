@@ -8,7 +8,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
     st.error(f"fmexplore needs Python 3.11, 3.12 or 3.13, and this is {sys.version.split()[0]}.")
     st.stop()
 
-from fmexplore.ui import frame, session, shared
+from fmexplore.ui import frame, server_memory, session
 from fmexplore.ui.components.terms import explain_terms
 
 frame.require(framed=True)
@@ -30,8 +30,8 @@ page = st.navigation(
         "This app": [st.Page(session.SETTINGS_PAGE, title="Settings")],
     }
 )
-shared.configure_malloc()
-shared.freeze_collector()
+server_memory.configure_malloc()
+server_memory.freeze_collector()
 show_progress = frame.show(page)
 page.run()
 explain_terms()

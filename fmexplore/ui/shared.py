@@ -3,7 +3,6 @@
 Every cache has a bound. What it holds of a run goes by the run's folder and, where it depends on them, its weights.
 """
 
-import gc
 import time
 from collections.abc import Callable, Hashable
 from contextlib import suppress
@@ -21,12 +20,11 @@ from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.embeddings.neighbours import NeighbourIndex
 from fmexplore.embeddings.projection import ProjectionConfig
-from fmexplore.errors import DataError, FMExploreError
+from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.latency import Latency
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.jobs.dispatcher import Dispatcher
 from fmexplore.jobs.queue import JobQueue
-from fmexplore.machine import set_malloc
 from fmexplore.runs.derived import Derived, kept_files
 from fmexplore.runs.run import Arrays, MetricsReader, Run
 from fmexplore.runs.status import LOCAL_OWNER
@@ -34,7 +32,6 @@ from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings, read_settings
 from fmexplore.ui import visitor
 
-FREEZE_SECONDS, FREEZE_RERUNS = 10, 50  # at least both between two times: each takes some 0.2 s
 LOOK_SECONDS, AWAY_SECONDS = 2, 15  # a reload, or a phone that changes its network, takes less
 DELAY_SECONDS = 2  # what starts another process waits until the page that caused it is there
 
@@ -296,43 +293,3 @@ def points(run: Run | None, layer: str, split: str) -> np.ndarray | None:
 def course(run: Run, config: ProjectionConfig) -> Arrays | None:
     """The maps of a run's snapshots that are kept, as `maps.project_snapshots` gave them."""
     return Derived(run, settings()).read_course(config)
-
-
-@singleton
-def configure_malloc() -> None:
-    """Have freed arrays leave the process: each run of the script is a thread, and would keep some of its own.
-
-    With it a server of thirty sessions weighs half as much (`benchmarks.classroom`). Call it before arrays are made.
-    """
-    set_malloc(arenas=2, mmap=256 << 10, trim=1 << 20)
-
-
-@singleton
-def freeze_collector() -> None:
-    """Take what is loaded by now out of garbage collection, and from time to time what has come since.
-
-    Streamlit collects after every rerun, which costs some 100 ms with these libraries loaded, and more with every page
-    that is shown and every session. Call it once after the libraries have been imported.
-    """
-    with suppress(DataError):
-        dataset()
-    gc.collect()
-    gc.freeze()
-    Thread(target=_freeze_again, daemon=True, name="collector").start()
-
-
-def _freeze_again() -> None:
-    done = 0
-    while True:
-        time.sleep(FREEZE_SECONDS)
-        # Not the number of objects: gc.get_objects() would give others hold of tuples that are still being built.
-        if (collections := gc.get_stats()[-1]["collections"]) - done >= FREEZE_RERUNS:
-            refreeze()
-            done = collections
-
-
-def refreeze() -> None:
-    """Collect everything, then take it out. Freezing alone would keep the cycles of ended sessions for ever."""
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()

@@ -14,7 +14,7 @@ from fmexplore.jobs.estimates import update_speed
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import own_process, write_status
 from fmexplore.settings import read_settings
-from fmexplore.ui import shared
+from fmexplore.ui import server_memory, shared
 from fmexplore.ui.predict import fine_tuning
 from fmexplore.ui.selection import photos
 from fmexplore.ui.session import PREDICT_PAGE as PREDICT
@@ -123,7 +123,7 @@ def test_objects_that_have_come_leave_garbage_collection_and_lost_cycles_do_not_
     assert lost(), "it was frozen"
     many = [[] for _ in range(1000)]
     try:
-        shared.refreeze()
+        server_memory.refreeze()
         assert lost() is None
         assert len(gc.get_objects()) < len(many)
     finally:

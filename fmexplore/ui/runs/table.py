@@ -14,7 +14,8 @@ from fmexplore.runs.records import MAX_NAME, MAX_NOTE, MAX_TAGS
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status
 from fmexplore.settings import MAX_ZIP_MB
-from fmexplore.ui import formatting, messages, session, shared, url, widgets
+from fmexplore.ui import messages, session, shared, url, widgets
+from fmexplore.ui.runs.deletion import ask_to_delete, confirm
 from fmexplore.ui.selection.runs import MOST
 
 
@@ -135,8 +136,8 @@ def _actions(run: Run, key: str) -> None:
         if not broken:
             offer_download(run, key)
         if not run.shipped:
-            st.button("Delete", key=f"delete_{key}", on_click=_ask, args=([run],))
-    _confirm([run])
+            st.button("Delete", key=f"delete_{key}", on_click=ask_to_delete, args=([run],))
+    confirm([run])
 
 
 def _label(run: Run, key: str, broken: bool) -> None:
@@ -219,10 +220,10 @@ def _actions_on_several(runs: Sequence[Run], key: str) -> None:
             with st.popover("Tags"):
                 _tag(own, key)
             runs_ = "1 run" if len(own) == 1 else f"{len(own)} runs"
-            st.button(f"Delete {runs_}", key=f"delete_{key}", on_click=_ask, args=(own,))
+            st.button(f"Delete {runs_}", key=f"delete_{key}", on_click=ask_to_delete, args=(own,))
         if len(own) < len(runs):
             st.caption("Shipped runs are only read: they cannot be tagged or deleted.")
-    _confirm(own)
+    confirm(own)
 
 
 def offer_download(run: Run, key: str) -> None:
@@ -248,53 +249,6 @@ def _pack(run: Run) -> bytes:
 def _use(run: Run) -> None:
     session.set_draft(run.config)
     url.open_page(session.TRAIN_PAGE)
-
-
-def _ask(runs: Sequence[Run]) -> None:
-    st.session_state.deleting = [run.id for run in runs]
-
-
-def _confirm(runs: Sequence[Run]) -> None:
-    """Ask before these runs are deleted, if that was asked for."""
-
-    def close() -> None:
-        st.session_state.pop("deleting", None)
-
-    def ask() -> None:
-        one = len(runs) == 1
-        what = formatting.plain(runs[0].title) if one else ", ".join(formatting.plain(run.title) for run in runs)
-        st.write(f"{what} and {'its' if one else 'their'} curves, snapshots and weights are deleted.")
-        st.write("You can undo this for a day.")
-        with st.container(horizontal=True):
-            if st.button("Delete", key="confirm_delete", type="primary"):
-                close()
-                _delete(runs)
-                st.rerun()
-            if st.button("Keep the run" if one else "Keep the runs", key="keep_run"):
-                close()
-                st.rerun()
-
-    if runs and st.session_state.get("deleting") == [run.id for run in runs]:
-        title = "Delete this run?" if len(runs) == 1 else f"Delete these {len(runs)} runs?"
-        st.dialog(title, on_dismiss=close)(ask)()
-
-
-def _delete(runs: Sequence[Run]) -> None:
-    """Delete what can be deleted, and say what could not."""
-    gone: dict[str, str] = {}
-    problems: list[str] = []
-    for run in runs:
-        title = run.title
-        try:
-            shared.store().delete(run, session.owner())
-            gone[run.id] = title
-        except FMExploreError as error:
-            problems.append(str(error))
-    if st.query_params.get("run") in gone:
-        session.select_run(None)
-    titles = list(gone.values())
-    done = f"{titles[0]} was deleted." if len(titles) == 1 else f"{len(titles)} runs were deleted." if titles else ""
-    session.notify(" ".join(text for text in (done, *problems) if text), undo=list(gone), wrong=bool(problems))
 
 
 def _upload(key: str) -> None:
