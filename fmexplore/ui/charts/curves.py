@@ -29,6 +29,8 @@ UNITS = {"loss": (1, "%.3f", "loss"), "accuracy": (100, "%.1f %%", "accuracy, %"
 ZOOM = {
     "toolbox": {
         "right": 8,
+        "top": 16,  # below the legend, which fills the width of a phone
+        "itemSize": 12,
         "feature": {
             "dataZoom": {"xAxisIndex": "all", "yAxisIndex": False, "title": {"zoom": "zoom", "back": "back"}},
             "restore": {"title": "show all"},
