@@ -20,13 +20,18 @@ from fmexplore.settings import PROJECT
 
 METADATA = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
 # What a page needs, tried where it is installed: that Home is drawn with a shipped run, and each page's file is there.
+# The first file of a new user is the job queue's lock, made by a thread that nothing on Home waits for.
 LOOK = """
 import json
+import time
 from streamlit.testing.v1 import AppTest
 from fmexplore.settings import PROJECT, read_settings
 at = AppTest.from_file(PROJECT / "streamlit_app.py", default_timeout=60).run()
 pages = [page["script_path"] for page in at._registered_pages.values()]
-print(json.dumps({"home": str(read_settings().home), "pages": pages, "runs": list(at.selectbox[0].options),
+home, until = read_settings().home, time.monotonic() + 60
+while not home.is_dir() and time.monotonic() < until:
+    time.sleep(0.1)
+print(json.dumps({"home": str(home), "pages": pages, "runs": list(at.selectbox[0].options),
                   "exceptions": [error.value for error in at.exception]}))
 """
 
