@@ -7,11 +7,12 @@ from playwright.sync_api import Browser, Page, Playwright
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 SIZE = {"width": 1400, "height": 900}
-# For scripts in a page: all elements with a selector, also those inside components, which have shadow roots.
+# For scripts in a page: all elements with a selector, also those inside components, which have shadow roots. It is
+# asked with every frame, so it looks at the elements that Streamlit makes for components, and not at all there are.
 FIND_ALL = """(() => {
-  const shadows = (node) => [...node.querySelectorAll('*')].map((each) => each.shadowRoot).filter(Boolean);
-  const roots = (node) => [node, ...shadows(node).flatMap(roots)];
-  window.all = (selector) => roots(document).flatMap((root) => [...root.querySelectorAll(selector)]);
+  const components = () => [...document.querySelectorAll('[data-testid^="stBidiComponent"]')];
+  const shadows = () => components().map((each) => each.shadowRoot).filter(Boolean);
+  window.all = (selector) => [document, ...shadows()].flatMap((root) => [...root.querySelectorAll(selector)]);
 })()"""
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'  # once the script of the page has ended
 

@@ -64,7 +64,8 @@ def recall(settings: Mapping[str, Collection | Span]) -> None:
 
 def forget() -> None:
     """Forget which settings the last page has drawn, before the next one is drawn."""
-    st.session_state.pop("look_firsts", None)
+    for name in ("look_firsts", "look_offered"):
+        st.session_state.pop(name, None)
 
 
 def _find(choices: Collection, text: str) -> object:
@@ -77,6 +78,18 @@ def _fits(value: object, known: Collection | Span) -> bool:
 
 def offer_link() -> None:
     """The button that copies the link, for the settings that the page has drawn."""
+    st.session_state.look_offered = _changed()
+    copy_link(st.session_state.look_offered)
+
+
+def renew_link() -> None:
+    """In a fragment that draws settings: have the page drawn anew where the button would copy others."""
+    if st.session_state.get("look_offered", offered := _changed()) != offered:
+        st.rerun()
+
+
+def _changed() -> dict[str, str]:
+    """The settings that are not at their defaults, as a link says them."""
     firsts: dict[str, object] = st.session_state.get("look_firsts", {})
     now = {name: st.session_state.get(name) for name in firsts}
-    copy_link({name: str(value) for name, value in now.items() if value not in (None, firsts[name])})
+    return {name: str(value) for name, value in now.items() if value not in (None, firsts[name])}

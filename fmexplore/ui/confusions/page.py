@@ -32,6 +32,7 @@ VIEWS: dict[str, tuple[str, Callable[[Shown, Link], None]]] = {
     "figures": ("Metrics", metrics),
     "suspects": ("Data issues", suspects),
 }
+READ_VIEWS = MATRIX, *VIEWS
 NUMBERS: dict[str, Numbers] = {
     "counts": "counts",
     "% of true class": "true",
@@ -59,7 +60,7 @@ POLL_SECONDS = 2
 
 def confusions() -> None:
     shared.analyst()
-    selection = url.read_link((MATRIX, *VIEWS))
+    selection = url.read_link(READ_VIEWS)
     messages.warn(selection.problems)
     run = session.shown_run()
     if run is None:
@@ -73,11 +74,19 @@ def confusions() -> None:
     _follow(run)
     display_options.recall(LOOK)
     grid = _controls(run, selection, found)
+    # A click on a cell or an image draws these anew, and neither the sidebar nor the controls.
+    st.fragment(_view)(run, found, *grid)
+
+
+def _view(run: Run, found: list[str], colours: Look, order: Order) -> None:
+    url.leave_fragment()
+    display_options.renew_link()
+    selection = url.read_link(READ_VIEWS)
     with messages.boundary():
         with st.container():
             now, moments = _look_at(run, selection, found)
         if selection.view == MATRIX:
-            _matrix(now, moments, selection, Folding(selection.groups), *grid)
+            _matrix(now, moments, selection, Folding(selection.groups), colours, order)
         else:
             VIEWS[selection.view][1](now, selection)
 

@@ -71,7 +71,7 @@ def _show_gallery(shown: Shown, ordered: np.ndarray, key: str, sortable: bool, c
     gallery(
         shown.source.images[shown.numbers[chosen]],
         items,
-        f"gallery_{key}",
+        "gallery",  # the same for each selection: another one changes the pictures, and builds nothing anew
         lambda number: url.go(image=number),
         size=56 if _one_cell(shown, ordered) else 72,
         height=HEIGHT,

@@ -84,7 +84,6 @@ function paint(board, data, frame) {
       if (!(data.dim && true_ === predicted)) most = Math.max(most, weight(value));
     }),
   );
-  const selected = new Set(data.cells.map(String));
   const table = board.querySelector("table");
   table.className = data.dim ? "dim" : "";
   table.setAttribute("aria-label", `${data.label}, ${shown.caption}`);
@@ -95,13 +94,11 @@ function paint(board, data, frame) {
     column.title = data.names[label];
     column.pick = { column: label };
     column.ariaLabel = `all predicted as ${data.names[label]}`;
-    column.ariaPressed = String(data.column === label);
     const row = rows[at + 1][0];
     row.textContent = data.names[label];
     row.title = data.names[label];
     row.pick = { row: label };
     row.ariaLabel = `all of class ${data.names[label]}`;
-    row.ariaPressed = String(data.row === label);
     data.order.forEach((predicted, place) => {
       const button = rows[at + 1][place + 1];
       const [count, value] = [shown.counts[label][predicted], values[label][predicted]];
@@ -118,7 +115,6 @@ function paint(board, data, frame) {
       const said = data.difference ? change(count, first) : `${count} images${unit}`;
       button.ariaLabel = `true ${data.names[label]}, predicted ${data.names[predicted]}: ${said}`;
       button.title = button.ariaLabel;
-      button.ariaPressed = String(selected.has(String([label, predicted])));
     });
   });
   board.querySelector(".key").hidden = !data.difference;
@@ -132,6 +128,17 @@ function paint(board, data, frame) {
   time.querySelector(".play").textContent = board.timer ? "Pause" : "Play";
 }
 
+const isMarked = ({ cell, row, column }, data, cells) =>
+  cell ? cells.has(String(cell)) : column === undefined ? data.row === row : data.column === column;
+
+// Apart from `paint`, as most clicks change nothing else.
+function mark(board, data) {
+  const cells = new Set(data.cells.map(String));
+  for (const button of board.grid.flat()) {
+    if (button) button.ariaPressed = String(isMarked(button.pick, data, cells));
+  }
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const board = parentElement.querySelector(".board");
   if (board.grid?.length !== data.names.length + 1) {
@@ -142,7 +149,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     board.grid.flat().forEach((button) => button && Object.assign(button, { tabIndex: -1 }));
     board.grid[1][1].tabIndex = 0;
   }
-  const signature = JSON.stringify(data);
+  const signature = JSON.stringify({ ...data, cells: null, row: null, column: null });
   const stop = () => {
     clearInterval(board.timer);
     board.timer = null;
@@ -158,6 +165,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (!board.timer) board.frame = data.frame;
     paint(board, data, board.frame);
   }
+  mark(board, data);
   board.onclick = (event) => {
     const button = event.target.closest("button");
     if (!button) return;
@@ -173,8 +181,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
       step();
       return;
     }
-    if (button.pick)
-      setTriggerValue("pick", { ...button.pick, more: event.ctrlKey || event.metaKey || event.shiftKey });
+    if (!button.pick) return;
+    const more = event.ctrlKey || event.metaKey || event.shiftKey;
+    // The mark is seen at once; what the server answers confirms it.
+    if (!more) for (const each of board.grid.flat()) if (each) each.ariaPressed = String(each === button);
+    setTriggerValue("pick", { ...button.pick, more });
   };
   const slider = board.querySelector("input");
   slider.oninput = () => {

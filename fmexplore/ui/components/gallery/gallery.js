@@ -7,6 +7,18 @@ function hold(gallery, sheet) {
   gallery.style.setProperty("--sheet", `url(${gallery.sheet})`);
 }
 
+// A word breaks after a slash, never after the hyphen of "T-shirt". Elements only where they are needed: of 200 pictures
+// each one more is felt.
+function captionOf(text) {
+  const caption = Object.assign(document.createElement("span"), { className: "caption" });
+  for (const word of text.split(/(?<=[ \n/])/)) {
+    caption.append(word.includes("-") ? Object.assign(document.createElement("span"), { textContent: word }) : word);
+    if (word.endsWith("/")) caption.append(document.createElement("wbr"));
+  }
+  caption.normalize();
+  return caption;
+}
+
 function draw(gallery, data) {
   const rows = Math.ceil(data.items.length / data.columns);
   const place = (number, count) => (count > 1 ? (100 * number) / (count - 1) : 0);
@@ -21,18 +33,7 @@ function draw(gallery, data) {
       const [x, y] = [number % data.columns, Math.floor(number / data.columns)];
       picture.style.backgroundPosition = `${place(x, data.columns)}% ${place(y, rows)}%`;
       made.append(picture);
-      if (item.caption) {
-        // A word breaks after a slash, never after the hyphen of "T-shirt" or between a number and its unit.
-        const words = item.caption
-          .split(/(?<=[ \n/])/)
-          .flatMap((word) => [
-            Object.assign(document.createElement("span"), { textContent: word }),
-            document.createElement("wbr"),
-          ]);
-        const caption = Object.assign(document.createElement("span"), { className: "caption" });
-        caption.append(...words);
-        made.append(caption);
-      }
+      if (item.caption) made.append(captionOf(item.caption));
       if (data.open) {
         Object.assign(made, { type: "button", ariaLabel: item.label, title: item.label, tabIndex: -1 });
         made.dataset.id = item.id;
@@ -43,17 +44,19 @@ function draw(gallery, data) {
       return made;
     }),
   );
-  gallery.scrollTop = 0;
+  if (gallery.scrolled) gallery.scrollTop = 0; // asked for without need, it would have the page laid out at once
+  gallery.scrolled = false;
 }
 
 const columnsOf = (gallery) => getComputedStyle(gallery).gridTemplateColumns.split(" ").length;
 
 // At most so many rows, and no last one with a few pictures.
 function fillRows(gallery, items, most) {
+  if (!most) return;
   const columns = columnsOf(gallery);
-  const rows = Math.max(1, Math.min(most ?? 0, Math.floor(items.length / columns)));
+  const rows = Math.max(1, Math.min(most, Math.floor(items.length / columns)));
   items.forEach((item, number) => {
-    item.hidden = Boolean(most) && number >= rows * columns;
+    item.hidden = number >= rows * columns;
   });
 }
 
@@ -90,6 +93,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (data.focus) current.focus({ preventScroll: true });
   }
   gallery.current = data.current;
+  gallery.onscroll = () => (gallery.scrolled = true);
   gallery.onclick = (event) => {
     const item = event.target.closest("button.item");
     if (item) setTriggerValue("pick", Number(item.dataset.id));
