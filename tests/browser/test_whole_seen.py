@@ -81,6 +81,14 @@ def test_a_copied_link_opens_the_same_in_a_fresh_browser(tab):
     fresh.button("Settings").click()
     expect(fresh.page.get_by_role("spinbutton", name="Sample")).to_have_value("2000")
 
+    opened.open("/confusions?run=quick&true=6&pred=0")
+    opened.main.get_by_role("combobox", name="Order of images").click()
+    opened.page.get_by_role("option", name="by number").click()
+    expect(opened.images.first).to_have_attribute("aria-label", re.compile("^Test image 40,"))
+    opened.settle().page.get_by_role("button", name="Copy link").click()
+    expect(opened.page.get_by_test_id("stSidebar").get_by_text("Copied")).to_be_visible()
+    assert "images_order" in opened.page.evaluate("navigator.clipboard.readText()")
+
 
 def test_without_https_the_link_is_copied_too(tab):
     opened = tab().open("/data?class=6")

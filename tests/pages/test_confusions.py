@@ -705,6 +705,14 @@ def test_more_images_than_a_page_holds_are_paged(app, known, monkeypatch):
     assert page.images == np.flatnonzero(predictions["test"].labels == 5).tolist()[:7], "another cell, its first page"
 
 
+def test_a_click_on_an_image_of_the_cell_before_opens_nothing(app, known):
+    page = app().open(CONFUSIONS, run=known[0].id, true="6")
+    before = page.images[0]
+    page.pick(row=5)
+    assert before not in page.images
+    assert "image" not in page.send(page.gallery, "pick", before).query
+
+
 def test_a_gallery_holds_200(app, known):
     page = app().open(CONFUSIONS, run=known[0].id)
     assert gallery.PAGE == 200

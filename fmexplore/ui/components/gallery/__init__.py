@@ -46,11 +46,13 @@ def gallery(
 
     They are `size` pixels wide or, stretched, a little more, so that they fill their rows, or `across` in a row. With
     `most_rows` only full rows are shown, at most so many; else more than `height` pixels are scrolled. `on_open` gets
-    the number of a clicked one. `current` is marked and, with `focus`, gets the keyboard's.
+    the number of a clicked one; a click on a picture that is gone when it arrives is dropped. `current` is marked
+    and, with `focus`, gets the keyboard's.
     """
+    there = {item.id for item in items}
 
     def opened() -> None:
-        if on_open and (number := sent(key, "pick")) is not None:
+        if on_open and (number := sent(key, "pick")) in there:
             on_open(number)
 
     columns = max(1, min(COLUMNS, len(items)))
