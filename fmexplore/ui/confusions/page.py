@@ -205,8 +205,7 @@ def _matrix(now: Shown, moments: list[Moment], selection: Link, folding: Folding
             moved,
             names=folding.names,
         )
-        with st.container(key="mouse_hint"):
-            st.caption("Ctrl-click marks several cells.")
+        widgets.mark_several()
         first = selected_predictions.moments(now.run, "validation")[:1] if now.split != "validation" else []
         with st.container(horizontal=True):
             choose_groups(folding)
