@@ -1244,7 +1244,7 @@ def test_the_downloaded_matrix_and_report_are_those_shown(app, known, downloads)
     assert not page.at.code, "it is made when it is asked for"
     page.at.session_state["report_text"] = True
     page.at.run()
-    assert page.at.code[0].value.split() == downloads["Report, text"][0].split()
+    assert page.at.code[0].value.split() == downloads["Download"][0].split()
 
 
 def test_a_snapshots_figures_are_named_after_it(app, known, downloads):

@@ -99,7 +99,7 @@ def _verdict(now: Shown, second: Shown, found: Disagreement) -> None:
         anchor=False,
     )
     st.markdown(
-        PairedComparison(found, len(now.predictions), found.p_value).sentence(*names),
+        formatting.verdict(PairedComparison(found, len(now.predictions), found.p_value), *names),
         help="McNemar's exact test on the images that only one of the two gets right. Another seed of the same "
         "training may differ by more: train several seeds to find out.",
     )

@@ -143,7 +143,7 @@ def _course(run: Run, config: ProjectionConfig) -> tuple[list[Mapped], np.ndarra
         logits = predictions.logits[places] if predictions else np.full((len(ids), 10), np.nan, np.float32)
         text = formatting.moment(shared.snapshot_epoch(run, int(step)))
         if predictions:
-            text += f", {formatting.percent(Predictions(logits, labels).accuracy, 0)} of these images right"
+            text += f" ({formatting.percent(Predictions(logits, labels).accuracy, 0)} right)"
         moment, outputs = selected_predictions.Moment(int(step), text), Outputs(logits, labels)
         maps.append(Mapped(run, LAST, split, coordinates.astype(np.float32), ids, outputs, config, moment=moment))
     outputs = bool(np.any(course.get("outputs", False)))

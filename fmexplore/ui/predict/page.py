@@ -70,7 +70,7 @@ def _usable_run() -> Run | None:
         st.page_link(session.TRAIN_PAGE, label="Train a network")
         return None
     if why := selected_predictions.unavailable_reason(run):
-        st.info(f"{formatting.plain(run.title)} {why}: choose another run on the left, or come back when it has ended.")
+        st.info(f"{formatting.plain(run.title)} {why}: choose another run, or come back when it has ended.")
         return None
     return run
 
@@ -84,6 +84,11 @@ def _bring_in() -> None:
             "Photos of clothes, one garment each", picture_suffixes(), accept_multiple_files=True,
             key=f"photo_files_{lot}", max_upload_size=MAX_MB, label_visibility="collapsed",
         )  # fmt: skip
+        usual = [ending[1:].upper() for ending in picture_suffixes() if ending != ".jpeg"][:5]
+        st.caption(
+            f"One garment a photo; {', '.join(usual)} and most other formats, at most {MAX_MB} MB each. Photos stay in "
+            "the memory of this session: they are never written to disk, and are deleted when it ends."
+        )
     with right, st.container(horizontal=True, gap="small"):
         with st.popover("Camera", icon=":material/photo_camera:"):
             if st.toggle("Use the camera", key="use_camera"):
@@ -94,10 +99,6 @@ def _bring_in() -> None:
             with st.popover("Samples"):
                 _samples("Test images made to look like photos")
             st.button("Remove all", on_click=photos.remove)
-    with right:
-        st.caption(
-            "Photos stay in the memory of this session: they are never written to disk, and are deleted when it ends."
-        )
     if files:
         before = set(photos.photos())
         st.session_state.photo_problems = photos.add_files((file.name, file.getvalue()) for file in files)
