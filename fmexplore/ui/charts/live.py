@@ -22,10 +22,9 @@ def mark_numbers(options: dict) -> dict:
 
     def marked(name: str, value: object) -> object:
         if isinstance(value, dict):
-            found = {key: marked(key, each) for key, each in value.items()}
-            if found.get("type") in ("value", "log"):
-                found["axisLabel"] = {"formatter": f"{MARK}{{value}}{MARK}", **found.get("axisLabel", {})}
-            return found
+            if value.get("type") in ("value", "log"):  # an axis of numbers
+                value = {**value, "axisLabel": {"formatter": "{value}", **value.get("axisLabel", {})}}
+            return {key: marked(key, each) for key, each in value.items()}
         if isinstance(value, list):
             return [marked(name, each) for each in value]
         if isinstance(value, str) and name == "formatter":
