@@ -123,6 +123,9 @@ def test_an_empty_page_says_what_to_do_and_offers_samples(app, sure):
     assert title(page) == "What does a network recognise in your clothes?"
     assert "never written to disk" in page.text
     assert [item["caption"] for item in page.given("photo_samples")["items"]] == list(CLASS_NAMES)
+    assert page.given("photo_samples")["across"] == len(CLASS_NAMES), "none is alone in a row"
+    assert "JPG, PNG, WEBP" in page.text
+    assert "at most 20 MB" in page.text
     assert not page.find("steps")
 
 

@@ -174,7 +174,7 @@ def _summary(part: str, label: int) -> None:
     gallery(np.stack([mean, deviation]), items, "class_pictures", size=150, label="Mean and standard deviation")
     counts, pixels = pixel_counts(part, label)
     black = formatting.percent(1 - counts.sum() / pixels, 0)
-    st.markdown(f"**{black} of the pixels are black; the grey levels of the others**")
+    st.markdown(f"**{black} of the pixels are black; the others have these grey levels**")
     draw(pixel_histogram(counts), height=220, key="pixels", alt="How many pixels have which grey level")
 
 

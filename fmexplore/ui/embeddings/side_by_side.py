@@ -108,7 +108,7 @@ def over_time(source: Source, config: ProjectionConfig) -> None:
     if len(moved):
         place = int(moved.argmax())
         st.subheader(
-            f"The points move most between {maps[place].caption} and {maps[place + 1].caption}: by "
+            f"The images move most between {maps[place].caption} and {maps[place + 1].caption}: by "
             f"{formatting.percent(float(moved[place]), 0)} of the map's radius on average",
             anchor=False,
         )

@@ -32,7 +32,7 @@ def predict() -> None:
     with st.container():
         _bring_in()
     if not here:
-        _samples("Or try one of these: test images made to look like photos")
+        _samples("Or try one of these: test images made to look like photos", len(CLASS_NAMES))
         _tell_source(run)
         return
     view = "one"
@@ -97,7 +97,7 @@ def _bring_in() -> None:
                     files = [shot]
         if photos.photos():
             with st.popover("Samples"):
-                _samples("Test images made to look like photos")
+                _samples("Test images made to look like photos", 5)
             st.button("Remove all", on_click=photos.remove)
     if files:
         before = set(photos.photos())
@@ -118,7 +118,8 @@ def sample_numbers() -> list[int]:
     return [int(number) for label in range(len(CLASS_NAMES)) for number in np.flatnonzero(labels == label)[1:2]]
 
 
-def _samples(title: str) -> None:
+def _samples(title: str, across: int) -> None:
+    """The samples, so many in a row."""
     st.markdown(f"**{title}**")
     labels, numbers = shared.dataset().test.labels, sample_numbers()
     items = [Item(n, CLASS_NAMES[labels[n]], f"Sample: {CLASS_NAMES[labels[n]]}") for n in numbers]
@@ -129,7 +130,7 @@ def _samples(title: str) -> None:
 
     if numbers:
         pictures = np.stack([sample(number) for number in numbers])
-        gallery(pictures, items, "photo_samples", take, size=84, label="Samples")
+        gallery(pictures, items, "photo_samples", take, across=across, label="Samples")
 
 
 @shared.keep(32)
