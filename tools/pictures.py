@@ -22,6 +22,7 @@ FOLDER, MOST_BYTES = PROJECT / "docs" / "pictures", 150_000
 PHONE = {"width": 390, "height": 844}
 SHIRTS = "run=quick&split=test&true=6&pred=0"
 EXAMPLES = "Try what a paper prints"
+WHOLE = "!document.querySelector('[data-testid=stSkeleton]')"
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,10 @@ def take(browser, url: str, picture: Picture) -> bytes:
     page.wait_for_selector(READY, timeout=60_000)
     picture.act(page)
     page.get_by_test_id("stMain").get_by_text(picture.text).first.wait_for(timeout=60_000)
-    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")  # widgets come in parts
-    page.wait_for_timeout(1500)  # pictures and charts move in
-    page.wait_for_selector(READY, timeout=60_000)
+    for _ in range(2):  # widgets come in parts, and a chart's script only with the chart
+        page.wait_for_function(WHOLE, timeout=60_000)
+        page.wait_for_timeout(1500)  # pictures and charts move in
+        page.wait_for_selector(READY, timeout=60_000)
     content = page.screenshot()
     context.close()
     return content

@@ -166,7 +166,7 @@ def in_order(part: str, label: int) -> np.ndarray:
 def _summary(part: str, label: int) -> None:
     """Mean and spread of a class, and how bright it is."""
     mean, deviation = class_pictures(part, label)
-    st.markdown("**The mean image, and where images differ from it**")
+    st.subheader("The mean image, and where images differ from it", anchor=False)
     items = [
         Item(0, "mean", f"Mean of {formatting.plural(label)}"),
         Item(1, "standard deviation", f"Where {formatting.plural(label)} vary"),
