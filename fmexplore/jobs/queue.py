@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fmexplore.errors import FMExploreError, NotAllowed
+from fmexplore.errors import FMExploreError, NoAnswers, NotAllowed, RunBroken
 from fmexplore.jobs import limits
 from fmexplore.jobs.estimates import read_speed
 from fmexplore.jobs.fairness import fair_order
 from fmexplore.models.table import summarize
-from fmexplore.runs.archive import unpack_run
+from fmexplore.runs.archive import NO_NUMBERS, unpack_run
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import (
     BROUGHT_BY,
@@ -82,10 +82,16 @@ class JobQueue:
         with self.lock:  # else the dispatcher may write a status into it
             shutil.rmtree(run.path, ignore_errors=True)
 
-    def load_zip(self, content: bytes, owner: str = LOCAL_OWNER) -> Run:
-        """A run from a zip that was downloaded here or elsewhere. Raises NotAllowed, RunBroken, StorageError."""
+    def load_zip(
+        self, content: bytes, owner: str = LOCAL_OWNER, try_out: Callable[[Run], None] = lambda _: None
+    ) -> Run:
+        """A run from a zip that was downloaded here or elsewhere. Raises NotAllowed, RunBroken, StorageError.
+
+        `try_out` asks its network, as outputs may be infinite though all weights are finite: where it raises NoAnswers
+        or RunBroken the run is not kept.
+        """
         with self.lock:
-            return unpack_run(
+            run = unpack_run(
                 self.store,
                 content,
                 owner,
@@ -93,6 +99,12 @@ class JobQueue:
                 room=partial(self.require_room, owner),
                 address=self.address(),
             )
+        try:
+            try_out(run)  # without the lock: a network that nobody has asked yet takes seconds
+        except (NoAnswers, RunBroken) as error:
+            shutil.rmtree(run.path, ignore_errors=True)
+            raise RunBroken(NO_NUMBERS if isinstance(error, NoAnswers) else str(error)) from None
+        return run
 
     def restore(self, run_id: str, owner: str) -> Run:
         """Undo a deletion. Raises NotAllowed, RunNotFound when it is gone for good."""

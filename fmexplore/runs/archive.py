@@ -35,7 +35,10 @@ ENDING_FILE, SAVED_FILE = "ending.json", "state.safetensors"
 MORE_FILES = (PHOTO_FILE, LESSON_FILE, ENDING_FILE, LABEL_FILE, SAVED_FILE)  # of some runs
 MAX_UNPACKED_MB = 100
 MAX_TEXT_MB = 4  # of a file with text, which takes ten times as much when it is read; an hour's metrics have 2
-NO_NUMBERS = "The weights in the zip are infinite or not numbers: the run has no usable answers, and is refused."
+NO_NUMBERS = (
+    "The weights in the zip, or what they answer, are infinite or not numbers: the run has no usable answers, and is "
+    "refused."
+)
 SAVED_PARTS = {"weights", "optimizer", "best", "good", "average"}
 # All that reading a damaged zip raises.
 BROKEN = (

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES, PLURALS
 from fmexplore.errors import RunBroken
+from fmexplore.evaluation.significance import PairedComparison, say_p
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Result
 from fmexplore.ui import preferences
@@ -77,6 +78,16 @@ def unbroken(text: str) -> str:
     """The text with its numbers beside their units, and a "T-shirt" in one piece, wherever a line ends."""
     text = re.sub(r"(?<=\d) (?=(?:%|ms|s|min|h|points?)(?!\w))", "\N{NO-BREAK SPACE}", text)
     return re.sub(r"\bT-(?=shirt)", "T\N{NON-BREAKING HYPHEN}", text)
+
+
+def p_value(value: float) -> str:
+    """As in "p = 0.023"."""
+    return f"{num(say_p(value))}"
+
+
+def verdict(found: PairedComparison, reference: str, other: str) -> str:
+    """What the test of two networks says, in a sentence."""
+    return found.sentence(reference, other).replace(f"({say_p(found.p_value)})", f"({p_value(found.p_value)})")
 
 
 def epochs(count: float) -> str:

@@ -73,6 +73,7 @@ def show(page) -> Callable[[], None] | None:
                 st.caption(f"Run {formatting.plain(formatting.run_texts([shown])[shown.id])}")
         if page.title != "Home":
             tour.bar(page.url_path)
+    preferences.save()
     messages.show_notice()
     return None if leaving else show_progress
 

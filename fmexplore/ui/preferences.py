@@ -1,5 +1,7 @@
 """What people prefer in this browser: one cookie holds it, no account. The only place where preferences are kept."""
 
+import re
+
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -13,6 +15,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "decimal": ("point", "comma"),
     "theme": ("system", "light", "dark"),
 }
+RUN, RUN_ID = "run", "[a-z0-9-]{1,80}"  # the run that was chosen last is kept too
 SCALES = {"normal": 1.0, "large": 1.25, "largest": 1.5}  # of letters and all that is measured in them
 BASE_PX = 15  # baseFontSize in .streamlit/config.toml
 
@@ -21,11 +24,15 @@ def load() -> None:
     """Take what this browser has kept; call it once for each run of the script, before anything is drawn."""
     if "preferences" not in st.session_state:
         st.session_state.preferences = _parse(st.context.cookies.get(COOKIE, ""))
+    if "theme" in st.session_state.preferences:
+        choose_theme(preference("theme"))
+
+
+def save() -> None:
+    """Have the browser keep what was chosen; once for each run of the script, after all that chooses."""
     if st.session_state.get("preferences_changed"):
         text = ".".join(f"{name}-{value}" for name, value in st.session_state.preferences.items())
         keep_bookmark(COOKIE, text, DAYS)
-    if "theme" in st.session_state.preferences:
-        choose_theme(preference("theme"))
 
 
 def preference(name: str) -> str:
@@ -38,8 +45,21 @@ def preference(name: str) -> str:
 def prefer(name: str, value: str) -> None:
     """Keep a choice, from the next run of the script on also in the browser. For callbacks."""
     if value in CHOICES[name]:
-        st.session_state.preferences = {**st.session_state.get("preferences", {}), name: value}
-        st.session_state.preferences_changed = True
+        _keep({**st.session_state.get("preferences", {}), name: value})
+
+
+def last_run() -> str:
+    """The id of the run that was chosen last in this browser, also in an earlier visit; empty where there is none.
+
+    It may have been deleted since, and anybody can write a cookie.
+    """
+    return st.session_state.get("preferences", {}).get(RUN, "")
+
+
+def keep_run(run_id: str | None) -> None:
+    """Keep which run was chosen last, or that none is."""
+    kept = {name: value for name, value in st.session_state.get("preferences", {}).items() if name != RUN}
+    _keep({**kept, RUN: run_id} if run_id and re.fullmatch(RUN_ID, run_id) else kept)
 
 
 def scale() -> float:
@@ -54,7 +74,17 @@ def style() -> str:
     return f"<style>html {{ font-size: {BASE_PX * scale():g}px !important }}</style>"
 
 
+def _keep(chosen: dict[str, str]) -> None:
+    if chosen != st.session_state.get("preferences", {}):
+        st.session_state.preferences = chosen
+        st.session_state.preferences_changed = True
+
+
 def _parse(text: str) -> dict[str, str]:
     """The choices in a cookie, which anybody can write: what cannot be chosen is left out."""
     pairs = (part.partition("-") for part in text.split("."))
-    return {name: value for name, _, value in pairs if value in CHOICES.get(name, ())}
+    return {
+        name: value
+        for name, _, value in pairs
+        if value in CHOICES.get(name, ()) or (name == RUN and re.fullmatch(RUN_ID, value))
+    }

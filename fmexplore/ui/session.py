@@ -9,7 +9,7 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import LOCAL_OWNER
 from fmexplore.training.config import RunConfig
 from fmexplore.training.presets import find_preset, presets
-from fmexplore.ui import shared, url, visitor
+from fmexplore.ui import preferences, shared, url, visitor
 from fmexplore.ui.components.owner import make_owner_key
 
 HOME_PAGE, TRAIN_PAGE, CONFUSIONS_PAGE = "pages/home.py", "pages/train.py", "pages/confusions.py"
@@ -61,31 +61,33 @@ def run_in_link() -> Run | None:
 
 def select_run(run_id: str | None) -> None:
     """Put a run into the link, or none; without the moment of the run before, and not compared to itself."""
-    st.session_state.kept_run = run_id
+    _keep_run(run_id)
     other = st.query_params.get("other")
     url.go(run=run_id or None, snapshot=None, other=None if other == run_id else other)
 
 
 def shown_run(first: str = "") -> Run | None:
-    """The run in the link, else the one chosen last, the shipped one called `first`, the best finished one, and
-    where none has finished the newest."""
+    """The run in the link, else the one chosen last in this visit, the shipped one called `first`, the one chosen
+    last in an earlier visit, the best finished one, and where none has finished the newest."""
     if chosen := run_in_link() or _kept_run():
         return chosen
-    if first and (found := shipped_run(first)):
+    if found := (shipped_run(first) if first else None) or _run_of_earlier_visit():
         return found
     there = runs()
     return best_run(there) or next(filter(went_well, there), None) or next(iter(there), None)
 
 
 def run_to_watch() -> Run | None:
-    """As `shown_run` for the page that trains: where nothing was chosen, the owner's active run, else the best one of
-    the preset in the form, so that form and curves belong together."""
+    """As `shown_run` for the page that trains: where nothing was chosen in this visit, the owner's active run, else
+    the one chosen last, else the best one of the preset in the form, so that form and curves belong together."""
     if chosen := run_in_link() or _kept_run():
         return chosen
     there = runs()
     active = next((run for run in there if not run.shipped and is_whole(run) and run.status.active), None)
+    if found := active or _run_of_earlier_visit():
+        return found
     preset = _preset_in_form()
-    return active or best_run(run for run in there if is_whole(run) and run.config.preset == preset) or shown_run()
+    return best_run(run for run in there if is_whole(run) and run.config.preset == preset) or shown_run()
 
 
 def _preset_in_form() -> str:
@@ -122,13 +124,28 @@ def keep_run() -> None:
     """Remember the run that the link names, for pages that are opened without one; not one that a page put there."""
     name = st.query_params.get("run")
     if name and name != st.session_state.get("named_run"):
-        st.session_state.kept_run = name
+        _keep_run(name)
+
+
+def _keep_run(run_id: str | None) -> None:
+    st.session_state.kept_run = run_id
+    preferences.keep_run(run_id)
 
 
 def _kept_run() -> Run | None:
-    name = st.session_state.get("kept_run")
+    """The one chosen last in this visit."""
+    return _find(st.session_state.get("kept_run"))
+
+
+def _run_of_earlier_visit() -> Run | None:
+    """The one chosen last before this visit, if pages can show it; none once something was chosen in this visit."""
+    run = None if "kept_run" in st.session_state else _find(preferences.last_run())
+    return run if run and went_well(run) else None
+
+
+def _find(run_id: str | None) -> Run | None:
     try:
-        return shared.store().get(name) if name else None
+        return shared.store().get(run_id) if run_id else None
     except FMExploreError:  # deleted meanwhile
         return None
 

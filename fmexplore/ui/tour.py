@@ -75,7 +75,7 @@ STEPS = (
         "Open shirt against T-shirt",
         lambda _: session.CONFUSIONS_PAGE,
         lambda _: (
-            "The marked cell holds the shirts that the network takes for T-shirts. Open one: would you have known?"
+            "The marked cell shows the shirts that the network takes for T-shirts. Open one: would you have known?"
         ),
         lambda runs: {**_first(runs), "split": "test", "true": str(SHIRT), "pred": str(TOP)},
     ),

@@ -13,6 +13,7 @@ from fmexplore.runs.derived import SPLITS
 from fmexplore.ui.components.confusion_grid import Picked
 from fmexplore.ui.components.history import follow_link
 
+SEVERAL = "mark_several"  # whether a click marks one cell more, as with Ctrl
 SINCE, MARKED = "since", "marked"  # the choice between the marked images and what was learnt or forgotten
 GROUPS_BY = "-"  # between the groups of classes
 MOST_DIGITS = 8  # no image and no step has a higher number
@@ -142,11 +143,12 @@ def cell_parameters(picked: Picked) -> dict[str, str]:
 
 
 def pick_more(before: Picked, event: dict) -> Picked:
-    """What is marked after a click in the matrix: the clicked cell, beside those of before if it says `more`."""
+    """What is marked after a click in the matrix: the clicked cell, beside those of before if it says `more` or
+    several are being marked."""
     if "cell" not in event:
         return Picked(row=event.get("row"), column=event.get("column"))
     cell = (int(event["cell"][0]), int(event["cell"][1]))
-    if not event.get("more"):
+    if not (event.get("more") or st.session_state.get(SEVERAL)):
         return Picked((cell,))
     others = tuple(other for other in before.cells if other != cell)
     return Picked(others if cell in before.cells else (*others, cell))

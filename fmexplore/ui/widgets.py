@@ -48,6 +48,16 @@ def choose_view(names: dict[str, str], view: str, key: str, **changes: object) -
     )
 
 
+def mark_several() -> None:
+    """The choice whether a click in a matrix marks one cell more: where there is no key to hold, the only way."""
+    st.toggle(
+        "Mark several cells",
+        key=url.SEVERAL,
+        help="Each click marks one more cell, or takes its mark away. With a keyboard, hold Ctrl, Shift or ⌘ instead.",
+        persist_state="session",
+    )
+
+
 def data_gate() -> bool:
     """Whether the data set is there; if not, say so and offer to get it."""
     try:

@@ -315,7 +315,7 @@ def test_play_goes_over_the_run(tab, short, motion):
     assert last > 0
     expect(root).to_have_attribute("data-moment", str(last))
     expect(root).to_have_attribute("data-drawn", "2000")
-    opened.sees("The points move most between")
+    opened.sees("The images move most between")
     root.evaluate(
         """root => new MutationObserver(() => (window.moments ??= []).push(Number(root.dataset.moment)))
         .observe(root, {attributes: true, attributeFilter: ["data-moment"]})"""

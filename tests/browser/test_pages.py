@@ -77,12 +77,15 @@ def test_on_a_phone_the_figure_comes_before_its_controls(tab):
     assert chart["width"] > 300
 
 
-def test_without_the_sidebar_the_page_names_its_run_and_without_a_keyboard_none_is_asked_for(tab):
-    desk = tab().open("/confusions?run=quick").sees("Ctrl-click marks several cells.")
+def test_without_the_sidebar_the_page_names_its_run_and_without_a_keyboard_several_cells_can_be_marked(tab):
     name = re.compile("^Run quick · .*shipped")
-    expect(desk.main.get_by_text(name)).to_be_hidden()
+    expect(tab().open("/confusions?run=quick").main.get_by_text(name)).to_be_hidden()
     phone = tab(phone=True, has_touch=True, is_mobile=True).open("/confusions?run=quick").sees(name)
-    expect(phone.main.get_by_text("Ctrl-click marks several cells.")).to_be_hidden()
+    phone.main.get_by_text("Mark several cells").tap()
+    for true, predicted in (("Shirt", "Coat"), ("Coat", "Shirt")):
+        phone.main.get_by_role("button", name=re.compile(f"^true {true}, predicted {predicted}:")).tap()
+        phone.settle()
+    expect(phone.main.locator("td button[aria-pressed=true]")).to_have_count(2)
 
 
 @pytest.mark.parametrize("view", ["", "Confusion so far", "Layers", "Earlier runs"])

@@ -23,6 +23,9 @@ def test_what_is_chosen_holds_on_every_page_and_in_a_new_visit(tab):
     opened.open("/confusions?run=quick&groups=0,2,4,6-5,7,9").sees(re.compile("98,05\\s%"))
     expect(opened.page.get_by_test_id("stApp")).to_have_css("background-color", DARK)
     letters(opened, 1.25 * normal)
+    curves = opened.open("/train?run=quick").main.get_by_test_id("stEChartsChart")
+    expect(curves.locator("text", has_text=re.compile("^0,5$"))).to_have_count(1)
+    expect(curves.locator("text", has_text=re.compile(r"\d\."))).to_have_count(0)
     opened.open("/settings").main.get_by_text("as the system", exact=True).click()
     expect(opened.page.get_by_test_id("stApp")).not_to_have_css("background-color", DARK)
 

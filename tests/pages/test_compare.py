@@ -335,5 +335,5 @@ def test_a_run_far_behind_all_others_does_not_set_the_level_that_is_reached_firs
     two, three = (curves_finding(each, "accuracy", "epochs").replace("\xa0", " ") for each in (curves[1:], curves))
     assert two == "better reaches 93.0 % validation accuracy; broken at most 66.0 %"
     assert three == (
-        "good reaches 92.0 % validation accuracy first, after 2 epochs; better needs 3; broken at most 66.0 %"
+        "good reaches 92.0 % validation accuracy first, after 2 epochs; better needs 3 epochs; broken at most 66.0 %"
     )

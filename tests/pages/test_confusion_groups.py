@@ -32,7 +32,9 @@ def test_the_matrix_the_accuracy_and_the_images_are_those_of_the_groups(app, gue
     assert shown["names"] == ["Tops", "Trouser", "Dress", "Shoes", "Bag"]
     assert shown["frames"][-1]["counts"][0][3] == ((true == 0) & (given == 3)).sum()
     share, of_ten = (true == given).mean(), np.trace(page_matrix(app, run)) / len(true)
-    assert f"{100 * share:.2f} % of {len(true)} test images are right in 5 groups; {100 * of_ten:.2f} % in" in page.text
+    said = f"{100 * share:.2f} % of {len(true)} test images are right in 5 groups (95 % interval "
+    assert said in page.text, "the interval is that of the groups"
+    assert f", {100 * of_ten:.2f} % in the ten classes." in page.text
     assert sorted(page.images) == np.flatnonzero(true != given).tolist()
 
 

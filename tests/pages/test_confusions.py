@@ -29,7 +29,7 @@ from fmexplore.ui.session import TRAIN_PAGE as TRAIN
 
 # Each view, and a text that only it has.
 VIEWS = {
-    "matrix": "Ctrl-click marks several cells",
+    "matrix": "Rows are true classes",
     "pair": "images lie where the network is undecided between the two",
     "runs": "They disagree on",
     "figures": "confident on average, by",
@@ -630,6 +630,9 @@ def test_cells_are_added_and_taken_away_with_ctrl(app, known):
     assert sorted(page.images) == cells_of(found, (9, 1), (6, 6))
     page.pick(cell=(3, 3))
     assert sorted(page.images) == cells_of(found, (3, 3)), "a plain click marks it alone"
+    page.set("mark_several", True).pick(cell=(2, 2))
+    assert sorted(page.images) == cells_of(found, (3, 3), (2, 2)), "without a key to hold"
+    page.pick(cell=(2, 2)).set("mark_several", False)
     page.pick(cell=(3, 3), more=True)
     assert page.query == {"run": run.id}, "nothing is marked any more"
     assert sorted(page.images) == np.flatnonzero(~found.right).tolist()
@@ -1249,7 +1252,7 @@ def test_the_downloaded_matrix_and_report_are_those_shown(app, known, downloads)
     assert not page.at.code, "it is made when it is asked for"
     page.at.session_state["report_text"] = True
     page.at.run()
-    assert page.at.code[0].value.split() == downloads["Report, text"][0].split()
+    assert page.at.code[0].value.split() == downloads["Download"][0].split()
 
 
 def test_a_snapshots_figures_are_named_after_it(app, known, downloads):

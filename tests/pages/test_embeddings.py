@@ -838,7 +838,8 @@ def test_over_the_run_there_is_a_frame_for_each_snapshot(opened, run, monkeypatc
         "epoch 1.00", "epoch 2.00", "epoch 3.00"
     ]  # fmt: skip
     assert len(points.ids) == 60
-    assert "The points move most between epoch " in page.text
+    moment = r"(before training|epoch \d\.\d\d) \(\d+\s% right\)"
+    assert re.search(rf"The images move most between {moment} and {moment}: by \d+\s% of the map's radius", page.text)
 
 
 def test_a_point_over_the_run_opens_the_image_of_the_validation_images(opened, run, drawn, tiny):

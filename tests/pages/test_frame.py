@@ -1,14 +1,19 @@
 """The frame that stands around every page, whatever link a server is asked for first."""
 
+import shutil
+
 import pytest
 import streamlit as st
+from streamlit.runtime.context import ContextProxy
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import script_runner
 
+from fmexplore.runs.run import Run
 from fmexplore.runs.status import write_status
-from fmexplore.settings import PROJECT
-from fmexplore.ui import shared
-from fmexplore.ui.session import CONFUSIONS_PAGE, DATA_PAGE, HOME_PAGE, TRAIN_PAGE
+from fmexplore.runs.store import RunStore
+from fmexplore.settings import PROJECT, SHIPPED
+from fmexplore.ui import preferences, shared
+from fmexplore.ui.session import CONFUSIONS_PAGE, DATA_PAGE, HOME_PAGE, PREDICT_PAGE, TRAIN_PAGE
 from tests.pages.conftest import PATHS
 
 
@@ -74,7 +79,7 @@ def test_a_label_that_has_changed_on_its_way_chooses_no_other_run(app, trained, 
 # --- the default run ---
 
 
-def test_a_page_opened_without_a_run_shows_the_best_that_has_finished_and_not_the_newest(app, make_run):
+def test_a_page_opened_without_a_run_shows_the_best_that_has_finished_and_not_the_newest(app, make_run, monkeypatch):
     def made(accuracy, **options):
         result = {"validation_accuracy": accuracy, "test_accuracy": 0.5, "epoch": 3, "seconds": 3}
         return make_run(result=result, **options)
@@ -89,6 +94,20 @@ def test_a_page_opened_without_a_run_shows_the_best_that_has_finished_and_not_th
     poor = made(0.2)
     page.open(TRAIN_PAGE, run=poor.id).open(CONFUSIONS_PAGE)
     assert page.at.get_by_key("picked_run").value == poor.id, "the one chosen last"
+    kept = page.given(f"{preferences.COOKIE}_component")["place"]
+    monkeypatch.setattr(ContextProxy, "cookies", {preferences.COOKIE: kept})
+    for opened in (CONFUSIONS_PAGE, TRAIN_PAGE):
+        assert app().open(opened).at.get_by_key("picked_run").value == poor.id, "in the next visit too"
+    photo = Run(SHIPPED / "photo", shipped=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(RunStore, "shipped_runs", lambda self: [photo])
+        assert app().open(PREDICT_PAGE).at.get_by_key("picked_run").value == photo.id, "which knows photos"
+    write_status(poor.path, poor.status.replace(state="failed", diverged=True))
+    assert app().open(CONFUSIONS_PAGE).at.get_by_key("picked_run").value == best.id, "it cannot be shown any more"
+    page = app().open(CONFUSIONS_PAGE, run=best.id).set("picked_run", None)
+    assert page.given(f"{preferences.COOKIE}_component")["place"] == ""
+    shutil.rmtree(poor.path)
+    assert app().open(CONFUSIONS_PAGE).at.get_by_key("picked_run").value == best.id, "it was deleted"
 
 
 # --- trainings, on every page ---

@@ -4,6 +4,7 @@ import dataclasses
 import io
 import zipfile
 
+import numpy as np
 import pytest
 
 from fmexplore.data.fashion_mnist import FILES
@@ -357,6 +358,15 @@ def test_a_foreign_zip_is_refused_with_its_reason(app, make_run, store, content,
     page = app().open(HOME)
     load(page, content)
     assert reason in page.errors[0]
+    assert len(store.own_runs()) == 1
+
+
+def test_a_run_whose_finite_weights_answer_nothing_is_refused_at_once(app, make_run, store):
+    run = make_run()
+    run.write_weights({name: np.full_like(each, 1e30) for name, each in run.read_weights().items()})
+    page = app().open(HOME)
+    load(page, pack_run(run))
+    assert "no usable answers" in page.errors[0]
     assert len(store.own_runs()) == 1
 
 

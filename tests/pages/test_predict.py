@@ -123,6 +123,9 @@ def test_an_empty_page_says_what_to_do_and_offers_samples(app, sure):
     assert title(page) == "What does a network recognise in your clothes?"
     assert "never written to disk" in page.text
     assert [item["caption"] for item in page.given("photo_samples")["items"]] == list(CLASS_NAMES)
+    assert page.given("photo_samples")["across"] == len(CLASS_NAMES), "none is alone in a row"
+    assert "JPG, PNG, WEBP" in page.text
+    assert "at most 20 MB" in page.text
     assert not page.find("steps")
 
 
@@ -328,7 +331,7 @@ def test_other_runs_are_asked_too(opened, sure, bright, make_run):
 def test_eight_steps_are_shown_and_where_the_verdict_turned(opened, bright):
     page = opened(bright)
     assert [stage["name"] for stage in stages(page)] == STEPS
-    assert "**At Trim Shirt became Bag, at Centre Bag became Shirt**" in page.text
+    assert "**The prediction changes at Trim (Shirt → Bag) and at Centre (Bag → Shirt)**" in page.text
     assert [stage["name"] for stage in stages(page) if stage["changed"]] == ["trim", "centre"]
     assert stages(page)[2]["verdict"].startswith("Bag ")
     assert title(page).startswith("Shirt")
@@ -346,7 +349,7 @@ def test_a_step_that_is_left_out_changes_the_verdict_and_comes_back(opened, brig
     assert not stages(page)[2]["done"]
     assert last_picture(page) != before
     assert title(page).startswith("Bag")
-    assert "**At Negate Shirt became Bag**" in page.text
+    assert "**The prediction changes at Negate (Shirt → Bag)**" in page.text
     press(page, "trim")
     assert (last_picture(page), title(page)) == (before, said)
 

@@ -49,7 +49,9 @@ def test_a_choice_is_kept_in_the_browser_and_holds_in_a_new_visit(app, monkeypat
     assert any("font-size: 18.75px" in each.proto.body for each in again.at.get("html"))
 
 
-@pytest.mark.parametrize("cookie", ["", "text-huge", "text", "-.-", "decimal-comma;x", "colour-red", "text-large" * 99])
+@pytest.mark.parametrize(
+    "cookie", ["", "text-huge", "text", "-.-", "decimal-comma;x", "colour-red", "text-large" * 99, "run-../x", "run-"]
+)
 def test_a_cookie_that_makes_no_sense_is_the_default(app, monkeypatch, cookie):
     monkeypatch.setattr(ContextProxy, "cookies", {preferences.COOKIE: cookie})
     page = app().open(SETTINGS)

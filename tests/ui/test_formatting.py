@@ -1,8 +1,11 @@
 """Values as texts: units, names of classes, images and moments, and what markdown must not change."""
 
+import numpy as np
 import pytest
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
+from fmexplore.evaluation.confusion import Disagreement
+from fmexplore.evaluation.significance import PairedComparison
 from fmexplore.runs.status import Result
 from fmexplore.textfiles import csv_text
 from fmexplore.ui import formatting, preferences, widgets
@@ -108,6 +111,8 @@ def test_with_the_comma_nothing_can_be_taken_for_a_decimal_point(comma):
     assert formatting.percent(0.929) == "92,9\N{NO-BREAK SPACE}%"
     assert formatting.duration(9000) == f"2,5{SPACE}h"
     assert formatting.epochs(1.7) == "1,7"
+    found = PairedComparison(Disagreement(np.arange(0), np.arange(30), np.arange(0)), 100, 1e-6)
+    assert formatting.verdict(found, "lr 0.1", "lr 0.2").endswith("(p < 0,0001): lr 0.2 is better."), "names stay"
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def networks_chart(groups: Mapping[str, Sequence[tuple[str, float, float]]], hum
         yaxis={"title": {"text": "% of test images right"}, "range": spans[1], "nticks": 6},
     )
     line = {"color": EARLIER, "dash": "dot", "width": 1.5}
-    text = {"annotation_text": f"human accuracy, {human} %", "annotation_position": "bottom right"}
+    text = {"annotation_text": f"human accuracy, {num(human)} %", "annotation_position": "bottom right"}
     return figure.add_hline(human, line=line, **text)
 
 

@@ -15,6 +15,7 @@ from fmexplore.training.differences import seed_groups
 from fmexplore.ui import formatting, messages, session, shared, url, widgets
 from fmexplore.ui.charts.base import interval_chart
 from fmexplore.ui.charts.curves import overlaid_curves
+from fmexplore.ui.charts.live import draw_curves
 from fmexplore.ui.charts.template import draw
 from fmexplore.ui.compare.tables import costs, differences
 from fmexplore.ui.compare.verdicts import show_verdicts, tell_finding
@@ -157,7 +158,7 @@ def _curves(runs: list[Compared]) -> None:
         title = _curves_finding([(name, points) for name, points in curves if name in anew], metric, over)
         st.markdown(f"**{formatting.plain(title)}**")
         options = overlaid_curves(curves, metric, over)
-        st.echarts_chart(options, height=CURVES_HEIGHT, key="compared_curves", alt=title)
+        draw_curves(options, height=CURVES_HEIGHT, key="compared_curves", alt=title)
         with st.container(horizontal=True):
             keep: dict[str, Any] = {"required": True, "label_visibility": "collapsed", "persist_state": "session"}
             st.segmented_control(
@@ -195,10 +196,12 @@ def _curves_finding(curves: list[tuple[str, list[list[float]]]], metric: str, ov
     level, places = first_reaching([points for _, points in there])
     ranked = sorted(zip(places, (name for name, _ in there), strict=True))
     (first, quickest), (last, slowest) = ranked[0], ranked[-1]
-    soon, late = f"{num(first):.2g}", f"{num(last):.2g}"
-    after = f"{soon} {over.removesuffix('s') if soon == '1' else over}"
+    after, late = (
+        f"{count} {over.removesuffix('s') if count == '1' else over}"
+        for count in (f"{num(first):.2g}", f"{num(last):.2g}")
+    )
     reached = f"{formatting.percent(level)} validation accuracy"
-    if soon == late:
+    if after == late:
         return f"{'The others' if low else 'All'} reach {reached} after {after}{rest}"
     return f"{quickest} reaches {reached} first, after {after}; {slowest} needs {late}{rest}"
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from fmexplore.evaluation.significance import PairedComparison, say_p
+from fmexplore.evaluation.significance import PairedComparison
 from fmexplore.ui import formatting, session, url, widgets
 from fmexplore.ui.formatting import num
 from fmexplore.ui.selection.runs import Compared
@@ -26,10 +26,10 @@ def tell_finding(
     if len(verdicts) == 1:
         (verdict,), other = verdicts, formatting.plain(others[0].name)
         better, worse = (other, name) if verdict.gain > 0 else (name, other)
-        points = f"{num(100 * abs(verdict.gain)):.1f} points"
+        points, p_value = f"{num(100 * abs(verdict.gain)):.1f} points", formatting.p_value(verdict.p_value)
         if verdict.significant:
-            return f"{better} is better than {worse}, by {points}: statistically significant ({say_p(verdict.p_value)})"
-        return f"{name} and {other} differ by {points}: not statistically significant ({say_p(verdict.p_value)})"
+            return f"{better} is better than {worse}, by {points}: statistically significant ({p_value})"
+        return f"{name} and {other} differ by {points}: not statistically significant ({p_value})"
     better = sum(verdict.significant and verdict.gain > 0 for verdict in verdicts)
     worse = sum(verdict.significant and verdict.gain < 0 for verdict in verdicts)
     counts = {
@@ -69,7 +69,7 @@ def _card(reference: Compared, other: Compared, verdict: PairedComparison) -> No
                 widgets.peeks_badge()
         st.markdown(
             f"{num(100 * verdict.gain):+.2f} ± {num(100 * verdict.margin):.2f} points. ".replace("-", "−")
-            + verdict.sentence(*names)
+            + formatting.verdict(verdict, *names)
         )
         place = {"run": reference.run.id, "view": "runs", "split": "test", "other": other.run.id}
         counts = (*verdict.counts, len(verdict.disagreement.both_wrong))

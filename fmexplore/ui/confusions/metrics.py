@@ -87,10 +87,11 @@ def _downloads(now: Shown, matrix: np.ndarray, report: list[dict], interval: tup
         widgets.download("Predictions, CSV", lambda: predictions_csv(now), f"{name}-predictions.csv", "text/csv")
         widgets.download("Matrix, CSV", table, f"{name}-matrix.csv", "text/csv")
         widgets.download("Metrics, JSON", strict_json(values, indent=1), f"{name}.json", "application/json")
-        widgets.download("Report, text", lambda: report_text(matrix), f"{name}.txt", "text/plain")
-        shown = st.popover("Show the report", on_change="rerun", key="report_text")
+        shown = st.popover("Report, text", on_change="rerun", key="report_text")
         if shown.open:  # scikit-learn takes a second to load
-            shown.code(report_text(matrix), language=None)
+            with shown:
+                st.code(report_text(matrix), language=None)
+                widgets.download("Download", lambda: report_text(matrix), f"{name}.txt", "text/plain")
 
 
 def predictions_csv(now: Shown) -> str:

@@ -195,13 +195,13 @@ def _matrix(now: Shown, moments: list[Moment], selection: Link, folding: Folding
         matrix = frames[place][1]
         st.subheader(finding(matrix, folding.plural), anchor=False)
         low, high = accuracy_interval(int(matrix.trace()), int(matrix.sum()))
-        share, folded = formatting.percent(matrix.trace() / max(matrix.sum(), 1), 2), ""
+        share, folded, within = formatting.percent(matrix.trace() / max(matrix.sum(), 1), 2), "", ""
         if folding.folds:
-            within = formatting.percent(now.predictions.accuracy, 2)
-            folded = f" in {len(matrix)} groups; {within} in the ten classes"
+            folded, within = f" in {len(matrix)} groups", formatting.percent(now.predictions.accuracy, 2)
+            within = f", {within} in the ten classes"
         st.caption(
             f"{share} of {num(matrix.sum()):,} {now.words} are right{folded} "
-            + formatting.unbroken(f"(95 % interval {formatting.percents(low, high)}). Rows are true classes.")
+            + formatting.unbroken(f"(95 % interval {formatting.percents(low, high)}){within}. Rows are true classes.")
         )
         confusion_grid(
             frames,
@@ -214,8 +214,7 @@ def _matrix(now: Shown, moments: list[Moment], selection: Link, folding: Folding
             moved,
             names=folding.names,
         )
-        with st.container(key="mouse_hint"):
-            st.caption("Ctrl-click marks several cells.")
+        widgets.mark_several()
         first = selected_predictions.moments(now.run, "validation")[:1] if now.split != "validation" else []
         with st.container(horizontal=True):
             choose_groups(folding)

@@ -77,7 +77,8 @@ def _commonest(now: Shown, positions: np.ndarray) -> None:
         {"Label": CLASS_NAMES[label], "Predicted": CLASS_NAMES[predicted], "Images": count}
         for (label, predicted), count in pairs.most_common(MOST_KINDS)
     ]
-    st.markdown("**Choose an image to see why its label is doubted.** Most often:")
+    st.subheader("Choose an image to see why its label is doubted", anchor=False)
+    st.caption("The kinds that are doubted most often:")
     widgets.table(rows, hide_index=True, height="content")
 
 

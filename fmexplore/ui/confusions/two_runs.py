@@ -10,7 +10,7 @@ from fmexplore.errors import FMExploreError, RunNotFound
 from fmexplore.evaluation.confusion import Disagreement, compare
 from fmexplore.evaluation.significance import PairedComparison
 from fmexplore.runs.run import Run
-from fmexplore.ui import formatting, messages, session, shared, url
+from fmexplore.ui import formatting, messages, session, shared, url, widgets
 from fmexplore.ui.components.confusion_grid import Look, Picked, confusion_grid
 from fmexplore.ui.formatting import num
 from fmexplore.ui.images.gallery import images_or_card
@@ -62,7 +62,8 @@ def two_runs(now: Shown, selection: Link) -> None:
             label="Difference of two confusion matrices",
         )
         one, other = _names(now, second)
-        st.caption(f"How many images more or fewer {one} has in a cell than {other}.")
+        st.caption(f"In each cell: how many images more or fewer {one} has than {other}.")
+        widgets.mark_several()
     with right, messages.boundary():
         _images(now, second, found, selection)
 
@@ -98,7 +99,7 @@ def _verdict(now: Shown, second: Shown, found: Disagreement) -> None:
         anchor=False,
     )
     st.markdown(
-        PairedComparison(found, len(now.predictions), found.p_value).sentence(*names),
+        formatting.verdict(PairedComparison(found, len(now.predictions), found.p_value), *names),
         help="McNemar's exact test on the images that only one of the two gets right. Another seed of the same "
         "training may differ by more: train several seeds to find out.",
     )

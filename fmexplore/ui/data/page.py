@@ -166,7 +166,7 @@ def in_order(part: str, label: int) -> np.ndarray:
 def _summary(part: str, label: int) -> None:
     """Mean and spread of a class, and how bright it is."""
     mean, deviation = class_pictures(part, label)
-    st.markdown("**The mean image, and where images differ from it**")
+    st.subheader("The mean image, and where images differ from it", anchor=False)
     items = [
         Item(0, "mean", f"Mean of {formatting.plural(label)}"),
         Item(1, "standard deviation", f"Where {formatting.plural(label)} vary"),
@@ -174,7 +174,7 @@ def _summary(part: str, label: int) -> None:
     gallery(np.stack([mean, deviation]), items, "class_pictures", size=150, label="Mean and standard deviation")
     counts, pixels = pixel_counts(part, label)
     black = formatting.percent(1 - counts.sum() / pixels, 0)
-    st.markdown(f"**{black} of the pixels are black; the grey levels of the others**")
+    st.markdown(f"**{black} of the pixels are black; the others have these grey levels**")
     draw(pixel_histogram(counts), height=220, key="pixels", alt="How many pixels have which grey level")
 
 

@@ -108,7 +108,7 @@ def over_time(source: Source, config: ProjectionConfig) -> None:
     if len(moved):
         place = int(moved.argmax())
         st.subheader(
-            f"The points move most between {maps[place].caption} and {maps[place + 1].caption}: by "
+            f"The images move most between {maps[place].caption} and {maps[place + 1].caption}: by "
             f"{formatting.percent(float(moved[place]), 0)} of the map's radius on average",
             anchor=False,
         )
@@ -143,7 +143,7 @@ def _course(run: Run, config: ProjectionConfig) -> tuple[list[Mapped], np.ndarra
         logits = predictions.logits[places] if predictions else np.full((len(ids), 10), np.nan, np.float32)
         text = formatting.moment(shared.snapshot_epoch(run, int(step)))
         if predictions:
-            text += f", {formatting.percent(Predictions(logits, labels).accuracy, 0)} of these images right"
+            text += f" ({formatting.percent(Predictions(logits, labels).accuracy, 0)} right)"
         moment, outputs = selected_predictions.Moment(int(step), text), Outputs(logits, labels)
         maps.append(Mapped(run, LAST, split, coordinates.astype(np.float32), ids, outputs, config, moment=moment))
     outputs = bool(np.any(course.get("outputs", False)))

@@ -33,16 +33,17 @@ def peeking_meter() -> None:
             "images choose. The line is ± one standard deviation over seeds. Several papers chose the epoch by the "
             "test set; here each of them is trained again with validation images of its own."
         )
-        table = [
-            {
-                "System": row.system,
-                "Chosen by the test set": str(row.best),
-                "By validation images": str(row.chosen),
-                "Held out": row.validation_images,
-            }
-            for row in rows
-        ]
-        widgets.table(table, hide_index=True, height="content")
+    table = [
+        {
+            "System": row.system,
+            "Chosen by the test set": f"{num(str(row.best))}",
+            "By validation images": f"{num(str(row.chosen))}",
+            "Images held out": row.validation_images,
+        }
+        for row in rows
+    ]
+    count = st.column_config.NumberColumn(format="localized")
+    widgets.table(table, {"Images held out": count}, hide_index=True, height="content")
 
 
 def remedies_drawn() -> None:
@@ -73,7 +74,12 @@ def remedies_drawn() -> None:
                 + formatting.unbroken(f"accuracy from {accuracy} %.")
             )
     table = [
-        {"Remedy": row.name, "Test accuracy": str(row.accuracy), "Gap": str(row.gap), "What it is": row.about}
+        {
+            "Remedy": row.name,
+            "Test accuracy": f"{num(str(row.accuracy))}",
+            "Gap": f"{num(str(row.gap))}",
+            "What it is": row.about,
+        }
         for row in [*rows, *(pair if len(pair) > 1 else ())]
     ]
     widgets.table(table, hide_index=True, height="content")

@@ -150,13 +150,14 @@ def _stages(converted: Converted, how: Conversion, run: Run) -> tuple[list[Stage
     for step, predicted, sure in zip(converted.steps, found.predicted, found.confidence, strict=True):
         changed = bool(predicted != before)
         if changed:
-            turns.append(f"at {step.title} {formatting.class_name(before)} became {formatting.class_name(predicted)}")
+            turns.append(f"at {step.title} ({formatting.class_name(before)} → {formatting.class_name(predicted)})")
         verdict = f"{formatting.class_name(predicted)} {formatting.percent(float(sure), 0)}"
         action = _action(step.name, how)
         stages.append(Stage(step.name, step.title, step.picture, step.note, verdict, changed, step.done, action))
         before = int(predicted)
-    text = ", ".join(turns) if turns else f"{formatting.class_name(before)} from the first step to the last"
-    return stages, f"{text[:1].upper()}{text[1:]}"
+    if not turns:
+        return stages, f"{formatting.class_name(before)} from the first step to the last"
+    return stages, f"The prediction changes {' and '.join(filter(None, [', '.join(turns[:-1]), turns[-1]]))}"
 
 
 def _action(name: str, how: Conversion) -> str:

@@ -32,7 +32,7 @@ def predict() -> None:
     with st.container():
         _bring_in()
     if not here:
-        _samples("Or try one of these: test images made to look like photos")
+        _samples("Or try one of these: test images made to look like photos", len(CLASS_NAMES))
         _tell_source(run)
         return
     view = "one"
@@ -70,7 +70,7 @@ def _usable_run() -> Run | None:
         st.page_link(session.TRAIN_PAGE, label="Train a network")
         return None
     if why := selected_predictions.unavailable_reason(run):
-        st.info(f"{formatting.plain(run.title)} {why}: choose another run on the left, or come back when it has ended.")
+        st.info(f"{formatting.plain(run.title)} {why}: choose another run, or come back when it has ended.")
         return None
     return run
 
@@ -84,6 +84,11 @@ def _bring_in() -> None:
             "Photos of clothes, one garment each", picture_suffixes(), accept_multiple_files=True,
             key=f"photo_files_{lot}", max_upload_size=MAX_MB, label_visibility="collapsed",
         )  # fmt: skip
+        usual = [ending[1:].upper() for ending in picture_suffixes() if ending != ".jpeg"][:5]
+        st.caption(
+            f"One garment a photo; {', '.join(usual)} and most other formats, at most {MAX_MB} MB each. Photos stay in "
+            "the memory of this session: they are never written to disk, and are deleted when it ends."
+        )
     with right, st.container(horizontal=True, gap="small"):
         with st.popover("Camera", icon=":material/photo_camera:"):
             if st.toggle("Use the camera", key="use_camera"):
@@ -92,12 +97,8 @@ def _bring_in() -> None:
                     files = [shot]
         if photos.photos():
             with st.popover("Samples"):
-                _samples("Test images made to look like photos")
+                _samples("Test images made to look like photos", 5)
             st.button("Remove all", on_click=photos.remove)
-    with right:
-        st.caption(
-            "Photos stay in the memory of this session: they are never written to disk, and are deleted when it ends."
-        )
     if files:
         before = set(photos.photos())
         st.session_state.photo_problems = photos.add_files((file.name, file.getvalue()) for file in files)
@@ -117,7 +118,8 @@ def sample_numbers() -> list[int]:
     return [int(number) for label in range(len(CLASS_NAMES)) for number in np.flatnonzero(labels == label)[1:2]]
 
 
-def _samples(title: str) -> None:
+def _samples(title: str, across: int) -> None:
+    """The samples, so many in a row."""
     st.markdown(f"**{title}**")
     labels, numbers = shared.dataset().test.labels, sample_numbers()
     items = [Item(n, CLASS_NAMES[labels[n]], f"Sample: {CLASS_NAMES[labels[n]]}") for n in numbers]
@@ -128,7 +130,7 @@ def _samples(title: str) -> None:
 
     if numbers:
         pictures = np.stack([sample(number) for number in numbers])
-        gallery(pictures, items, "photo_samples", take, size=84, label="Samples")
+        gallery(pictures, items, "photo_samples", take, across=across, label="Samples")
 
 
 @shared.keep(32)

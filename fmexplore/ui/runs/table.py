@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from fmexplore.errors import FMExploreError
+from fmexplore.errors import FMExploreError, NoAnswers, RunBroken
 from fmexplore.models.table import parameters, summarize
 from fmexplore.runs.archive import pack_run
 from fmexplore.runs.records import MAX_NAME, MAX_NOTE, MAX_TAGS
@@ -260,5 +260,19 @@ def _upload(key: str) -> None:
             max_upload_size=MAX_ZIP_MB,
         )
         if file and st.button("Load the run", key=f"load_{key}"):
-            messages.act(lambda: f"{shared.queue().load_zip(file.getvalue(), session.owner()).title} was loaded.")
+            messages.act(lambda: _load(file.getvalue()))
             st.rerun()
+
+
+def _load(content: bytes) -> str:
+    return f"{shared.queue().load_zip(content, session.owner(), _try_out).title} was loaded."
+
+
+def _try_out(run: Run) -> None:
+    """Ask the network about a few images. Raises NoAnswers, RunBroken where it cannot be used."""
+    try:
+        shared.analyst().ask("require_answers", run=run).result()
+    except (NoAnswers, RunBroken):
+        raise
+    except FMExploreError:  # too busy to tell: whoever asks first gets the reason
+        pass

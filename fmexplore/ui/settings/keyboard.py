@@ -18,7 +18,8 @@ KEYS: dict[str, tuple[str, dict[str, str]]] = {
         {
             "`←` `→` `↑` `↓`": "go to another cell, or to the name of a class",
             "`Enter`, `Space`": "show the images of the cell, row or column",
-            "`Ctrl`, `Shift` or `⌘` with a click": "mark one cell more, or take its mark away",
+            "`Ctrl`, `Shift` or `⌘` with a click": "mark one cell more, or take its mark away, as with *Mark several "
+            "cells*",
             "`←` `→` on the slider": "another moment of the training",
         },
     ),

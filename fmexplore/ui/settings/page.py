@@ -18,8 +18,7 @@ WORDS = {
 HELP = {
     "text": "Texts and what is measured in them. Browsers enlarge everything, pictures too, with Ctrl and +.",
     "decimal": "In texts, tables and figures. What you type, links, downloads, the command line and messages about "
-    "what you typed keep the point, and so do the axes of the learning curves, which Streamlit writes. With the comma, "
-    "a narrow space separates the thousands.",
+    "what you typed keep the point. With the comma, a narrow space separates the thousands.",
     "theme": "Streamlit reads it only when a page is loaded: the page loads again with your choice.",
 }
 

@@ -12,6 +12,7 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status, read_request
 from fmexplore.ui import display_options, formatting, messages, session, shared, url, widgets
 from fmexplore.ui.charts.curves import learning_curves
+from fmexplore.ui.charts.live import draw_curves
 from fmexplore.ui.components.confusion_grid import Picked, confusion_grid
 from fmexplore.ui.components.layer_table import layer_table
 from fmexplore.ui.formatting import num
@@ -54,7 +55,7 @@ def run_details(run: Run | None) -> None:
     """What is shown below the chart: one view at a time, and only the chosen one is computed."""
     views = [CONFUSION, LAYERS, EARLIER, PRESETS] if run else [LAYERS, EARLIER, PRESETS]
     view = st.segmented_control(
-        "Details", views, default=views[0], key="details", label_visibility="collapsed", required=True
+        "Details", views, default=views[0], key="details", label_visibility="collapsed", required=True, width="stretch"
     )
     with messages.boundary():
         if view == LAYERS:
@@ -88,7 +89,7 @@ def _curves(run: Run, shown: tuple[str, str]) -> None:
         overfit = _overfit_epoch(lines)
         smoothing = st.session_state.get("smoothing", SMOOTHING)
         options = learning_curves(lines, _overlay(run), smoothing, overfit, run.config.training.epochs)
-        st.echarts_chart(options, height=CHART_HEIGHT, key=f"curves_{run.id}", alt=title)
+        draw_curves(options, height=CHART_HEIGHT, key=f"curves_{run.id}", alt=title)
         if overfit is not None:
             st.markdown(
                 f"From epoch {overfit:.0f} on, validation loss rises while training loss still falls: the network "
