@@ -49,7 +49,7 @@ UI_PAGES = {
 TORCH = {
     "models.networks",
     "evaluation.gradcam",
-    *(f"inside.{name}" for name in ("passes", "channels", "attributions", "checks", "cues")),
+    "inside.passes",
     *(f"training.{name}" for name in ("augment", "optimizers", "state", "loop", "distillation", "execution")),
     "photos.segmentation",
 }

@@ -3,21 +3,25 @@
 Knows modules and arrays; no run, no path. Images come in batches, so that only results are in memory.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES, Split
 from fmexplore.errors import ConfigError
 from fmexplore.evaluation.confusion import accuracy_interval
 from fmexplore.evaluation.predictions import BATCH
 from fmexplore.inside.fields import cut_out, receptive_field
-from fmexplore.inside.graph import IMAGE
-from fmexplore.inside.passes import Passes, as_input
+from fmexplore.inside.graph import IMAGE, SOFTMAX
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from fmexplore.inside.passes import Passes
 
 CLASSES = len(CLASS_NAMES)
 PATCHES = 9  # of the images that excite a channel most
@@ -87,6 +91,11 @@ def find_responses(passes: Passes, name: str, split: Split, report: Report = lam
     Raises:
         ConfigError: there is no such step.
     """
+    import torch
+    import torch.nn.functional as F
+
+    from fmexplore.inside.passes import as_input
+
     step, count = passes.graph[name], min(PATCHES, len(split))
     values = torch.full((step.channels, 0), -torch.inf)
     numbers, flat = (torch.zeros((step.channels, 0), dtype=torch.long) for _ in range(2))
@@ -94,7 +103,7 @@ def find_responses(passes: Passes, name: str, split: Split, report: Report = lam
     for start in range(0, len(split), BATCH):
         images, labels = split.images[start : start + BATCH], split.labels[start : start + BATCH]
         with torch.inference_mode():
-            output = passes.complete({IMAGE: as_input(images)}, [name])[name].flatten(2)
+            output = passes.complete({IMAGE: as_input(images)}, [name])[name]
             output = output.reshape(len(images), step.channels, -1)
             strongest, where = output.max(2)
             values = torch.cat([values, strongest.T], 1)
@@ -157,7 +166,12 @@ def measure_without(
     Raises:
         ConfigError: there is no such step or channel.
     """
+    import torch
+
+    from fmexplore.inside.passes import as_input
+
     graph = passes.graph
+    _require_before_logits(passes, name)
     for channel in channels:
         graph[name].require(channel, 0, 0)
     wanted = {name, *graph.beside(name)}
@@ -195,8 +209,13 @@ def rank_channels(
         report: called as it goes on.
 
     Raises:
-        ConfigError: there is no such step, nothing that could be switched off after the image, or no image of the class.
+        ConfigError: there is no such step, it comes after the logits, or there is no image of the class.
     """
+    import torch
+
+    from fmexplore.inside.passes import as_input
+
+    _require_before_logits(passes, name)
     members = np.flatnonzero(split.labels == label)
     if not len(members):
         raise ConfigError(f"class is {label}, of which there is no image among these {len(split):,}: take more.")
@@ -230,13 +249,21 @@ def kernels_of(passes: Passes, name: str) -> np.ndarray:
 
 def _activation_and_gradient(passes: Passes, name: str, inputs: Tensor, label: int) -> tuple[Tensor, Tensor]:
     """The output of a step and the gradient of the loss, summed over the images, with respect to it."""
+    import torch
+    import torch.nn.functional as F
+
     graph = passes.graph
     with torch.no_grad():
         known = passes.complete({IMAGE: inputs}, {name, *graph.beside(name)})
-    known[name].requires_grad_()
+    known[name] = known[name].detach().requires_grad_()  # dropout hands on the tensor itself, which others may read
     loss = F.cross_entropy(passes.logits(known), torch.full((len(inputs),), label), reduction="sum")
     [gradient] = torch.autograd.grad(loss, known[name])
     return known[name].detach(), gradient
+
+
+def _require_before_logits(passes: Passes, name: str) -> None:
+    if passes.graph[name].name == SOFTMAX:
+        raise ConfigError("layer is 'softmax', which comes after the logits: choose a layer before them.")
 
 
 def _count_right(logits: Tensor, labels: np.ndarray) -> np.ndarray:
