@@ -74,9 +74,12 @@ def respond_channels(task: Task, run: Run, layer: str, split: str) -> Responses:
 
 
 def cut_patches(task: Task, run: Run, layer: str, split: str, first: int, last: int) -> np.ndarray:
-    """What channels `first` to `last` of a layer saw where they were excited most, `(channels, 9, height, width) uint8`.
+    """What channels `first` to `last` of a layer saw where they were excited most.
 
     Raises ConfigError before `respond_channels` has been asked, and where there are no such channels.
+
+    Returns:
+        (channels, 9, height, width) uint8; fewer than 9 where there are not so many images.
     """
     del task
     if (found := _read_responses(run, layer, split)) is None:

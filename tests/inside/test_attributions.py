@@ -66,7 +66,7 @@ def test_where_nothing_differs_from_black_integrated_gradients_end(network):
     assert not heats.any()
 
 
-@pytest.mark.parametrize(("patch", "stride"), [(5, 3), (4, 4), (10, 6)])
+@pytest.mark.parametrize(("patch", "stride"), [(7, 3), (4, 4), (10, 6)])
 def test_occlusion_with_black_is_captums(network, image, patch, stride):
     target = TARGETS[patch % 2]
     found = attribute(network, image, target, "occlusion", Occluder(patch, stride, "black"))
