@@ -41,7 +41,7 @@ def test_weights_are_halved_and_counters_are_not(tiny):
 
 
 def test_a_training_gives_the_weights_of_each_moment(drawn, tiny):
-    run = train(tiny.model, tiny.training.replace(snapshots=3, epochs=0.5), drawn, Execution("cpu", "fp32", 1))
+    run = train(tiny.model, tiny.training.replace(snapshots=3, epochs=0.5), drawn, Execution(threads=1))
     for progress in run:
         if snapshot := progress.snapshot:
             state = run.state.network.state_dict()
