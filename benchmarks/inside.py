@@ -10,6 +10,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import cycle
 
 import numpy as np
@@ -67,7 +68,7 @@ def questions(run: Run, count: int) -> Iterator[tuple[str, Callable[[], object],
     yield "sum behind a logit", lambda: explain_value(TASK, run, image, graph.logits, label), True
     yield "receptive fields of a layer", lambda: field_boxes(graph, mapped), True
     for method in METHODS:
-        yield f"{method}", lambda method=method: attribute_image(TASK, run, image, method, label), True
+        yield f"{method}", partial(attribute_image, TASK, run, image, method, label), True
     yield "occlusion, Captum one by one", lambda: captums_occlusion(run, image, label), False
     few = split.take(np.arange(min(count, len(split))))
     yield f"what excites the channels, {len(few):,} images", lambda: find_responses(passes, mapped, few), False

@@ -4,6 +4,7 @@ Functions of a Task, as those of `images`. `moment` is the step of a snapshot th
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from fmexplore.inside.channels import (
     rank_channels,
 )
 from fmexplore.inside.checks import Checks, check_attribution
-from fmexplore.inside.cues import Cues, find_cues
+from fmexplore.inside.cues import Cues, find_cues, ranked_layer
 from fmexplore.inside.sums import Sum, sum_behind
 from fmexplore.runs.run import Arrays, Run
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 MOST_EXCITED = 10_000  # images among which those are sought that excite a channel most
 RANKED_ON = 1000  # validation images, on which the first channels of a ranking are measured
-VERSION = 1  # of the responses that are kept; raise it whenever the same run begins to give others
+VERSION = 1  # of what is kept; raise it whenever the same run begins to give something else
 
 
 def trace_image(task: Task, run: Run, image: np.ndarray, moment: int = 0) -> Arrays:
@@ -97,10 +98,19 @@ def switch_off(task: Task, run: Run, layer: str, channel: int) -> Without:
 
 
 def rank_for_class(task: Task, run: Run, layer: str, label: int) -> Ranking:
-    """The channels of a layer by how much they matter to a class; the first 20 measured on 1,000 validation images."""
+    """The channels of a layer by how much they matter to a class; the first 20 measured on 1,000 validation images.
+
+    Kept.
+    """
+    derived, weights, name = derived_of(run), run.weights_digest, f"ranking-{layer}-{label}-{VERSION}"
+    passes = passes_of(run)
+    with suppress(KeyError):
+        return Ranking.from_arrays(derived.read(name) or {})
     message = f"Measuring the channels of layer {layer}"
     images = _first(select_split(run, "validation"), RANKED_ON)
-    return rank_channels(passes_of(run), layer, label, images, report=lambda share: task.report(share, message))
+    found = rank_channels(passes, layer, label, images, report=lambda share: task.report(share, message))
+    derived.write(name, found.to_arrays(), weights)
+    return found
 
 
 def attribute_image(
@@ -137,11 +147,19 @@ def check_image(
 
 
 def find_class_cues(task: Task, run: Run, label: int, against: int | None = None) -> Cues:
-    """What the recognised validation images of a class have in common for the network, or against another class."""
+    """What the recognised validation images of a class have in common for the network, or against another class.
+
+    Kept.
+    """
+    target, passes = Target(label, against), passes_of(run)
+    derived, weights = derived_of(run), run.weights_digest
+    name = f"cues-{label}-{'all' if against is None else against}-{VERSION}"
+    with suppress(KeyError):
+        return Cues.from_arrays(target, ranked_layer(passes.graph), derived.read(name) or {})
     images = select_split(run, "validation")
-    return find_cues(
-        passes_of(run), Target(label, against), images, report=lambda share: task.report(share, "Looking for cues")
-    )
+    found = find_cues(passes, target, images, report=lambda share: task.report(share, "Looking for cues"))
+    derived.write(name, found.to_arrays(), weights)
+    return found
 
 
 ANALYSES: dict[str, Callable[..., Any]] = {

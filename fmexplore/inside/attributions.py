@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -71,7 +72,7 @@ class Occluder:
         starts = sorted({*range(0, SIDE - self.patch + 1, self.stride), SIDE - self.patch})
         return [(top, left) for top in starts for left in starts]
 
-    @property
+    @cached_property
     def masks(self) -> np.ndarray:
         """Which pixels are covered at each position, `(positions, 28, 28) bool`."""
         masks = np.zeros((len(self.corners), SIDE, SIDE), bool)
@@ -184,7 +185,7 @@ def integrate_gradients(
         steps: of the first trial.
         tolerance: of the sum, as a share of the difference between an image's and black's target; of several images
             the mean.
-        report: called after each trial.
+        report: called with each batch.
 
     Returns:
         The attributions, (n, 28, 28) float32; the number of steps; and how far the sums are off, as `tolerance`. After
@@ -196,14 +197,18 @@ def integrate_gradients(
     from fmexplore.inside.passes import as_input
 
     inputs = as_input(images)
-    method = IntegratedGradients(lambda batch: target.of(network(batch)))
+
+    def score(batch: Tensor) -> Tensor:
+        report(0.9 * steps / MOST_STEPS)
+        return target.of(network(batch))
+
+    method = IntegratedGradients(score)
     with torch.inference_mode():
         change = target.of(network(inputs)) - target.of(network(torch.zeros_like(inputs[:1])))
     while True:
-        heats = method.attribute(inputs, n_steps=steps, internal_batch_size=POSITIONS)
+        heats = method.attribute(inputs, n_steps=steps, internal_batch_size=max(POSITIONS, len(images)))
         off = (heats.sum((1, 2, 3)) - change).abs().mean() / change.abs().mean().clamp_min(1e-12)
         error = float(off)
-        report(steps / MOST_STEPS)
         if not error > tolerance or steps >= MOST_STEPS:  # NaN ends it too
             report(1.0)
             return heats[:, 0].detach().float().numpy(), steps, error

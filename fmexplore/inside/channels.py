@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES, Split
 from fmexplore.errors import ConfigError
 from fmexplore.evaluation.confusion import accuracy_interval
 from fmexplore.evaluation.predictions import BATCH
-from fmexplore.inside.fields import cut_out, receptive_field
+from fmexplore.inside.fields import Field, cut_out, receptive_field
 from fmexplore.inside.graph import IMAGE, SOFTMAX
 
 if TYPE_CHECKING:
@@ -78,6 +79,26 @@ class Ranking:
     estimates: np.ndarray  # (channels,) float32: estimated change of the loss in nats when it is off, by size
     measured: tuple[Without, ...]  # of the first ones
 
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """All its arrays by name, as they are stored; `from_arrays` makes it again."""
+        right = np.array([each.right for each in self.measured], np.int64).reshape(-1, CLASSES)
+        counts = [(each.before, each.images) for each in self.measured[:1]]
+        return {
+            "label": np.array([self.label]),
+            "channels": self.channels,
+            "estimates": self.estimates,
+            "right": right,
+            "counts": np.array(counts, np.int64).reshape(-1, CLASSES),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Ranking:
+        """The ranking whose `to_arrays` gave these. Raises KeyError where one is missing."""
+        channels = arrays["channels"]
+        pairs = zip(channels.tolist(), arrays["right"], strict=False)
+        measured = tuple(Without(channel, right, *arrays["counts"]) for channel, right in pairs)
+        return cls(int(arrays["label"][0]), channels, arrays["estimates"], measured)
+
 
 def find_responses(passes: Passes, name: str, split: Split, report: Report = lambda _: None) -> Responses:
     """The images that excite each channel of a layer most, and its mean activation by class, in one pass.
@@ -139,12 +160,14 @@ def patches_of(passes: Passes, name: str, found: Responses, images: np.ndarray, 
     if not len(channels) or channels[0] < 0 or channels[-1] >= last:
         asked = f"{channels.start} to {channels.stop - 1}"
         raise ConfigError(f"channels are {asked}, and layer {name} has 0 to {last - 1}.")
-    fields = {}
-    for y, x in {tuple(map(int, place)) for place in found.places[channels].reshape(-1, 2)}:
-        fields[y, x] = receptive_field(passes.graph, name, None, y, x)
+
+    @cache
+    def field_at(y: int, x: int) -> Field:
+        return receptive_field(passes.graph, name, None, y, x)
+
     cut = [
-        [cut_out(images[n], fields[tuple(map(int, place))]) for n, place in zip(*each, strict=True)]
-        for each in zip(found.numbers[channels], found.places[channels], strict=True)
+        [cut_out(images[number], field_at(*place)) for number, place in zip(numbers, places.tolist(), strict=True)]
+        for numbers, places in zip(found.numbers[channels], found.places[channels], strict=True)
     ]
     return np.array(cut)
 
@@ -236,7 +259,7 @@ def rank_channels(
 def first_kernels(passes: Passes) -> tuple[str, np.ndarray] | None:
     """The first convolution's name and kernels `(filters, channels, kernel, kernel) float32`; None without one."""
     name = next((name for name, step in passes.graph.steps.items() if step.kind == "conv"), None)
-    return name and (name, kernels_of(passes, name))
+    return (name, kernels_of(passes, name)) if name else None
 
 
 def kernels_of(passes: Passes, name: str) -> np.ndarray:

@@ -23,10 +23,10 @@ SAME = 0.5  # rank correlation from which a map of a scrambled network is called
 
 @dataclass(frozen=True)
 class Similarity:
-    """How alike two maps are, by the size of their values: 1 the same, 0 unlike. NaN where one is flat."""
+    """How alike two maps are: 1 the same, 0 unlike. NaN where one is flat."""
 
-    rank: float  # Spearman's rank correlation, -1 to 1
-    structure: float  # structural similarity (Wang et al. 2004), -1 to 1
+    rank: float  # Spearman's rank correlation over the pixels that are not 0 in both, -1 to 1
+    structure: float  # structural similarity (Wang et al. 2004) of the sizes of their values, -1 to 1
 
     @property
     def depends_on_weights(self) -> bool | None:
@@ -109,15 +109,21 @@ def scramble(network: Network, seed: int = 0) -> Network:
 
 
 def compare_maps(first: np.ndarray, second: np.ndarray) -> Similarity:
-    """How alike two maps `(28, 28)` are, by the size of their values, each relative to its own largest."""
+    """How alike two maps `(28, 28)` are.
+
+    Pixels that are 0 in both are left out of the ranks: integrated gradients are 0 wherever the image is black, whatever
+    the network is.
+    """
     from scipy.ndimage import uniform_filter
     from scipy.stats import rankdata
 
-    maps = [np.abs(each).astype(float) for each in (first, second)]
-    if any(np.ptp(each) == 0 or not np.isfinite(each).all() for each in maps):
+    maps = [each.astype(float) for each in (first, second)]
+    there = (maps[0] != 0) | (maps[1] != 0)
+    ranked = [each[there] for each in maps]
+    if any(not each.size or np.ptp(each) == 0 or not np.isfinite(each).all() for each in ranked):
         return Similarity(float("nan"), float("nan"))
-    rank = float(np.corrcoef(*(rankdata(each) for each in maps))[0, 1])
-    a, b = (each / each.max() for each in maps)
+    rank = float(np.corrcoef(*map(rankdata, ranked))[0, 1])
+    a, b = (np.abs(each) / np.abs(each).max() for each in maps)
     mean_a, mean_b = uniform_filter(a, WINDOW), uniform_filter(b, WINDOW)
     variance_a, variance_b = uniform_filter(a * a, WINDOW) - mean_a**2, uniform_filter(b * b, WINDOW) - mean_b**2
     covariance = uniform_filter(a * b, WINDOW) - mean_a * mean_b

@@ -15,6 +15,7 @@ from fmexplore.errors import ConfigError
 from fmexplore.evaluation.predictions import BATCH, predict_batches
 from fmexplore.inside.attributions import SIDE, Occluder, Report, Target, integrate_gradients, occlude, spread
 from fmexplore.inside.channels import Ranking, rank_channels
+from fmexplore.inside.graph import Graph
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +27,11 @@ TYPICAL = 9  # images shown
 STEPS, TOLERANCE = 8, 0.05  # of integrated gradients, whose errors cancel in a mean
 MEASURED = 5  # channels, on at most so many images
 MEASURED_ON = 1000
-ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
+PLACES = (  # row by row
+    *("upper left", "upper centre", "upper right", "middle left", "centre", "middle right"),
+    *("lower left", "lower centre", "lower right"),
+)
+_ARRAYS = ("mean_image", "occlusion", "attribution", "lost", "typical")
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,32 @@ class Cues:
     typical: np.ndarray  # (k,) int: positions in the split of those nearest to their mean in feature space
     layer: str | None  # whose channels are ranked: the last one with maps
     ranking: Ranking | None
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """All its arrays by name, as they are stored; `from_arrays` makes it again."""
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        known = {"images": self.images, "worst": self.worst, "place": PLACES.index(self.place)}
+        arrays |= {name: np.array([value]) for name, value in known.items()}
+        ranking = self.ranking.to_arrays() if self.ranking else {}
+        return arrays | {f"ranking.{name}": value for name, value in ranking.items()}
+
+    @classmethod
+    def from_arrays(cls, target: Target, layer: str | None, arrays: dict[str, np.ndarray]) -> Cues:
+        """The cues of that target, by the channels of that layer, whose `to_arrays` gave these.
+
+        Raises KeyError where one is missing.
+        """
+        prefix = "ranking."
+        ranking = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+        return cls(
+            target=target,
+            images=int(arrays["images"][0]),
+            place=PLACES[int(arrays["place"][0])],
+            worst=float(arrays["worst"][0]),
+            layer=layer,
+            ranking=Ranking.from_arrays(ranking) if ranking else None,
+            **{name: arrays[name] for name in _ARRAYS},
+        )
 
     @property
     def sentence(self) -> str:
@@ -92,9 +123,9 @@ def find_cues(
     heat = np.zeros((SIDE, SIDE))
     for start in range(0, len(images), BATCH):
         part = images[start : start + BATCH]
-        heat += integrate_gradients(network, part, target, STEPS, TOLERANCE)[0].sum(0)
-        report(0.5 + 0.3 * (start + len(part)) / len(images))
-    layer, ranking = passes.graph.mapped[-1] if passes.graph.mapped else None, None
+        share = 0.5 + 0.3 * start / len(images)
+        heat += integrate_gradients(network, part, target, STEPS, TOLERANCE, lambda _: report(share))[0].sum(0)  # noqa: B023
+    layer, ranking = ranked_layer(passes.graph), None
     if layer:
         few = split.take(np.union1d(found.positions[:1], np.arange(min(MEASURED_ON, len(split)))))
         ranking = rank_channels(passes, layer, target.label, few, MEASURED, lambda share: report(0.8 + 0.2 * share))
@@ -138,6 +169,11 @@ def _recognised(passes: Passes, target: Target, split: Split) -> _Recognised:
     return _Recognised(members[right], torch.from_numpy(logits[right]), members[right][nearest])
 
 
+def ranked_layer(graph: Graph) -> str | None:
+    """The layer whose channels are ranked: the last one with maps."""
+    return graph.mapped[-1] if graph.mapped else None
+
+
 def name_place(top: int, left: int, patch: int) -> str:
     """Where on the image a patch lies, by the third in which its centre is.
 
@@ -145,4 +181,4 @@ def name_place(top: int, left: int, patch: int) -> str:
     ('upper left', 'centre', 'lower centre')
     """
     row, column = (min(2, int(3 * (start + patch / 2) / SIDE)) for start in (top, left))
-    return "centre" if row == column == 1 else f"{ROWS[row]} {COLUMNS[column]}"
+    return PLACES[3 * row + column]

@@ -28,7 +28,8 @@ from fmexplore.training.config import RunConfig
 
 TRASH_SECONDS = 24 * 3600  # how long a deletion can be undone
 SHIPPED_FILES = ("config.json", "metrics.jsonl", "model.safetensors", PHOTO_FILE)
-_NOT_SHIPPED = r"(features|map)-(?!last-test)|latency"  # derived files, of which there can be many, or of a machine
+# Derived files, of which there can be many, or of a machine.
+_NOT_SHIPPED = r"(features|map)-(?!last-test)|latency|responses|ranking|cues"
 _NOT_SMALL = r"course|predictions-train"  # features stay: whoever opens the first image would wait for them
 _SMALL_DIMENSIONS = 32  # of the index
 

@@ -100,7 +100,7 @@ def test_what_excites_channels_is_kept_and_its_patches_come_in_pages(run, drawn,
 
 def test_what_nobody_wants_any_more_is_given_up_and_leaves_nothing(run, derived, image):
     class Cancelling(NullProgress):
-        def report(self, *_: object) -> None:
+        def report(self, share: float, message: str = "", partial: object = None) -> None:
             raise Cancelled
 
     for ask in (
@@ -114,13 +114,35 @@ def test_what_nobody_wants_any_more_is_given_up_and_leaves_nothing(run, derived,
     assert derived.paths() == []
 
 
-def test_a_channel_is_switched_off_on_validation_images(run, drawn):
+def test_a_channel_is_switched_off_on_validation_images_and_rankings_are_kept(run, drawn, monkeypatch):
     images = drawn.select("validation", run.config.training.split_config)
     [wanted] = measure_without(inside.passes_of(run), "4", [3], images)
     found = inside.switch_off(TASK, run, "4", 3)
     assert found.right.tolist() == wanted.right.tolist()
     assert found.images.sum() == len(images) == 64
-    assert len(inside.rank_for_class(TASK, run, "4", 2).measured) == 16
+    ranking = inside.rank_for_class(TASK, run, "4", 2)
+    assert len(ranking.measured) == 16
+    monkeypatch.setattr(inside, "rank_channels", None)  # from now on it is read
+    again = inside.rank_for_class(TASK, run, "4", 2)
+    assert pickle.dumps(again.to_arrays()) == pickle.dumps(ranking.to_arrays())
+    assert again.measured[3].interval(2) == ranking.measured[3].interval(2)
+
+
+def test_cues_are_kept_and_come_back_whole(run, drawn, tiny, monkeypatch):
+    weights = arrays_of(tiny, 3)
+    weights["layers.5.bias"][7] += 100  # everything is a 7
+    run.write_weights(weights)
+    with pytest.raises(ConfigError, match="is recognised, so they have no cues"):
+        inside.find_class_cues(TASK, run, 8)
+    found = inside.find_class_cues(TASK, run, 7)
+    images = drawn.select("validation", run.config.training.split_config)
+    assert found.images == (images.labels == 7).sum()
+    assert (found.layer, len(found.ranking.measured), found.worst) == ("4", 5, 0)
+    monkeypatch.setattr(inside, "find_cues", None)  # from now on they are read
+    again = inside.find_class_cues(TASK, run, 7)
+    assert again.sentence == found.sentence
+    assert pickle.dumps(again.to_arrays()) == pickle.dumps(found.to_arrays())
+    assert (again.layer, again.target, again.place) == (found.layer, found.target, found.place)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -148,6 +170,7 @@ def test_answers_are_read_by_a_server_without_torch(run, image):
         inside.explain_value(TASK, run, image, "4", 0),
         inside.respond_channels(TASK, run, "4", "test"),
         inside.switch_off(TASK, run, "4", 0),
+        inside.rank_for_class(TASK, run, "4", 0),
         found := inside.attribute_image(TASK, run, image, "gradient", 1),
         inside.check_image(TASK, run, image, found),
     ]
