@@ -92,7 +92,7 @@ def cut_patches(task: Task, run: Run, layer: str, split: str, first: int, last: 
 def switch_off(task: Task, run: Run, layer: str, channel: int) -> Without:
     """How the network classifies the validation images without one channel of a layer."""
     message = f"Switching off channel {channel} of layer {layer}"
-    images = select_split(run, "validation")
+    images = _validation(run)
     [found] = measure_without(passes_of(run), layer, [channel], images, lambda share: task.report(share, message))
     return found
 
@@ -107,7 +107,7 @@ def rank_for_class(task: Task, run: Run, layer: str, label: int) -> Ranking:
     with suppress(KeyError):
         return Ranking.from_arrays(derived.read(name) or {})
     message = f"Measuring the channels of layer {layer}"
-    images = _first(select_split(run, "validation"), RANKED_ON)
+    images = _first(_validation(run), RANKED_ON)
     found = rank_channels(passes, layer, label, images, report=lambda share: task.report(share, message))
     derived.write(name, found.to_arrays(), weights)
     return found
@@ -156,7 +156,7 @@ def find_class_cues(task: Task, run: Run, label: int, against: int | None = None
     name = f"cues-{label}-{'all' if against is None else against}-{VERSION}"
     with suppress(KeyError):
         return Cues.from_arrays(target, ranked_layer(passes.graph), derived.read(name) or {})
-    images = select_split(run, "validation")
+    images = _validation(run)
     found = find_cues(passes, target, images, report=lambda share: task.report(share, "Looking for cues"))
     derived.write(name, found.to_arrays(), weights)
     return found
@@ -224,6 +224,15 @@ def _read_responses(run: Run, layer: str, split: str) -> Responses | None:
         return Responses(**(derived_of(run).read(_responses_name(layer, split)) or {}))
     except TypeError:  # none, or of another format
         return None
+
+
+def _validation(run: Run) -> Split:
+    """Those of the run; on test images a choice of channels or classes would peek. Raises ConfigError without any."""
+    if run.config.training.validation == "none":
+        raise ConfigError(
+            f"{run.title} was trained without validation images, on which this is measured: train it again with some."
+        )
+    return select_split(run, "validation")
 
 
 def _first(split: Split, count: int) -> Split:

@@ -111,8 +111,8 @@ def scramble(network: Network, seed: int = 0) -> Network:
 def compare_maps(first: np.ndarray, second: np.ndarray) -> Similarity:
     """How alike two maps `(28, 28)` are.
 
-    Pixels that are 0 in both are left out of the ranks: integrated gradients are 0 wherever the image is black, whatever
-    the network is.
+    Pixels that are 0 in both are left out of the ranks: integrated gradients are 0 wherever the image is black,
+    whatever the network is.
     """
     from scipy.ndimage import uniform_filter
     from scipy.stats import rankdata
@@ -122,7 +122,7 @@ def compare_maps(first: np.ndarray, second: np.ndarray) -> Similarity:
     ranked = [each[there] for each in maps]
     if any(not each.size or np.ptp(each) == 0 or not np.isfinite(each).all() for each in ranked):
         return Similarity(float("nan"), float("nan"))
-    rank = float(np.corrcoef(*map(rankdata, ranked))[0, 1])
+    rank = float(np.corrcoef([rankdata(each) for each in ranked])[0, 1])
     a, b = (np.abs(each) / np.abs(each).max() for each in maps)
     mean_a, mean_b = uniform_filter(a, WINDOW), uniform_filter(b, WINDOW)
     variance_a, variance_b = uniform_filter(a * a, WINDOW) - mean_a**2, uniform_filter(b * b, WINDOW) - mean_b**2

@@ -145,6 +145,18 @@ def test_cues_are_kept_and_come_back_whole(run, drawn, tiny, monkeypatch):
     assert (again.layer, again.target, again.place) == (found.layer, found.target, found.place)
 
 
+def test_a_run_without_validation_images_says_how_to_get_some(store, tiny):
+    run = store.create(tiny.replace(training={"validation": "none"}), state="finished", ended=1.0)
+    run.write_weights(arrays_of(tiny, 3))
+    for ask in (
+        lambda: inside.switch_off(TASK, run, "4", 0),
+        lambda: inside.rank_for_class(TASK, run, "4", 0),
+        lambda: inside.find_class_cues(TASK, run, 0),
+    ):
+        with pytest.raises(ConfigError, match="without validation images, on which this is measured: train it again"):
+            ask()
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_an_attribution_is_that_of_the_runs_network_and_can_be_checked(run, image, method):
     found = inside.attribute_image(TASK, run, image, method, 4, 2, patch=9, stride=9)

@@ -173,7 +173,15 @@ def test_a_map_that_follows_the_weights_passes_and_one_of_edges_does_not():
     same = compare_maps(found.heat, found.heat * 3)
     assert (same.rank, same.structure) == pytest.approx((1, 1))
     assert not same.depends_on_weights
-    assert compare_maps(found.heat, np.zeros((28, 28))).depends_on_weights is None
+    assert compare_maps(np.zeros((28, 28)), np.zeros((28, 28))).depends_on_weights is None
+
+
+def test_pixels_that_are_black_for_both_say_nothing_of_the_network():
+    rng, garment = np.random.default_rng(0), np.zeros((28, 28))
+    garment[8:20, 8:20] = 1
+    maps = [garment * rng.normal(size=(28, 28)) for _ in range(2)]
+    assert abs(np.corrcoef([np.abs(each).ravel() for each in maps])[0, 1]) > 0.3
+    assert abs(compare_maps(*maps).rank) < 0.2
 
 
 def test_deleting_what_matters_first_is_faster_than_in_a_random_order():
