@@ -88,13 +88,17 @@ class Window(Schema):
 def pack_run(run: Run, snapshot_weights: bool = False) -> bytes:
     """The zip of a run. Raises RunBroken when it has no weights yet or is damaged, NoAnswers where they are no numbers.
 
-    With `snapshot_weights` also those at its snapshots. The state that it goes on from is left out where the zip would
-    be too large to be loaded again.
+    With `snapshot_weights` also those at its snapshots, from the last as many as fit. The state that it goes on from is
+    left out where the zip would be too large to be loaded again.
     """
     weights, status, saved = run.read_weights(), run.status, run.read_resume()
-    steps = run.snapshot_weights_steps() if snapshot_weights else []
-    snapshots = [run.snapshot_weights_path(step) for step in steps]
-    size = _size(weights) + sum(path.stat().st_size for path in snapshots)
+    snapshots, size = [], _size(weights)
+    for step in reversed(run.snapshot_weights_steps() if snapshot_weights else []):
+        path = run.snapshot_weights_path(step)
+        if size + path.stat().st_size > 0.9e6 * MAX_ZIP_MB:
+            break
+        snapshots.append(path)
+        size += path.stat().st_size
     whole = _pack(run, weights, status, saved, snapshots)
     too_large = len(whole) > MAX_ZIP_MB * 1e6 or (saved and size + _size(saved[0]) > 0.9e6 * MAX_UNPACKED_MB)
     return _pack(run, weights, status, None, snapshots) if saved and too_large else whole
