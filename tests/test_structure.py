@@ -23,7 +23,7 @@ BESIDE = ("errors", "schema", "settings", "storage", "machine", "textfiles")
 STEPS = (
     {"models", "data"},
     {"evaluation", "checker"},
-    {"training", "embeddings"},
+    {"training", "embeddings", "inside"},
     {"photos", "papers"},
     {"runs"},
     {"jobs"},
@@ -49,6 +49,7 @@ UI_PAGES = {
 TORCH = {
     "models.networks",
     "evaluation.gradcam",
+    "inside.passes",
     *(f"training.{name}" for name in ("augment", "optimizers", "state", "loop", "distillation", "execution")),
     "photos.segmentation",
 }

@@ -33,7 +33,7 @@ NEAR_DUPLICATES = "twins.safetensors"
 
 def warm(task: Task) -> None:
     """Import and load what the first question would wait for."""
-    for module in ("captum.attr", "fmexplore.evaluation.gradcam"):
+    for module in ("captum.attr", "fmexplore.evaluation.gradcam", "fmexplore.inside.passes"):
         import_module(module)
     data_set()
     del task
@@ -41,7 +41,7 @@ def warm(task: Task) -> None:
 
 def predict_split(task: Task, run: Run, split: str) -> None:
     """Keep the predictions of a run's weights for a split."""
-    images, weights = _select(run, split), run.weights_digest  # before they are read: the run may learn meanwhile
+    images, weights = select_split(run, split), run.weights_digest  # before they are read: the run may learn meanwhile
     logits = []
     for batch, _ in predict_batches(network_of(run), images.images):
         logits.append(batch)
@@ -190,7 +190,8 @@ def derived_of(run: Run) -> Derived:
     return Derived(run, read_settings())
 
 
-def _select(run: Run, split: str) -> fashion_mnist.Split:
+def select_split(run: Run, split: str) -> fashion_mnist.Split:
+    """The images and labels of one of the run's splits. Raises ConfigError where it has no validation images."""
     images = data_set().select(split, run.config.training.split_config)
     if images is None:
         raise ConfigError(f"{run.title} was trained without validation images: choose the test images.")

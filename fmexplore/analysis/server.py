@@ -15,6 +15,7 @@ from functools import partial
 from typing import IO, Any
 
 from fmexplore.analysis import images as image_analysis
+from fmexplore.analysis import inside as inside_analysis
 from fmexplore.analysis import maps as map_analysis
 from fmexplore.analysis import photos as photo_analysis
 from fmexplore.analysis.task import Cancelled
@@ -23,7 +24,8 @@ from fmexplore.embeddings.projection import ProjectionConfig, Stopped
 from fmexplore.errors import AnalysisFailed, FMExploreError, NotAllowed
 from fmexplore.machine import lower_priority, prepare_process
 
-ANALYSES = image_analysis.ANALYSES | map_analysis.ANALYSES | photo_analysis.ANALYSES
+ANALYSES = image_analysis.ANALYSES | map_analysis.ANALYSES | photo_analysis.ANALYSES | inside_analysis.ANALYSES
+QUICK = image_analysis.QUICK | photo_analysis.QUICK | inside_analysis.QUICK  # the others take turns
 IDLE_SECONDS = 1200
 PARTIAL_SECONDS = 0.5  # between two partial results
 SMALL_SAMPLE = 10_000  # images, a map of which is no large one
@@ -111,7 +113,7 @@ class RequestServer:
     def _take(self, message: dict) -> None:
         number, name, arguments = message["number"], message["name"], message["arguments"]
         asker: Asker = message.get("asker", ("",))
-        is_quick = name in image_analysis.QUICK | photo_analysis.QUICK
+        is_quick = name in QUICK
         turns = self.quick if is_quick else self.long
         task = self.tasks[number] = RequestTask(number, self, turns)
         if not is_quick and turns.count(asker) >= MOST_LONG:

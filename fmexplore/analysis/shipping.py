@@ -26,18 +26,18 @@ from fmexplore.settings import read_settings
 FEW = 5e-4  # of the test accuracy, which weights as float16 may cost a run that has to be small
 
 
-def ship_run(store: RunStore, run: Run, name: str, small: bool = False) -> Path:
+def ship_run(store: RunStore, run: Run, name: str, small: bool = False, snapshot_weights: bool = False) -> Path:
     """Copy a finished run to the shipped ones under a plain name, and say where to.
 
-    Its weights become float16 where the test accuracy stays the same, of a `small` one to a few images. Raises as
-    `RunStore.ship` does.
+    Its weights become float16 where the test accuracy stays the same, of a `small` one to a few images; those at its
+    snapshots are taken along where asked for. Raises as `RunStore.ship` does.
     """
     images = fashion_mnist.load()
     with tempfile.TemporaryDirectory() as folder:
         if run.status.state == "finished":
             run = _halve(run, Path(folder), images, small)
             _compute_all(run, images)
-        return store.ship(run, name, small)
+        return store.ship(run, name, small, snapshot_weights)
 
 
 def keep_predictions(run: Run, split: str, images: DataSet) -> Predictions:

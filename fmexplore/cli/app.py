@@ -15,6 +15,7 @@ import numpy as np
 import typer
 
 from fmexplore.analysis.shipping import keep_predictions, ship_run
+from fmexplore.cli.inside import commands as inside_commands
 from fmexplore.cli.papers import commands as paper_commands
 from fmexplore.cli.photos import commands as photo_commands
 from fmexplore.cli.predict import commands as predict_commands
@@ -47,6 +48,7 @@ app.add_typer(training_commands)
 app.add_typer(predict_commands)
 app.add_typer(photo_commands)
 app.add_typer(paper_commands)
+app.add_typer(inside_commands)
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="An id, a shipped name or a unique prefix.")]
 
 
@@ -224,6 +226,9 @@ def ship(
     small: Annotated[
         bool, typer.Option("--small", help="Leave out what can be computed again in half a minute.")
     ] = False,
+    snapshot_weights: Annotated[
+        bool, typer.Option("--snapshot-weights", help="Take the weights at its snapshots along.")
+    ] = False,
 ) -> None:
     """Copy a finished run to checkpoints/, with all that its pages show but not the features of its snapshots.
 
@@ -231,7 +236,7 @@ def ship(
     """
     prepare_process()
     store = RunStore(read_settings())
-    path = ship_run(store, store.find(run), name, small)
+    path = ship_run(store, store.find(run), name, small, snapshot_weights)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     print(f"Shipped as {path} ({size / 1e6:.1f} MB).")
 

@@ -9,7 +9,7 @@ from fmexplore.models.networks import Network, to_input
 SMALLEST_MAP = 5  # height and width; a heat map of a smaller one shows no place
 
 
-def grad_cam(network: Network, image: np.ndarray, classes: list[int]) -> np.ndarray | None:
+def grad_cam(network: Network, image: np.ndarray, classes: list[int], against: int | None = None) -> np.ndarray | None:
     """Heat maps of the regions of an image that speak for each class, by Grad-CAM (Selvaraju et al. 2017).
 
     It is computed on the last feature map of at least 5 x 5. Leaves the network in evaluation mode.
@@ -18,6 +18,7 @@ def grad_cam(network: Network, image: np.ndarray, classes: list[int]) -> np.ndar
         network: the network to explain.
         image: (28, 28) uint8.
         classes: k labels, 0 to 9.
+        against: another label: what speaks for each class rather than for that one, by the difference of their logits.
 
     Returns:
         (k, 28, 28) float32, 0 to 1: each class scaled to its own maximum, all 0 where nothing speaks for it. None for
@@ -31,7 +32,12 @@ def grad_cam(network: Network, image: np.ndarray, classes: list[int]) -> np.ndar
     layer = _last_map(network, inputs[:1])
     if layer is None:
         return None
-    heat = LayerGradCam(network, layer).attribute(inputs, torch.tensor(classes), relu_attributions=True)
+
+    def score(images: torch.Tensor) -> torch.Tensor:
+        logits = network(images)
+        return logits if against is None else logits - logits[:, against : against + 1]
+
+    heat = LayerGradCam(score, layer).attribute(inputs, torch.tensor(classes), relu_attributions=True)
     assert isinstance(heat, torch.Tensor)  # several only for layers with several outputs
     heat = LayerAttribution.interpolate(heat, image.shape, "bilinear")[:, 0].detach()
     largest = heat.amax((1, 2), keepdim=True)

@@ -7,6 +7,7 @@ import io
 import json
 import lzma
 import os
+import re
 import shutil
 import struct
 import zipfile
@@ -33,6 +34,7 @@ from fmexplore.training.config import RunConfig
 FILES = ("config.json", "metrics.jsonl", "model.safetensors", "result.json")
 ENDING_FILE, SAVED_FILE = "ending.json", "state.safetensors"
 MORE_FILES = (PHOTO_FILE, LESSON_FILE, ENDING_FILE, LABEL_FILE, SAVED_FILE)  # of some runs
+SNAPSHOT_FILE = re.compile(r"snapshots/\d{7}\.weights\.safetensors")
 MAX_UNPACKED_MB = 100
 MAX_TEXT_MB = 4  # of a file with text, which takes ten times as much when it is read; an hour's metrics have 2
 NO_NUMBERS = (
@@ -86,22 +88,30 @@ class Window(Schema):
     seconds: Seconds
 
 
-def pack_run(run: Run) -> bytes:
+def pack_run(run: Run, snapshot_weights: bool = False) -> bytes:
     """The zip of a run. Raises RunBroken when it has no weights yet or is damaged, NoAnswers where they are no numbers.
 
-    The state that it goes on from is left out where the zip would be too large to be loaded again.
+    With `snapshot_weights` also those at its snapshots, from the last as many as fit. The state that it goes on from is
+    left out where the zip would be too large to be loaded again.
     """
     weights, status, saved = run.read_weights(), run.status, run.read_resume()
-    whole = _pack(run, weights, status, saved)
-    too_large = len(whole) > MAX_ZIP_MB * 1e6 or (saved and _size(weights) + _size(saved[0]) > 0.9e6 * MAX_UNPACKED_MB)
-    return _pack(run, weights, status, None) if saved and too_large else whole
+    snapshots, size = [], _size(weights)
+    for step in reversed(run.snapshot_weights_steps() if snapshot_weights else []):
+        path = run.snapshot_weights_path(step)
+        if size + path.stat().st_size > 0.9e6 * MAX_ZIP_MB:
+            break
+        snapshots.append(path)
+        size += path.stat().st_size
+    whole = _pack(run, weights, status, saved, snapshots)
+    too_large = len(whole) > MAX_ZIP_MB * 1e6 or (saved and size + _size(saved[0]) > 0.9e6 * MAX_UNPACKED_MB)
+    return _pack(run, weights, status, None, snapshots) if saved and too_large else whole
 
 
 def _size(arrays: Arrays) -> int:
     return sum(value.nbytes for value in arrays.values())
 
 
-def _pack(run: Run, weights: Arrays, status: Status, saved: tuple[Arrays, dict] | None) -> bytes:
+def _pack(run: Run, weights: Arrays, status: Status, saved: tuple[Arrays, dict] | None, snapshots: list[Path]) -> bytes:
     goes_on = status.state == "finished" or saved is not None
     ending = Ending.parse(
         {
@@ -122,6 +132,8 @@ def _pack(run: Run, weights: Arrays, status: Status, saved: tuple[Arrays, dict] 
         archive.writestr("result.json", status.result.model_dump_json(indent=1))
         archive.writestr("metrics.jsonl", "".join(strict_json(line) + "\n" for line in run.read_metrics()))
         archive.writestr("model.safetensors", pack(weights))
+        for path in snapshots:
+            archive.writestr(f"snapshots/{path.name}", path.read_bytes())
         if lesson := run.lesson:
             archive.writestr(LESSON_FILE, lesson.model_dump_json(indent=1))
         if run.photo_fit != PhotoFit():
@@ -163,7 +175,10 @@ def unpack_run(
     os.replace(folder, hidden)
     try:
         for name in files.keys() - {"result.json", SAVED_FILE}:
+            (hidden / name).parent.mkdir(exist_ok=True)
             (hidden / name).write_bytes(files[name])
+        for step in Run(hidden).snapshot_weights_steps():
+            Run(hidden).read_snapshot_weights(step)
         status = Status(owner=owner, address=address, result=result, message="loaded from a zip", **dict(ending))
         write_status(hidden, status.replace(diverged=False))  # else it would not be looked at what it keeps
         try:
@@ -212,7 +227,8 @@ def _read_zip(content: bytes, room: Callable[[float], None]) -> dict[str, bytes]
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = archive.namelist()
-            if foreign := [name for name in names if name not in FILES + MORE_FILES]:
+            known = (*FILES, *MORE_FILES, *(name for name in names if SNAPSHOT_FILE.fullmatch(name)))
+            if foreign := [name for name in names if name not in known]:
                 climbs = " (it climbs out of its folder)" if ".." in Path(foreign[0]).parts else ""
                 raise RunBroken(
                     f"The zip holds {foreign[0][:80]!r}{climbs}, which is no part of a run: choose another."
@@ -222,7 +238,7 @@ def _read_zip(content: bytes, room: Callable[[float], None]) -> dict[str, bytes]
             # Python reads no more of a file than this directory says that it has.
             room(sum(file.file_size for file in archive.infolist()) / 1e6)
             files, left = {}, int(MAX_UNPACKED_MB * 1e6)
-            for name in (each for each in FILES + MORE_FILES if each in names):
+            for name in (each for each in known if each in names):
                 with archive.open(name) as file:
                     files[name] = file.read(left + 1)  # sizes in a zip's directory may lie
                 left -= len(files[name])

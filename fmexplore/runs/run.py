@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from fmexplore.training.progress import Snapshot
 
 Arrays = dict[str, np.ndarray]
+_WEIGHTS = ".weights.safetensors"
 
 
 @dataclass(frozen=True)
@@ -185,6 +186,8 @@ class Run:
         """Keep a snapshot for `read_snapshot`. Raises StorageError."""
         arrays = {"logits": snapshot.logits, "labels": snapshot.labels, "features": snapshot.features}
         metadata = {"epoch": str(snapshot.epoch), "digest": snapshot.digest}
+        if snapshot.weights:
+            write_bytes(self.snapshot_weights_path(snapshot.step), pack(snapshot.weights), within=self.path)
         write_bytes(self.snapshot_path(snapshot.step), pack(arrays, metadata), within=self.path)
 
     def snapshot_steps(self) -> list[int]:
@@ -203,6 +206,30 @@ class Run:
         if not whole:
             raise RunBroken(f"{path} is not a snapshot of this format: delete it, or train the run again.")
         return arrays, metadata
+
+    def snapshot_weights_steps(self) -> list[int]:
+        """The steps of whose snapshots it has the weights, ascending; none of runs of earlier versions."""
+        paths = (self.path / "snapshots").glob(f"*{_WEIGHTS}")
+        return sorted(int(name) for path in paths if (name := path.name.removesuffix(_WEIGHTS)).isdecimal())
+
+    def read_snapshot_weights(self, step: int) -> Arrays:
+        """The weights at a snapshot, by their names in the network's state; kept as float16, given as float32.
+
+        Raises ConfigError where there are none, with the steps that have some.
+        """
+        path = self.snapshot_weights_path(step)
+        if not path.exists():
+            steps = ", ".join(map(str, self.snapshot_weights_steps()))
+            there = f"choose one of the steps {steps}" if steps else "only runs trained from now on do, up to 64 MB"
+            raise ConfigError(f"{self.title} has no weights of step {step}: {there}.")
+        arrays, _ = unpack(path)
+        weights = {n: v.astype(np.float32) if v.dtype == np.float16 else v for n, v in arrays.items()}
+        check_weights(self.config, weights, str(path))
+        return weights
+
+    def snapshot_weights_path(self, step: int) -> Path:
+        """Where the weights at the snapshot of that step lie."""
+        return self.path / "snapshots" / f"{step:07d}{_WEIGHTS}"
 
     def snapshot_path(self, step: int) -> Path:
         """Where the snapshot of that step lies."""

@@ -28,7 +28,8 @@ from fmexplore.training.config import RunConfig
 
 TRASH_SECONDS = 24 * 3600  # how long a deletion can be undone
 SHIPPED_FILES = ("config.json", "metrics.jsonl", "model.safetensors", PHOTO_FILE)
-_NOT_SHIPPED = r"(features|map)-(?!last-test)|latency"  # derived files, of which there can be many, or of a machine
+# Derived files, of which there can be many, or of a machine.
+_NOT_SHIPPED = r"(features|map)-(?!last-test)|latency|responses|ranking|cues"
 _NOT_SMALL = r"course|predictions-train"  # features stay: whoever opens the first image would wait for them
 _SMALL_DIMENSIONS = 32  # of the index
 
@@ -180,12 +181,12 @@ class RunStore:
                 if path.stat().st_mtime <= time.time() - older_than:
                     shutil.rmtree(path, ignore_errors=True)
 
-    def ship(self, run: Run, name: str, small: bool = False) -> Path:
+    def ship(self, run: Run, name: str, small: bool = False, snapshot_weights: bool = False) -> Path:
         """Copy a finished run to the shipped ones, its snapshots with predictions but without features.
 
         What its pages show is taken along: predictions, index, projections; of a `small` one only what is quick to
-        load or needed for photos, and every third snapshot. Raises RunBroken when it is not finished or damaged,
-        ConfigError for a name that is no plain word.
+        load or needed for photos, and every third snapshot; the weights at its snapshots only where they are asked for.
+        Raises RunBroken when it is not finished or damaged, ConfigError for a name that is no plain word.
         """
         status = run.status
         if status.state != "finished":
@@ -203,6 +204,8 @@ class RunStore:
             arrays, metadata = run.read_snapshot(step)
             arrays.pop("features", None)
             content[target.snapshot_path(step)] = pack(arrays, metadata)
+        for step in run.snapshot_weights_steps() if snapshot_weights else ():
+            content[target.snapshot_weights_path(step)] = run.snapshot_weights_path(step).read_bytes()
         for path in Derived(run, self.settings).paths():
             if not re.match(f"{_NOT_SHIPPED}|{_NOT_SMALL}" if small else _NOT_SHIPPED, path.stem):
                 content[target.path / DERIVED / path.name] = _reduced(path, small)

@@ -26,6 +26,7 @@ from fmexplore.training.augment import augment, mix, seeded_generator
 from fmexplore.training.config import Augmentation, Execution, TrainConfig
 from fmexplore.training.optimizers import Optimizer, rate_factor
 from fmexplore.training.progress import Progress, Snapshot
+from fmexplore.training.snapshots import half, half_weights, log_spaced, weights_kept
 from fmexplore.training.state import TrainState, copy_weights, digest
 
 FEATURE_IMAGES = 2000  # of the validation images, at each snapshot
@@ -74,7 +75,8 @@ class train(Iterator[Progress]):
         self.state = TrainState(network, Optimizer(network, config), to_input(self.images[:CHECKED_IMAGES]), averaged)
         self.steps_per_epoch = _steps_per_epoch(len(self.training), config.batch_size)
         planned = max(1, round(config.epochs * self.steps_per_epoch))
-        self.snapshot_steps = _log_spaced(config.snapshots, planned)
+        self.snapshot_steps = log_spaced(config.snapshots, planned)
+        self.weights_kept = weights_kept(sorted(self.snapshot_steps), network)
         forward = flops(summarize(model))
         images = min(REPORT_IMAGES, REPORT_FLOPS / (3 * forward))
         self.report_every = max(1, int(images / config.batch_size))
@@ -270,9 +272,11 @@ class train(Iterator[Progress]):
         return found
 
     def _snapshot(self, predictions: Predictions, features: np.ndarray) -> Snapshot:
-        step, weights = self.state.scalars["step"], digest(self.state.eval_network)
-        logits, features = _half(predictions.logits), _half(features)
-        return Snapshot(step, step / self.steps_per_epoch, weights, logits, predictions.labels, features)
+        step, network = self.state.scalars["step"], self.state.eval_network
+        logits, features = half(predictions.logits), half(features)
+        kept = half_weights(network) if self.weights_kept is None or step in self.weights_kept else {}
+        epoch = step / self.steps_per_epoch
+        return Snapshot(step, epoch, digest(network), logits, predictions.labels, features, kept)
 
     def _predict(self, split: Split, precision: str) -> Generator[Progress, None, tuple[Predictions, np.ndarray]]:
         """As `predictions.predict`, with a Progress for each batch so that the caller can act in between."""
@@ -353,15 +357,6 @@ def use_threads(execution: Execution) -> Iterator[None]:
 def _steps_per_epoch(images: int, batch_size: int) -> int:
     # A last batch of one image is left out: batch norm cannot learn from it.
     return max(1, images // batch_size + (images % batch_size > 1))
-
-
-def _log_spaced(points: int, steps: int) -> set[int]:
-    return {round(step) for step in np.geomspace(1, steps, points)} if points > 1 else {steps} if points else set()
-
-
-def _half(values: np.ndarray) -> np.ndarray:
-    largest = float(np.finfo(np.float16).max)
-    return values.clip(-largest, largest).astype(np.float16)
 
 
 def _on(device: torch.device, split: Split) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,6 @@
 """What a training yields while it runs. Knows arrays and not torch, so that importing it is fast."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -10,7 +10,10 @@ from fmexplore.evaluation.predictions import Predictions
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The network at one step of a run: its predictions for the validation images, and features of the first ones."""
+    """The network at one step of a run: its predictions for the validation images, and features of the first ones.
+
+    `weights` are those of its state by name, float16 (counters as they are), empty where they would take too much room.
+    """
 
     step: int
     epoch: float
@@ -18,6 +21,7 @@ class Snapshot:
     logits: np.ndarray  # (n, 10) float16
     labels: np.ndarray  # (n,) uint8
     features: np.ndarray  # (min(n, 2000), width) float16
+    weights: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,22 @@ def test_a_question_is_answered_as_in_this_process(analyst, run, drawn):
     assert question.wait(0)
 
 
+def test_several_look_inside_a_network_at_once_and_each_sees_the_image_asked_for(analyst, run, drawn):
+    from fmexplore.analysis import inside
+
+    images = drawn.test.images[:4]
+    maps = [analyst.ask("trace_image", run=run, image=image) for image in images]
+    heats = [analyst.ask("attribute_image", run=run, image=image, method="grad-cam", label=1) for image in images[:2]]
+    sums = [analyst.ask("explain_value", run=run, image=image, layer="4", channel=1, y=2, x=3) for image in images]
+    for image, found, explained in zip(images, maps, sums, strict=True):
+        wanted = inside.passes_of(run).trace(image).values
+        assert np.allclose(found.result(PATIENCE)["4"], wanted["4"], atol=1e-5)
+        assert explained.result(PATIENCE).value == pytest.approx(float(wanted["4"][1, 2, 3]), abs=1e-5)
+    assert not np.array_equal(*(heat.result(PATIENCE).heat for heat in heats))
+    with pytest.raises(ConfigError, match="channel is 16, and layer 4"):
+        analyst.ask("explain_value", run=run, image=images[0], layer="4", channel=16).result(PATIENCE)
+
+
 def test_what_is_kept_by_the_process_can_be_read_here(fresh, run, drawn, settings):
     from fmexplore.analysis import images as image_analysis
 

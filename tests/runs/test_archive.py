@@ -17,6 +17,7 @@ from fmexplore.runs.archive import pack_run, unpack_run
 from fmexplore.runs.records import LABEL_FILE, Label, Report
 from fmexplore.runs.status import write_status
 from fmexplore.settings import MAX_ZIP_MB
+from fmexplore.training.progress import Snapshot
 
 LINE = {"kind": "epoch", "step": 4, "steps": 8, "epoch": 0.5, "seconds": 2.0, "train_loss": 1.5}
 
@@ -65,6 +66,29 @@ def change(parts: dict[str, bytes], file: str, path: str, value: object) -> dict
         inner = inner[key]
     inner[last] = value
     return {**parts, file: json.dumps(values).encode()}
+
+
+def test_the_weights_at_its_snapshots_are_in_the_zip_where_asked_for_and_are_checked(store, run, monkeypatch):
+    half = {name: value.astype(np.float16) for name, value in run.read_weights().items()}
+    few = np.zeros((1, 10), np.float16)
+    run.write_snapshot(Snapshot(7, 0.5, "", few, np.zeros(1, np.uint8), few, half))
+    assert unpack_run(store, pack_run(run), "bob").snapshot_weights_steps() == []
+    whole = pack_run(run, snapshot_weights=True)
+    copy = unpack_run(store, whole, "bob")
+    assert copy.snapshot_weights_steps() == [7]
+    assert all(np.array_equal(v, run.read_snapshot_weights(7)[n]) for n, v in copy.read_snapshot_weights(7).items())
+    with zipfile.ZipFile(io.BytesIO(whole)) as opened:
+        parts = {name: opened.read(name) for name in opened.namelist()}
+    run.write_snapshot(Snapshot(9, 0.5, "", few, np.zeros(1, np.uint8), few, half))
+    size = run.snapshot_weights_path(9).stat().st_size + sum(value.nbytes for value in run.read_weights().values())
+    with monkeypatch.context() as less:
+        less.setattr(archive, "MAX_ZIP_MB", (size + 100) / 0.9e6)
+        fitting = pack_run(run, snapshot_weights=True)
+    assert unpack_run(store, fitting, "bob").snapshot_weights_steps() == [9]
+    name = "snapshots/0000007.weights.safetensors"
+    refuse(store, zip_of({**parts, name: save({"a": few})}), "does not fit its layer table")
+    refuse(store, zip_of({**parts, name: b"broken"}), "is damaged")
+    refuse(store, zip_of({**parts, "snapshots/../../x.weights.safetensors": b""}), "climbs out")
 
 
 def test_a_run_comes_back_from_its_zip(store, run):

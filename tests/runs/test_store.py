@@ -4,6 +4,7 @@ import json
 import os
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -452,6 +453,25 @@ def test_a_small_one_leaves_out_what_can_soon_be_computed_again(store, run):
     assert sorted(file.stem for file in (store.ship(run, "whole") / "derived").iterdir()) == sorted(
         [*kept, "course-x", "predictions-train"]
     )
+
+
+def test_the_weights_at_a_snapshot_come_back_and_are_shipped_only_where_asked_for(store, run, tiny):
+    assert run.snapshot_weights_steps() == []
+    half = {name: value.astype(np.float16) for name, value in weights_for(tiny).items()}
+    run.write_snapshot(replace(snapshot(9), weights=half))
+    assert (run.snapshot_steps(), run.snapshot_weights_steps()) == ([7, 9], [9])
+    found = run.read_snapshot_weights(9)
+    assert all((value == weights_for(tiny)[name]).all() and value.dtype == np.float32 for name, value in found.items())
+    assert "features" in run.read_snapshot(9)[0], "and no weights, which pages would wait for"
+    with pytest.raises(ConfigError, match="has no weights of step 7: choose one of the steps 9"):
+        run.read_snapshot_weights(7)
+    run.write_snapshot(replace(snapshot(8), weights={"other": np.ones(1)}))
+    with pytest.raises(RunBroken, match="does not fit its layer table"):
+        run.read_snapshot_weights(8)
+    store.ship(run, "quick")
+    assert store.find("quick").snapshot_weights_steps() == []
+    store.ship(run, "quick", snapshot_weights=True)
+    assert store.find("quick").snapshot_weights_steps() == [8, 9]
 
 
 def test_shipping_again_replaces_also_by_itself(store, run):

@@ -1,0 +1,91 @@
+"""How fast the inside of a network is shown: maps, sums, attributions beside Captum's own occlusion, channels.
+
+    python -m benchmarks.inside [--runs quick best] [--rounds 5] [--images 1000]
+
+Needs the data set. Asks in this process what the analyst is asked, of the shipped runs, with all caches of the analyst
+warm but for the image, which is another one each time.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import cycle
+
+import numpy as np
+
+from benchmarks.report import machine
+from fmexplore.machine import prepare_process
+
+prepare_process(trains=False)
+
+import torch  # noqa: E402
+from captum.attr import Occlusion  # noqa: E402
+
+from fmexplore.analysis.images import data_set, network_of  # noqa: E402
+from fmexplore.analysis.inside import (  # noqa: E402
+    attribute_image,
+    explain_value,
+    passes_of,
+    trace_image,
+)
+from fmexplore.analysis.task import NullProgress  # noqa: E402
+from fmexplore.inside.attributions import METHODS  # noqa: E402
+from fmexplore.inside.channels import find_responses, measure_without  # noqa: E402
+from fmexplore.inside.fields import field_boxes  # noqa: E402
+from fmexplore.inside.passes import as_input  # noqa: E402
+from fmexplore.runs.run import Run  # noqa: E402
+from fmexplore.settings import SHIPPED  # noqa: E402
+
+TASK = NullProgress()
+
+
+def median_ms(act: Callable[[], object], rounds: int) -> float:
+    act()
+    times = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        act()
+        times.append(time.perf_counter() - started)
+    return 1000 * statistics.median(times)
+
+
+def captums_occlusion(run: Run, image: np.ndarray, label: int) -> None:
+    """One position at a time, as it is by default."""
+    Occlusion(network_of(run)).attribute(as_input(image[None]), (1, 5, 5), target=label, strides=(1, 1, 1))
+
+
+def questions(run: Run, count: int) -> Iterator[tuple[str, Callable[[], object], bool]]:
+    """What is asked, and whether it is quick enough for all rounds."""
+    split, passes = data_set().test, passes_of(run)
+    images = cycle(split.images)
+    image, label, graph = split.images[0], int(split.labels[0]), passes.graph
+    mapped = graph.mapped[-1]
+    yield "maps of all layers, another image", lambda: trace_image(TASK, run, next(images)), True
+    trace_image(TASK, run, image)
+    yield "sum behind a pointed value", lambda: explain_value(TASK, run, image, mapped, 0), True
+    yield "sum behind a logit", lambda: explain_value(TASK, run, image, graph.logits, label), True
+    yield "receptive fields of a layer", lambda: field_boxes(graph, mapped), True
+    for method in METHODS:
+        yield f"{method}", partial(attribute_image, TASK, run, image, method, label), True
+    yield "occlusion, Captum one by one", lambda: captums_occlusion(run, image, label), False
+    few = split.take(np.arange(min(count, len(split))))
+    yield f"what excites the channels, {len(few):,} images", lambda: find_responses(passes, mapped, few), False
+    yield f"20 channels off, {len(few):,} images", lambda: measure_without(passes, mapped, [*range(20)], few), False
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", nargs="+", default=["quick", "best"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--images", type=int, default=1000)
+    arguments = parser.parse_args()
+    print(machine(f"{torch.get_num_threads()} threads"))
+    for name in arguments.runs:
+        for text, act, is_quick in questions(Run(SHIPPED / name, shipped=True), arguments.images):
+            print(f"{name:<8}{text:<46}{median_ms(act, arguments.rounds if is_quick else 1):9.1f} ms", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What happens inside a network for an image: maps, receptive fields, sums, channels, attributions, cues."""

@@ -1,0 +1,294 @@
+"""What single channels of a layer respond to, and what a network makes of an image without them.
+
+Knows modules and arrays; no run, no path. Images come in batches, so that only results are in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fmexplore.data.fashion_mnist import CLASS_NAMES, Split
+from fmexplore.errors import ConfigError
+from fmexplore.evaluation.confusion import accuracy_interval
+from fmexplore.evaluation.predictions import BATCH
+from fmexplore.inside.fields import Field, cut_out, receptive_field
+from fmexplore.inside.graph import IMAGE, SOFTMAX
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from fmexplore.inside.passes import Passes
+
+CLASSES = len(CLASS_NAMES)
+PATCHES = 9  # of the images that excite a channel most
+MEASURED = 20  # channels of a ranking whose effect is measured, not only estimated
+Report = Callable[[float], None]  # called with the share that is done; may raise to end the work
+
+
+@dataclass(frozen=True)
+class Responses:
+    """What the channels of a layer respond to, among n images. Of a vector each value is a channel."""
+
+    numbers: np.ndarray  # (channels, k) int32: positions of the images that excite it most, the strongest first
+    places: np.ndarray  # (channels, k, 2) int16: row and column of the largest activation there
+    values: np.ndarray  # (channels, k) float32: that activation
+    means: np.ndarray  # (channels, 10) float32: its mean activation by true class; NaN for a class without images
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """All its arrays by name, as they are stored."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Without:
+    """How many images of each class a network classifies correctly with and without one channel of a layer."""
+
+    channel: int
+    right: np.ndarray  # (10,) int: without it
+    before: np.ndarray  # (10,) int: with it
+    images: np.ndarray  # (10,) int: of each class
+
+    def interval(self, label: int | None = None) -> tuple[float, float, float]:
+        """Accuracy without it and its 95 % Wilson interval, on the images of a class or on all; 0 to 1.
+
+        NaN where there are no images.
+        """
+        right, images = (int(each.sum() if label is None else each[label]) for each in (self.right, self.images))
+        if not images:
+            return (float("nan"),) * 3
+        return right / images, *accuracy_interval(right, images)
+
+    def change(self, label: int | None = None) -> float:
+        """The accuracy without it minus that with it, -1 to 1; NaN where there are no images."""
+        chosen = slice(None) if label is None else [label]
+        images = self.images[chosen].sum()
+        return float((self.right[chosen].sum() - self.before[chosen].sum()) / images) if images else float("nan")
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The channels of a layer by how much they matter to a class, the most important first."""
+
+    label: int
+    channels: np.ndarray  # (channels,) int
+    estimates: np.ndarray  # (channels,) float32: estimated change of the loss in nats when it is off, by size
+    measured: tuple[Without, ...]  # of the first ones
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """All its arrays by name, as they are stored; `from_arrays` makes it again."""
+        right = np.array([each.right for each in self.measured], np.int64).reshape(-1, CLASSES)
+        counts = [(each.before, each.images) for each in self.measured[:1]]
+        return {
+            "label": np.array([self.label]),
+            "channels": self.channels,
+            "estimates": self.estimates,
+            "right": right,
+            "counts": np.array(counts, np.int64).reshape(-1, CLASSES),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Ranking:
+        """The ranking whose `to_arrays` gave these. Raises KeyError where one is missing."""
+        channels = arrays["channels"]
+        pairs = zip(channels.tolist(), arrays["right"], strict=False)
+        measured = tuple(Without(channel, right, *arrays["counts"]) for channel, right in pairs)
+        return cls(int(arrays["label"][0]), channels, arrays["estimates"], measured)
+
+
+def find_responses(passes: Passes, name: str, split: Split, report: Report = lambda _: None) -> Responses:
+    """The images that excite each channel of a layer most, and its mean activation by class, in one pass.
+
+    Args:
+        passes: the network.
+        name: of the step.
+        split: n images and their labels.
+        report: called after each batch.
+
+    Raises:
+        ConfigError: there is no such step.
+    """
+    import torch
+    import torch.nn.functional as F
+
+    from fmexplore.inside.passes import as_input
+
+    step, count = passes.graph[name], min(PATCHES, len(split))
+    values = torch.full((step.channels, 0), -torch.inf)
+    numbers, flat = (torch.zeros((step.channels, 0), dtype=torch.long) for _ in range(2))
+    sums = torch.zeros(step.channels, CLASSES, dtype=torch.double)
+    for start in range(0, len(split), BATCH):
+        images, labels = split.images[start : start + BATCH], split.labels[start : start + BATCH]
+        with torch.inference_mode():
+            output = passes.complete({IMAGE: as_input(images)}, [name])[name]
+            output = output.reshape(len(images), step.channels, -1)
+            strongest, where = output.max(2)
+            values = torch.cat([values, strongest.T], 1)
+            flat = torch.cat([flat, where.T], 1)
+            found = torch.arange(start, start + len(images)).expand(step.channels, -1)
+            numbers = torch.cat([numbers, found], 1)
+            values, chosen = values.topk(min(count, values.shape[1]), 1)
+            numbers, flat = numbers.gather(1, chosen), flat.gather(1, chosen)
+            one_hot = F.one_hot(torch.from_numpy(labels.astype(np.int64)), CLASSES).double()
+            sums += output.mean(2).double().T @ one_hot
+        report(min(1.0, (start + BATCH) / len(split)))
+    images_of = np.bincount(split.labels, minlength=CLASSES)
+    with np.errstate(invalid="ignore"):
+        means = (sums.numpy() / images_of).astype(np.float32)
+    places = np.stack(np.divmod(flat.numpy(), step.size[1]), -1).astype(np.int16)
+    return Responses(numbers.numpy().astype(np.int32), places, values.numpy(), means)
+
+
+def patches_of(passes: Passes, name: str, found: Responses, images: np.ndarray, channels: range) -> np.ndarray:
+    """What some channels saw where they were excited most, `(channels, k, height, width)` in the dtype of the images.
+
+    Args:
+        passes: the network.
+        name: of the step.
+        found: the responses of its channels.
+        images: (n, 28, 28), those of `found`.
+        channels: which.
+
+    Raises:
+        ConfigError: the step has no such channels.
+    """
+    last = passes.graph[name].channels
+    if not len(channels) or channels[0] < 0 or channels[-1] >= last:
+        asked = f"{channels.start} to {channels.stop - 1}"
+        raise ConfigError(f"channels are {asked}, and layer {name} has 0 to {last - 1}.")
+
+    @cache
+    def field_at(y: int, x: int) -> Field:
+        return receptive_field(passes.graph, name, None, y, x)
+
+    cut = [
+        [cut_out(images[number], field_at(*place)) for number, place in zip(numbers, places.tolist(), strict=True)]
+        for numbers, places in zip(found.numbers[channels], found.places[channels], strict=True)
+    ]
+    return np.array(cut)
+
+
+def measure_without(
+    passes: Passes, name: str, channels: list[int], split: Split, report: Report = lambda _: None
+) -> list[Without]:
+    """How a network classifies images when channels of a layer are off: each of them alone gives 0 everywhere.
+
+    What comes before the layer is computed once for all of them.
+
+    Args:
+        passes: the network.
+        name: of the step.
+        channels: of the step.
+        split: images and labels; those of validation, as a choice made on the test images would peek.
+        report: called as it goes on.
+
+    Raises:
+        ConfigError: there is no such step or channel.
+    """
+    import torch
+
+    from fmexplore.inside.passes import as_input
+
+    graph = passes.graph
+    _require_before_logits(passes, name)
+    for channel in channels:
+        graph[name].require(channel, 0, 0)
+    wanted = {name, *graph.beside(name)}
+    right = np.zeros((len(channels), CLASSES), int)
+    before = np.zeros(CLASSES, int)
+    for start in range(0, len(split), BATCH):
+        labels = split.labels[start : start + BATCH]
+        with torch.inference_mode():
+            known = passes.complete({IMAGE: as_input(split.images[start : start + BATCH])}, wanted)
+            before += _count_right(passes.logits(known), labels)
+            for place, channel in enumerate(channels):
+                off = known[name].clone()
+                off[:, channel] = 0
+                right[place] += _count_right(passes.logits({**known, name: off}), labels)
+                report((start + BATCH * (place + 1) / len(channels)) / (len(split) + BATCH))
+    images = np.bincount(split.labels, minlength=CLASSES)
+    report(1.0)
+    return [Without(channel, right[place], before, images) for place, channel in enumerate(channels)]
+
+
+def rank_channels(
+    passes: Passes, name: str, label: int, split: Split, measured: int = MEASURED, report: Report = lambda _: None
+) -> Ranking:
+    """The channels of a layer that matter to a class, by gradient times activation (Molchanov et al. 2017, eq. 8).
+
+    The estimate is the mean over the images of the class of |activation times gradient of the loss|, summed over the
+    map. For the first ones the change is measured on all images.
+
+    Args:
+        passes: the network.
+        name: of the step.
+        label: the class, 0 to 9.
+        split: images and labels; those of validation.
+        measured: of how many channels the effect is measured.
+        report: called as it goes on.
+
+    Raises:
+        ConfigError: there is no such step, it comes after the logits, or there is no image of the class.
+    """
+    import torch
+
+    from fmexplore.inside.passes import as_input
+
+    _require_before_logits(passes, name)
+    members = np.flatnonzero(split.labels == label)
+    if not len(members):
+        raise ConfigError(f"class is {label}, of which there is no image among these {len(split):,}: take more.")
+    sums = torch.zeros(passes.graph[name].channels)
+    for start in range(0, len(members), BATCH):
+        images = split.images[members[start : start + BATCH]]
+        activation, gradient = _activation_and_gradient(passes, name, as_input(images), label)
+        product = (activation * gradient).flatten(2).sum(2) if activation.dim() == 4 else activation * gradient
+        sums += product.abs().sum(0)
+        report(0.1 * start / len(members))
+    estimates = (sums / len(members)).numpy()
+    order = np.argsort(-estimates, kind="stable")
+    chosen = [int(each) for each in order[:measured]]
+    found = measure_without(passes, name, chosen, split, lambda share: report(0.1 + 0.9 * share)) if chosen else []
+    return Ranking(label, order, estimates[order], tuple(found))
+
+
+def first_kernels(passes: Passes) -> tuple[str, np.ndarray] | None:
+    """The first convolution's name and kernels `(filters, channels, kernel, kernel) float32`; None without one."""
+    name = next((name for name, step in passes.graph.steps.items() if step.kind == "conv"), None)
+    return (name, kernels_of(passes, name)) if name else None
+
+
+def kernels_of(passes: Passes, name: str) -> np.ndarray:
+    """The kernels of a convolution, `(filters, channels, kernel, kernel) float32`; empty for other layers."""
+    step = passes.graph[name]
+    if step.kind != "conv":
+        return np.zeros((0, 0, 0, 0), np.float32)
+    return np.ascontiguousarray(passes.network.state_dict()[f"{step.module}.weight"].numpy())
+
+
+def _activation_and_gradient(passes: Passes, name: str, inputs: Tensor, label: int) -> tuple[Tensor, Tensor]:
+    """The output of a step and the gradient of the loss, summed over the images, with respect to it."""
+    import torch
+    import torch.nn.functional as F
+
+    graph = passes.graph
+    with torch.no_grad():
+        known = passes.complete({IMAGE: inputs}, {name, *graph.beside(name)})
+    known[name] = known[name].detach().requires_grad_()  # dropout hands on the tensor itself, which others may read
+    loss = F.cross_entropy(passes.logits(known), torch.full((len(inputs),), label), reduction="sum")
+    [gradient] = torch.autograd.grad(loss, known[name])
+    return known[name].detach(), gradient
+
+
+def _require_before_logits(passes: Passes, name: str) -> None:
+    if passes.graph[name].name == SOFTMAX:
+        raise ConfigError("layer is 'softmax', which comes after the logits: choose a layer before them.")
+
+
+def _count_right(logits: Tensor, labels: np.ndarray) -> np.ndarray:
+    right = logits.argmax(1).numpy() == labels
+    return np.bincount(labels[right], minlength=CLASSES)
