@@ -23,7 +23,7 @@ BESIDE = ("errors", "schema", "settings", "storage", "machine", "textfiles")
 STEPS = (
     {"models", "data"},
     {"evaluation", "checker"},
-    {"training", "embeddings"},
+    {"training", "embeddings", "robustness"},
     {"photos", "papers"},
     {"runs"},
     {"jobs"},
