@@ -39,6 +39,7 @@ UI_PAGES = {
     "embeddings": {"images"},
     "confusions": {"images"},
     "data": {"images"},
+    "robustness": {"images"},
     "predict": {"images", "embeddings"},
     "train": {"runs"},
     "compare": {"train"},
