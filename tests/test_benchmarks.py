@@ -39,6 +39,7 @@ SHORT = (
     ("projections", "--images", "120", "--rounds", "1", "--who", "fmexplore, PCA", "fmexplore, t-SNE"),
     ("same_results", "--epochs", "1", "--seeds", "1", "--who", "plain", "fp32"),
     ("memory", "--preset", "quick"),
+    ("robustness", "--images", "40", "--changes", "mirror,noise"),
 )
 
 
@@ -55,7 +56,14 @@ def test_what_trains_and_computes_runs_on_a_small_data_set_and_prints_its_table(
         cwd=PROJECT, env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    for said in ("Grad-CAM of two classes:", "fmexplore, t-SNE", "held-out, mean per epoch", "ratio", '"accuracy"'):
+    for said in (
+        "7 rows of 40 images, with the network",
+        "Grad-CAM of two classes:",
+        "fmexplore, t-SNE",
+        "held-out, mean per epoch",
+        "ratio",
+        '"accuracy"',
+    ):
         assert said in done.stdout, said
     assert done.stdout.count("== throughput True") == 2
     assert "== time_to_accuracy 1.6" in done.stdout

@@ -33,9 +33,7 @@ def show_flipped(run: Run, split: str, sheet: Sheet, row: Row | None, label: int
         image_card(run, located.part, image, None, way, near, session.INSIDE_PAGE)
         return
     if row is None:
-        st.info(
-            "Click a cell of the heat map to see where the network is not robust: the images that it costs, as changed."
-        )
+        st.info("Click a cell of the heat map to see where the network is not robust: the images it costs, as changed.")
         return
     change, tally = CHANGES[row.change], sheet.tally(row, label)
     st.subheader(_title(sheet, row, label, positions), anchor=False)

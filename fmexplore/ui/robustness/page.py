@@ -139,10 +139,10 @@ def finding(sheet: Sheet, name: str, label: int | None, row: Row | None, hardene
 def _describe(run: Run, split: str, sheet: Sheet, label: int | None) -> str:
     clean, words = sheet.tally(CLEAN, label), selected_predictions.words(split)
     images = words if label is None else f"{words} of class {formatting.class_name(label)}"
-    few = int(sheet.counts.min())
     parts = [f"Accuracy in % on {num(clean.images):,} {images}"]
     if not sheet.whole:
-        parts = [f"Accuracy in % on the first {num(max(few, 0)):,} to {num(int(sheet.counts.max())):,} {images}"]
+        few = int(sheet.counts[sheet.counts > 0].min(initial=len(sheet.labels)))
+        parts = [f"Accuracy in % on the first {num(few):,} {images} and more"]
     if clean.images:
         parts.append(f"unchanged {formatting.percent(clean.accuracy)} ({formatting.percents(*clean.interval)})")
     error = reference_error(run, split, sheet)
