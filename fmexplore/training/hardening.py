@@ -13,6 +13,13 @@ REMEDIES: dict[str, tuple[str, Any]] = {
     "scale": ("scale", 0.4),
     "occlude": ("erasing", 0.5),
     "mirror": ("flip", "random"),
+    "upside-down": ("upside_down", 0.5),
+    "invert": ("invert", 0.5),
+    "shear": ("shear", 0.5),
+    "gain": ("gain", 0.8),
+    "gamma": ("gamma", 2),
+    "noise": ("noise", 0.25),
+    "blur": ("blur", 2),
 }
 
 

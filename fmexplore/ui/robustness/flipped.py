@@ -9,7 +9,8 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.robustness.changes import CHANGES, change_images
 from fmexplore.robustness.sheet import CLEAN, Row, Sheet
 from fmexplore.runs.run import Run
-from fmexplore.ui import formatting, session, shared, url
+from fmexplore.training.hardening import train_against, trained_against
+from fmexplore.ui import formatting, session, shared, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.formatting import num
 from fmexplore.ui.images.card import image_card
@@ -39,6 +40,7 @@ def show_flipped(run: Run, split: str, sheet: Sheet, row: Row | None, label: int
     st.subheader(_title(sheet, row, label, positions), anchor=False)
     amount = f", {num(change.amount(row.severity)):g} {change.unit}" if len(change.amounts) > 1 else ""
     st.caption(f"{row.change}{amount}: {change.explanation}")
+    _offer_training(run, row)
     if not len(positions):
         st.caption("No image here." if tally.images else "Its images have not been asked for yet.")
         return
@@ -63,6 +65,15 @@ def show_flipped(run: Run, split: str, sheet: Sheet, row: Row | None, label: int
         current=closed[1] if closed and closed[0] == located.part else None,
         focus=True,
     )
+
+
+def _offer_training(run: Run, row: Row) -> None:
+    """The same training with this change among its augmentations, where there is such a one and it can be repeated."""
+    config = run.config
+    training = train_against(config.training, row.change)
+    if training is None or run.status.task != "train" or row.change in trained_against(config.training):
+        return
+    widgets.train_button("Train it against this", config.replace(training=training))
 
 
 def _title(sheet: Sheet, row: Row, label: int | None, positions: np.ndarray) -> str:
