@@ -20,6 +20,7 @@ page = st.navigation(
             st.Page(session.TRAIN_PAGE, title="Train"),
             st.Page(session.CONFUSIONS_PAGE, title="Confusions"),
             st.Page(session.EMBEDDINGS_PAGE, title="Embeddings"),
+            st.Page(session.INSIDE_PAGE, title="Inside"),
             st.Page(session.DATA_PAGE, title="Data"),
             st.Page(session.PREDICT_PAGE, title="Predict"),
         ],

@@ -40,6 +40,7 @@ SHORT = (
     ("same_results", "--epochs", "1", "--seeds", "1", "--who", "plain", "fp32"),
     ("memory", "--preset", "quick"),
     ("inside", "--runs", "quick", "--rounds", "1", "--images", "100"),
+    ("robustness", "--images", "40", "--changes", "mirror,noise"),
 )
 
 
@@ -56,8 +57,15 @@ def test_what_trains_and_computes_runs_on_a_small_data_set_and_prints_its_table(
         cwd=PROJECT, env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    shown = ("Grad-CAM of two classes:", "fmexplore, t-SNE", "held-out, mean per epoch", "ratio", '"accuracy"')
-    for said in (*shown, "Captum one by one"):
+    for said in (
+        "7 rows of 40 images, with the network",
+        "Grad-CAM of two classes:",
+        "fmexplore, t-SNE",
+        "held-out, mean per epoch",
+        "ratio",
+        "Captum one by one",
+        '"accuracy"',
+    ):
         assert said in done.stdout, said
     assert done.stdout.count("== throughput True") == 2
     assert "== time_to_accuracy 1.6" in done.stdout

@@ -18,6 +18,7 @@ import typer
 from PIL import Image
 from streamlit.web.server.starlette.starlette_routes import BASE_ROUTE_UPLOAD_FILE
 
+from benchmarks.robustness import amounts
 from fmexplore.cli.app import app
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.runs.run import Run
@@ -236,3 +237,8 @@ def test_the_readme_has_at_most_100_lines_names_every_page_and_counts_the_networ
     pages = {path.stem.capitalize() for path in (PROJECT / "pages").glob("*.py")}
     assert {*re.findall(r"^- \*\*(\w+)\*\*: ", text, re.MULTILINE)} == pages
     assert re.findall(r"one of (\d+) networks", text) == [str(len(presets()))]
+
+
+def test_the_amounts_of_the_changes_are_those_that_are_made():
+    text = (PROJECT / "docs/robustness.md").read_text("utf-8")
+    assert amounts() in text

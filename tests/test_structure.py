@@ -23,7 +23,7 @@ BESIDE = ("errors", "schema", "settings", "storage", "machine", "textfiles")
 STEPS = (
     {"models", "data"},
     {"evaluation", "checker"},
-    {"training", "embeddings", "inside"},
+    {"training", "embeddings", "inside", "robustness"},
     {"photos", "papers"},
     {"runs"},
     {"jobs"},
@@ -39,6 +39,7 @@ UI_PAGES = {
     "embeddings": {"images"},
     "confusions": {"images"},
     "data": {"images"},
+    "robustness": {"images"},
     "predict": {"images", "embeddings"},
     "train": {"runs"},
     "compare": {"train"},

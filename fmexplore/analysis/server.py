@@ -18,13 +18,20 @@ from fmexplore.analysis import images as image_analysis
 from fmexplore.analysis import inside as inside_analysis
 from fmexplore.analysis import maps as map_analysis
 from fmexplore.analysis import photos as photo_analysis
+from fmexplore.analysis import robustness as robustness_analysis
 from fmexplore.analysis.task import Cancelled
 from fmexplore.analysis.turns import Asker, FairTurns
 from fmexplore.embeddings.projection import ProjectionConfig, Stopped
 from fmexplore.errors import AnalysisFailed, FMExploreError, NotAllowed
 from fmexplore.machine import lower_priority, prepare_process
 
-ANALYSES = image_analysis.ANALYSES | map_analysis.ANALYSES | photo_analysis.ANALYSES | inside_analysis.ANALYSES
+ANALYSES = (
+    image_analysis.ANALYSES
+    | map_analysis.ANALYSES
+    | photo_analysis.ANALYSES
+    | inside_analysis.ANALYSES
+    | robustness_analysis.ANALYSES
+)
 QUICK = image_analysis.QUICK | photo_analysis.QUICK | inside_analysis.QUICK  # the others take turns
 IDLE_SECONDS = 1200
 PARTIAL_SECONDS = 0.5  # between two partial results

@@ -10,7 +10,8 @@ import numpy as np
 from fmexplore.analysis import images as image_analysis
 from fmexplore.analysis.images import index_images
 from fmexplore.analysis.maps import project_images, project_snapshots
-from fmexplore.analysis.task import NullProgress
+from fmexplore.analysis.robustness import robustness_sheet
+from fmexplore.analysis.task import NullProgress, Task
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.embeddings.features import LAST
@@ -23,11 +24,21 @@ from fmexplore.runs.status import write_status
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import read_settings
 
+UNSEEN = NullProgress()
 FEW = 5e-4  # of the test accuracy, which weights as float16 may cost a run that has to be small
 
 
-def ship_run(store: RunStore, run: Run, name: str, small: bool = False, snapshot_weights: bool = False) -> Path:
+def ship_run(
+    store: RunStore,
+    run: Run,
+    name: str,
+    small: bool = False,
+    snapshot_weights: bool = False,
+    task: Task = UNSEEN,
+) -> Path:
     """Copy a finished run to the shipped ones under a plain name, and say where to.
+
+    What is computed from its weights is computed where it is not kept; `task` follows the longest part of that.
 
     Its weights become float16 where the test accuracy stays the same, of a `small` one to a few images; those at its
     snapshots are taken along where asked for. Raises as `RunStore.ship` does.
@@ -36,7 +47,7 @@ def ship_run(store: RunStore, run: Run, name: str, small: bool = False, snapshot
     with tempfile.TemporaryDirectory() as folder:
         if run.status.state == "finished":
             run = _halve(run, Path(folder), images, small)
-            _compute_all(run, images)
+            _compute_all(run, images, task)
         return store.ship(run, name, small, snapshot_weights)
 
 
@@ -70,7 +81,7 @@ def _halve(run: Run, folder: Path, images: DataSet, small: bool) -> Run:
     return copy
 
 
-def _compute_all(run: Run, images: DataSet) -> None:
+def _compute_all(run: Run, images: DataSet, task: Task) -> None:
     for split in ("test", "validation"):
         if run.config.training.validation == "share" or split == "test":
             keep_predictions(run, split, images)
@@ -79,3 +90,4 @@ def _compute_all(run: Run, images: DataSet) -> None:
         with suppress(ConfigError):  # too few images for it, or snapshots without features
             project_images(NullProgress(), run, LAST, "test", standard)
             project_snapshots(NullProgress(), run, standard)
+    robustness_sheet(task, run, "test")

@@ -19,6 +19,7 @@ from fmexplore.cli.inside import commands as inside_commands
 from fmexplore.cli.papers import commands as paper_commands
 from fmexplore.cli.photos import commands as photo_commands
 from fmexplore.cli.predict import commands as predict_commands
+from fmexplore.cli.robustness import commands as robustness_commands
 from fmexplore.cli.terminal import AsJson, accuracies, print_json, show_bar
 from fmexplore.cli.training import commands as training_commands
 from fmexplore.data import fashion_mnist
@@ -47,6 +48,7 @@ app = typer.Typer(
 app.add_typer(training_commands)
 app.add_typer(predict_commands)
 app.add_typer(photo_commands)
+app.add_typer(robustness_commands)
 app.add_typer(paper_commands)
 app.add_typer(inside_commands)
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="An id, a shipped name or a unique prefix.")]
@@ -222,7 +224,9 @@ def evaluate(
 @app.command()
 def ship(
     run: RunName,
-    name: Annotated[str, typer.Argument(help="Its plain name in checkpoints/.")],
+    name: Annotated[
+        str | None, typer.Argument(help="Its plain name in checkpoints/; a shipped run keeps the one it has.")
+    ] = None,
     small: Annotated[
         bool, typer.Option("--small", help="Leave out what can be computed again in half a minute.")
     ] = False,
@@ -232,11 +236,16 @@ def ship(
 ) -> None:
     """Copy a finished run to checkpoints/, with all that its pages show but not the features of its snapshots.
 
-    Its weights become float16 where the test accuracy stays the same.
+    Its weights become float16 where the test accuracy stays the same. A shipped run gets again all that is computed
+    from its weights: predictions, maps and the answers to changed images.
     """
     prepare_process()
     store = RunStore(read_settings())
-    path = ship_run(store, store.find(run), name, small, snapshot_weights)
+    found = store.find(run)
+    if name is None and not found.shipped:
+        raise ConfigError(f"{found.id} has no plain name yet: give one after it, as in `ship {found.id} quick`.")
+    with show_bar(f"Shipping {found.title}", False) as task:
+        path = ship_run(store, found, name or found.id, small, snapshot_weights, task)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     print(f"Shipped as {path} ({size / 1e6:.1f} MB).")
 

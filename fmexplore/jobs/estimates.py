@@ -18,7 +18,7 @@ from fmexplore.models.table import LayerInfo, flops, parameters, summarize
 from fmexplore.schema import Schema
 from fmexplore.settings import Settings
 from fmexplore.storage import StorageLock, read_cached, read_json, write_json
-from fmexplore.training.config import Execution, RunConfig
+from fmexplore.training.config import Augmentation, Execution, RunConfig
 
 TRAINING_IMAGES = 60_000
 RATIOS_KEPT, KINDS_KEPT = 9, 50
@@ -119,6 +119,12 @@ def _lock(settings: Settings) -> StorageLock:
     return StorageLock(settings.cache / "speed.lock")
 
 
+def _unused(augmentation: Augmentation) -> set[str]:
+    """The settings that earlier versions did not have, where they are off: the keys stay those of earlier versions."""
+    later = ("upside_down", "invert", "shear", "gain", "gamma", "noise", "blur")
+    return {name for name in later if not getattr(augmentation, name)}
+
+
 def execution_key(config: RunConfig) -> str:
     """Equal for trainings that run at the same speed: same network, batch, optimiser, and settings of the execution."""
     training = config.training
@@ -126,7 +132,7 @@ def execution_key(config: RunConfig) -> str:
         config.model.model_dump_json(),
         training.batch_size,
         training.optimizer,
-        training.augmentation.model_dump_json(),
+        training.augmentation.model_dump_json(exclude=_unused(training.augmentation)),
         *(training.precision, training.threads, training.device),
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

@@ -20,6 +20,7 @@ from fmexplore.errors import NoAnswers, RunBroken
 from fmexplore.evaluation.latency import Latency
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.machine import cores, processor
+from fmexplore.robustness.sheet import Sheet, sheet_key
 from fmexplore.runs.run import Arrays, Run, unpack
 from fmexplore.settings import Settings
 from fmexplore.storage import write_bytes
@@ -157,6 +158,16 @@ class Derived(Kept):
         """Keep it for `read_latency`. Raises StorageError."""
         self.write(_latency_name(), {"one": latency.one, "batches": latency.batches}, weights)
 
+    def read_sheet(self, split: str, data: DataSet) -> Sheet | None:
+        """The answers to changed images of a split, as far as they were asked for, or None."""
+        images = data.select(split, self.run.config.training.split_config)
+        arrays = self.read(_sheet_name(split, data))
+        return None if images is None or arrays is None else Sheet.from_arrays(arrays, images.labels)
+
+    def write_sheet(self, split: str, data: DataSet, sheet: Sheet, weights: str = "") -> None:
+        """Keep it for `read_sheet`. Raises StorageError."""
+        self.write(_sheet_name(split, data), sheet.to_arrays(), weights)
+
     def read_index(self, data: DataSet) -> NeighbourIndex | None:
         """The index of all images in the network's feature space, or None."""
         try:
@@ -200,6 +211,10 @@ def _as_map(arrays: Arrays | None, axes: int, dimensions: int) -> Arrays | None:
 
 def _name(split: str) -> str:
     return f"predictions-{split}"
+
+
+def _sheet_name(split: str, data: DataSet) -> str:
+    return f"robustness-{split}-{sheet_key(images=data.digest)}"
 
 
 def _latency_name() -> str:

@@ -5,6 +5,7 @@ takes for the two that short trainings use.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -39,20 +40,45 @@ def augment(images: Tensor, index: Tensor, epoch: int, how: Augmentation, genera
     if how.flip != "none":
         flipped = draw() > 0 if how.flip == "random" else (index * 2654435761 // 65536 + epoch) % 2 == 1
         images = torch.where(flipped[:, None, None], images.flip(2), images)
+    if how.upside_down:
+        images = torch.where((draw(0, 1) < how.upside_down)[:, None, None], images.flip(1), images)
     if how.shift:
         images = _shift(images, how.shift, generator)
-    x = to_input(images)
+    x = _change_light(_resample(to_input(images), how, draw), how, draw, generator)
+    if how.erasing:
+        x = _erase(x, draw(0, 1) < how.erasing, draw(0.02, 0.33), draw(), draw(0, 1), draw(0, 1))
+    return x
+
+
+def _resample(x: Tensor, how: Augmentation, draw: Callable[..., Tensor]) -> Tensor:
+    """Rotation, scale, shear and blur, as far as they are asked for."""
     if how.rotation or how.scale:
         angle, scale = draw() * math.radians(how.rotation), 1 + draw() * how.scale
         x = _rotate_and_scale(x, angle, scale)
+    if how.shear:
+        x = _shear(x, draw() * how.shear)
+    if how.blur:
+        x = _blur(x, draw(0, 1) * how.blur)
+    return x
+
+
+def _change_light(x: Tensor, how: Augmentation, draw: Callable[..., Tensor], generator: torch.Generator) -> Tensor:
+    """Gain, gamma, contrast, brightness, noise and negatives, as far as they are asked for."""
+    if how.gain:
+        x = x * (1 - draw(0, 1) * how.gain)[:, None, None, None]
+    if how.gamma:
+        x = x.clamp(0, 1) ** (1 + draw(0, 1) * how.gamma)[:, None, None, None]
     if how.contrast:
         x = (x - 0.5) * (1 + draw() * how.contrast)[:, None, None, None] + 0.5
     if how.brightness:
         x = x + (draw() * how.brightness)[:, None, None, None]
-    if how.contrast or how.brightness:
+    if how.noise:
+        noise = torch.randn(len(x), 1, SIDE, SIDE, generator=generator).to(x.device)
+        x = x + noise * (draw(0, 1) * how.noise)[:, None, None, None]
+    if how.contrast or how.brightness or how.noise:
         x = x.clamp(0, 1)
-    if how.erasing:
-        x = _erase(x, draw(0, 1) < how.erasing, draw(0.02, 0.33), draw(), draw(0, 1), draw(0, 1))
+    if how.invert:
+        x = torch.where((draw(0, 1) < how.invert)[:, None, None, None], 1 - x, x)
     return x
 
 
@@ -109,6 +135,23 @@ def _rotate_and_scale(x: Tensor, angle: Tensor, scale: Tensor) -> Tensor:
     matrix = torch.stack([cosine, -sine, zero, sine, cosine, zero], 1).view(-1, 2, 3)
     grid = F.affine_grid(matrix, list(x.shape), align_corners=False)
     return F.grid_sample(x, grid, align_corners=False)
+
+
+def _shear(x: Tensor, lean: Tensor) -> Tensor:
+    """Move each row by `lean` pixels for each pixel that it lies below the middle."""
+    zero, one = torch.zeros_like(lean), torch.ones_like(lean)
+    matrix = torch.stack([one, lean, zero, zero, one, zero], 1).view(-1, 2, 3)
+    return F.grid_sample(x, F.affine_grid(matrix, list(x.shape), align_corners=False), align_corners=False)
+
+
+def _blur(x: Tensor, deviation: Tensor) -> Tensor:
+    """Blur each image by a Gaussian of its own standard deviation, in pixels."""
+    n, reach = len(x), 3 * math.ceil(float(deviation.max()))
+    places = torch.arange(-reach, reach + 1, device=x.device)
+    weights = torch.exp(-0.5 * (places / deviation.clamp(min=1e-3)[:, None]) ** 2)
+    weights = weights / weights.sum(1, keepdim=True)
+    rows = F.conv2d(x.reshape(1, n, SIDE, SIDE), weights[:, None, :, None], padding=(reach, 0), groups=n)
+    return F.conv2d(rows, weights[:, None, None, :], padding=(0, reach), groups=n).reshape(n, 1, SIDE, SIDE)
 
 
 def _erase(x: Tensor, chosen: Tensor, area: Tensor, aspect: Tensor, top: Tensor, left: Tensor) -> Tensor:

@@ -25,6 +25,13 @@ class Augmentation(Schema):
     erasing: float = Field(0, ge=0, le=1)  # probability of a random rectangle (Zhong et al. 2017)
     mixup: float = Field(0, ge=0, le=10)  # alpha: pairs of images are blended (Zhang et al. 2018)
     cutmix: float = Field(0, ge=0, le=1)  # probability that a batch gets rectangles of other images (Yun et al. 2019)
+    upside_down: float = Field(0, ge=0, le=1)  # probability that top and bottom change places
+    invert: float = Field(0, ge=0, le=1)  # probability of a negative
+    shear: float = Field(0, ge=0, le=2)  # pixels a row, each way
+    gain: float = Field(0, ge=0, le=1)  # 0.5: between 0.5 times the light and all of it
+    gamma: float = Field(0, ge=0, le=10)  # 1: an exponent between 1 and 2
+    noise: float = Field(0, ge=0, le=1)  # largest standard deviation, where 1 is the whole range
+    blur: float = Field(0, ge=0, le=3)  # largest standard deviation, in pixels
 
 
 class EarlyStopping(Schema):
@@ -56,6 +63,7 @@ class TrainConfig(Schema):
     weight_decay: float = Field(0, ge=0, le=10)  # decoupled in AdamW and Muon, an L2 gradient elsewhere
     l1: float = Field(0, ge=0, le=10)
     label_smoothing: float = Field(0, ge=0, lt=1)
+    label_noise: float = Field(0, ge=0, le=1)  # share of the training labels that are drawn anew, in no other split
     weight_average: float = Field(0, ge=0, lt=1)  # share that the average of the weights keeps at each step; 0: none
     augmentation: Augmentation = Augmentation()
     early_stopping: EarlyStopping | None = None

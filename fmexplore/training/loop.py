@@ -24,6 +24,7 @@ from fmexplore.models.networks import build, to_input
 from fmexplore.models.table import Model, flops, summarize
 from fmexplore.training.augment import augment, mix, seeded_generator
 from fmexplore.training.config import Augmentation, Execution, TrainConfig
+from fmexplore.training.label_noise import redraw_labels
 from fmexplore.training.optimizers import Optimizer, rate_factor
 from fmexplore.training.progress import Progress, Snapshot
 from fmexplore.training.snapshots import half, half_weights, log_spaced, weights_kept
@@ -70,7 +71,8 @@ class train(Iterator[Progress]):
         if begin:
             network.load_state_dict(begin)
         averaged = deepcopy(network).requires_grad_(False) if config.weight_average else None
-        self.training, self.validation = data.divide(config.split_config)
+        training, self.validation = data.divide(config.split_config)
+        self.training = redraw_labels(training, config.label_noise, config.seed)
         self.images, self.targets = _on(self.device, self.training)
         self.state = TrainState(network, Optimizer(network, config), to_input(self.images[:CHECKED_IMAGES]), averaged)
         self.steps_per_epoch = _steps_per_epoch(len(self.training), config.batch_size)

@@ -15,7 +15,7 @@ from fmexplore.ui.components.paper import paper_head
 from fmexplore.ui.components.theme import follow_theme
 
 # Others have none, or choose several themselves. Home only passes a run on.
-WITH_RUN = "Home", "Train", "Confusions", "Embeddings", "Data", "Predict"
+WITH_RUN = "Home", "Train", "Confusions", "Embeddings", "Inside", "Data", "Predict"
 ICON = str(PROJECT / "docs" / "icon.png")
 STYLE, PAPER, DARK_PAPER = (
     f"<style>{(Path(__file__).parent / f'{name}.css').read_text(encoding='utf-8')}</style>"

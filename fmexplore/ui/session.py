@@ -14,6 +14,7 @@ from fmexplore.ui.components.owner import make_owner_key
 
 HOME_PAGE, TRAIN_PAGE, CONFUSIONS_PAGE = "pages/home.py", "pages/train.py", "pages/confusions.py"
 EMBEDDINGS_PAGE, DATA_PAGE, PREDICT_PAGE = "pages/embeddings.py", "pages/data.py", "pages/predict.py"
+INSIDE_PAGE = "pages/inside.py"
 COMPARE_PAGE, PAPERS_PAGE, SETTINGS_PAGE = "pages/compare.py", "pages/papers.py", "pages/settings.py"
 FIRST = "quick"  # the preset that everything starts from
 FOR_PHOTOS = "photo"  # the shipped run that knows photos

@@ -23,8 +23,11 @@ from fmexplore.embeddings.projection import ProjectionConfig
 from fmexplore.errors import FMExploreError
 from fmexplore.evaluation.latency import Latency
 from fmexplore.evaluation.predictions import Predictions
+from fmexplore.evaluation.significance import PairedComparison
 from fmexplore.jobs.dispatcher import Dispatcher
 from fmexplore.jobs.queue import JobQueue
+from fmexplore.robustness.changes import CHANGES, change_images
+from fmexplore.robustness.sheet import Row, Sheet, compare_sheets
 from fmexplore.runs.derived import Derived, kept_files
 from fmexplore.runs.run import Arrays, MetricsReader, Run
 from fmexplore.runs.status import LOCAL_OWNER
@@ -261,6 +264,34 @@ def snapshot_epoch(run: Run, step: int) -> float:
 def latency(run: Run) -> Latency | None:
     """How long a run's network took on this machine, if that was measured."""
     return Derived(run, settings()).read_latency()
+
+
+@keep(24)
+def sheet(run: Run, split: str) -> Sheet | None:
+    """A run's answers to changed images of a split, as far as they are kept."""
+    found = Derived(run, settings()).read_sheet(split, dataset())
+    if found and not found.whole:
+        raise _NotKept(found)  # more is coming
+    return found
+
+
+@keep(32)
+def compared_sheets(run: Run, other: Run, split: str, rows: tuple[Row, ...]) -> dict[Row, PairedComparison] | None:
+    """McNemar's tests of another run against a run, row by row; None until both have answered all images."""
+    first, second = sheet(run, split), sheet(other, split)
+    if not (first and second and first.whole and second.whole) or len(first.labels) != len(second.labels):
+        return None
+    return compare_sheets(first, second, rows)
+
+
+@keep(16)
+def changed_examples(number: int) -> np.ndarray:
+    """A test image under each change at its middle severity, `(changes, 28, 28) uint8`."""
+    images = dataset()
+    ids = np.array([images.addresses.id("test", number)])
+    middles = {name: (len(change.amounts) + 1) // 2 for name, change in CHANGES.items()}
+    image = images.test.images[number][None]
+    return np.concatenate([change_images(image, ids, name, middle) for name, middle in middles.items()])
 
 
 @keep(8)

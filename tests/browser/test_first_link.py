@@ -3,7 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-TITLES = ["Home", "Train", "Confusions", "Embeddings", "Data", "Predict", "Compare runs", "Papers", "Settings"]
+TITLES = ["Home", "Train", "Confusions", "Embeddings", "Inside", "Data", "Predict"]
+TITLES += ["Compare runs", "Papers", "Settings"]
 LINKS = {
     "/?run=quick": "Watch a network learn",
     "/train?run=quick&preset=solid": "Start training",

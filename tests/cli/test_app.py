@@ -14,6 +14,7 @@ import torch
 from sklearn.metrics import classification_report
 
 from fmexplore.analysis import images as image_analysis
+from fmexplore.analysis import shipping
 from fmexplore.data import download
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.evaluation.predictions import predict
@@ -444,11 +445,31 @@ def test_a_run_is_shipped_with_all_that_its_pages_compute(call, trained, store, 
     names = ["index", "predictions-test", "predictions-train", "predictions-validation"]
     others = ("map-last-test-", "features-last-test", "course-")  # whose tests are with `embed`
     found = sorted(path.stem for path in (shipped.path / "derived").iterdir())
-    assert [name for name in found if not name.startswith(others)] == names
+    kept = [name for name in found if not name.startswith(others)]
+    assert [name for name in kept if not name.startswith("robustness-test-")] == names
+    assert len(kept) == len(names) + 1
+    assert Derived(shipped, store.settings).read_sheet("test", drawn).whole
     monkeypatch.setattr(image_analysis, "predict_split", None)  # must not be needed
     for split in ("test", "validation", "train"):
         assert call("evaluate", "quick", "--split", split)[1].endswith(sklearns_report(trained, drawn, split) + "\n")
     assert len(Derived(shipped, store.settings).read_index(drawn).train) == 640
+
+
+@pytest.mark.slow
+def test_a_shipped_run_gets_all_that_is_computed_again_by_one_command(call, trained, store, drawn, monkeypatch):
+    monkeypatch.setattr(shipping, "STANDARD", shipping.STANDARD[:1])  # the others take long
+    assert call("ship", trained.id)[0] == 2, "it has no plain name"
+    call("ship", trained.id, "quick", "--small")
+    derived = store.shipped / "quick" / "derived"
+    made = {path.name for path in derived.iterdir()}
+    before = Derived(store.find("quick"), store.settings).read_sheet("test", drawn)
+    shutil.rmtree(derived)
+    shutil.rmtree(store.settings.cache)
+    code, out, _ = call("ship", "quick", "--small")
+    assert (code, str(store.shipped / "quick") in out) == (0, True)
+    assert {path.name for path in derived.iterdir()} == made
+    again = Derived(store.find("quick"), store.settings).read_sheet("test", drawn)
+    assert np.array_equal(before.predicted, again.predicted)
 
 
 @pytest.mark.parametrize("state", ["stopped", "failed"])

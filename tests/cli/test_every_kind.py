@@ -14,7 +14,17 @@ from tests.kinds import KINDS, NO_ANSWERS, NO_NETWORK, assert_no_nan, assert_str
 
 pytestmark = pytest.mark.usefixtures("drawn_folder")
 COMMANDS = typer.main.get_command(app.app).commands
-OF_A_NETWORK = {"evaluate", "predict", "embed", "photo-bench", "distill", "ship", "train-photos", "inside"}
+OF_A_NETWORK = {
+    "evaluate",
+    "predict",
+    "embed",
+    "photo-bench",
+    "distill",
+    "ship",
+    "train-photos",
+    "inside",
+    "robustness",
+}
 # What a command needs beside the run; where it is not its argument, the run is put in for `{run}`.
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "predict": ("{photo}", "--run", "{run}"),

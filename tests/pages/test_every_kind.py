@@ -15,7 +15,7 @@ from tests.pages.conftest import PATHS
 
 CONVERT = ANALYSES["convert_picture"]
 SNAPSHOTS = embeddings.VIEWS["time"]  # those of a training that diverged are from before
-OF_ANSWERS = {"confusions", "embeddings", "predict"}  # pages that show what a network says
+OF_ANSWERS = {"confusions", "embeddings", "inside", "predict"}  # pages that show what a network says
 VIEWS = re.compile("View|Details")  # labels of the controls that choose a view
 CARD = {"confusions", "embeddings", "data"}  # pages that open an image by its number
 

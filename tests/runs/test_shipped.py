@@ -9,6 +9,7 @@ from fmexplore.data.fashion_mnist import Split
 from fmexplore.embeddings.projection import STANDARD
 from fmexplore.evaluation.predictions import predict
 from fmexplore.models.networks import build
+from fmexplore.robustness.sheet import CLEAN
 from fmexplore.runs.derived import FOLDER, Derived
 from fmexplore.runs.run import Run
 from fmexplore.runs.store import RunStore
@@ -16,6 +17,7 @@ from fmexplore.settings import Settings
 from fmexplore.training.presets import find_preset
 
 MOST_MB, SMALL_MB = 20, 9
+WITH_SHEET = ("quick",)  # of the others the sheet is computed when it is first looked at
 pytestmark = pytest.mark.real
 
 
@@ -66,6 +68,14 @@ def test_it_brings_all_that_its_pages_show(run, real, tmp_path):
     if run.id != "photo":
         assert files.read_predictions("train", real)
         assert all(files.read_course(config) is not None for config in STANDARD)
+
+
+@pytest.mark.parametrize("run", [run for run in shipped() if run.id in WITH_SHEET], ids=lambda run: run.id)
+def test_it_brings_its_answers_to_changed_images(run, real, tmp_path):
+    sheet = Derived(run, Settings(home=tmp_path)).read_sheet("test", real)
+    assert sheet.whole
+    kept = Derived(run, Settings(home=tmp_path)).read_predictions("test", real)
+    assert (sheet.answered(CLEAN)[1] != kept.predicted).sum() <= 2, "other CPUs round otherwise"
 
 
 def test_every_map_that_it_brings_is_found_under_the_present_versions(run):

@@ -22,6 +22,13 @@ KINDS = {
     "brightness": Augmentation(brightness=0.3),
     "contrast": Augmentation(contrast=0.3),
     "erasing": Augmentation(erasing=0.5),
+    "upside down": Augmentation(upside_down=0.5),
+    "invert": Augmentation(invert=0.5),
+    "shear": Augmentation(shear=0.5),
+    "gain": Augmentation(gain=0.8),
+    "gamma": Augmentation(gamma=2),
+    "noise": Augmentation(noise=0.25),
+    "blur": Augmentation(blur=2),
 }
 
 
@@ -43,8 +50,9 @@ def test_without_settings_the_images_are_only_made_input(same):
 @pytest.mark.parametrize("kind", KINDS)
 def test_images_of_one_batch_are_changed_differently(same, kind):
     different = len(torch.unique(run(same, KINDS[kind]).flatten(1), dim=0))
-    # a flip has two outcomes, a shift by up to 3 has 49, half of the images are erased
-    assert different >= {"flip": 2, "alternating": 2, "shift": 40, "erasing": COUNT // 3}.get(kind, COUNT - 2)
+    # a flip has two outcomes, a shift by up to 3 has 49, half of the images are erased, a slight blur changes nothing
+    few = {**dict.fromkeys(("flip", "alternating", "upside down", "invert"), 2), "shift": 40, "erasing": COUNT // 3}
+    assert different >= {**few, "blur": COUNT * 3 // 4}.get(kind, COUNT - 2)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -210,3 +218,56 @@ def test_erased_rectangles_reach_every_border_and_corner(same):
     found = holes(same, 1)
     for edge in (found[:, 0], found[:, -1], found[:, :, 0], found[:, :, -1]):
         assert edge.any()
+
+
+def test_upside_down_and_negative_are_two_outcomes_each():
+    images = torch.tensor(np.random.default_rng(0).integers(0, 256, (COUNT, 28, 28), np.uint8))
+    for how, other in (
+        (Augmentation(upside_down=0.5), to_input(images).flip(2)),
+        (Augmentation(invert=0.5), 1 - to_input(images)),
+    ):
+        x = run(images, how)
+        changed = (x == other).flatten(1).all(1)
+        assert (changed | (x == to_input(images)).flatten(1).all(1)).all()
+        assert 0.4 < changed.float().mean() < 0.6
+
+
+def test_gain_and_gamma_only_darken_and_up_to_their_limit():
+    grey = torch.full((COUNT, 28, 28), 128, dtype=torch.uint8)
+    before = 128 / 255
+    for how, least in ((Augmentation(gain=0.5), before / 2), (Augmentation(gamma=1), before**2)):
+        x = run(grey, how)[:, 0, 0, 0]
+        assert least - 1e-6 <= x.min() < least + 0.02
+        assert before - 0.02 < x.max() <= before + 1e-6
+
+
+def test_noise_has_at_most_its_deviation():
+    grey = torch.full((COUNT, 28, 28), 128, dtype=torch.uint8)
+    deviations = run(grey, Augmentation(noise=0.1)).flatten(1).std(1)
+    assert 0.09 < deviations.max() < 0.11
+    assert deviations.min() < 0.01
+
+
+def test_blur_keeps_the_light_and_spreads_as_scipy_does(monkeypatch):
+    from scipy.ndimage import gaussian_filter
+
+    image = torch.zeros(1, 1, 28, 28)
+    image[0, 0, 14, 10] = 1
+    found = module._blur(image, torch.tensor([1.5]))[0, 0]
+    wanted = gaussian_filter(image[0, 0].numpy(), 1.5, mode="constant", truncate=4)
+    assert float(found.sum()) == pytest.approx(1, abs=1e-5)
+    assert np.abs(found.numpy() - wanted).max() < 1e-4
+
+
+def test_shear_moves_rows_in_proportion_to_their_distance_from_the_middle():
+    bar = torch.zeros(1, 1, 28, 28)
+    bar[..., 13:15] = 1
+    found = module._shear(bar, torch.tensor([0.25]))[0, 0]
+    columns = (found * torch.arange(28)).sum(1) / found.sum(1) - 13.5
+    assert torch.allclose(columns, -0.25 * (torch.arange(28) - 13.5), atol=1e-4)
+
+
+def test_what_old_settings_give_is_not_touched_by_the_new_ones(same):
+    how = Augmentation(flip="random", shift=2, rotation=10, contrast=0.2, brightness=0.1, erasing=0.5)
+    seeded = run(same, how)
+    assert torch.equal(run(same, how.replace(noise=0, blur=0, gain=0)), seeded)
