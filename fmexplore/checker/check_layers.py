@@ -12,6 +12,8 @@ from fmexplore.checker.readings import Reading
 from fmexplore.checker.results import Finding, Outcome, Table
 from fmexplore.checker.single_change import LayerRow, explain_by_one_change
 from fmexplore.checker.summaries import Summary
+from fmexplore.checker.torch_rows import find_wrong_rows
+from fmexplore.checker.torch_sizes import check_sizes
 
 MOST_PROBLEMS = 60  # after so many layers that cannot be true, the others are not recomputed
 MOST_EXPLAINED = 6  # layers that cannot be true for which the nearest true one is looked for
@@ -28,10 +30,13 @@ def check_summary(summary: Summary) -> Outcome:
         rows, notes = _without_assumed_order(summary, rows)
     findings = [Finding("contradicts", row.problem, (row.layer.line,), row.proof) for row in rows if row.problem]
     wrong = {place for place, row in enumerate(rows) if row.problem}
-    for lone in find_lone_rows(summary, wrong):
+    alone = list(find_wrong_rows(summary))
+    alone = [each for each in alone if each.row not in wrong]
+    wrong |= {each.row for each in alone}
+    for lone in [*alone, *find_lone_rows(summary, wrong)]:
         findings.append(Finding("contradicts", lone.problem, lone.lines, lone.proof))
         rows[lone.row] = replace(rows[lone.row], problem=lone.problem)
-    sums = check_totals(summary, rows)
+    sums = [*check_totals(summary, rows), *check_sizes(summary)]
     broken = findings or any(finding.status == "contradicts" for finding in sums)
     findings += sums
     if broken:

@@ -1,0 +1,264 @@
+"""What torchinfo and torchsummary print of the sizes of outputs and of multiplications, recomputed from their rows.
+
+torchinfo adds up the outputs of all modules that have parameters and no modules inside, torchsummary those of all rows;
+both count them twice, as gradients are as large. The rules fire only where no version of the library, no type of
+numbers and no row that may be left out gives what is printed.
+"""
+
+import itertools
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fmexplore.checker.layer_kinds import PrintedLayer, known, product
+from fmexplore.checker.results import Finding
+from fmexplore.checker.summaries import Shown, Summary
+
+MOST_SUMS = 4_096  # of multiplications that are tried
+AGAIN = 1.5  # a part of the network that is used again, and whose rows are left out, would make at least so much more
+_TINY = 1e-9
+_LEAVES = frozenset(
+    "Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d Linear Bilinear Embedding EmbeddingBag LSTM GRU "
+    "RNN LSTMCell GRUCell RNNCell BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm InstanceNorm1d InstanceNorm2d "
+    "InstanceNorm3d LayerNorm LayerNorm2d GroupNorm RMSNorm PReLU".split()
+)
+_HALVED = {"conv", "transposed", "dense", "lstm", "gru", "rnn"}  # what automatic mixed precision computes in 16 bits
+_UNITS = (1e6, 1024.0**2)  # bytes of a megabyte, in newer and older versions
+
+
+def check_sizes(summary: Summary) -> list[Finding]:
+    """What each rule finds; one that lacks a printed number finds nothing."""
+    if summary.form == "torchsummary":
+        found = [*_parts(summary), *_outputs_of_torchsummary(summary)]
+    elif summary.form == "torchinfo summary":
+        found = [*_parts(summary), *_outputs_of_torchinfo(summary), *_multiplications(summary)]
+    else:
+        found = []
+    return found
+
+
+def _parts(summary: Summary) -> Iterator[Finding]:
+    """Input, outputs and parameters make the total."""
+    shown = summary.totals.megabytes
+    if set(shown) != {"input", "forward", "params", "estimated"}:
+        return
+    low, high = (sum(getattr(shown[key], end) for key in ("input", "forward", "params")) for end in ("low", "high"))
+    total = shown["estimated"]
+    lines = tuple(each.line for each in shown.values())
+    sums = " + ".join(shown[key].text for key in ("input", "forward", "params"))
+    if total.low > high + _TINY or total.high < low - _TINY:
+        text = f"The sizes add up to {(low + high) / 2:.2f} MB, but {total.text} MB are printed."
+        yield Finding("contradicts", text, lines, sums)
+
+
+def values_of(layer: PrintedLayer) -> int | None:
+    """How many values a row puts out, with those of the whole batch."""
+    size = None if layer.output is None else product(layer.output)
+    return None if size is None or layer.batch is None else layer.batch * size
+
+
+def _outputs_of_torchsummary(summary: Summary) -> Iterator[Finding]:
+    shown = summary.totals.megabytes.get("forward")
+    if shown is None or not summary.complete:
+        return
+    sizes = [values_of(layer) for layer in summary.layers]
+    least = sum(size or 0 for size in sizes)
+    made = 2 * 4 * least / 1024**2
+    proof = f"2 · 4 bytes · {least:,} values / 1,048,576."
+    text = f"The outputs of all rows take {made:.2f} MB, forward and backward"
+    if made > shown.high + _TINY or (None not in sizes and made < shown.low - _TINY):
+        yield Finding("contradicts", f"{text}, but {shown.text} MB are printed.", (shown.line,), proof)
+    elif None not in sizes and made >= 0.01:
+        yield Finding("agrees", f"{text}, as printed.", (shown.line,), proof)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row that torchinfo may count: the least and the most of its values; no most where others are inside it."""
+
+    layer: PrintedLayer
+    least: int
+    most: int | None
+    again: bool
+
+
+def _counted_rows(summary: Summary) -> list[_Row]:
+    deepest = max(layer.depth for layer in summary.layers)
+    found = []
+    for layer in summary.layers:
+        if layer.holds or layer.dashed or layer.parameters == 0:
+            continue
+        values, again = values_of(layer), not layer.counted
+        sure = layer.type in _LEAVES and (again or layer.parameters is not None)
+        inside = layer.type not in _LEAVES and layer.depth >= deepest
+        most = None if inside else values
+        found.append(_Row(layer, values or 0 if sure and not inside else 0, most, again))
+    return found
+
+
+def may_leave_out(summary: Summary) -> bool:
+    """Whether rows of modules that are used again may be left out, as torchinfo does if it is told to."""
+    if not summary.complete or any(not layer.counted for layer in summary.layers):
+        return not summary.complete
+    places: dict[int, int] = {}
+    for layer in summary.layers[1:] if summary.layers[0].depth == 0 else summary.layers:
+        found = re.search(r" (\d{1,3})-(\d{1,6})$", layer.name, re.A)
+        if not found or int(found[2]) != places.get(int(found[1]), 0) + 1:
+            return True
+        places[int(found[1])] = int(found[2])
+    return False
+
+
+def _outputs_of_torchinfo(summary: Summary) -> Iterator[Finding]:
+    shown = summary.totals.megabytes.get("forward")
+    rows = _counted_rows(summary)
+    if shown is None or not rows or not summary.complete:
+        return
+    open_end = may_leave_out(summary)
+    least = sum(row.least for row in rows)
+    exact = all(row.least == row.most for row in rows)
+    proof = f"2 · 4 bytes · {least:,} values / 1,000,000."
+    text = f"The outputs of all modules with parameters take {8 * least / 1e6:.2f} MB, forward and backward"
+    if exact and any(_within(shown, 8 * least / unit, 8 * least / unit) for unit in _UNITS):
+        if least * 8 >= 10_000:
+            yield Finding("agrees", f"{text}, as printed.", (shown.line,), proof)
+        return
+    for low, high in _ways(summary, rows, open_end):
+        if _within(shown, low, high) or (high is not None and shown.high >= AGAIN * high):
+            return
+    why = f"{proof} No version of torchinfo and no type of numbers gives what is printed."
+    yield Finding("contradicts", f"{text}, but {shown.text} MB are printed.", (shown.line,), why)
+
+
+def _within(shown: Shown, low: float, high: float | None) -> bool:
+    return low <= shown.high + _TINY and (high is None or high >= shown.low - _TINY)
+
+
+def _ways(summary: Summary, rows: list[_Row], open_end: bool) -> Iterator[tuple[float, float | None]]:
+    """The least and the most megabytes of all ways to count: of repeated modules, of bytes, of a megabyte."""
+    for kept in (rows, [row for row in rows if not row.again]):
+        least = sum(row.least for row in kept)
+        most = None if open_end or any(row.most is None for row in kept) else sum(row.most or 0 for row in kept)
+        for unit in _UNITS:
+            for size in (1, 2, 4, 8, 16):
+                if most is not None or _may_have(summary, size):
+                    yield 2 * size * least / unit, None if most is None else 2 * size * most / unit
+        mixed = sum((2 if row.layer.kind in _HALVED else 4) * (row.most or row.least) for row in kept)
+        yield 4 * least / 1e6, 2 * mixed / 1e6
+
+
+def _may_have(summary: Summary, size: int) -> bool:
+    """Whether the parameters can have numbers of so many bytes."""
+    shown, count = summary.totals.megabytes.get("params"), summary.totals.total
+    if shown is None or count is None:
+        return True
+    return any(_within(shown, size * count / unit, size * count / unit) for unit in _UNITS)
+
+
+# Multiplications and additions.
+
+
+def _usual(layer: PrintedLayer, count: int) -> int | None:
+    """What torchinfo counts for a module with so many parameters; None where its output is not known."""
+    if not known(layer.output) or not layer.output or layer.batch is None:
+        return None
+    if "Conv" in layer.type:
+        return count * layer.batch * math.prod(size or 0 for size in layer.output[1:])
+    if layer.type in ("LSTM", "GRU", "RNN"):
+        return count * layer.batch * (layer.output[0] or 0)
+    return count * layer.batch
+
+
+def _unusual(layer: PrintedLayer, count: int) -> set[int]:
+    """What it counts for one whose weights have other names, as with spectral or weight normalisation."""
+    if not known(layer.output) or not layer.output or layer.batch is None or not layer.output[0]:
+        return set()
+    units, batch = layer.output[0 if "Conv" in layer.type else -1] or 0, layer.batch
+    places = math.prod(size or 0 for size in layer.output[1:]) if "Conv" in layer.type else 1
+    first = batch * layer.output[0]
+    return {first * count, first * (count - units) + batch * places * units}
+
+
+def _older(layer: PrintedLayer, count: int) -> set[int]:
+    """What older versions count: weights alone, for one image."""
+    if not known(layer.output) or not layer.output or layer.batch is None:
+        return set()
+    conv = "Conv" in layer.type
+    units = layer.output[0 if conv else -1] or 0
+    places = math.prod(size or 0 for size in layer.output[1:]) if conv else 1
+    weights = {count, count - units, count // 2}  # of a normalisation half are no weights
+    return {each * places * times for each in weights for times in (1, layer.batch)} | weights
+
+
+def _counts(summary: Summary, layer: PrintedLayer) -> set[int]:
+    """How many parameters a module can have: one that is used again has those of an earlier row."""
+    if layer.counted:
+        return set() if layer.parameters is None else {layer.parameters}
+    return {each.parameters for each in summary.layers if each.type == layer.type and each.counted and each.parameters}
+
+
+def wrong_multiplications(summary: Summary) -> PrintedLayer | None:
+    """The only row whose printed multiplications do not follow from its parameters and its output."""
+    wrong: list[PrintedLayer] = []
+    right = 0
+    for layer in summary.layers:
+        if layer.multiplied is None or layer.type not in _LEAVES or not known(layer.output):
+            continue
+        counts = _counts(summary, layer)
+        if layer.multiplied in {_usual(layer, count) for count in counts}:
+            right += 1
+        elif counts and layer.multiplied > max(counts):
+            other = {each for count in counts for each in _unusual(layer, count) | _older(layer, count)}
+            if layer.multiplied in other:
+                return None
+            wrong.append(layer)
+        else:
+            return None
+    return wrong[0] if len(wrong) == 1 and right else None
+
+
+def _multiplications(summary: Summary) -> Iterator[Finding]:
+    """The total, for each way in which the modules can be counted."""
+    shown, rows = summary.totals.mult_adds, _counted_rows(summary)
+    if shown is None or not rows or not summary.complete or summary.layers[0].depth:
+        return
+    sums, most, known_all = {0}, 0, True
+    for row in rows:
+        made = _choices(summary, row, shown.newest)
+        if row.layer.type not in _LEAVES or not made:
+            known_all = False
+            continue
+        sums = {one + other for one, other in itertools.product(sums, made)}
+        if len(sums) > MOST_SUMS:
+            return
+        most += max(made)
+    more = summary.totals.total or 0
+    slack = 0 if shown.newest else more * max(layer.depth for layer in summary.layers)
+    open_end = may_leave_out(summary) or not known_all
+    if any(
+        low <= shown.high + _TINY and (open_end or low + slack >= shown.low - _TINY or shown.high >= AGAIN * (low + slack))
+        for low in map(float, sums)
+    ):
+        return
+    usual = [
+        max((_usual(row.layer, count) or 0 for count in _counts(summary, row.layer)), default=0) for row in rows
+    ]
+    text = f"The rows need {sum(usual) / 1e6:,.2f} million multiplications and additions, but {shown.text} are printed"
+    unit = {6: "millions", 9: "billions", 12: "trillions"}.get(round(math.log10((shown.high - shown.low) / 0.01)), "")
+    why = "Of a convolution they are its parameters times the places of its output, of other modules its parameters."
+    yield Finding("contradicts", f"{text}{f' ({unit})' if unit else ''}.", (shown.line,), why)
+
+
+def _choices(summary: Summary, row: _Row, newest: bool) -> set[int]:
+    made: set[int] = set()
+    for count in _counts(summary, row.layer):
+        usual = _usual(row.layer, count)
+        if usual is None:
+            return set()
+        made.add(usual)
+        if "Conv" in row.layer.type or row.layer.kind == "dense":
+            made |= _unusual(row.layer, count)
+        if not newest:
+            made |= _older(row.layer, count)
+    return made
