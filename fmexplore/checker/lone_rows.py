@@ -133,9 +133,7 @@ class _Search:
             return self._found(place, before, behind, other, alone)
         return None
 
-    def _fits(
-        self, given: Shape | None, layer: PrintedLayer | None, made: Shape | None, even: bool = True
-    ) -> bool:
+    def _fits(self, given: Shape | None, layer: PrintedLayer | None, made: Shape | None, even: bool = True) -> bool:
         if layer is None or _is_pooled_into(given, layer, made):
             return True
         reading = next(read_layer(replace(layer, output=made, input=None), [given], self.style, even=even), None)

@@ -24,7 +24,9 @@ def find_wrong_rows(summary: Summary) -> Iterator[LoneRow]:
     yield from _ends(summary)
     if wrong := wrong_multiplications(summary):
         text = f"{wrong.name} is printed with {shape_text(wrong.output)} and {wrong.multiplied:,} multiplications and"
-        rule = "parameters times places of its output" if "Conv" in wrong.type else "parameters times rows of its output"
+        rule = (
+            "parameters times places of its output" if "Conv" in wrong.type else "parameters times rows of its output"
+        )
         place = next(at for at, layer in enumerate(summary.layers) if layer is wrong)
         yield LoneRow(place, f"{text} additions, which do not fit.", f"They are its {rule}.", (wrong.line,))
 
@@ -79,4 +81,9 @@ def _ends(summary: Summary) -> Iterator[LoneRow]:
             continue
         end = layers[last]
         text = f"{layer.name} is printed with {shape_text(layer.output)}, but its last row {end.name} with"
-        yield LoneRow(last, f"{text} {shape_text(made)}.", "A Sequential puts out what its last module does.", (layer.line, end.line))
+        yield LoneRow(
+            last,
+            f"{text} {shape_text(made)}.",
+            "A Sequential puts out what its last module does.",
+            (layer.line, end.line),
+        )

@@ -15,14 +15,14 @@ from fmexplore.checker.layer_kinds import PrintedLayer, known, product
 from fmexplore.checker.results import Finding
 from fmexplore.checker.summaries import Shown, Summary
 
-MOST_SUMS = 4_096  # of multiplications that are tried
 AGAIN = 1.5  # a part of the network that is used again, and whose rows are left out, would make at least so much more
 _TINY = 1e-9
-_LEAVES = frozenset(
-    "Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d Linear Bilinear Embedding EmbeddingBag LSTM GRU "
-    "RNN LSTMCell GRUCell RNNCell BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm InstanceNorm1d InstanceNorm2d "
-    "InstanceNorm3d LayerNorm LayerNorm2d GroupNorm RMSNorm PReLU".split()
-)
+_LEAVES = {
+    *("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Linear", "Bilinear"),
+    *("Embedding", "EmbeddingBag", "LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell", "PReLU", "RMSNorm"),
+    *("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "LayerNorm", "LayerNorm2d", "GroupNorm"),
+    *("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"),
+}
 _HALVED = {"conv", "transposed", "dense", "lstm", "gru", "rnn"}  # what automatic mixed precision computes in 16 bits
 _UNITS = (1e6, 1024.0**2)  # bytes of a megabyte, in newer and older versions
 
@@ -170,14 +170,14 @@ def _usual(layer: PrintedLayer, count: int) -> int | None:
     return count * layer.batch
 
 
-def _unusual(layer: PrintedLayer, count: int) -> set[int]:
-    """What it counts for one whose weights have other names, as with spectral or weight normalisation."""
-    if not known(layer.output) or not layer.output or layer.batch is None or not layer.output[0]:
-        return set()
+def _unusual(layer: PrintedLayer, count: int) -> tuple[int, int] | None:
+    """What it counts without and with bias if weights have other names, as with spectral or weight normalisation."""
+    if not known(layer.output) or not layer.output or layer.batch is None:
+        return None
     units, batch = layer.output[0 if "Conv" in layer.type else -1] or 0, layer.batch
     places = math.prod(size or 0 for size in layer.output[1:]) if "Conv" in layer.type else 1
-    first = batch * layer.output[0]
-    return {first * count, first * (count - units) + batch * places * units}
+    first = batch * (layer.output[0] or 0)
+    return first * count, first * (count - units) + batch * places * units
 
 
 def _older(layer: PrintedLayer, count: int) -> set[int]:
@@ -195,7 +195,13 @@ def _counts(summary: Summary, layer: PrintedLayer) -> set[int]:
     """How many parameters a module can have: one that is used again has those of an earlier row."""
     if layer.counted:
         return set() if layer.parameters is None else {layer.parameters}
-    return {each.parameters for each in summary.layers if each.type == layer.type and each.counted and each.parameters}
+    alike = [each for each in summary.layers if each.type == layer.type and each.counted and each.output]
+    axis = 0 if "Conv" in layer.type or "Norm" in layer.type else -1
+    return {each.parameters for each in alike if each.parameters and _end(each, axis) == _end(layer, axis)}
+
+
+def _end(layer: PrintedLayer, axis: int) -> int | None:
+    return layer.output[axis] if layer.output else None
 
 
 def wrong_multiplications(summary: Summary) -> PrintedLayer | None:
@@ -209,7 +215,7 @@ def wrong_multiplications(summary: Summary) -> PrintedLayer | None:
         if layer.multiplied in {_usual(layer, count) for count in counts}:
             right += 1
         elif counts and layer.multiplied > max(counts):
-            other = {each for count in counts for each in _unusual(layer, count) | _older(layer, count)}
+            other = {each for count in counts for each in {*(_unusual(layer, count) or ()), *_older(layer, count)}}
             if layer.multiplied in other:
                 return None
             wrong.append(layer)
@@ -223,42 +229,59 @@ def _multiplications(summary: Summary) -> Iterator[Finding]:
     shown, rows = summary.totals.mult_adds, _counted_rows(summary)
     if shown is None or not rows or not summary.complete or summary.layers[0].depth:
         return
-    sums, most, known_all = {0}, 0, True
-    for row in rows:
-        made = _choices(summary, row, shown.newest)
-        if row.layer.type not in _LEAVES or not made:
-            known_all = False
-            continue
-        sums = {one + other for one, other in itertools.product(sums, made)}
-        if len(sums) > MOST_SUMS:
+    modules = [_Module.of(summary, row.layer) for row in rows]
+    known_ones = [each for each in modules if each]
+    open_end = len(known_ones) < len(modules) or may_leave_out(summary)
+    usual = sum(each.usual for each in known_ones)
+    sums = _sums(known_ones) if shown.newest else {usual}
+    slack = 0
+    if not shown.newest:  # older versions count weights only, of one image, and those of blocks again
+        sums = {sum(min(each.older) for each in known_ones)}
+        slack = usual - min(sums) + (summary.totals.total or 0) * max(layer.depth for layer in summary.layers)
+    for low in sums:
+        if low <= shown.high + _TINY and (open_end or not shown.low - _TINY > low + slack):
             return
-        most += max(made)
-    more = summary.totals.total or 0
-    slack = 0 if shown.newest else more * max(layer.depth for layer in summary.layers)
-    open_end = may_leave_out(summary) or not known_all
-    if any(
-        low <= shown.high + _TINY and (open_end or low + slack >= shown.low - _TINY or shown.high >= AGAIN * (low + slack))
-        for low in map(float, sums)
-    ):
+    if shown.high >= AGAIN * usual:
         return
-    usual = [
-        max((_usual(row.layer, count) or 0 for count in _counts(summary, row.layer)), default=0) for row in rows
-    ]
-    text = f"The rows need {sum(usual) / 1e6:,.2f} million multiplications and additions, but {shown.text} are printed"
-    unit = {6: "millions", 9: "billions", 12: "trillions"}.get(round(math.log10((shown.high - shown.low) / 0.01)), "")
+    text = f"The rows need {usual:,} multiplications and additions, but {shown.text} "
+    digits = round(math.log10(100 * (shown.high - shown.low)))
+    unit = {6: "million ", 9: "billion ", 12: "trillion "}.get(digits, "")
     why = "Of a convolution they are its parameters times the places of its output, of other modules its parameters."
-    yield Finding("contradicts", f"{text}{f' ({unit})' if unit else ''}.", (shown.line,), why)
+    yield Finding("contradicts", f"{text}{unit}are printed.", (shown.line,), why)
 
 
-def _choices(summary: Summary, row: _Row, newest: bool) -> set[int]:
-    made: set[int] = set()
-    for count in _counts(summary, row.layer):
-        usual = _usual(row.layer, count)
-        if usual is None:
-            return set()
-        made.add(usual)
-        if "Conv" in row.layer.type or row.layer.kind == "dense":
-            made |= _unusual(row.layer, count)
-        if not newest:
-            made |= _older(row.layer, count)
-    return made
+@dataclass(frozen=True)
+class _Module:
+    """What torchinfo can count for a module: as usual; with weights of other names; in older versions."""
+
+    type: str
+    usual: int
+    unusual: tuple[int, int]
+    older: set[int]
+
+    @classmethod
+    def of(cls, summary: Summary, layer: PrintedLayer) -> "_Module | None":
+        """Of a row; None where that cannot be known."""
+        counts = _counts(summary, layer)
+        if layer.type not in _LEAVES or len(counts) != 1:
+            return None
+        (count,) = counts
+        usual, other = _usual(layer, count), _unusual(layer, count)
+        if usual is None or other is None:
+            return None
+        weighed = "Conv" in layer.type or layer.kind == "dense"
+        return cls(layer.type, usual, other if weighed else (usual, usual), _older(layer, count) | {usual})
+
+
+def _sums(modules: list[_Module]) -> set[int]:
+    """Sums where of each class none, all, or all but the first or the last are normalised, with and without biases."""
+    sums = {0}
+    for kind in dict.fromkeys(each.type for each in modules):
+        alike = [each for each in modules if each.type == kind]
+        usual = sum(each.usual for each in alike)
+        made = {usual}
+        for bias in (0, 1):
+            whole = sum(each.unusual[bias] for each in alike)
+            made |= {whole, *(whole - each.unusual[bias] + each.usual for each in (alike[0], alike[-1]))}
+        sums = {one + other for one, other in itertools.product(sums, made)}
+    return sums
