@@ -32,7 +32,8 @@ def read_layer(
     for reading in _readings(layer, inputs, style, even):
         alike = None in (layer.parameters, reading.parameters) or layer.parameters == reading.parameters
         if alike and fits(layer.output, reading.output):
-            yield replace(reading, output=both(layer.output, reading.output))
+            made = both(layer.output, reading.output)
+            yield reading if made == reading.output else replace(reading, output=made)
 
 
 def suggest(layer: PrintedLayer, inputs: Sequence[Shape | None], style: Style) -> list[Reading]:

@@ -12,6 +12,7 @@ from fmexplore.checker.layer_kinds import PrintedLayer, Shape, known, product, s
 from fmexplore.checker.layer_readings import read_layer
 from fmexplore.checker.summaries import Summary
 
+MOST_JUDGED = 4_000  # rows
 MOST_TRIED = 200  # other shapes, in all rows of a summary
 _KEEP = {"same", "batch_norm", "instance_norm", "group_norm", "prelu"}  # what comes out is as large as what goes in
 
@@ -30,7 +31,7 @@ def find_lone_rows(summary: Summary, skipped: set[int]) -> list[LoneRow]:
     """The rows, none of `skipped`, that fit neither neighbour but would with one other size."""
     search = _Search(summary)
     found: list[LoneRow] = []
-    for place in search.chain:
+    for place in search.chain[:MOST_JUDGED]:
         near = {place, search.before.get(place, place), search.behind.get(place, place)}
         if near & skipped or any(each.row in near for each in found):
             continue

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from fmexplore.checker.layer_kinds import PrintedLayer, Shape, Style
 
@@ -121,6 +122,7 @@ def read_rounded(text: str) -> tuple[int, int] | None:
     return value - step, value + step
 
 
+@lru_cache(4_096)
 def read_sizes(text: str) -> tuple[int | None, ...] | None:
     """The sizes between brackets, None for each that is not known; None where it is no single list of them.
 
