@@ -220,7 +220,7 @@ def _size_of(name: str) -> tuple[int, ...]:
         return (3, 8, 112, 112)
     if name.startswith(("mvit", "s3d", "swin3d")):
         return (3, 16, 224, 224)
-    side = {"inception_v3": 299, "vit_h_14": 518, "raft_large": 128, "raft_small": 128, "ssd300_vgg16": 300}
+    side = {"inception_v3": 299, "raft_large": 128, "raft_small": 128, "ssd300_vgg16": 300}
     return (3, *[side.get(name, 224)] * 2)
 
 

@@ -10,7 +10,7 @@ from fmexplore.checker.layer_kinds import PrintedLayer, fits, known, shape_text
 from fmexplore.checker.layer_readings import read_layer
 from fmexplore.checker.lone_rows import LoneRow
 from fmexplore.checker.summaries import Summary
-from fmexplore.checker.torch_sizes import may_leave_out, wrong_multiplications
+from fmexplore.checker.torch_sizes import is_whole, may_leave_out, wrong_multiplications
 
 _CHANNELS_FIRST = {"conv", "transposed", "batch_norm", "instance_norm", "group_norm"}
 _CHANNELS_LAST = {"dense", "embedding"}
@@ -20,8 +20,9 @@ def find_wrong_rows(summary: Summary) -> Iterator[LoneRow]:
     """The rows of a torchinfo table that contradict what is printed elsewhere in it."""
     if summary.form != "torchinfo summary":
         return
-    yield from _used_again(summary)
-    yield from _ends(summary)
+    if is_whole(summary):
+        yield from _used_again(summary)
+        yield from _ends(summary)
     if wrong := wrong_multiplications(summary):
         text = f"{wrong.name} is printed with {shape_text(wrong.output)} and {wrong.multiplied:,} multiplications and"
         rule = (
@@ -40,7 +41,7 @@ def _width(layer: PrintedLayer) -> int | None:
 def _used_again(summary: Summary) -> Iterator[LoneRow]:
     """A module that is used again has the channels of one of the rows above it."""
     deepest = max(layer.depth for layer in summary.layers)
-    if not summary.complete or any(_may_hold(layer, deepest) for layer in summary.layers):
+    if any(_may_hold(layer, deepest) for layer in summary.layers):
         return
     first: dict[str, set[int | None]] = {}
     for place, layer in enumerate(summary.layers):
