@@ -24,6 +24,7 @@ _LEAVES = {
     *("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"),
 }
 _HALVED = {"conv", "transposed", "dense", "lstm", "gru", "rnn"}  # what automatic mixed precision computes in 16 bits
+_SIZES = (1, 2, 4, 8, 16)  # bytes of a number
 _UNITS = (1e6, 1024.0**2)  # bytes of a megabyte, in newer and older versions
 
 
@@ -145,19 +146,21 @@ def _within(shown: Shown, low: float, high: float | None) -> bool:
 
 def _ways(summary: Summary, rows: list[_Row], open_end: bool) -> Iterator[tuple[float, float | None]]:
     """The least and the most megabytes of all ways to count: of repeated modules, of bytes, of a megabyte."""
+    likely = {size for size in _SIZES if _may_have(summary, size)}
+    likely = likely | {4} if likely else set(_SIZES)
     for kept in (rows, [row for row in rows if not row.again]):
         least = sum(row.least for row in kept)
         most = None if open_end or any(row.most is None for row in kept) else sum(row.most or 0 for row in kept)
         for unit in _UNITS:
-            for size in (1, 2, 4, 8, 16):
-                if most is not None or _may_have(summary, size):
+            for size in _SIZES:
+                if most is not None or size in likely:
                     yield 2 * size * least / unit, None if most is None else 2 * size * most / unit
-        mixed = sum((2 if row.layer.kind in _HALVED else 4) * (row.most or row.least) for row in kept)
-        yield 4 * least / 1e6, 2 * mixed / 1e6
+        mixed = sum((2 if row.layer.kind in _HALVED else 4) * (row.most or 0) for row in kept)
+        yield 4 * least / 1e6, None if any(row.most is None for row in kept) else 2 * mixed / 1e6
 
 
 def _may_have(summary: Summary, size: int) -> bool:
-    """Whether the parameters can have numbers of so many bytes."""
+    """Whether the parameters can have numbers of so many bytes; those of a module with others inside are left out."""
     shown, count = summary.totals.megabytes.get("params"), summary.totals.total
     if shown is None or count is None:
         return True
