@@ -196,25 +196,47 @@ def draw(seed: int) -> tuple[nn.Module, tuple[int, ...], torch.dtype]:
 
 
 def zoo(names: list[str] | None = None) -> Iterator[tuple[str, nn.Module, tuple[int, ...]]]:
-    """The classifiers of torchvision, without weights: their names, the networks, the shapes of their inputs."""
-    for name in names or torchvision.models.list_models(module=torchvision.models):
-        options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
-        with contextlib.nullcontext() if name.startswith("regnet") else torch.device("meta"):  # it computes its widths
-            model = torchvision.models.get_model(name, **options).to("meta")
-        side = 299 if name == "inception_v3" else 518 if name == "vit_h_14" else 224
-        yield name, model.eval(), (3, side, side)
+    """All networks of torchvision, without weights: their names, the networks, the shapes of their inputs.
+
+    Those of detection compute with what they find, and need real numbers; the others need shapes only.
+    """
+    for name in names or torchvision.models.list_models():
+        options: dict[str, Any] = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+        if (
+            torchvision.models.get_model_builder(name)
+            .__module__.partition("models.")[2]
+            .startswith(("detection", "segmentation"))
+        ):
+            options["weights_backbone"] = None
+        real = "rcnn" in name or name.startswith(("fcos", "retinanet", "ssd"))
+        computed = real or name.startswith(("regnet", "raft"))  # its widths, or what it looks up
+        with contextlib.nullcontext() if computed else torch.device("meta"):
+            model = torchvision.models.get_model(name, weights=None, **options)
+        yield name, (model if real else model.to("meta")).eval(), _size_of(name)
+
+
+def _size_of(name: str) -> tuple[int, ...]:
+    if name.startswith(("r3d", "mc3", "r2plus1d")):
+        return (3, 8, 112, 112)
+    if name.startswith(("mvit", "s3d", "swin3d")):
+        return (3, 16, 224, 224)
+    side = {"inception_v3": 299, "raft_large": 128, "raft_small": 128, "ssd300_vgg16": 300}
+    return (3, *[side.get(name, 224)] * 2)
 
 
 def print_torchinfo(model: nn.Module, size: tuple[int, ...] | None, kind: torch.dtype, settings: dict[str, Any]) -> str:
     """What torchinfo prints; without a size of the input, no shapes."""
     device = next(model.parameters()).device
+    pair = type(model).__name__ == "RAFT"  # it compares two images
     options: dict[str, Any] = {"depth": 20, **settings}
     if size is None:
         options = {key: value for key, value in options.items() if key not in ("col_names", "verbose")}
         return str(torchinfo.summary(model, verbose=0, **options))
+    options.setdefault("cache_forward_pass", False)
     with contextlib.redirect_stdout(io.StringIO()):
         options.setdefault("verbose", 0)
-        found = torchinfo.summary(model, input_size=(1, *size), dtypes=[kind], device=device, **options)
+        sizes = [(1, *size)] * (1 + pair)
+        found = torchinfo.summary(model, input_size=sizes, dtypes=[kind] * len(sizes), device=device, **options)
     return str(found)
 
 

@@ -12,8 +12,11 @@ from fmexplore.checker.readings import Reading
 from fmexplore.checker.results import Finding, Outcome, Table
 from fmexplore.checker.single_change import LayerRow, explain_by_one_change
 from fmexplore.checker.summaries import Summary
+from fmexplore.checker.torch_rows import find_wrong_rows
+from fmexplore.checker.torch_sizes import check_sizes
 
 MOST_PROBLEMS = 60  # after so many layers that cannot be true, the others are not recomputed
+MOST_READ = 4_000  # layers of a network that are recomputed, which takes about a second
 MOST_EXPLAINED = 6  # layers that cannot be true for which the nearest true one is looked for
 MOST_MERGED = 24  # readings of a layer whose shapes are compared
 MOST_MIXED = 5  # convolutions without a padding for which all ways are tried
@@ -28,10 +31,13 @@ def check_summary(summary: Summary) -> Outcome:
         rows, notes = _without_assumed_order(summary, rows)
     findings = [Finding("contradicts", row.problem, (row.layer.line,), row.proof) for row in rows if row.problem]
     wrong = {place for place, row in enumerate(rows) if row.problem}
-    for lone in find_lone_rows(summary, wrong):
+    alone = list(find_wrong_rows(summary))
+    alone = [each for each in alone if each.row not in wrong]
+    wrong |= {each.row for each in alone}
+    for lone in [*alone, *find_lone_rows(summary, wrong)]:
         findings.append(Finding("contradicts", lone.problem, lone.lines, lone.proof))
         rows[lone.row] = replace(rows[lone.row], problem=lone.problem)
-    sums = check_totals(summary, rows)
+    sums = [*check_totals(summary, rows), *check_sizes(summary)]
     broken = findings or any(finding.status == "contradicts" for finding in sums)
     findings += sums
     if broken:
@@ -45,7 +51,10 @@ def check_summary(summary: Summary) -> Outcome:
         "Layers", columns, tuple(_cells(row) for row in rows if row.layer.kind != "container" or row.layer.parameters)
     )
     kind = summary.form if summary.words else "layer summary"
-    return Outcome(kind, tuple(findings), (table,), _unchecked(rows))
+    notes_on_rows = _unchecked(rows)
+    if len(rows) > MOST_READ:
+        notes_on_rows = (f"Only the first {MOST_READ:,} of {len(rows):,} rows were recomputed.", *notes_on_rows)
+    return Outcome(kind, tuple(findings), (table,), notes_on_rows)
 
 
 def _what_agrees(summary: Summary, rows: list[LayerRow]) -> list[Finding]:
@@ -192,7 +201,7 @@ class _Network:
 
     def _read(self, layer: PrintedLayer, given: list[Shape | None]) -> LayerRow:
         style, inputs = self.summary.style, tuple(given)
-        if layer.kind in ("", "container") or self.problems >= MOST_PROBLEMS:
+        if layer.kind in ("", "container") or self.problems >= MOST_PROBLEMS or len(self.rows) >= MOST_READ:
             return LayerRow(layer, None, inputs)
         reading = next(read_layer(layer, given, style), None)
         if reading:

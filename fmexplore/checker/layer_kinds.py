@@ -96,6 +96,11 @@ class PrintedLayer:
     calculated: int | None = None  # parameters that its printed arguments give
     type: str = ""  # the class as it was printed
     channels_last: bool = False  # sure to be, as in words
+    batch: Size = None  # the size before the others of its output
+    multiplied: int | None = None  # multiplications and additions, where torchinfo prints them
+    dashed: bool = False  # a dash stands for its parameters
+    depth: int = 0  # how many rows it is inside of, where they are printed as a tree
+    holds: bool = False  # rows inside it are printed below
 
 
 @cache

@@ -32,7 +32,8 @@ def read_layer(
     for reading in _readings(layer, inputs, style, even):
         alike = None in (layer.parameters, reading.parameters) or layer.parameters == reading.parameters
         if alike and fits(layer.output, reading.output):
-            yield replace(reading, output=both(layer.output, reading.output))
+            made = both(layer.output, reading.output)
+            yield reading if made == reading.output else replace(reading, output=made)
 
 
 def suggest(layer: PrintedLayer, inputs: Sequence[Shape | None], style: Style) -> list[Reading]:
@@ -138,8 +139,12 @@ def _recurrent(use: Use) -> Iterator[Reading]:
 
 
 def _recurrent_torch(use: Use, units: Size) -> Iterator[Reading]:
-    width = use.shape[-1] if use.shape else None
+    """As long a sequence comes out as went in, unless it is packed, where a shape has an axis less."""
+    shape, made = use.shape, use.layer.output
+    width = shape[-1] if shape else None
     gates = {"lstm": 4, "gru": 3, "rnn": 1}[use.layer.kind]
+    if use.style == "torch" and shape and made and len(shape) == len(made) and not fits(shape[:-1], made[:-1]):
+        return
     if use.style == "torch" and width and units:
         for depth in range(1, 9):
             for ways in (1, 2):
@@ -149,6 +154,8 @@ def _recurrent_torch(use: Use, units: Size) -> Iterator[Reading]:
                     later = gates * hidden * (ways * hidden + hidden + biases)
                     words = f"{count_text(hidden, 'unit')}, {count_text(depth, 'layer')}"
                     yield Reading(use.layer.output, ways * (first + (depth - 1) * later), words)
+        if use.even and use.layer.parameters is not None:
+            return
     yield open_reading(use)  # with projections, or a width that is not known
 
 

@@ -8,10 +8,11 @@ as a single one of its sizes is another, would need two such operations that und
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from fmexplore.checker.layer_kinds import PrintedLayer, Shape, known, shape_text
+from fmexplore.checker.layer_kinds import PrintedLayer, Shape, known, product, shape_text
 from fmexplore.checker.layer_readings import read_layer
 from fmexplore.checker.summaries import Summary
 
+MOST_JUDGED = 4_000  # rows
 MOST_TRIED = 200  # other shapes, in all rows of a summary
 _KEEP = {"same", "batch_norm", "instance_norm", "group_norm", "prelu"}  # what comes out is as large as what goes in
 
@@ -30,7 +31,7 @@ def find_lone_rows(summary: Summary, skipped: set[int]) -> list[LoneRow]:
     """The rows, none of `skipped`, that fit neither neighbour but would with one other size."""
     search = _Search(summary)
     found: list[LoneRow] = []
-    for place in search.chain:
+    for place in search.chain[:MOST_JUDGED]:
         near = {place, search.before.get(place, place), search.behind.get(place, place)}
         if near & skipped or any(each.row in near for each in found):
             continue
@@ -43,7 +44,7 @@ class _Search:
     """The rows of a summary in the order in which they are printed, without those of unknown kinds."""
 
     def __init__(self, summary: Summary) -> None:
-        self.layers, self.style = summary.layers, summary.style
+        self.layers, self.style = _with_parameters(summary), summary.style
         self.chain: list[int] = []
         self.before: dict[int, int] = {}
         self.behind: dict[int, int] = {}
@@ -54,7 +55,7 @@ class _Search:
             if layer.sources is not None and layer.after is None and place:
                 continue
             if layer.kind in ("", "container", "input"):
-                if layer.after is not None and layer.after in self.between:
+                if layer.after is not None and layer.after in self.between and not layer.holds:
                     self.between[layer.after].append(place)
                     self.between[place] = self.between[layer.after]
                     last[place] = last.get(layer.after, layer.after)
@@ -88,10 +89,29 @@ class _Search:
         near = (before if gets else None, behind if gives else None)
         if found := self._repaired(place, *near, alone=follows or followed or None in near):
             return found
+        if not follows and not followed and (odd := self._odd_one(place, before, behind)):
+            return odd
         if None in near or follows or followed:
             return None
         # What is not printed stands on one side, whatever the size; the other side may still tell.
         return self._repaired(place, before, None, alone=True) or self._repaired(place, None, behind, alone=True)
+
+    def _odd_one(self, place: int, before: PrintedLayer | None, behind: PrintedLayer | None) -> LoneRow | None:
+        """Whether the row is the only map whose sides differ, between maps that all have the larger or smaller one."""
+        layer = self.layers[place]
+        shape = layer.output or ()
+        near = [each.output or () for each in (before, behind) if each]
+        sides = near[-1][1:] if near else ()
+        if len(shape) < 3 or self.uneven != 1 or len(self.maps) < 4 or len(set(sides)) != 1:
+            return None
+        apart = [(one, other) for one, other in zip(shape[1:], sides) if one != other]
+        if any(each[1:] != sides for each in near) or len(apart) != 1 or not _is_near(*apart[0]):
+            return None
+        if before and self._fits(before.output, layer, shape, even=False):
+            return None
+        if behind is None or self._fits(shape, behind, behind.output, even=False):
+            return None
+        return self._found(place, before, behind, (shape[0], *sides), alone=True)
 
     def _repaired(
         self, place: int, before: PrintedLayer | None, behind: PrintedLayer | None, alone: bool
@@ -114,10 +134,10 @@ class _Search:
             return self._found(place, before, behind, other, alone)
         return None
 
-    def _fits(self, given: Shape | None, layer: PrintedLayer | None, made: Shape | None) -> bool:
-        if layer is None:
+    def _fits(self, given: Shape | None, layer: PrintedLayer | None, made: Shape | None, even: bool = True) -> bool:
+        if layer is None or _is_pooled_into(given, layer, made):
             return True
-        reading = next(read_layer(replace(layer, output=made, input=None), [given], self.style, even=True), None)
+        reading = next(read_layer(replace(layer, output=made, input=None), [given], self.style, even=even), None)
         return reading is not None
 
     def _others(self, given: Shape | None, layer: PrintedLayer, behind: PrintedLayer | None) -> Iterator[Shape]:
@@ -182,6 +202,35 @@ class _Search:
                 "on the way in and undo it on the way out."
             )
         return LoneRow(place, text, proof, (layer.line, *(each.line for each in near)))
+
+
+def _with_parameters(summary: Summary) -> list[PrintedLayer]:
+    """The rows; those of modules that are used again with the parameters of the rows above, where these agree."""
+    layers: list[PrintedLayer] = []
+    for layer in summary.layers:
+        if not layer.counted and layer.parameters is None and layer.output:
+            alike = [each for each in layers if each.type == layer.type and each.output and each.counted]
+            counts = {each.parameters for each in alike if (each.output or ())[0] == layer.output[0]}
+            layer = replace(layer, parameters=counts.pop()) if len(counts) == 1 else layer
+        layers.append(layer)
+    return layers
+
+
+def _is_near(one: int | None, other: int | None) -> bool:
+    return one is not None and other is not None and min(one, other) > 3 and abs(one - other) <= 3
+
+
+def _is_pooled_into(given: Shape | None, layer: PrintedLayer, made: Shape | None) -> bool:
+    """Whether a dense layer can get a map that was pooled, flattened or cut to one place, as functions do unseen."""
+    if layer.kind != "dense" or not layer.parameters or not given or not made or len(made) >= len(given):
+        return False
+    units, size = made[-1], product(given)
+    if not units or not size or layer.parameters % units:
+        return False
+    for width in (layer.parameters // units - 1, layer.parameters // units):
+        if width == given[-1] or (given[0] and width % given[0] == 0 and 0 < width <= size):
+            return True
+    return False
 
 
 def _same(one: Shape | None, other: Shape) -> bool:

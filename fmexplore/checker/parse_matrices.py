@@ -3,6 +3,7 @@
 Knows how they are printed. What is not square is no confusion matrix; which axis is true is known where it is said.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ from fmexplore.checker.cells import LONGEST_LINE, cells_of, count_of, is_cut, is
 from fmexplore.checker.scores import Axis, Matrix
 
 MAX_CLASSES = 1_000
+MOST_FOUND = 1_000  # squares of brackets that are looked at
 LONGEST_NAME = 6  # words; more are a sentence that ends in numbers
 MARGINS = ("all", "total", "sum", "totals", "support", "row total", "column total", "margin", "col total", "sums")
 _SAID = re.compile(r"confusion|\bcm\b|classified as", re.I)
@@ -63,7 +65,7 @@ def _bracketed(lines: list[str]) -> Iterator[Matrix]:
     for line in lines:
         starts.append(starts[-1] + len(line) + 1)
     line_of, place = 0, 0
-    for found in _BRACKETS.finditer(text):
+    for found in itertools.islice(_BRACKETS.finditer(text), MOST_FOUND):
         while starts[line_of + 1] <= found.start():
             line_of += 1
         begin = line_of

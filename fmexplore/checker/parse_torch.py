@@ -168,6 +168,7 @@ def _info_layer(row: re.Match[str], cells: dict[str, str], place: int, depth: in
     count = cells.get("param #", "")
     number = count.strip("()")
     kind = find_kind(row["type"])
+    added = cells.get("mult-adds", "")
     return PrintedLayer(
         name,
         kind,
@@ -182,6 +183,10 @@ def _info_layer(row: re.Match[str], cells: dict[str, str], place: int, depth: in
         line=place,
         rank=find_rank(row["type"]),
         type=row["type"],
+        batch=_batch(cells.get("output shape", "")),
+        multiplied=read_count(added) if added[:1].isdigit() else None,
+        dashed=number == "--",
+        depth=depth,
     )
 
 
@@ -203,7 +208,7 @@ def _containers(layers: list[PrintedLayer], depths: list[int]) -> list[PrintedLa
     for layer, depth, below in zip(layers, depths, [*depths[1:], -1]):
         holds = below > depth or (depth == 0 and len(layers) > 1)
         if holds or layer.kind == "container":
-            layer = replace(layer, kind="container", parameters=layer.parameters or None)
+            layer = replace(layer, kind="container", parameters=layer.parameters or None, holds=below > depth)
         found.append(layer)
     return found
 
@@ -211,6 +216,12 @@ def _containers(layers: list[PrintedLayer], depths: list[int]) -> list[PrintedLa
 def _shape(cell: str) -> Shape | None:
     sizes = read_sizes(cell) if cell.startswith("[") else None
     return sizes[1:] if sizes and 0 not in sizes else None
+
+
+def _batch(cell: str) -> int | None:
+    """The first size of a shape; 1 where only a -1 stands for it."""
+    sizes = read_sizes(cell) if cell.startswith("[") else None
+    return None if not sizes else 1 if sizes[0] is None else sizes[0]
 
 
 def _kernel(cell: str, rank: int) -> tuple[int, ...] | None:
@@ -241,6 +252,7 @@ def read_torchsummary(lines: Sequence[str], start: int, stop: int) -> Summary | 
                     rank=find_rank(row["type"]),
                     after=len(layers) - 1 if layers and complete and int(row["index"]) == len(layers) + 1 else None,
                     type=row["type"],
+                    batch=_batch(row["shape"]),
                 )
             )
             complete = complete and int(row["index"]) == len(layers)

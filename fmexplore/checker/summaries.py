@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from fmexplore.checker.layer_kinds import PrintedLayer, Shape, Style
 
@@ -19,12 +20,32 @@ _TOTAL = re.compile(
     r"|(?P<first>\d[\d,.]{0,12}\s?[KMBT]?)\s+(?P<after>trainable|non-trainable|total) params\b)",
     re.I | re.A,
 )
-_UNITS = {"K": 1_000, "M": 1_000_000, "B": 1_000_000_000, "T": 1_000_000_000_000}
+_SIZE = re.compile(
+    r"^\W{0,8}(?P<what>input|forward/backward pass|params|estimated total) size \(MB\)\s*:\s*"
+    r"(?P<value>\d[\d,]{0,15}\.\d\d)\s*$",
+    re.I | re.A,
+)
+_ADDS = re.compile(
+    r"^\W{0,8}total mult-adds \((?P<unit>(?:units\.)?[KMGT]\w{0,8})\)\s*:\s*(?P<value>\d[\d,]{0,15}(?:\.\d\d)?)\s*$",
+    re.I | re.A,
+)
+_UNITS = {"G": 1_000_000_000, "K": 1_000, "M": 1_000_000, "B": 1_000_000_000, "T": 1_000_000_000_000}
 _TAIL = re.compile(
     r"mult-adds|size \(MB\)|\(MB\):|params size|^\W*$|modules in (?:train|eval) mode|total flops|^model summary:?$"
     r"|optimizer used|loss function",
     re.I,
 )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A number that is printed rounded, with the line that it stands in."""
+
+    low: float
+    high: float
+    line: int
+    text: str
+    newest: bool = True  # only the newest version prints it so
 
 
 @dataclass(frozen=True)
@@ -37,6 +58,8 @@ class Totals:
     optimizer: int = 0
     rounded: tuple[int, int] | None = None  # least and most, of a total printed as in "7.9 K"
     lines: tuple[int, ...] = ()
+    megabytes: dict[str, Shown] = field(default_factory=dict)  # of "input", "forward", "params" and "estimated"
+    mult_adds: Shown | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +122,7 @@ def read_rounded(text: str) -> tuple[int, int] | None:
     return value - step, value + step
 
 
+@lru_cache(4_096)
 def read_sizes(text: str) -> tuple[int | None, ...] | None:
     """The sizes between brackets, None for each that is not known; None where it is no single list of them.
 
@@ -129,6 +153,8 @@ class Sums:
         self._found: dict[str, int | None] = {}
         self._rounded: tuple[int, int] | None = None
         self._lines: list[int] = []
+        self._megabytes: dict[str, Shown] = {}
+        self._mult_adds: Shown | None = None
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -149,7 +175,20 @@ class Sums:
                     self._rounded = rounded if exact is None else None
             self._lines.append(place)
             return True
+        self._add_size(line[:LONGEST_LINE], place)
         return bool(_TAIL.search(line[:LONGEST_LINE]))
+
+    def _add_size(self, line: str, place: int) -> None:
+        if found := _SIZE.match(line):
+            value = float(found["value"].replace(",", ""))
+            key = found["what"].lower().split("/")[0].split()[0]
+            self._megabytes.setdefault(key, Shown(value - 0.005, value + 0.005, place, found["value"]))
+        elif found := _ADDS.match(line):
+            named = found["unit"].lower().startswith("units.")
+            unit = _UNITS[found["unit"].lower().removeprefix("units.")[0].upper()]
+            value, half = float(found["value"].replace(",", "")), 0.005
+            text = found[0].strip().rpartition(":")[2].strip()
+            self._mult_adds = Shown((value - half) * unit, (value + half) * unit, place, text, named)
 
     def totals(self) -> Totals:
         """What was found."""
@@ -161,6 +200,8 @@ class Sums:
             found.get("optimizer") or 0,
             self._rounded,
             tuple(self._lines),
+            self._megabytes,
+            self._mult_adds,
         )
 
 

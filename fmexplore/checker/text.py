@@ -9,14 +9,16 @@ from dataclasses import dataclass, replace
 
 from fmexplore.checker.cells import pieces_of
 from fmexplore.checker.check_layers import check_summary
+from fmexplore.checker.check_statistics import check_class_statistics, check_detections
 from fmexplore.checker.compare_scores import check_parts
 from fmexplore.checker.parse_claims import find_claims
 from fmexplore.checker.parse_matrices import find_matrices
 from fmexplore.checker.parse_reports import find_tables
 from fmexplore.checker.parse_score_lists import find_dictionaries, find_lists
+from fmexplore.checker.parse_statistics import find_detections, find_statistics
 from fmexplore.checker.parse_summaries import find_summaries
 from fmexplore.checker.results import Finding, Table, Verdict, read_accuracy
-from fmexplore.checker.scores import Axis, Claim, Report
+from fmexplore.checker.scores import Axis, Claim, Matrix, Report
 from fmexplore.errors import ConfigError
 
 MAX_CHARACTERS = 1_048_576  # 1 MB
@@ -72,6 +74,8 @@ def check_text(text: str, accuracy: str | float | None = None, rows: Axis | None
     lines = every[:MOST_LINES]
     summaries = find_summaries(lines)
     left = _without(lines, (summary.lines for summary in summaries))
+    blocks, detections = find_statistics(left), list(find_detections(left))
+    left = _without(left, (tuple(each.lines) for each in (*blocks, *detections)))
     reports = _find_reports(left)
     left = _without(left, (report.lines for report in reports))
     matrices = [replace(matrix, axis=matrix.axis or rows) for matrix in find_matrices(left)]
@@ -79,6 +83,8 @@ def check_text(text: str, accuracy: str | float | None = None, rows: Axis | None
     claims = find_claims(left) + ([Claim("accuracy", claim)] if claim else [])
     parts, notes = check_parts(lines, left, reports[:MOST_PARTS], matrices[:MOST_PARTS], claims)
     outcomes = [*(check_summary(summary) for summary in summaries), *parts]
+    outcomes += [check_class_statistics(block, _above(matrices, block.lines[0])) for block in blocks[:MOST_PARTS]]
+    outcomes += [check_detections(table) for table in detections[:MOST_PARTS]]
     unchecked = [each for outcome in outcomes for each in outcome.unchecked] + notes
     if len(reports) > MOST_PARTS or len(matrices) > MOST_PARTS:
         unchecked.append(f"Only the first {MOST_PARTS} reports and matrices were checked.")
@@ -115,6 +121,11 @@ def _without(lines: Sequence[str], taken: Iterable[tuple[int, ...]]) -> list[str
     """The lines, empty where a reader has taken them, so that every reader counts lines of the whole text."""
     gone = {line for each in taken for line in each}
     return ["" if place in gone else line for place, line in enumerate(lines)]
+
+
+def _above(matrices: list[Matrix], line: int) -> Matrix | None:
+    """The last matrix that is printed above a line."""
+    return next((each for each in reversed(matrices) if each.lines and each.lines[0] < line), None)
 
 
 def _find_reports(lines: list[str]) -> list[Report]:

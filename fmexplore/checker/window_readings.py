@@ -9,6 +9,7 @@ from fmexplore.checker.readings import Reading, Use, open_reading, rank_of
 from fmexplore.checker.weights import make_weights, weights_in_words
 
 MOST_WINDOWS = 100  # of a layer; where none of so many fits, another may
+_GROUPED = (1, 3, 5, 7, 9, 11)  # usual sides of windows over groups of channels
 _USUAL = (3, 1, 5, 7, 2, 4, 11)  # sides of a window
 
 
@@ -39,6 +40,8 @@ def _convolutions_along(
         if tried > MOST_WINDOWS:
             yield open_reading(use)
             return
+        if use.even and 1 < groups < (channels[0] or 0) and kernel is not None and kernel[0] not in _GROUPED:
+            continue
         for made, settings in _windows_of(use, kernel, *sizes):
             weights = weights_in_words(kernel, channels[0], groups, bias) if groups else ""
             words = ", ".join(each for each in (weights, _settings_in_words(settings)) if each)

@@ -150,6 +150,8 @@ def slide_settings(before: int, after: int, side: int, style: Style) -> frozense
                     found.add((side, stride, padding, dilation))
             if stride == 1 and before == after:
                 found.add((side, 1, SAME, dilation))
+            if stride == dilation == 1 and after + wide >= before and (after + wide - before) % 2 == 0:
+                found.add((side, 1, (after + wide - before) // 2, 1))
     return frozenset(found)
 
 

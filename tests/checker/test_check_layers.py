@@ -3,6 +3,7 @@
 That nothing is found where nothing is wrong is tried on networks that hypothesis draws; a changed number, on a few.
 """
 
+import math
 import random
 import re
 from pathlib import Path
@@ -137,7 +138,8 @@ def print_torchinfo(rows: list[LayerInfo]) -> str:
         lines.append(f"{name:<41}{shape:<26}{f'{row.parameters:,}' if row.parameters else '--'}")
     total, trained, frozen = sums(rows, False)
     ends = (f"Total params: {total:,}", f"Trainable params: {trained:,}", f"Non-trainable params: {frozen:,}")
-    return "\n".join([*lines, "=" * 90, *ends, "Total mult-adds (Units.MEGABYTES): 3.91", "=" * 90])
+    adds = sum(row.parameters * (math.prod(row.output[1:]) if isinstance(row.layer, Conv) else 1) for row in rows)
+    return "\n".join([*lines, "=" * 90, *ends, f"Total mult-adds (Units.MEGABYTES): {adds / 1e6:,.2f}", "=" * 90])
 
 
 def print_words(rows: list[LayerInfo]) -> str:
