@@ -29,6 +29,11 @@ from fmexplore.settings import Settings
 from fmexplore.training.config import RunConfig, TrainConfig
 from tests.kinds import make_kinds
 
+# numba, once it has run, gives OpenMP as many threads as there are cores, and so torch too: two test processes on two
+# cores would then wait for each other, which makes a training several times slower.
+if threads := os.environ.get("OMP_NUM_THREADS"):
+    os.environ.setdefault("NUMBA_NUM_THREADS", threads)
+
 
 def draw_split(count: int, seed: int) -> Split:
     """Each class is a bar at its own height, in noise: easy to learn, quick to draw."""
