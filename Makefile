@@ -23,7 +23,7 @@ data: .venv/app
 # after the others, and their servers use what threads there are.
 test: .venv/dev chromium data lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/browser
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/browser
 
 # What finds most slips in less than two minutes.
 check: .venv/dev lint

@@ -20,6 +20,7 @@ from fmexplore.cli import app, photos, predict
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import DataSet, IdxFile, Split
 from fmexplore.errors import DataError
+from fmexplore.jobs.estimates import update_speed
 from fmexplore.models.layers import Activation, Conv, Dense, GlobalAvgPool, MaxPool
 from fmexplore.models.table import Model
 from fmexplore.runs.derived import Derived
@@ -27,6 +28,11 @@ from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings
 from fmexplore.training.config import RunConfig, TrainConfig
 from tests.kinds import make_kinds
+
+# numba, once it has run, gives OpenMP as many threads as there are cores, and so torch too: two test processes on two
+# cores would then wait for each other, which makes a training several times slower.
+if threads := os.environ.get("OMP_NUM_THREADS"):
+    os.environ.setdefault("NUMBA_NUM_THREADS", threads)
 
 
 def draw_split(count: int, seed: int) -> Split:
@@ -37,6 +43,14 @@ def draw_split(count: int, seed: int) -> Split:
     for image, label in zip(images, labels, strict=True):
         image[2 + 2 * label : 5 + 2 * label, 4:24] = 220
     return Split(images, labels)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unsynced() -> Iterator[None]:
+    """Files of tests need not survive a power failure: nothing in this process waits until they are on the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +76,11 @@ def write_files(folder: Path, files: dict[str, tuple[IdxFile, bytes]]) -> Path:
     for name, (_, content) in files.items():
         (folder / f"{name}.gz").write_bytes(content)
     return folder
+
+
+def know_machine(home: Path) -> None:
+    """As if the speed of this machine had been measured, which a server does first, with all cores for ten seconds."""
+    update_speed(Settings(home=home), flops_per_second=1e11, step_seconds=0.002, worker_mb=600)
 
 
 @pytest.fixture

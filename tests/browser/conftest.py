@@ -26,6 +26,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, TimeoutE
 from fmexplore.runs.run import Run
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import PROJECT, Settings
+from tests.conftest import know_machine
 
 DESK, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 GROUNDS = {"light": "rgb(252, 252, 251)", "dark": "rgb(21, 23, 28)"}
@@ -81,6 +82,9 @@ def chromium(real) -> Iterator[Browser]:
         browser.close()
 
 
+TROUBLE = re.compile("Traceback|Stack|page failed|Error")  # in the log of a server
+
+
 class Server:
     """One `streamlit run` with a home of its own; `start` after `kill` is a restart."""
 
@@ -91,7 +95,7 @@ class Server:
             self.environment.pop("FMEXPLORE_HOSTED", None)
         self.store = RunStore(Settings(home=home))
         self.url = f"http://127.0.0.1:{self.port}"
-        self.log, self._read = home / "server.log", 0
+        self.log, self._read, self._killed = home / "server.log", 0, False
         self._process: subprocess.Popen | None = None
         self.start()
 
@@ -121,6 +125,7 @@ class Server:
     def kill(self) -> None:
         """As the out-of-memory killer would; its workers live on for a moment."""
         assert self._process
+        self._killed = True
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
@@ -159,12 +164,17 @@ class Server:
         self.end_runs()
         for run in self.runs():
             self.store.delete(run, run.status.owner)
-        self._read = self.log.stat().st_size
+        self._read, self._killed = self.log.stat().st_size, False
 
     @property
     def logged(self) -> str:
         """What it has logged since it was started or cleared."""
         return self.log.read_bytes()[self._read :].decode(errors="replace")
+
+    @property
+    def trouble(self) -> str:
+        """The end of what it has logged, where that says that something went wrong; killed it may say anything."""
+        return self.logged[-3000:] if TROUBLE.search(self.logged) and not self._killed else ""
 
 
 def _free_port() -> int:
@@ -175,19 +185,23 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="session")
 def shared_server(chromium, tmp_path_factory) -> Iterator[Server]:
-    made = Server(tmp_path_factory.mktemp("home"))
+    home = tmp_path_factory.mktemp("home")
+    know_machine(home)
+    made = Server(home)
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
 def server(chromium, tmp_path_factory, request) -> Iterator[Server]:
-    """The server that test files share; one that sets ENVIRONMENT has a server of its own, with that as environment."""
+    """The server that test files share; one that sets ENVIRONMENT has a server of its own, with that as environment,
+    which knows nothing of the machine. The shared one may log no trouble."""
     environment = getattr(request.module, "ENVIRONMENT", None)
     if environment is None:
         shared = request.getfixturevalue("shared_server")
         shared.clear()
         yield shared
+        assert not shared.trouble
         return
     made = Server(tmp_path_factory.mktemp("home"), **environment)
     yield made

