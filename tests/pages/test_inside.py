@@ -197,3 +197,13 @@ def test_a_training_against_a_change_is_offered_where_there_is_one_and_starts_wi
     assert (after.model, after.preset) == (before.model, before.preset)
     page.open(INSIDE, run=started.id, change="noise", severity="3")
     assert not page.has("train_now")
+
+
+def test_the_difference_to_one_beside_is_tested_only_once_all_is_there(app, tried, store, drawn):
+    runs = tried("first"), tried("second", seed=1)
+    sheet = sheet_of(runs[1], store, drawn)
+    sheet.counts[:] = 100
+    Derived(runs[1], store.settings).write_sheet("test", drawn, sheet)
+    page = app().open(INSIDE, run=runs[0].id, beside=runs[1].id)
+    assert list(page.at.dataframe[0].value.columns) == ["change", "first", "second"]
+    assert "tested once all of them have answered all images" in page.text
