@@ -1,5 +1,7 @@
 """The Inside page: the heat map of changes, what is behind a cell, other runs beside it, and what is asked for."""
 
+from concurrent.futures import Future
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from fmexplore.errors import AnalysisFailed
 from fmexplore.robustness.changes import CHANGES
 from fmexplore.robustness.sheet import ROWS, Row, Sheet
 from fmexplore.runs.derived import Derived
+from fmexplore.ui import shared
 from fmexplore.ui.robustness.page import finding
 from fmexplore.ui.robustness.words import phrase
 from fmexplore.ui.session import INSIDE_PAGE as INSIDE
@@ -143,6 +146,39 @@ def test_a_sheet_in_the_making_is_shown_as_far_as_it_is(app, tried, store, drawn
     monkeypatch.undo()
 
 
+class Pending:
+    """A question that is under way."""
+
+    share, message, askers, cancelled = 0.3, "Changed images: blur, severity 2, about 2 min left", 1, False
+
+    def __init__(self, sheet: Sheet) -> None:
+        self.answer: Future = Future()
+        self.partial = {"predicted": sheet.predicted, "counts": sheet.counts}
+
+    def wait(self, seconds: float) -> bool:
+        return False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+def test_while_it_is_computed_what_there_is_can_be_looked_at_and_the_rest_cancelled(app, trained, drawn, monkeypatch):
+    sheet = drawn_sheet(drawn.test.labels)
+    sheet.counts[40:], sheet.counts[:40] = 0, 100
+    pending, run = Pending(sheet), trained()
+    monkeypatch.setattr(shared.analyst(), "ask", lambda name, **arguments: pending)
+    page = app().open(INSIDE, run=run.id, change="gain", severity="2")
+    assert pending.message in page.text
+    assert cells(page)["gain", 2] == f"{100 * sheet.tally(Row('gain', 2)).accuracy:.1f}"
+    assert cells(page)["mirror", 1] == "…"
+    assert page.images == sheet.flipped(Row("gain", 2)).tolist()
+    page.click("Cancel")
+    assert pending.cancelled
+    assert "Go on" in page.buttons
+    page.click("Go on")
+    assert pending.message in page.text
+
+
 @pytest.mark.parametrize(
     ("query", "told"),
     [
@@ -197,3 +233,13 @@ def test_a_training_against_a_change_is_offered_where_there_is_one_and_starts_wi
     assert (after.model, after.preset) == (before.model, before.preset)
     page.open(INSIDE, run=started.id, change="noise", severity="3")
     assert not page.has("train_now")
+
+
+def test_the_difference_to_one_beside_is_tested_only_once_all_is_there(app, tried, store, drawn):
+    runs = tried("first"), tried("second", seed=1)
+    sheet = sheet_of(runs[1], store, drawn)
+    sheet.counts[:] = 100
+    Derived(runs[1], store.settings).write_sheet("test", drawn, sheet)
+    page = app().open(INSIDE, run=runs[0].id, beside=runs[1].id)
+    assert list(page.at.dataframe[0].value.columns) == ["change", "first", "second"]
+    assert "tested once all of them have answered all images" in page.text

@@ -38,27 +38,7 @@ def _in_link() -> list[str]:
 
 def show_beside(run: Run, split: str, sheet: Sheet, row: Row | None, label: int | None) -> None:
     """A table of the runs in the link, at the severity of the marked cell or in the middle."""
-    others: list[tuple[Run, Sheet]] = []
-    for run_id in _in_link()[:MOST]:
-        try:
-            other = shared.store().get(run_id)
-            found = shared.sheet(other, split) if other != run else None
-        except FMExploreError as error:
-            st.warning(formatting.unlinked(f"{error} It was left out."))
-            continue
-        if other == run:
-            continue
-        if found is None or not found.counts[0]:
-            name = formatting.plain(other.title)
-            st.page_link(
-                session.INSIDE_PAGE,
-                label=f"{name} has not been tried on these changed images yet: try it",
-                query_params={"run": other.id, "split": split},
-            )
-        elif len(found.labels) != len(sheet.labels):
-            st.info(f"{formatting.plain(other.title)} has other validation images: choose the test images.")
-        else:
-            others.append((other, found))
+    others = _read_others(run, split, sheet)
     if not others:
         return
     severity = row.severity if row and row.change not in _single() else MIDDLE
@@ -82,10 +62,13 @@ def show_beside(run: Run, split: str, sheet: Sheet, row: Row | None, label: int 
         if name != "change" and not name.endswith(", p")
     }
     widgets.table(table, column_config=config, hide_index=True, height="content")
-    st.caption(
-        f"Accuracy in % at severity {severity}, difference in points to {formatting.plain(names[run.id])}. p is that "
-        "of McNemar's test, with Holm's correction for all rows."
-    )
+    tests = "p is that of McNemar's test, with Holm's correction for all rows."
+    if label is not None:
+        tests = "The difference is tested for all classes together."
+    elif not all(each.whole for each in (sheet, *(found for _, found in others))):
+        tests = "The difference is tested once all of them have answered all images."
+    name = formatting.plain(names[run.id])
+    st.caption(f"Accuracy in % at severity {severity}, difference in points to {name}. {tests}")
 
 
 def _single() -> set[str]:
@@ -105,3 +88,29 @@ def _finding(sheet: Sheet, others: list[tuple[Run, Sheet]], names: dict[str, str
         return "The same changes, other networks"
     said = [f"{formatting.plain(name)} makes {formatting.percent(error, 0)}" for error, name in known]
     return f"On changed images {' and '.join(said)} of the errors of {formatting.plain(names[run.id])}"
+
+
+def _read_others(run: Run, split: str, sheet: Sheet) -> list[tuple[Run, Sheet]]:
+    """The runs in the link with their answers to the same images; why one is left out is said."""
+    others: list[tuple[Run, Sheet]] = []
+    for run_id in _in_link()[:MOST]:
+        try:
+            other = shared.store().get(run_id)
+            found = shared.sheet(other, split) if other != run else None
+        except FMExploreError as error:
+            st.warning(formatting.unlinked(f"{error} It was left out."))
+            continue
+        if other == run:
+            continue
+        if found is None or not found.counts[0]:
+            name = formatting.plain(other.title)
+            st.page_link(
+                session.INSIDE_PAGE,
+                label=f"{name} has not been tried on these changed images yet: try it",
+                query_params={"run": other.id, "split": split},
+            )
+        elif len(found.labels) != len(sheet.labels):
+            st.info(f"{formatting.plain(other.title)} has other validation images: choose the test images.")
+        else:
+            others.append((other, found))
+    return others

@@ -42,7 +42,7 @@ def show_flipped(run: Run, split: str, sheet: Sheet, row: Row | None, label: int
     st.caption(f"{row.change}{amount}: {change.explanation}")
     _offer_training(run, row)
     if not len(positions):
-        st.caption("No image here." if tally.images else "Its images have not been asked for yet.")
+        st.caption("No image here." if tally.images else "They are shown here as soon as there are answers.")
         return
     closed = last_opened()
     key = f"flipped_{run.id}_{split}_{row.change}_{row.severity}_{label}"
@@ -81,6 +81,8 @@ def _title(sheet: Sheet, row: Row, label: int | None, positions: np.ndarray) -> 
     lost = len(positions)
     words = phrase(row)
     images = "images" if label is None else formatting.plural(label)
+    if not sheet.tally(row, label).images:
+        return f"{words[0].upper()}{words[1:]}: not asked for yet"
     if not lost:
         return f"{words[0].upper()}{words[1:]}: no image is lost"
     (taken, count), *_ = Counter(sheet.answered(row)[1][positions].tolist()).most_common(1)
