@@ -38,7 +38,8 @@ def show_flipped(run: Run, split: str, sheet: Sheet, row: Row | None, label: int
         return
     change, tally = CHANGES[row.change], sheet.tally(row, label)
     st.subheader(_title(sheet, row, label, positions), anchor=False)
-    amount = f", {num(change.amount(row.severity)):g} {change.unit}" if len(change.amounts) > 1 else ""
+    unit = change.unit if change.unit == "°" else f" {change.unit}"
+    amount = f", {num(change.amount(row.severity)):g}{unit}" if len(change.amounts) > 1 else ""
     st.caption(f"{row.change}{amount}: {change.explanation}")
     _offer_training(run, row)
     if not len(positions):
