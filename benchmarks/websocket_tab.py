@@ -36,6 +36,7 @@ class Tab:
         self.query, self.received = "", 0
         self.problems: list[str] = []  # what went wrong in a script, ever
         self._page = ""
+        self._fragments: dict[tuple[int, ...], str] = {}  # those that drew the elements which are in one
         self._kept: dict[str, tuple[int, ForwardMsg]] = {}
         self._runs = 0
         self._ticks: dict[str, float] = {}  # seconds between two runs of a fragment
@@ -71,22 +72,23 @@ class Tab:
             message.rerun_script.page_name = page
         return await self._run(message)
 
-    async def rerun(self, *states: WidgetState) -> float:
-        """Run the page again, with what was done to its widgets."""
+    async def rerun(self, *states: WidgetState, fragment: str = "") -> float:
+        """Run the page again, or a fragment of it, with what was done to its widgets."""
         message = BackMsg()
         message.rerun_script.page_script_hash = self._page
+        message.rerun_script.fragment_id = fragment
         message.rerun_script.widget_states.widgets.extend(states)
         return await self._run(message)
 
     async def press(self, label: str) -> float:
         """Press the button with that label."""
-        found = self._pick("button", "label", label)
-        return await self.rerun(WidgetState(id=found.id, trigger_value=True))
+        found, fragment = self._pick("button", "label", label)
+        return await self.rerun(WidgetState(id=found.id, trigger_value=True), fragment=fragment)
 
     async def choose(self, label: str, option: str) -> float:
         """Choose an option of a select box."""
-        found = self._pick("selectbox", "label", label)
-        return await self.rerun(WidgetState(id=found.id, string_value=option))
+        found, fragment = self._pick("selectbox", "label", label)
+        return await self.rerun(WidgetState(id=found.id, string_value=option), fragment=fragment)
 
     def options(self, label: str) -> list[str]:
         """What the select box with that label offers; nothing where there is none."""
@@ -94,9 +96,10 @@ class Tab:
 
     async def send(self, component: str, event: str, value: object) -> float:
         """Have the first component of a kind send an event, as its script would."""
-        found = self._pick("bidi_component", "component_name", component)
-        sent = json.dumps([{"event": event, "value": value}])
-        return await self.rerun(WidgetState(id=_make_trigger_id(found.id, "events"), json_trigger_value=sent))
+        found, fragment = self._pick("bidi_component", "component_name", component)
+        state = WidgetState(id=_make_trigger_id(found.id, "events"))
+        state.json_trigger_value = json.dumps([{"event": event, "value": value}])
+        return await self.rerun(state, fragment=fragment)
 
     async def upload(self, name: str, content: bytes, kind: str) -> float:
         """Give a file to the page's first file uploader."""
@@ -152,11 +155,12 @@ class Tab:
         """What the link says after the page."""
         return dict(parse_qsl(self.query))
 
-    def _pick(self, kind: str, name: str, value: str) -> Any:
-        """The first element of a kind that is called so."""
-        for element in self.find(kind):
-            if getattr(element, name) == value:
-                return element
+    def _pick(self, kind: str, name: str, value: str) -> tuple[Any, str]:
+        """The first element of a kind that is called so, and the fragment that it is in, if it is in one."""
+        for place in sorted(self.elements):
+            element = getattr(self.elements[place], kind)
+            if self.elements[place].WhichOneof("type") == kind and getattr(element, name) == value:
+                return element, self._fragments[place]
         raise LookupError(
             f"{value!r} is not on the page, which shows {[getattr(each, name) for each in self.find(kind)]}"
         )
@@ -218,11 +222,14 @@ class Tab:
     def _begin(self, message: ForwardMsg) -> None:
         self._session = message.new_session.initialize.session_id or self._session
         self._page = message.new_session.page_script_hash
-        if not message.metadata.run.fragment_ids:
+        if drawn := set(message.metadata.run.fragment_ids):
+            for place in [place for place in self.elements if self._fragments[place] in drawn]:
+                del self.elements[place]
+        else:
             self.elements, self._ticks, self._due = {}, {}, {}
 
     def _draw(self, message: ForwardMsg, place: tuple[int, ...]) -> None:
-        self.elements[place] = message.delta.new_element
+        self.elements[place], self._fragments[place] = message.delta.new_element, message.delta.fragment_id
         if message.delta.new_element.HasField("exception"):
             self.problems.append(message.delta.new_element.exception.message)
 

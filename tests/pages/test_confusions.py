@@ -1099,7 +1099,7 @@ def test_two_runs_of_one_name_are_told_apart_in_every_sentence(app, trained):
     page = app().open(CONFUSIONS, run=first.id, view="runs", other=second.id)
     names = [rf"same \({run.id[-4:]}\)" for run in (first, second)]
     assert f"{names[0]} is right on" in page.text
-    assert f"How many images more or fewer {names[0]} has in a cell than {names[1]}." in page.text
+    assert f"In each cell: how many images more or fewer {names[0]} has than {names[1]}." in page.text
 
 
 def test_two_runs_need_two_runs(app, known):

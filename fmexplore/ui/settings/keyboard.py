@@ -23,6 +23,10 @@ KEYS: dict[str, tuple[str, dict[str, str]]] = {
             "`←` `→` on the slider": "another moment of the training",
         },
     ),
+    "change_grid": (
+        "Heat map of changes",
+        {"`←` `→` `↑` `↓`": "go to another change or severity", "`Enter`, `Space`": "show the images that it costs"},
+    ),
     "gallery": ("Images in a list", {"`←` `→` `↑` `↓`": "go to another image", "`Enter`, `Space`": "open it"}),
     "card": ("An opened image", {"`←` `→`": "the previous, the next image of the list", "`Esc`": "back to the list"}),
     "scatter": (
