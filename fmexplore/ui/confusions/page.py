@@ -191,6 +191,15 @@ def _matrix(now: Shown, moments: list[Moment], selection: Link, folding: Folding
 
     with st.container(key="figure_first" if selection.image is not None else "matrix_first"):
         left, right = st.columns([52, 48], gap="large")
+
+    def show_selected() -> None:
+        with right, messages.boundary():
+            before = selected_predictions.show(now.run, now.split, moments[place - 1]) if place else None
+            _selected(now, selection, folding, before)
+
+    # Who has clicked a cell waits for its images, so they come first; a card may wait for its analyses, so it does not.
+    if selection.image is None:
+        show_selected()
     with left:
         matrix = frames[place][1]
         st.subheader(finding(matrix, folding.plural), anchor=False)
@@ -224,9 +233,8 @@ def _matrix(now: Shown, moments: list[Moment], selection: Link, folding: Folding
                     on_click=url.go,
                     kwargs={"split": "validation", "snapshot": first[0].step, "image": None},
                 )
-    with right, messages.boundary():
-        before = selected_predictions.show(now.run, now.split, moments[place - 1]) if place else None
-        _selected(now, selection, folding, before)
+    if selection.image is not None:
+        show_selected()
 
 
 def finding(matrix: np.ndarray, plural: Callable[..., str] = formatting.plural) -> str:
