@@ -53,7 +53,7 @@ def show_beside(run: Run, split: str, sheet: Sheet, row: Row | None, label: int 
             st.page_link(
                 session.INSIDE_PAGE,
                 label=f"{name} has not been tried on these changed images yet: try it",
-                query_params={"run": other.id, "split": split},
+                query_params={"view": "robustness", "run": other.id, "split": split},
             )
         elif len(found.labels) != len(sheet.labels):
             st.info(f"{formatting.plain(other.title)} has other validation images: choose the test images.")
