@@ -32,10 +32,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const board = parentElement.querySelector(".terms-of-sum");
   const signature = JSON.stringify(data);
   if (board.signature !== signature) {
+    const focused = board.contains(parentElement.getRootNode().activeElement);
     board.signature = signature;
     board.replaceChildren(build(data));
     const first = board.querySelector("button");
     if (first) first.tabIndex = 0;
+    if (focused) first?.focus({ preventScroll: true }); // so that the keyboard walks on
   }
   const buttons = [...board.querySelectorAll("button")];
   board.onclick = (event) => {
