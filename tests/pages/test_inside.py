@@ -285,6 +285,22 @@ def test_the_layers_of_a_block_are_shown_where_it_is_chosen(app, make_run, tiny)
     assert len(page.given("way_terms")["rows"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("layers", "shown"),
+    [
+        ((Flatten(), Dense(units=10)), "2"),
+        ((Conv(filters=2, kernel=28, padding="valid"), Flatten(), Dense(units=10)), "1"),
+    ],
+)
+def test_networks_without_convolutions_and_with_maps_of_one_value_have_a_way_too(app, make_run, tiny, layers, shown):
+    run = make_run(config=tiny.replace(model=Model(layers=layers)), weights="random")
+    page = app().open(INSIDE, run=run.id, image="2")
+    assert page.given("way_strip")["picked"] == shown
+    assert page.has("way_maps") == (shown == "1")
+    assert page.has("way_values") == (shown == "2") == ("This layer has no maps" in page.text)
+    assert page.given("way_terms")["ends"][0][0] == "the other 768 terms"
+
+
 def test_a_snapshot_shows_the_network_as_it_was(app, network, drawn):
     early = {name: (value + 1).astype(np.float16) for name, value in network.read_weights().items()}
     logits, labels = np.zeros((1, 10), np.float16), np.zeros(1, np.uint8)

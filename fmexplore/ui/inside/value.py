@@ -14,7 +14,7 @@ from fmexplore.ui.components.value_map import value_map
 from fmexplore.ui.formatting import num
 from fmexplore.ui.inside.colours import enlarge, paint
 from fmexplore.ui.inside.seen import Seen
-from fmexplore.ui.inside.words import explain, figure, name_place, name_value, say_field
+from fmexplore.ui.inside.words import explain, figure, figures, name_place, name_value, say_field
 
 MOST_TERMS, LARGEST = 27, 16  # all terms are listed up to three maps of a 3 x 3 window, else the largest
 LEAST = 28
@@ -33,7 +33,7 @@ def show_value(seen: Seen, values: Arrays, step: Step, place: tuple[int, int, in
         picture = enlarge(paint(grid, limit)[None], LEAST)[0]
     value_map(
         picture,
-        [] if grid is None else [[figure(each) for each in line] for line in grid],
+        [] if grid is None else [figures(line) for line in grid.tolist()],
         name_value(seen.graph, step.name, channel).capitalize(),
         (y, x),
         seen.image,

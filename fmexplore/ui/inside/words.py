@@ -1,5 +1,7 @@
 """What the way of an image says in words: names of values, and how a sum comes about."""
 
+from collections.abc import Iterable
+
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.inside.fields import Box
 from fmexplore.inside.graph import IMAGE, SCALED, SOFTMAX, Graph, Step
@@ -11,7 +13,13 @@ from fmexplore.ui.formatting import num
 
 def figure(value: float) -> str:
     """A value with as many digits as tell it apart; a proper minus sign."""
-    return f"{num(value + 0.0):.5g}".replace("-", "−", 1 if value < 0 else 0)
+    return figures([value])[0]
+
+
+def figures(values: Iterable[float]) -> list[str]:
+    """Several values at once, as the preferred decimal sign is looked up only once."""
+    texts = (format(value + 0.0, ".5g") for value in values)
+    return f"{num(' '.join('−' + text[1:] if text[0] == '-' else text for text in texts))}".split(" ")
 
 
 def name_layer(name: str) -> str:
