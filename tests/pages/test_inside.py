@@ -20,6 +20,7 @@ from fmexplore.ui.robustness.page import finding
 from fmexplore.ui.robustness.words import phrase
 from fmexplore.ui.session import CONFUSIONS_PAGE as CONFUSIONS
 from fmexplore.ui.session import INSIDE_PAGE as INSIDE
+from fmexplore.ui.session import PREDICT_PAGE as PREDICT
 
 MIRROR = Row("mirror", 1)
 
@@ -337,3 +338,19 @@ def test_a_card_leads_to_the_way_of_its_image(app, network):
     page = app().open(CONFUSIONS, run=network.id, image="4")
     (link,) = (each.proto for each in page.at.page_link if each.proto.label == "Inside")
     assert dict(parse_qsl(link.query_string)) == {"run": network.id, "split": "test", "image": "4"}
+
+
+def test_a_photo_of_this_visit_goes_through_too_and_one_that_is_gone_is_told(app, network, drawn):
+    page = app().open(PREDICT, run=network.id)
+    page.send("photo_samples", "pick", page.given("photo_samples")["items"][0]["id"])
+    (link,) = (each.proto for each in page.at.page_link if each.proto.label == "Inside")
+    page.open(INSIDE, **dict(parse_qsl(link.query_string)), layer="1")
+    assert "Sample T\\-shirt/top: " in page.text
+    assert "Test image" not in page.text
+    assert page.given("way_terms")["rows"]
+    page.click("Images of the data set")
+    assert "photo" not in page.query
+    assert "Test image 4, " in page.text
+    page.open(INSIDE, run=network.id, photo="0123456789")
+    assert any("not among those of this visit" in warning for warning in page.warnings)
+    assert "Test image 4, " in page.text

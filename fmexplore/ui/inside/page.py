@@ -17,7 +17,7 @@ VIEWS: dict[str, tuple[str, Callable[[Run, Container], None]]] = {
     "robustness": ("Robustness", robustness),
 }
 # What is meant for one view, and would select something else in another one.
-OF_A_VIEW = ("image", "split", "layer", "channel", "at", "snapshot", "change", "severity", "class", "beside")
+OF_A_VIEW = ("image", "photo", "split", "layer", "channel", "at", "snapshot", "change", "severity", "class", "beside")
 
 
 def inside() -> None:

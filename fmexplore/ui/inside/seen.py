@@ -1,10 +1,10 @@
 """The image that goes through a network, and what every layer makes of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from fmexplore.evaluation.predictions import Predictions
 from fmexplore.inside.graph import Graph, graph_of
 from fmexplore.inside.sums import Sum
 from fmexplore.runs.run import Arrays, Run
@@ -13,23 +13,19 @@ from fmexplore.ui import shared, widgets
 MOST_KEPT = 16  # of images' maps, some MB each for large networks
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Seen:
-    """An image of a run's split, by its number in the part, at a moment: the step of a snapshot, 0 the end."""
+    """An image `(28, 28) uint8` before a run at a moment: the step of a snapshot, 0 the end.
+
+    `key` names the image, `describe` says of its logits what it is and is taken for, and `note` what else is to know.
+    """
 
     run: Run
-    split: str
-    part: str
-    number: int
+    image: np.ndarray
+    key: tuple
     moment: int
-
-    @property
-    def image(self) -> np.ndarray:
-        return shared.dataset().part(self.part).images[self.number]
-
-    @property
-    def label(self) -> int:
-        return int(shared.dataset().part(self.part).labels[self.number])
+    describe: Callable[[np.ndarray], str]
+    note: str = ""
 
     @property
     def graph(self) -> Graph:
@@ -37,7 +33,7 @@ class Seen:
 
     def ask_values(self) -> Arrays:
         """What every step gives, by its name. Raises FMExploreError."""
-        key = *shared.folder_and_weights(self.run), self.part, self.number, self.moment
+        key = *shared.folder_and_weights(self.run), self.key, self.moment
         if (known := _traces().get(key)) is None:
             question = shared.analyst().ask("trace_image", run=self.run, image=self.image, moment=self.moment)
             known = _traces().put(key, widgets.await_answer(question, "Running the network"))
@@ -53,11 +49,6 @@ class Seen:
         """The kernels of a convolution, `(filters, channels, kernel, kernel)`. Raises FMExploreError."""
         question = shared.analyst().ask("read_kernels", run=self.run, layer=layer, moment=self.moment)
         return widgets.await_answer(question, "Reading the kernels")
-
-    def predict(self) -> Predictions:
-        """What the network says of the image. Raises FMExploreError."""
-        logits = self.ask_values()[self.graph.logits]
-        return Predictions(logits[None], np.array([self.label], np.uint8))
 
 
 @shared.keep(1)

@@ -8,9 +8,11 @@ from streamlit.delta_generator import DeltaGenerator as Container
 
 from fmexplore.data.addresses import Members, find_position
 from fmexplore.errors import ConfigError, FMExploreError
+from fmexplore.evaluation.predictions import Predictions
 from fmexplore.inside.graph import Graph, Step
+from fmexplore.photos.scoring import PhotoFit, classify
 from fmexplore.runs.run import Arrays, Run
-from fmexplore.ui import formatting, messages, shared, url
+from fmexplore.ui import formatting, messages, session, shared, url
 from fmexplore.ui.components.layer_strip import SIDE, Stop, layer_strip
 from fmexplore.ui.formatting import num
 from fmexplore.ui.images.card import say_image
@@ -19,6 +21,7 @@ from fmexplore.ui.inside.layer import show_layer
 from fmexplore.ui.inside.seen import Seen
 from fmexplore.ui.inside.value import show_value
 from fmexplore.ui.inside.words import say_step
+from fmexplore.ui.selection import photos
 from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.selection.predictions import SPLIT_NAMES
 
@@ -39,13 +42,36 @@ def way(run: Run, row: Container) -> None:
     """Draw the view, its choices into `row`."""
     link = url.read_link(names=("split", "image", "snapshot"))
     messages.warn(link.problems)
-    seen = _choose(run, link, row)
+    seen = _photo(run, row, link) or _image(run, row, link)
     # Another layer or value draws these anew, and neither the sidebar nor the choices.
     st.fragment(_view)(seen)
 
 
-def _choose(run: Run, link: url.Link, row: Container) -> Seen:
-    """The image and the moment in the link, and the controls for others."""
+def _photo(run: Run, row: Container, link: url.Link) -> Seen | None:
+    """The photo of this session that the link names, if it is still there."""
+    named = st.query_params.get("photo")
+    if named is None:
+        return None
+    if (photo := photos.photos().get(named)) is None:
+        st.warning("The photo in the link is not among those of this visit, which are kept no longer: open it again.")
+        st.page_link(session.PREDICT_PAGE, label="Open a photo", query_params={"run": run.id})
+        return None
+    with row:
+        st.button("Images of the data set", on_click=url.go, kwargs={"photo": None})
+        st.page_link(session.PREDICT_PAGE, label="Your photos", query_params={"run": run.id})
+    moment = _choose_moment(run, link)
+    known = photos.predict(photo, run)
+    fit = PhotoFit() if moment else run.photo_fit
+
+    def describe(logits: np.ndarray) -> str:
+        return f"{formatting.plain(photo.name)}: {photos.say_verdict(classify(logits[None], fit), 0)}"
+
+    note = "The title allows for how sure the network is of photos; the softmax is the network's own."
+    return Seen(run, known.image, ("photo", known.image.tobytes()), moment, describe, note)
+
+
+def _image(run: Run, row: Container, link: url.Link) -> Seen:
+    """The image in the link, and the controls for others."""
     found = [each for each in SPLIT_NAMES if selected_predictions.locate(run, each, shared.dataset())]
     split = link.split if link.split in found else found[0]
     if link.split and link.split != split:
@@ -57,14 +83,25 @@ def _choose(run: Run, link: url.Link, row: Container) -> Seen:
         words = selected_predictions.words(split)
         st.warning(f"Image {num(number):,} is not among the {words}: another one is shown.")
         number = None
-    number = _first_mistake(run, split, located) if number is None else number
-    steps = run.snapshot_weights_steps()
-    moment = link.snapshot or 0
+    shown = _first_mistake(run, split, located) if number is None else number
+    with row:
+        _draw_choices(found, split, located, shown)
+    moment = _choose_moment(run, link)
+    part = shared.dataset().part(located.part)
+    label = int(part.labels[shown])
+
+    def describe(logits: np.ndarray) -> str:
+        return say_image(split, shown, label, Predictions(logits[None], np.array([label], np.uint8)))
+
+    return Seen(run, part.images[shown], (located.part, shown), moment, describe)
+
+
+def _choose_moment(run: Run, link: url.Link) -> int:
+    """The step of the snapshot that the link names, 0 the end, with a slider where the run keeps some weights."""
+    steps, moment = run.snapshot_weights_steps(), link.snapshot or 0
     if moment and moment not in steps:
         st.warning(f"{formatting.plain(run.title)} keeps no weights of step {moment}: this is the finished network.")
         moment = 0
-    with row:
-        _draw_choices(found, split, located, number)
     if steps:
         st.session_state[KEY_MOMENT] = moment
         st.select_slider(
@@ -74,7 +111,7 @@ def _choose(run: Run, link: url.Link, row: Container) -> Seen:
             key=KEY_MOMENT,
             on_change=lambda: url.go(snapshot=st.session_state[KEY_MOMENT] or None),
         )
-    return Seen(run, split, located.part, number, moment)
+    return moment
 
 
 def _draw_choices(found: list[str], split: str, located: Members, number: int) -> None:
@@ -123,10 +160,12 @@ def _view(seen: Seen) -> None:
             messages.warn(link.problems)
             values = seen.ask_values()
             pointed = _find(seen.graph, values, link)
-        sentence = say_image(seen.split, seen.number, seen.label, seen.predict())
+        sentence = seen.describe(values[seen.graph.logits])
         if seen.moment:
             sentence += f", {formatting.moment(shared.snapshot_epoch(seen.run, seen.moment))}"
         st.subheader(sentence, anchor=False)
+        if seen.note:
+            st.caption(seen.note)
         _strip(seen.graph, values, pointed.step.name)
         left, right = st.columns([52, 48], gap="large")
         with left, messages.boundary():
