@@ -344,8 +344,9 @@ def test_a_photo_of_this_visit_goes_through_too_and_one_that_is_gone_is_told(app
     page = app().open(PREDICT, run=network.id)
     page.send("photo_samples", "pick", page.given("photo_samples")["items"][0]["id"])
     (link,) = (each.proto for each in page.at.page_link if each.proto.label == "Inside")
+    verdict = page.at.subheader[0].value
     page.open(INSIDE, **dict(parse_qsl(link.query_string)), layer="1")
-    assert "Sample T\\-shirt/top: " in page.text
+    assert page.at.subheader[0].value == f"Sample T\\-shirt/top: {verdict}"
     assert "Test image" not in page.text
     assert page.given("way_terms")["rows"]
     page.click("Images of the data set")

@@ -61,12 +61,13 @@ def _photo(run: Run, row: Container, link: url.Link) -> Seen | None:
         st.page_link(session.PREDICT_PAGE, label="Your photos", query_params={"run": run.id})
     moment = _choose_moment(run, link)
     known = photos.predict(photo, run)
-    fit = PhotoFit() if moment else run.photo_fit
 
     def describe(logits: np.ndarray) -> str:
-        return f"{formatting.plain(photo.name)}: {photos.say_verdict(classify(logits[None], fit), 0)}"
+        verdicts = classify(logits[None], PhotoFit()) if moment else photos.verdicts([known], run)
+        return f"{formatting.plain(photo.name)}: {photos.say_verdict(verdicts, 0)}"
 
-    note = "The title allows for how sure the network is of photos; the softmax is the network's own."
+    said = "The title is the verdict of Predict: the mean for the photo and its mirror image, calibrated for photos."
+    note = "" if moment else f"{said} The layers show what happens to the photo alone."
     return Seen(run, known.image, ("photo", known.image.tobytes()), moment, describe, note)
 
 
