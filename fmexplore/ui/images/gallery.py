@@ -132,11 +132,12 @@ def last_opened() -> tuple[str, int] | None:
     return st.session_state.pop("last_image", None)
 
 
-def choose_page(count: int, key: str, places: Sequence[int] | np.ndarray = (), size: int = PAGE) -> int:
-    """Which page of `count` images, `size` a page, is shown, from 1, asked for where there are several.
+def choose_page(count: int, key: str, places: Sequence[int] | np.ndarray = (), size: int = 0) -> int:
+    """Which page of `count` images, `size` or else `PAGE` a page, is shown, from 1, asked for where there are several.
 
     It turns to a new place.
     """
+    size = size or PAGE
     pages = math.ceil(count / size)
     if pages < 2:
         return 1
