@@ -40,6 +40,7 @@ UI_PAGES = {
     "confusions": {"images"},
     "data": {"images"},
     "robustness": {"images"},
+    "inside": {"images", "robustness"},
     "predict": {"images", "embeddings"},
     "train": {"runs"},
     "compare": {"train"},

@@ -64,7 +64,8 @@ def select_run(run_id: str | None) -> None:
     """Put a run into the link, or none; without the moment of the run before, and not compared to itself."""
     _keep_run(run_id)
     other = st.query_params.get("other")
-    url.go(run=run_id or None, snapshot=None, other=None if other == run_id else other)
+    other = None if other == run_id else other
+    url.go(run=run_id or None, snapshot=None, other=other, channel=None, at=None)
 
 
 def shown_run(first: str = "") -> Run | None:

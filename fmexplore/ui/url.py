@@ -17,6 +17,7 @@ SEVERAL = "mark_several"  # whether a click marks one cell more, as with Ctrl
 SINCE, MARKED = "since", "marked"  # the choice between the marked images and what was learnt or forgotten
 GROUPS_BY = "-"  # between the groups of classes
 MOST_DIGITS = 8  # no image and no step has a higher number
+MOST_LETTERS = 40  # of the name of a layer
 NAMES = ("view", "split", "true", "pred", "image", "snapshot", "other", "right", "groups")
 SIDES = ("first", "second", "neither")  # who of two runs is right about an image that they disagree on
 
@@ -32,6 +33,9 @@ class Link:
     snapshot: int | None = None
     other: str | None = None
     right: str | None = None
+    layer: str | None = None
+    channel: int | None = None
+    at: tuple[int, int] | None = None  # row and column in a map
     groups: tuple[tuple[int, ...], ...] = ()  # of classes; those in none of them stand alone
     problems: tuple[str, ...] = field(default=())
 
@@ -50,7 +54,7 @@ def read_link(views: tuple[str, ...] = ("",), splits: tuple[str, ...] = SPLITS, 
         return None
 
     def number(name: str, wanted: str) -> int | None:
-        text = one(name, lambda text: text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS, wanted)
+        text = one(name, _is_number, wanted)
         return None if text is None else int(text)
 
     def classes(name: str) -> tuple[int, ...]:
@@ -74,6 +78,9 @@ def read_link(views: tuple[str, ...] = ("",), splits: tuple[str, ...] = SPLITS, 
         image=number("image", "the number of an image"),
         snapshot=number("snapshot", "the step of a snapshot"),
         other=one("other", bool, "a run"),
+        layer=one("layer", lambda text: 0 < len(text) <= MOST_LETTERS, "a layer"),
+        channel=number("channel", "the number of a channel"),
+        at=_split_place(one("at", _is_place, "a row and a column, as in 3,5")),
         right=one("right", SIDES.__contains__, f"one of {', '.join(SIDES)}"),
         groups=_split_groups(one("groups", _are_groups, "groups of classes, as in 0,2,4,6-5,7,9")),
         problems=tuple(problems),
@@ -165,6 +172,19 @@ def _are_groups(text: str) -> bool:
 
 def _split_groups(text: str | None) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(sorted(map(int, group.split(",")))) for group in text.split(GROUPS_BY)) if text else ()
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS
+
+
+def _is_place(text: str) -> bool:
+    return text.count(",") == 1 and all(map(_is_number, text.split(",")))
+
+
+def _split_place(text: str | None) -> tuple[int, int] | None:
+    y, x = map(int, text.split(",")) if text else (None, None)
+    return None if y is None or x is None else (y, x)
 
 
 def _is_class(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""The Inside page with the shipped run: from a cell to its images and a card, and back, with mouse and keyboard."""
+"""The Inside page with the shipped run: from a card to a value and its sum, from a cell to its images, and back."""
 
 import re
 
@@ -18,29 +18,62 @@ def cell(opened, change: str, severity: int):
 def test_a_cell_leads_to_the_images_it_costs_and_to_a_card_each_a_step_that_back_takes_again(tab, real, server):
     sheet = Derived(Run(SHIPPED / "quick", shipped=True), server.store.settings).read_sheet("test", real)
     lost = len(sheet.flipped(Row("mirror", 1)))
-    opened = tab().open("/inside?run=quick").sees(re.compile("^quick recognises 92.% of unchanged images"))
+    opened = tab().open("/inside?run=quick&view=robustness").sees(re.compile("^quick recognises 92.% of unchanged"))
     cell(opened, "mirror", 1).click()
-    opened.at(run="quick", change="mirror", severity=1).sees(re.compile(f"^Mirrored, {lost:,} images are lost"))
+    opened.at(run="quick", view="robustness", change="mirror", severity=1).sees(
+        re.compile(f"^Mirrored, {lost:,} images are lost")
+    )
     expect(cell(opened, "mirror", 1)).to_have_attribute("aria-pressed", "true")
     opened.settle()
     opened.main.get_by_role("button", name=re.compile("changed, it is taken for")).first.click()
     expect(opened.page).to_have_url(re.compile("image="))
     opened.sees(re.compile(r"^Test image [\d,]+, an? "))
     opened.page.go_back()
-    opened.at(run="quick", change="mirror", severity=1).sees(re.compile("^Mirrored, "))
+    opened.at(run="quick", view="robustness", change="mirror", severity=1).sees(re.compile("^Mirrored, "))
     opened.settle()
     cell(opened, "mirror", 1).focus()
     for key in ("ArrowUp", "ArrowRight", "Enter"):
         opened.page.keyboard.press(key)
-    opened.at(run="quick", change="texture", severity=2).sees(re.compile("^With stripes 0.3 darker"))
+    opened.at(run="quick", view="robustness", change="texture", severity=2).sees(re.compile("^With stripes 0.3 darker"))
     expect(cell(opened, "texture", 2)).to_be_focused()
     opened.page.go_back()
-    opened.at(run="quick", change="mirror", severity=1)
+    opened.at(run="quick", view="robustness", change="mirror", severity=1)
     opened.page.go_back()
-    opened.at(run="quick")
+    opened.at(run="quick", view="robustness")
 
 
-@pytest.mark.parametrize("place", ["/inside?run=quick&change=noise&severity=4&class=9"])
-def test_it_fits_every_width_and_axe_finds_nothing_serious(tab, place):
-    opened = tab().open(place).sees(re.compile("^With noise of 0.18, "))
+def test_from_a_card_to_the_way_of_its_image_to_a_value_and_its_sum_and_back(tab):
+    opened = tab().open("/confusions?run=quick&image=12").sees(re.compile("^Test image 12, a sneaker"))
+    opened.main.get_by_role("link", name="Inside").click()
+    image = {"run": "quick", "split": "test", "image": 12}
+    opened.at(**image).sees(re.compile("^Test image 12, a sneaker")).settle()
+    opened.main.get_by_role("group", name="Layers").get_by_role("button", name=re.compile("max pool 2")).first.click()
+    opened.at(**image, layer=2).sees(re.compile("^Layer 2, channel "))
+    opened.main.get_by_role("group", name="Maps").get_by_role("button", name=re.compile("^Channel 3: ")).click()
+    opened.at(**image, layer=2, channel=3)
+    field = opened.main.get_by_role("button", name=re.compile("^Channel 3, 14 x 14 values"))
+    side = field.bounding_box()["width"]
+    field.click(position={"x": side * 5.5 / 14, "y": side * 9.5 / 14})
+    opened.at(**image, layer=2, channel=3, at="9,5").sees(re.compile("^Layer 2, channel 3, row 9, column 5: "))
+    opened.sees("Its receptive field, outlined: rows 17 to 20, columns 9 to 12.").settle()
+    field.focus()
+    opened.keys("ArrowUp", "ArrowRight", "Enter").at(**image, layer=2, channel=3, at="8,6")
+    opened.sees(re.compile("^Layer 2, channel 3, row 8, column 6: ")).settle()
+    opened.main.get_by_role("button", name=re.compile(r"^layer 1, .*\(won\)")).click()
+    opened.sees(re.compile("^Layer 1, channel 3, row 1[67], column 1[23]: ")).settle()
+    opened.page.go_back()
+    opened.at(**image, layer=2, channel=3, at="8,6").sees(re.compile("^Layer 2, channel 3, row 8, column 6: "))
+    opened.page.go_back()
+    opened.at(**image, layer=2, channel=3, at="9,5").sees(re.compile("^Layer 2, channel 3, row 9, column 5: "))
+
+
+@pytest.mark.parametrize(
+    ("place", "seen"),
+    [
+        ("/inside?run=quick&view=robustness&change=noise&severity=4&class=9", "^With noise of 0.18, "),
+        ("/inside?run=quick&image=12", "^Test image 12, a sneaker"),
+    ],
+)
+def test_it_fits_every_width_and_axe_finds_nothing_serious(tab, place, seen):
+    opened = tab().open(place).sees(re.compile(seen))
     assert opened.faults() == {}

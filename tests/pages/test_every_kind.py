@@ -8,6 +8,7 @@ from fmexplore.analysis.server import ANALYSES
 from fmexplore.ui import session
 from fmexplore.ui.confusions import page as confusions
 from fmexplore.ui.embeddings import page as embeddings
+from fmexplore.ui.inside import page as inside
 from fmexplore.ui.predict import card
 from fmexplore.ui.train import live
 from tests.kinds import KINDS, NO_ANSWERS, assert_no_nan, assert_strict
@@ -88,6 +89,7 @@ def test_the_views_of_pages_were_found(seen):
     assert seen["confusions"] >= {"Matrix", *(title for title, _ in confusions.VIEWS.values())}
     assert seen["embeddings"] >= set(embeddings.VIEWS.values())
     assert seen["predict"] >= set(card.VIEWS.values())
+    assert seen["inside"] >= {title for title, _ in inside.VIEWS.values()}
     assert seen["train"] >= {live.CONFUSION, live.LAYERS, live.EARLIER}
 
 

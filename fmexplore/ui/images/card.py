@@ -44,7 +44,7 @@ def image_card(
             url.go(image=near.get(step))
 
     predictions = None if logits is None else Predictions(logits[None], np.array([label], np.uint8))
-    st.subheader(_title(_split_name(run, part, number), number, label, predictions), anchor=False)
+    st.subheader(say_image(_split_name(run, part, number), number, label, predictions), anchor=False)
     history, history_title = _history(run, part, number, label) if run else ([], "")
     others = _others(run, part, number, label)
     probabilities = None if predictions is None else predictions.probabilities[0]
@@ -79,9 +79,11 @@ def _ways(run: Run | None, part: str, number: int, label: int, predicted: int | 
             "On the map": (session.EMBEDDINGS_PAGE, place),
             **ways,
         }
+        if not selected_predictions.unavailable_reason(run):
+            ways["Inside"] = (session.INSIDE_PAGE, place)
     with st.container(horizontal=True, key="image_ways"):
         for words, (page, place) in ways.items():
-            if page != here:
+            if page != here or page == session.INSIDE_PAGE:  # whose view with cards is another one
                 st.page_link(page, label=words, query_params=named | place)
 
 
@@ -91,7 +93,8 @@ def _split_name(run: Run | None, part: str, number: int) -> str:
     return part if located is None or located.position(part, number) is None else "validation"
 
 
-def _title(split: str, number: int, label: int, predictions: Predictions | None) -> str:
+def say_image(split: str, number: int, label: int, predictions: Predictions | None) -> str:
+    """An image and its prediction, as in "Test image 417, a shirt: taken for Coat, 61 % sure"."""
     name = formatting.image_name(split, number, label)
     if predictions is None:
         return name

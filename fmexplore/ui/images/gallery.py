@@ -132,14 +132,18 @@ def last_opened() -> tuple[str, int] | None:
     return st.session_state.pop("last_image", None)
 
 
-def choose_page(count: int, key: str, places: Sequence[int] | np.ndarray = ()) -> int:
-    """Which page of `count` images is shown, from 1, asked for where there are several; it turns to a new place."""
-    pages = math.ceil(count / PAGE)
+def choose_page(count: int, key: str, places: Sequence[int] | np.ndarray = (), size: int = 0) -> int:
+    """Which page of `count` images, `size` or else `PAGE` a page, is shown, from 1, asked for where there are several.
+
+    It turns to a new place.
+    """
+    size = size or PAGE
+    pages = math.ceil(count / size)
     if pages < 2:
         return 1
     kept: dict = st.session_state.setdefault(f"page_{key}", {"page": 1, "place": None, "turns": 0})
     if len(places) and kept["place"] != int(places[0]):  # else nobody could leave its page
-        kept |= {"page": int(places[0]) // PAGE + 1, "place": int(places[0]), "turns": kept["turns"] + 1}
+        kept |= {"page": int(places[0]) // size + 1, "place": int(places[0]), "turns": kept["turns"] + 1}
     # A new key for each turn: a widget takes a page from us only when it is new.
     widget = f"pages_{key}_{kept['turns']}"
     kept["page"] = st.pagination(pages, default=min(kept["page"], pages), key=widget, width="stretch")

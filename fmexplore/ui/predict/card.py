@@ -49,7 +49,7 @@ def photo_card(photo: Photo, run: Run) -> None:
     with st.container():
         known = photos.predict(photo, run)
     verdicts = photos.verdicts([known], run)
-    st.subheader(sentence(verdicts, 0), anchor=False)
+    st.subheader(photos.say_verdict(verdicts, 0), anchor=False)
     left, right = st.columns([30, 70], gap="large")
     with left:
         shown = photo.picture.repeat(8, 0).repeat(8, 1) if photo.exported else photo.picture
@@ -84,16 +84,6 @@ def _ask_label(photo: Photo) -> None:
     )  # fmt: skip
 
 
-def sentence(verdicts: PhotoPredictions, number: int) -> str:
-    """The verdict on a photo, as in "Shirt, 87 % sure"."""
-    probabilities = verdicts.probabilities[number]
-    name = formatting.class_name(int(probabilities.argmax()))
-    sure = formatting.percent(float(probabilities.max()), 0)
-    if verdicts.unsure[number]:
-        return f"Unsure, perhaps none of the ten classes; most probable is {name}, {sure}"
-    return f"{name}, {sure} sure"
-
-
 def _verdict(photo: Photo, run: Run, known: Known, verdicts: PhotoPredictions) -> None:
     """The network's input, its ten probabilities, and the predictions of other runs."""
     ids = list(photos.photos())
@@ -112,6 +102,7 @@ def _verdict(photo: Photo, run: Run, known: Known, verdicts: PhotoPredictions) -
     card(known.image, label, "photo_verdict", go, verdicts.probabilities[0], way, others=others)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _ask_label(photo)
+        st.page_link(session.INSIDE_PAGE, label="Inside", query_params={"run": run.id, "photo": photo.id})
         st.button("Remove this photo", on_click=photos.remove, args=(photo.id,), type="tertiary")
 
 

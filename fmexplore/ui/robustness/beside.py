@@ -107,7 +107,7 @@ def _read_others(run: Run, split: str, sheet: Sheet) -> list[tuple[Run, Sheet]]:
             st.page_link(
                 session.INSIDE_PAGE,
                 label=f"{name} has not been tried on these changed images yet: try it",
-                query_params={"run": other.id, "split": split},
+                query_params={"view": "robustness", "run": other.id, "split": split},
             )
         elif len(found.labels) != len(sheet.labels):
             st.info(f"{formatting.plain(other.title)} has other validation images: choose the test images.")

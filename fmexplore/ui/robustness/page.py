@@ -4,9 +4,10 @@ from functools import partial
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator as Container
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.errors import FMExploreError, NoAnswers
+from fmexplore.errors import FMExploreError
 from fmexplore.robustness.changes import CHANGES
 from fmexplore.robustness.sheet import CLEAN, ROWS, Row, Sheet, corruption_error
 from fmexplore.runs.run import Run
@@ -21,33 +22,20 @@ from fmexplore.ui.robustness.words import phrase
 from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.selection.predictions import SPLIT_NAMES
 
-VIEWS = ("robustness",)
 MIDDLE = 3  # the severity of the finding
 EXAMPLE = 0  # the number of the test image in the small pictures, where no class is chosen
 
 
-def robustness() -> None:
-    shared.analyst()
-    link = url.read_link(VIEWS, ("test", "validation"), ("view", "split", "image"))
-    messages.warn(link.problems)
-    run = session.shown_run()
-    if run is None:
-        st.info("Nothing has been trained yet.")
-        st.page_link(session.TRAIN_PAGE, label="Train a network first")
-        return
+def robustness(run: Run, row: Container) -> None:
+    """Draw the view, its choices into `row`."""
     name = formatting.plain(run.title)
-    if why := selected_predictions.unavailable_reason(run):
-        if not run.status.active and not selected_predictions.has_answers(run):
-            messages.show_error(NoAnswers.of(run.title, run.id))
-            return
-        st.info(f"{name} {why}: once it has ended with its weights, it is tried on changed images here.")
-        st.page_link(session.TRAIN_PAGE, label="Open the run", query_params={"run": run.id})
-        return
+    link = url.read_link(("",), ("test", "validation"), ("split", "image"))
+    messages.warn(link.problems)
     splits = [each for each in ("test", "validation") if each == "test" or run.config.training.validation == "share"]
     split = link.split if link.split in splits else "test"
     if link.split and link.split != split:
         st.warning(f"{name} was trained without validation images: these are the test images.")
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with row:
         _choose(splits, split)
         choose_beside(run)
     with st.container(key="robustness_body"), messages.boundary():

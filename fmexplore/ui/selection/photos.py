@@ -15,7 +15,7 @@ from fmexplore.jobs.limits import ADDRESS_SHARE
 from fmexplore.photos.conversion import OURS, WAYS, Conversion, Converted
 from fmexplore.photos.scoring import PhotoPredictions, classify
 from fmexplore.runs.run import Run
-from fmexplore.ui import shared, widgets
+from fmexplore.ui import formatting, shared, widgets
 from fmexplore.ui.formatting import num
 
 MOST, MOST_MB = 40, 100  # files, and their size together
@@ -175,6 +175,16 @@ def recognize(run: Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def verdicts(known: Sequence[Known], run: Run) -> PhotoPredictions:
     """The calibrated predictions for photos, at least one."""
     return classify(np.stack([each.logits for each in known]), run.photo_fit)
+
+
+def say_verdict(verdicts: PhotoPredictions, number: int) -> str:
+    """The verdict on a photo, as in "Shirt, 87 % sure"."""
+    probabilities = verdicts.probabilities[number]
+    name = formatting.class_name(int(probabilities.argmax()))
+    sure = formatting.percent(float(probabilities.max()), 0)
+    if verdicts.unsure[number]:
+        return f"Unsure, perhaps none of the ten classes; most probable is {name}, {sure}"
+    return f"{name}, {sure} sure"
 
 
 def is_right(chosen: Sequence[Photo], verdicts: PhotoPredictions) -> np.ndarray:

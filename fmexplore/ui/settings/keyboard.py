@@ -23,6 +23,15 @@ KEYS: dict[str, tuple[str, dict[str, str]]] = {
             "`←` `→` on the slider": "another moment of the training",
         },
     ),
+    "layer_strip": ("Layers of a network", {"`←` `→`": "go to another layer", "`Enter`, `Space`": "look into it"}),
+    "value_map": (
+        "Map of a layer",
+        {"`←` `→` `↑` `↓`": "go to another value", "`Enter`, `Space`": "show the sum behind it"},
+    ),
+    "term_table": (
+        "Sum behind a value",
+        {"`↑` `↓`": "go to another term", "`Enter`, `Space`": "show where it comes from"},
+    ),
     "change_grid": (
         "Heat map of changes",
         {"`←` `→` `↑` `↓`": "go to another change or severity", "`Enter`, `Space`": "show the images that it costs"},

@@ -1,0 +1,44 @@
+"""The Inside page: which run, and the choice of its views."""
+
+from collections.abc import Callable
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator as Container
+
+from fmexplore.errors import NoAnswers
+from fmexplore.runs.run import Run
+from fmexplore.ui import formatting, messages, session, shared, url, widgets
+from fmexplore.ui.inside.way import way
+from fmexplore.ui.robustness.page import robustness
+from fmexplore.ui.selection import predictions as selected_predictions
+
+VIEWS: dict[str, tuple[str, Callable[[Run, Container], None]]] = {
+    "way": ("The way of one image", way),
+    "robustness": ("Robustness", robustness),
+}
+# What is meant for one view, and would select something else in another one.
+OF_A_VIEW = ("image", "photo", "split", "layer", "channel", "at", "snapshot", "change", "severity", "class", "beside")
+
+
+def inside() -> None:
+    shared.analyst()
+    link = url.read_link(tuple(VIEWS), names=("view",))
+    messages.warn(link.problems)
+    run = session.shown_run()
+    if run is None:
+        st.info("Nothing has been trained yet.")
+        st.page_link(session.TRAIN_PAGE, label="Train a network first")
+        return
+    if why := selected_predictions.unavailable_reason(run):
+        if not run.status.active and not selected_predictions.has_answers(run):
+            messages.show_error(NoAnswers.of(run.title, run.id))
+            return
+        name = formatting.plain(run.title)
+        st.info(f"{name} {why}: once it has ended with its weights, it is shown here what happens inside it.")
+        st.page_link(session.TRAIN_PAGE, label="Open the run", query_params={"run": run.id})
+        return
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
+    with row:
+        names = {view: title for view, (title, _) in VIEWS.items()}
+        widgets.choose_view(names, link.view, "inside_view", **dict.fromkeys(OF_A_VIEW))
+    VIEWS[link.view][1](run, row)
