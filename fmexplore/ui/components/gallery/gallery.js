@@ -89,7 +89,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const first = current ?? items[0];
   if (data.open && first && !items.some((item) => item.tabIndex === 0)) first.tabIndex = 0;
   if (current && gallery.current !== data.current) {
-    current.scrollIntoView({ block: "nearest" });
+    // Of what is not scrolled by itself, the whole page would be.
+    if (data.focus || data.height) current.scrollIntoView({ block: "nearest" });
     if (data.focus) current.focus({ preventScroll: true });
   }
   gallery.current = data.current;
