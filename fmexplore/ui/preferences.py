@@ -24,15 +24,15 @@ def load() -> None:
     """Take what this browser has kept; call it once for each run of the script, before anything is drawn."""
     if "preferences" not in st.session_state:
         st.session_state.preferences = _parse(st.context.cookies.get(COOKIE, ""))
-    if "theme" in st.session_state.preferences:
-        choose_theme(preference("theme"))
 
 
 def save() -> None:
-    """Have the browser keep what was chosen; once for each run of the script, after all that chooses."""
+    """Have the browser keep and follow what was chosen; once for each run of the script, after all that chooses."""
     if st.session_state.get("preferences_changed"):
         text = ".".join(f"{name}-{value}" for name, value in st.session_state.preferences.items())
         keep_bookmark(COOKIE, text, DAYS)
+    if "theme" in st.session_state.preferences:
+        choose_theme(preference("theme"))  # it loads the page again, so after what is to be kept
 
 
 def preference(name: str) -> str:
