@@ -39,6 +39,9 @@ def _train_text(runs: list[Run]) -> str:
         return (
             f"Your run *{formatting.plain(runs[0].title)}* is training: watch the loss fall. Go on when it has ended."
         )
+    if runs and not runs[0].shipped:
+        name = formatting.plain(runs[0].title)
+        return f"Your run *{name}* has ended: the next steps are about it. To train another, click *Start training*."
     config, speed = find_preset(session.FIRST).config, read_speed(shared.settings())
     seconds = estimate(config, speed, known_execution(shared.settings(), config)).seconds if speed else None
     time = f", for about {formatting.duration(seconds)}" if seconds else ""

@@ -93,6 +93,14 @@ def test_while_ones_own_run_trains_the_tour_begins_with_that_run_and_asks_for_no
     assert "Click *Start training*" not in text
 
 
+def test_once_ones_own_run_has_ended_the_first_step_names_it_as_what_the_tour_goes_on_with(app, shipped, make_run):
+    run = make_run(config=Run(QUICK, shipped=True).config, name="mine")
+    page = app().open(TRAIN, preset="quick", tour="1")
+    assert "Your run *mine* has ended" in page.text
+    assert "comes with the app" not in page.text
+    assert ways(page)["Next: Open shirt against T-shirt"]["run"] == run.id
+
+
 def test_the_last_step_ends_with_three_things_to_try_which_home_goes_on_offering(app, shipped):
     page = app().open(TRAIN, tour="6")
     assert "End the tour" not in page.buttons
