@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fmexplore.checker.layer_kinds import PrintedLayer, Shape, find_kind, find_rank
-from fmexplore.checker.summaries import LONGEST_LINE, Summary, Sums, is_elided, is_rule, plain, read_count, read_sizes
+from fmexplore.checker.summaries import (
+    LONGEST_LINE,
+    MOST_FOREIGN,
+    Summary,
+    Sums,
+    is_elided,
+    is_rule,
+    plain,
+    read_count,
+    read_sizes,
+)
 
 _SIZES = r"(?:None|\d+)?(?:, ?(?:None|\d+))*,? ?"
 _TREE = " \t|│└├─+"
@@ -20,7 +30,6 @@ _HEAD = re.compile(r"Layer\s*\((?:type|name)\)", re.I)
 _MODEL = re.compile(r'^\W*Model:\s*"?([\w./ -]{1,80}?)"?\s*$')
 _IN_ORDER = re.compile(r"(?:sequential|functional|model)(?:_\d+)?", re.I)
 _NODE = re.compile(r"(?<![\w./:+-])([\w./:+-]+(?: [\w./-]+)?…?)\[(\d+)…?\]?(?:\[(\d+)…?\]?)?")
-_MOST_FOREIGN = 3  # lines in a row
 
 
 @dataclass
@@ -125,7 +134,7 @@ def _read_boxed(lines: Sequence[str], start: int, stop: int, table: _Table) -> N
             table.taken.append(place)
             continue
         foreign, table.gap = foreign + 1, True
-        if foreign >= _MOST_FOREIGN or table.sums:
+        if foreign >= MOST_FOREIGN or table.sums:
             break
     for row, place in zip(cells, places):
         values = {what: row[at] if at is not None else "" for what, at in column.items()}
@@ -174,7 +183,7 @@ def _read_plain(lines: Sequence[str], start: int, stop: int, table: _Table) -> N
             table.taken.append(place)
         else:
             foreign, table.gap = foreign + 1, bool(table.rows)
-            if foreign >= _MOST_FOREIGN or table.sums:
+            if foreign >= MOST_FOREIGN or table.sums:
                 break
 
 

@@ -6,16 +6,14 @@ from fmexplore.checker.parse_keras import is_keras_head, is_keras_row, read_kera
 from fmexplore.checker.parse_modules import opens_module, read_modules
 from fmexplore.checker.parse_torch import (
     is_fastai,
-    is_info_head,
-    is_info_row,
     is_lightning_head,
     is_lightning_row,
     is_summary_row,
     read_fastai,
-    read_info,
     read_lightning,
     read_torchsummary,
 )
+from fmexplore.checker.parse_torchinfo import is_info_head, is_info_row, read_info
 from fmexplore.checker.parse_words import is_words, read_words
 from fmexplore.checker.summaries import Summary, is_rule, plain
 

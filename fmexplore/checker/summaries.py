@@ -9,6 +9,8 @@ from fmexplore.checker.layer_kinds import PrintedLayer, Shape, Style
 
 LONGEST_LINE = 2_000  # a longer one is no row of a summary
 LARGEST_COUNT = 15  # digits
+MOST_FOREIGN = 3  # lines in a row, after which a table has ended
+BRACKETS = r"\[(?:[^\[\]]|\[[^\[\]]*\])*\]"
 _PREFIX = re.compile(r"^\s{0,12}(?:[>#*]+(?=\s)|//+)\s?|^\s{0,12}\[?(?:INFO|DEBUG)\]?:?\s")
 _COLOURS = re.compile(r"\x1b?\[(?:\d{1,3}(?:;\d{1,3}){0,5})?m")
 _TAGS = re.compile(r"</?(?:span|pre|code|b|td|tr|p)\b[^<>]{0,200}>")  # of a notebook's page
@@ -221,3 +223,15 @@ def is_elided(line: str) -> bool:
 
 
 Lines = Sequence[str]
+
+
+def shape_in(cell: str) -> Shape | None:
+    """The sizes in brackets but for the first, the batch; None where there are none."""
+    sizes = read_sizes(cell) if cell.startswith("[") else None
+    return sizes[1:] if sizes and 0 not in sizes else None
+
+
+def batch_in(cell: str) -> int | None:
+    """The first size of a shape; 1 where only a -1 stands for it."""
+    sizes = read_sizes(cell) if cell.startswith("[") else None
+    return None if not sizes else 1 if sizes[0] is None else sizes[0]
