@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import time
@@ -17,7 +16,8 @@ from safetensors.numpy import save as pack
 from fmexplore.errors import ConfigError, FMExploreError, NoAnswers, RunBroken
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photos.scoring import PhotoFit
-from fmexplore.runs.records import LABEL_FILE, LESSON_FILE, PHOTO_FILE, Label, Lesson, read_report
+from fmexplore.runs.metrics import MetricsReader
+from fmexplore.runs.records import LABEL_FILE, LESSON_FILE, PHOTO_FILE, Label, Lesson
 from fmexplore.runs.status import Status, read_status
 from fmexplore.storage import (
     read_cached,
@@ -244,7 +244,7 @@ class Run:
 
     def read_metrics(self) -> list[dict]:
         """One dict for each report, in the order of writing; a half-written last line is left out."""
-        return MetricsReader(self).refresh()
+        return MetricsReader(self.metrics_path).refresh()
 
     def append_metrics(self, line: dict) -> None:
         """Add one report. Raises StorageError, RunNotFound where the folder is gone."""
@@ -265,32 +265,6 @@ class Run:
 
         lines = [json.dumps(line) + "\n" for line in self.read_metrics() if stays(line)]
         write_bytes(self.metrics_path, "".join(lines).encode(), within=self.path)
-
-
-class MetricsReader:
-    """Follows a growing metrics file, reading only what is new. Not for two threads at once."""
-
-    def __init__(self, run: Run) -> None:
-        self.run, self.lines, self._offset, self._inode = run, [], 0, -1
-
-    def refresh(self) -> list[dict]:
-        """All reports so far, each without the figures that are null. Raises RunBroken for a broken line."""
-        try:
-            with open(self.run.metrics_path, "rb") as file:
-                stat = os.fstat(file.fileno())
-                if stat.st_ino != self._inode or stat.st_size < self._offset:  # rewritten by a resume
-                    self.lines, self._offset, self._inode = [], 0, stat.st_ino
-                file.seek(self._offset)
-                new = file.read()
-        except FileNotFoundError:
-            return self.lines
-        complete = new[: new.rfind(b"\n") + 1]
-        try:
-            self.lines += [read_report(line) for line in complete.splitlines()]
-        except (ValueError, RecursionError, ConfigError) as error:
-            raise RunBroken(f"{self.run.metrics_path} has a broken line ({error}): delete the run.") from None
-        self._offset += len(complete)
-        return self.lines
 
 
 def check_weights(config: RunConfig, weights: Arrays, where: str) -> None:

@@ -29,7 +29,8 @@ from fmexplore.jobs.queue import JobQueue
 from fmexplore.robustness.changes import CHANGES, change_images
 from fmexplore.robustness.sheet import Row, Sheet, compare_sheets
 from fmexplore.runs.derived import Derived, kept_files
-from fmexplore.runs.run import Arrays, MetricsReader, Run
+from fmexplore.runs.metrics import MetricsReader
+from fmexplore.runs.run import Arrays, Run
 from fmexplore.runs.status import LOCAL_OWNER
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings, read_settings
@@ -216,7 +217,7 @@ def training_queue() -> JobQueue:
 
 @keep(64, folder_of)
 def _metrics_reader(run: Run) -> tuple[MetricsReader, Lock]:
-    return MetricsReader(run), Lock()
+    return MetricsReader(run.metrics_path), Lock()
 
 
 def metrics(run: Run) -> list[dict]:

@@ -15,7 +15,8 @@ from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken,
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.runs import store as run_store
 from fmexplore.runs.derived import Derived
-from fmexplore.runs.run import MetricsReader, unpack
+from fmexplore.runs.metrics import MetricsReader
+from fmexplore.runs.run import unpack
 from fmexplore.runs.status import Status, own_process, write_status
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings
@@ -262,7 +263,7 @@ def test_a_half_written_last_line_is_left_out_and_a_broken_one_is_named(run):
 
 def test_a_reader_follows_growth_and_a_rewrite(store, tiny):
     run = store.create(tiny)
-    reader = MetricsReader(run)
+    reader = MetricsReader(run.metrics_path)
     assert reader.refresh() == []
     for step in range(1, 4):
         run.append_metrics({"kind": "report", "step": step})
