@@ -19,14 +19,19 @@ MARKUP = re.compile(r"[\[\]<>$:*~\\`]|(?<!\w)_|_(?!\w)|^[#+-](?=\s|#)|(?<=^\d)[.
 
 def plain(text: str) -> str:
     """Text that a person has typed, so that markdown shows it as it is."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+.!|$:~-])", r"\\\1", text)
+    return _part_addresses(re.sub(r"([\\`*_{}\[\]<>()#+.!|$:~-])", r"\\\1", text))
 
 
 def unlinked(message: str) -> str:
     """A message whose `code` stays code, while any other markdown, as in a name that it quotes, stays text."""
     parts = CODE.split(message)
-    parts[::2] = [MARKUP.sub(r"\\\g<0>", part).replace("www.", "www\\.") for part in parts[::2]]
+    parts[::2] = [_part_addresses(MARKUP.sub(r"\\\g<0>", part)) for part in parts[::2]]
     return "".join(parts)
+
+
+def _part_addresses(text: str) -> str:
+    """Text in which no address becomes a link: the browser looks for them after all escapes have been read."""
+    return re.sub(r"(?i)(https?|www)(?=\\?[:.])|(?<=\w)(?=@\w)", "\\g<0>\N{WORD JOINER}", text)
 
 
 def plural(label: int, start: bool = False) -> str:

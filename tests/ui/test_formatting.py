@@ -51,6 +51,8 @@ def test_shares_durations_and_classes_are_unbroken_wherever_they_stand():
         ("say `fmexplore run *x*`, then", "say `fmexplore run *x*`, then"),
         ("one`s name, `code`", r"one\`s name, `code`"),
         ("batch_size is 3.5: choose a whole number", r"batch_size is 3.5\: choose a whole number"),
+        ("http://a.b was deleted.", "http\N{WORD JOINER}\\://a.b was deleted."),
+        ("www.a.b or c@d.e", "www\N{WORD JOINER}.a.b or c\N{WORD JOINER}@d.e"),
     ],
 )
 def test_a_name_in_a_message_is_no_markdown_and_code_stays_code(message, shown):
