@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import unicodedata
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -401,8 +402,9 @@ class Tab:
 
 
 def _squeezed(text: str) -> str:
-    """Letters and digits alone: a PDF has spaces only where letters are far apart, and some hyphens as other signs."""
-    return re.sub(r"\W+", "", text)
+    """Letters and digits alone: a PDF has spaces only where letters are far apart, some hyphens as other signs, and two
+    letters as one ligature."""
+    return re.sub(r"\W+", "", unicodedata.normalize("NFKC", text))
 
 
 def wait_for(found: Callable[[], object]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from fmexplore.ui.components import register, sent
 from fmexplore.ui.components.gallery import picture_sheet
 
-_component = register("change_grid", "<div class='changes'></div>")
+_component = register("change_grid", "<div class='board'></div>")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 // A table of buttons: rows are changes of the images, columns their severities.
 
 import { element } from "../element.js";
+import { moveFocus, tint } from "../grid.js";
 
 const SEVERITIES = 5;
 
@@ -34,8 +35,7 @@ function build(data) {
       button.ariaLabel = cell.label;
       button.pick = [line.name, at + 1];
       button.tabIndex = -1;
-      button.style.background = `color-mix(in srgb, var(--st-orange-color) ${share}%, var(--st-secondary-background-color))`;
-      button.style.color = share > 57 ? "#000" : "light-dark(#000, #fff)"; // where black and white are equally readable in the dark
+      tint(button, "var(--st-orange-color)", share);
       button.ariaPressed = String(data.picked?.[0] === line.name && data.picked[1] === at + 1);
       row.append(element("td", {}, button));
     });
@@ -47,7 +47,7 @@ function build(data) {
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
-  const board = parentElement.querySelector(".changes");
+  const board = parentElement.querySelector(".board");
   const signature = JSON.stringify(data);
   if (board.signature !== signature) {
     const before = parentElement.getRootNode().activeElement?.pick;
@@ -64,17 +64,5 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const button = event.target.closest("button");
     if (button) setTriggerValue("pick", button.pick);
   };
-  board.onkeydown = (event) => {
-    const move = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-    const button = event.target.closest("button");
-    if (!move || !button) return;
-    const row = board.grid.findIndex((line) => line.includes(button));
-    const line = board.grid[row + move[0]];
-    const next = line?.[Math.min(board.grid[row].indexOf(button) + move[1], line.length - (move[0] ? 1 : 0))];
-    event.preventDefault();
-    if (!next) return;
-    button.tabIndex = -1;
-    next.tabIndex = 0;
-    next.focus();
-  };
+  board.onkeydown = (event) => moveFocus(event, board.grid);
 }

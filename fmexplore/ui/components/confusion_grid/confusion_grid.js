@@ -1,6 +1,7 @@
 // A table of buttons: rows are true classes, columns predicted ones; one frame for each moment of a run.
 
 import { element } from "../element.js";
+import { moveFocus, tint } from "../grid.js";
 
 const TICK = 650;
 
@@ -108,8 +109,7 @@ function paint(board, data, frame) {
       const color = first ? "var(--st-blue-color)" : "var(--st-orange-color)";
       button.textContent = written(value, data);
       button.pick = { cell: [label, predicted] };
-      button.style.background = `color-mix(in srgb, ${color} ${share}%, var(--st-secondary-background-color))`;
-      button.style.color = share > 57 ? "#000" : "light-dark(#000, #fff)"; // where black and white are equally readable in the dark
+      tint(button, color, share);
       button.parentElement.className = label === predicted ? "hit" : "";
       const unit = data.numbers === "counts" ? "" : `, ${value.toFixed(1).replace(".", data.sign)} %`;
       const said = data.difference ? change(count, first) : `${count} images${unit}`;
@@ -194,17 +194,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
     paint(board, board.data, board.frame);
   };
   slider.onchange = settle;
-  board.onkeydown = (event) => {
-    const move = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-    const button = event.target.closest("td button, th button");
-    if (!move || !button) return;
-    const row = board.grid.findIndex((line) => line.includes(button));
-    const next = board.grid[row + move[0]]?.[board.grid[row].indexOf(button) + move[1]];
-    event.preventDefault();
-    if (!next) return;
-    button.tabIndex = -1;
-    next.tabIndex = 0;
-    next.focus();
-  };
+  board.onkeydown = (event) => moveFocus(event, board.grid);
   return () => clearInterval(board.timer);
 }

@@ -1,6 +1,7 @@
 // The layers of a network in a row of buttons, which scrolls sideways; arrows move along it.
 
 import { element } from "../element.js";
+import { moveFocus } from "../grid.js";
 
 const SIDE = 56; // of a picture as shown
 
@@ -48,13 +49,5 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const button = event.target.closest("button");
     if (button) setTriggerValue("pick", button.pick);
   };
-  strip.onkeydown = (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    const next = step && buttons[buttons.indexOf(event.target.closest("button")) + step];
-    if (!step) return;
-    event.preventDefault();
-    if (!next) return;
-    for (const each of buttons) each.tabIndex = each === next ? 0 : -1;
-    next.focus();
-  };
+  strip.onkeydown = (event) => moveFocus(event, [buttons]);
 }

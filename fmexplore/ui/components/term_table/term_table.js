@@ -1,6 +1,7 @@
 // A table of numbers; the names of its rows are buttons that lead to where a number comes from.
 
 import { element } from "../element.js";
+import { moveFocus } from "../grid.js";
 
 function build(data) {
   const head = element("tr");
@@ -39,18 +40,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (first) first.tabIndex = 0;
     if (focused) first?.focus({ preventScroll: true }); // so that the keyboard walks on
   }
-  const buttons = [...board.querySelectorAll("button")];
+  const rows = [...board.querySelectorAll("button")].map((button) => [button]);
   board.onclick = (event) => {
     const button = event.target.closest("button");
     if (button) setTriggerValue("pick", button.pick);
   };
-  board.onkeydown = (event) => {
-    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    const next = buttons[buttons.indexOf(event.target.closest("button")) + step];
-    if (!next) return;
-    for (const each of buttons) each.tabIndex = each === next ? 0 : -1;
-    next.focus();
-  };
+  board.onkeydown = (event) => moveFocus(event, rows);
 }
