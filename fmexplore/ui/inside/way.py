@@ -135,11 +135,12 @@ def _draw_choices(found: list[str], split: str, located: Members, number: int) -
         width=130,
         on_change=lambda: url.go(image=st.session_state[KEY_IMAGE]),
     )
-    for text, step in (("Previous", -1), ("Next", 1)):
-        beside = place + step
-        there = 0 <= beside < len(located.numbers)
-        to = {"image": int(located.numbers[beside])} if there else {}
-        st.button(text, key=f"way_{text}", disabled=not there, on_click=url.go, kwargs=to)
+    with st.container(horizontal=True, width="content", gap="small"):  # the two wrap together
+        for text, step in (("Previous", -1), ("Next", 1)):
+            beside = place + step
+            there = 0 <= beside < len(located.numbers)
+            to = {"image": int(located.numbers[beside])} if there else {}
+            st.button(text, key=f"way_{text}", disabled=not there, on_click=url.go, kwargs=to)
 
 
 def _first_mistake(run: Run, split: str, located: Members) -> int:
