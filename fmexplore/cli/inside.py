@@ -8,7 +8,7 @@ import numpy as np
 import typer
 
 from fmexplore.analysis.task import NullProgress
-from fmexplore.cli.terminal import AsJson, print_json
+from fmexplore.cli.terminal import AsJson, RunName, print_json
 from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import ConfigError
@@ -25,7 +25,7 @@ commands = typer.Typer()
 
 @commands.command()
 def inside(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="An id, a shipped name or a unique prefix.")],
+    run: RunName,
     image: Annotated[int, typer.Option(metavar="N", help="The number of an image in the split, from 0.")],
     layer: Annotated[str, typer.Option(metavar="L", help="A number of the layer table, as 3, or 3.1.2 in a block.")],
     out: Annotated[Path, typer.Option(metavar="FILE.npz", help="The file to write.")],

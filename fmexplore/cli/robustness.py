@@ -6,7 +6,7 @@ import numpy as np
 import typer
 
 from fmexplore.analysis.task import NullProgress
-from fmexplore.cli.terminal import AsJson, print_json, show_bar
+from fmexplore.cli.terminal import AsJson, RunName, print_json, show_bar
 from fmexplore.data import fashion_mnist
 from fmexplore.errors import ConfigError
 from fmexplore.machine import prepare_process
@@ -22,7 +22,7 @@ SPLITS = ("test", "validation")
 
 @commands.command()
 def robustness(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="An id, a shipped name or a unique prefix.")],
+    run: RunName,
     split: Annotated[str, typer.Option(help="test, or validation for choosing among networks.")] = "test",
     changes: Annotated[
         str | None, typer.Option(metavar="NAME,…", help=f"Default: all, {', '.join(CHANGES)}.", show_default=False)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fmexplore.training.progress import Progress
 
 
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="An id, a shipped name or a unique prefix.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 SetOption = Annotated[
     list[str] | None,
