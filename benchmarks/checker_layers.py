@@ -21,10 +21,10 @@ import torch
 import torchinfo
 
 from benchmarks.summary_networks import SETTINGS, draw, print_torchinfo, print_torchsummary, zoo
-from fmexplore.checker.check_layers import recompute
 from fmexplore.checker.layer_kinds import PrintedLayer
 from fmexplore.checker.layer_readings import read_layer
 from fmexplore.checker.parse_summaries import find_summaries
+from fmexplore.checker.recompute_layers import recompute
 from fmexplore.checker.summaries import Summary
 from fmexplore.checker.text import check_text
 

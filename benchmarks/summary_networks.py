@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 import torchinfo
-import torchvision
 from torch import nn
 from torch.nn import functional
 
@@ -200,6 +199,8 @@ def zoo(names: list[str] | None = None) -> Iterator[tuple[str, nn.Module, tuple[
 
     Those of detection compute with what they find, and need real numbers; the others need shapes only.
     """
+    import torchvision  # which takes seconds
+
     for name in names or torchvision.models.list_models():
         options: dict[str, Any] = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
         if (
