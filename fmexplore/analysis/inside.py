@@ -16,6 +16,8 @@ from fmexplore.data.fashion_mnist import Split
 from fmexplore.errors import ConfigError, NoAnswers
 from fmexplore.inside.attributions import Attribution, Method, Occluder, Target, attribute
 from fmexplore.inside.channels import (
+    MOST_EXCITED,
+    RANKED_ON,
     Ranking,
     Responses,
     Without,
@@ -33,8 +35,6 @@ from fmexplore.runs.run import Arrays, Run
 if TYPE_CHECKING:
     from fmexplore.inside.passes import Passes, Trace
 
-MOST_EXCITED = 10_000  # images among which those are sought that excite a channel most
-RANKED_ON = 1000  # validation images, on which the first channels of a ranking are measured
 VERSION = 1  # of what is kept; raise it whenever the same run begins to give something else
 
 
@@ -74,8 +74,8 @@ def respond_channels(task: Task, run: Run, layer: str, split: str) -> Responses:
     return found
 
 
-def cut_patches(task: Task, run: Run, layer: str, split: str, first: int, last: int) -> np.ndarray:
-    """What channels `first` to `last` of a layer saw where they were excited most.
+def cut_patches(task: Task, run: Run, layer: str, split: str, channels: tuple[int, ...]) -> np.ndarray:
+    """What some channels of a layer saw where they were excited most.
 
     Raises ConfigError before `respond_channels` has been asked, and where there are no such channels.
 
@@ -86,7 +86,7 @@ def cut_patches(task: Task, run: Run, layer: str, split: str, first: int, last: 
     if (found := _read_responses(run, layer, split)) is None:
         raise ConfigError(f"What excites the channels of layer {layer} is not known yet: ask for that first.")
     images = select_split(run, split).images
-    return patches_of(passes_of(run), layer, found, images, range(first, last + 1))
+    return patches_of(passes_of(run), layer, found, images, channels)
 
 
 def switch_off(task: Task, run: Run, layer: str, channel: int) -> Without:

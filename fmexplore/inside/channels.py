@@ -6,7 +6,7 @@ Knows modules and arrays; no run, no path. Images come in batches, so that only 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 CLASSES = len(CLASS_NAMES)
 PATCHES = 9  # of the images that excite a channel most
+MOST_EXCITED = 10_000  # images among which those are sought, by who asks for a whole split
+RANKED_ON = 1000  # validation images, on which the first channels of a ranking are measured, likewise
 MEASURED = 20  # channels of a ranking whose effect is measured, not only estimated
 ALIKE = 0.1  # means of classes are alike that differ by no more than this share of their range, or of the largest
 FEW = 3  # classes that can be said to be those that a channel responds to
@@ -208,7 +210,7 @@ def find_responses(passes: Passes, name: str, split: Split, report: Report = lam
     return Responses(numbers.numpy().astype(np.int32), places, values.numpy(), means)
 
 
-def patches_of(passes: Passes, name: str, found: Responses, images: np.ndarray, channels: range) -> np.ndarray:
+def patches_of(passes: Passes, name: str, found: Responses, images: np.ndarray, channels: Sequence[int]) -> np.ndarray:
     """What some channels saw where they were excited most, `(channels, k, height, width)` in the dtype of the images.
 
     Args:
@@ -221,10 +223,8 @@ def patches_of(passes: Passes, name: str, found: Responses, images: np.ndarray, 
     Raises:
         ConfigError: the step has no such channels.
     """
-    last = passes.graph[name].channels
-    if not len(channels) or channels[0] < 0 or channels[-1] >= last:
-        asked = f"{channels.start} to {channels.stop - 1}"
-        raise ConfigError(f"channels are {asked}, and layer {name} has 0 to {last - 1}.")
+    for channel in channels:
+        passes.graph[name].require(channel, 0, 0)
 
     @cache
     def field_at(y: int, x: int) -> Field:
@@ -232,7 +232,7 @@ def patches_of(passes: Passes, name: str, found: Responses, images: np.ndarray, 
 
     cut = [
         [cut_out(images[number], field_at(*place)) for number, place in zip(numbers, places.tolist(), strict=True)]
-        for numbers, places in zip(found.numbers[channels], found.places[channels], strict=True)
+        for numbers, places in zip(found.numbers[list(channels)], found.places[list(channels)], strict=True)
     ]
     return np.array(cut)
 

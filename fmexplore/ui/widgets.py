@@ -8,6 +8,7 @@ import streamlit as st
 
 from fmexplore.analysis.client import Question
 from fmexplore.data import fashion_mnist
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import DataError, RunBroken
 from fmexplore.jobs.estimates import estimate, known_execution, read_speed
 from fmexplore.runs.run import Run
@@ -27,6 +28,29 @@ def choice_in_link(name: str, known: tuple[str, ...]) -> str | None:
         return value
     messages.warn([url.left_out(name, value, f"one of {', '.join(known)}")])
     return None
+
+
+def class_in_link() -> int | None:
+    """The class that the link names as `class`; nonsense is reported and ignored."""
+    text = choice_in_link("class", tuple(map(str, range(len(CLASS_NAMES)))))
+    return None if text is None else int(text)
+
+
+def choose_class(label: str, key: str, everything: str, **options: Any) -> None:
+    """A choice of the class in the link, or of none, which is called `everything`; another one closes the card."""
+    named = st.query_params.get("class")
+    classes = [str(each) for each in range(len(CLASS_NAMES))]
+    st.session_state[key] = named if named in classes else None
+    st.selectbox(
+        label,
+        classes,
+        index=None,
+        format_func=lambda text: CLASS_NAMES[int(text)],
+        key=key,
+        placeholder=everything,
+        on_change=lambda: url.go(**{"class": st.session_state[key], "image": None}),
+        **options,
+    )
 
 
 def choose_view(names: dict[str, str], view: str, key: str, **changes: object) -> None:

@@ -84,18 +84,18 @@ def test_a_snapshot_that_gives_no_numbers_has_no_answers(run, image, tiny):
         inside.trace_image(TASK, run, image, moment=7)
 
 
-def test_what_excites_channels_is_kept_and_its_patches_come_in_pages(run, drawn, derived, monkeypatch):
+def test_what_excites_channels_is_kept_and_its_patches_come_of_those_asked_for(run, drawn, derived, monkeypatch):
     with pytest.raises(ConfigError, match="not known yet: ask for that first"):
-        inside.cut_patches(TASK, run, "4", "test", 0, 3)
+        inside.cut_patches(TASK, run, "4", "test", (0, 3))
     found = inside.respond_channels(TASK, run, "4", "test")
     wanted = find_responses(inside.passes_of(run), "4", drawn.test)
     assert all(np.array_equal(value, wanted.to_arrays()[name]) for name, value in found.to_arrays().items())
     monkeypatch.setattr(inside, "find_responses", None)  # from now on it is read
     again = inside.respond_channels(TASK, run, "4", "test")
     assert np.array_equal(again.numbers, found.numbers)
-    assert inside.cut_patches(TASK, run, "4", "test", 4, 15).shape[:2] == (12, 9)
-    with pytest.raises(ConfigError, match="channels are 4 to 16, and layer 4 has 0 to 15"):
-        inside.cut_patches(TASK, run, "4", "test", 4, 16)
+    assert inside.cut_patches(TASK, run, "4", "test", (4, 15)).shape[:2] == (2, 9)
+    with pytest.raises(ConfigError, match=r"channel is 16, and layer 4 .* has 0 to 15"):
+        inside.cut_patches(TASK, run, "4", "test", (4, 16))
 
 
 def test_what_nobody_wants_any_more_is_given_up_and_leaves_nothing(run, derived, image):

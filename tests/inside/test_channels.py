@@ -83,7 +83,7 @@ def test_a_patch_is_what_the_channel_saw(passes, split):
     top, left, bottom, right = receptive_field(passes.graph, "4", 2, y, x).box
     seen = split.images[found.numbers[2, 5], top:bottom, left:right]
     assert seen.sum() == cut[1, 5].sum()
-    with pytest.raises(ConfigError, match="channels are 4 to 6, and layer 4 has 0 to 5"):
+    with pytest.raises(ConfigError, match="channel is 6, and layer 4"):
         patches_of(passes, "4", found, split.images, range(4, 7))
 
 

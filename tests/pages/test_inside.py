@@ -278,7 +278,7 @@ def test_the_page_opens_with_the_way_of_the_first_mistake_and_a_sum_that_is_its_
     stops = page.given("way_strip")["stops"]
     assert [stop["name"] for stop in stops] == list(values)
     assert [stop["name"] for stop in stops if stop["picture"] is None] == ["4", "5", "softmax"]
-    assert len(page.given("way_maps")["items"]) == len(page.given("way_kernels")["items"]) == 3
+    assert len(page.given("way_maps")["items"]) == len(page.given("kernels")["items"]) == 3
     largest = values["1"].max()
     assert page.given("way_terms")["ends"][-1] == ["total", figure(largest)]
     assert page.given("way_map")["values"][0][0] == figure(values["1"][page.given("way_maps")["current"], 0, 0])

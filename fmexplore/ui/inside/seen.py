@@ -45,11 +45,6 @@ class Seen:
         question = shared.analyst().ask("explain_value", run=self.run, image=self.image, **place)
         return widgets.await_answer(question, "Adding up")
 
-    def ask_kernels(self, layer: str) -> np.ndarray:
-        """The kernels of a convolution, `(filters, channels, kernel, kernel)`. Raises FMExploreError."""
-        question = shared.analyst().ask("read_kernels", run=self.run, layer=layer, moment=self.moment)
-        return widgets.await_answer(question, "Reading the kernels")
-
 
 @shared.keep(1)
 def _traces() -> shared.Recent[tuple, Arrays]:

@@ -118,15 +118,8 @@ def _choose_moment(run: Run, link: url.Link) -> int:
 def _draw_choices(found: list[str], split: str, located: Members, number: int) -> None:
     place = find_position(located.numbers, number)
     assert place is not None  # looked for before
-    st.session_state[KEY_SPLIT], st.session_state[KEY_IMAGE] = split, number
-    st.selectbox(
-        "Images",
-        found,
-        format_func=SPLIT_NAMES.__getitem__,
-        key=KEY_SPLIT,
-        width=130,
-        on_change=lambda: url.go(split=st.session_state[KEY_SPLIT], image=None),
-    )
+    selected_predictions.choose_split(found, split, KEY_SPLIT)
+    st.session_state[KEY_IMAGE] = number
     st.number_input(
         "Image",
         min_value=int(located.numbers[0]),
