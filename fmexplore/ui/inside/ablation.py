@@ -63,9 +63,10 @@ def say_ranking(graph: Graph, step: Step, ranking: Ranking) -> str:
     label, what = ranking.label, formatting.plural(ranking.label)
     worst = min(ranking.measured, key=lambda found: found.change(label)[0])
     change, low, high = worst.change(label, tests=len(ranking.measured))
-    several = f"each of {len(ranking.measured)} channels" if len(ranking.measured) > 1 else "the only channel"
     if high >= 0:
-        return f"Without {several} of layer {step.name} no fewer {what} are recognised, as far as can be told"
+        count = len(ranking.measured)
+        which = f"any one of {count} channels" if count > 1 else "the only channel"
+        return f"Without {which} of layer {step.name} as many {what} are recognised: no change is significant"
     share = worst.interval(label)[0]
     figures = f"{formatting.percent(share)} of {what} are recognised, not {formatting.percent(share - change)}"
     name = name_channel(graph, step.name, worst.channel)
@@ -74,7 +75,7 @@ def say_ranking(graph: Graph, step: Step, ranking: Ranking) -> str:
 
 def show_off(run: Run, graph: Graph, step: Step, channel: int) -> None:
     """The accuracy by class without a channel, computed on a press where that is not known."""
-    st.markdown("**What if it were off?**", help="It then gives 0 everywhere, and nothing else is changed.")
+    st.markdown("**Ablation: what if it were off?**", help="It gives 0 everywhere, and nothing else is changed.")
     if not has_validation(run):
         _explain_missing(run)
         return

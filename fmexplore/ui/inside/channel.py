@@ -1,5 +1,6 @@
 """One channel: the patches that excite it most, its mean activation by class, and what if it were off."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -8,7 +9,7 @@ import streamlit as st
 from fmexplore.data.addresses import Members
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import ConfigError
-from fmexplore.inside.channels import Responses
+from fmexplore.inside.channels import MOST_EXCITED, Responses
 from fmexplore.inside.graph import Graph, Step
 from fmexplore.runs.run import Run
 from fmexplore.ui import computing, formatting, session, shared, url, widgets
@@ -21,6 +22,43 @@ from fmexplore.ui.inside.ablation import has_validation, show_off
 from fmexplore.ui.inside.colours import enlarge
 from fmexplore.ui.inside.words import brief, name_channel, name_value
 from fmexplore.ui.selection import predictions as selected_predictions
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """What is looked at: a layer of a run by the images of a split, and the number of the image that is open."""
+
+    run: Run
+    graph: Graph
+    step: Step
+    split: str
+    image: int | None
+
+    @property
+    def located(self) -> Members:
+        """The images of the split."""
+        found = selected_predictions.locate(self.run, self.split, shared.dataset())
+        assert found is not None  # only splits that the run has can be chosen
+        return found
+
+    @property
+    def among(self) -> str:
+        """The images among which those are sought that excite a channel most, as in "10,000 test images"."""
+        all_of = len(self.located.numbers)
+        words = f"{num(min(all_of, MOST_EXCITED)):,} {selected_predictions.words(self.split)}"
+        return f"the first {words}" if all_of > MOST_EXCITED else words
+
+    def find_patches(self, channels: tuple[int, ...]) -> np.ndarray:
+        """What channels saw where they were excited most, `(channels, 9, height, width) uint8`."""
+        place = {"layer": self.step.name, "split": self.split}
+        cut = partial(computing.await_analysis, "cut_patches", self.run, "Cutting out the patches", **place)
+        try:
+            return cut(channels=channels)
+        except ConfigError:  # what they were cut by is not kept any more
+            question = shared.analyst().ask("respond_channels", run=self.run, **place)
+            widgets.await_answer(question, "Looking at the images")
+            return cut(channels=channels)
+
 
 RULE = (
     "Classes count as alike whose means differ by less than a tenth of the range of all means. It responds most, or "
@@ -46,56 +84,42 @@ def say_response(graph: Graph, step: Step, found: Responses, channel: int, among
     return f"{name} responds {'most' if liked.most else 'least'} to {classes}: {amounts} on average, {further} next"
 
 
-def find_patches(run: Run, layer: str, split: str, channels: tuple[int, ...]) -> np.ndarray:
-    """What channels saw where they were excited most, `(channels, 9, height, width) uint8`. Raises FMExploreError."""
-    cut = partial(computing.await_analysis, "cut_patches", run, "Cutting out the patches", layer=layer, split=split)
-    try:
-        return cut(channels=channels)
-    except ConfigError:  # what they were cut by is not kept any more
-        question = shared.analyst().ask("respond_channels", run=run, layer=layer, split=split)
-        widgets.await_answer(question, "Looking at the images")
-        return cut(channels=channels)
-
-
-def show_channel(run: Run, graph: Graph, step: Step, split: str, found: Responses, channel: int, among: str) -> None:
-    """The evidence for what a channel responds to, or the card of the image in the link."""
-    located = selected_predictions.locate(run, split, shared.dataset())
-    assert located is not None  # the responses are to its images
+def show_channel(chosen: Chosen, found: Responses, channel: int) -> None:
+    """The evidence for what a channel responds to, or the card of the image that is open."""
+    located, image = chosen.located, chosen.image
     numbers = located.numbers[found.numbers[channel]]
-    image = url.read_link(names=("image",)).image
     if image is not None and located.position(located.part, image) is None:
-        words = selected_predictions.words(split)
+        words = selected_predictions.words(chosen.split)
         st.warning(f"Image {num(image):,} is not among the {words}: choose another one.")
     elif image is not None:
         way, near = way_through(numbers, image, "Back to the channel")
-        _link_to_way(run, graph, step, split, found, channel, numbers, image)
-        image_card(run, located.part, image, None, way, near, session.INSIDE_PAGE)
+        _link_to_way(chosen, found, channel, numbers, image, "this image")
+        image_card(chosen.run, located.part, image, None, way, near, session.INSIDE_PAGE)
         return
     if not found.is_silent(channel):
-        _patches(run, step, split, located, found, channel, among)
-        _link_to_way(run, graph, step, split, found, channel, numbers, int(numbers[0]))
-    _means(run, found, channel)
-    show_off(run, graph, step, channel)
+        _patches(chosen, found, channel, numbers)
+        _link_to_way(chosen, found, channel, numbers, int(numbers[0]), "the first of these images")
+    _means(chosen.run, found, channel)
+    show_off(chosen.run, chosen.graph, chosen.step, channel)
 
 
-def _patches(run: Run, step: Step, split: str, located: Members, found: Responses, channel: int, among: str) -> None:
-    patches = find_patches(run, step.name, split, (channel,))[0]
-    numbers = located.numbers[found.numbers[channel]]
-    labels = shared.dataset().part(located.part).labels[numbers]
+def _patches(chosen: Chosen, found: Responses, channel: int, numbers: np.ndarray) -> None:
+    patches, part = chosen.find_patches((channel,))[0], chosen.located.part
+    labels = shared.dataset().part(part).labels[numbers]
     high, wide = patches.shape[1:]
     whole = (high, wide) == shared.dataset().test.images.shape[1:]
     st.markdown(
-        f"**Where {among} excite it most**",
+        f"**What excites it most among {chosen.among}**",
         help="Of each image counts where its activation is highest. Shown is what it sees there, its receptive field: "
         + ("the whole image." if whole else f"{high} x {wide} pixels."),
     )
     items = [
         Item(
             int(number),
-            f"{CLASS_NAMES[label]}\n{brief(float(value))}",
-            f"{formatting.image_name(split, int(number), int(label))}: activation {brief(float(value))}",
+            f"{CLASS_NAMES[label]}\n{brief(value)}",
+            f"{formatting.image_name(chosen.split, int(number), int(label))}: activation {brief(value)}",
         )
-        for number, label, value in zip(numbers, labels, found.values[channel], strict=True)
+        for number, label, value in zip(numbers, labels, found.values[channel].tolist(), strict=True)
     ]
     closed = last_opened()
     gallery(
@@ -104,21 +128,19 @@ def _patches(run: Run, step: Step, split: str, located: Members, found: Response
         "channel_patches",
         lambda number: url.go(channel=channel, image=number),
         across=len(items),
-        current=closed[1] if closed and closed[0] == located.part else None,
+        current=closed[1] if closed and closed[0] == part else None,
         focus=True,
         label="Patches",
     )
 
 
-def _link_to_way(
-    run: Run, graph: Graph, step: Step, split: str, found: Responses, channel: int, numbers: np.ndarray, image: int
-) -> None:
+def _link_to_way(chosen: Chosen, found: Responses, channel: int, numbers: np.ndarray, image: int, which: str) -> None:
     """To what the channel makes of an image, at the place where it is excited most, where that is known."""
-    place = {"run": run.id, "split": split, "image": str(image), "layer": step.name, "channel": str(channel)}
-    if len(places := np.flatnonzero(numbers == image)):
-        place["at"] = ",".join(map(str, found.places[channel, places[0]]))
-    name = name_value(graph, step.name, channel)
-    which = "this image" if url.read_link(names=("image",)).image is not None else "the first of these images"
+    layer = chosen.step.name
+    place = {"run": chosen.run.id, "split": chosen.split, "image": str(image), "layer": layer, "channel": str(channel)}
+    if len(positions := np.flatnonzero(numbers == image)):
+        place["at"] = ",".join(map(str, found.places[channel, positions[0]]))
+    name = name_value(chosen.graph, layer, channel)
     st.page_link(session.INSIDE_PAGE, label=f"{name[0].upper()}{name[1:]} on {which}", query_params=place)
 
 

@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator as Container
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import ConfigError
-from fmexplore.inside.channels import MOST_EXCITED, Ranking, Responses
+from fmexplore.inside.channels import Ranking, Responses
 from fmexplore.inside.graph import Graph, Step, graph_of
 from fmexplore.runs.run import Run
 from fmexplore.ui import computing, formatting, messages, shared, url, widgets
@@ -16,7 +16,7 @@ from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.formatting import num
 from fmexplore.ui.images.gallery import choose_page
 from fmexplore.ui.inside.ablation import has_validation, show_ranking
-from fmexplore.ui.inside.channel import find_patches, say_response, show_channel
+from fmexplore.ui.inside.channel import Chosen, say_response, show_channel
 from fmexplore.ui.inside.colours import enlarge
 from fmexplore.ui.inside.kernels import show_kernels
 from fmexplore.ui.inside.words import brief, channel_steps, name_layer, name_value, say_step
@@ -29,7 +29,7 @@ SIDE, GAP, GREY = 3, 2, 96  # patches in a row of a channel's picture, and what 
 
 def channels(run: Run, row: Container) -> None:
     """Draw the view, its choices into `row`."""
-    link = url.read_link(names=("split", "layer", "channel"))
+    link = url.read_link(names=("split", "layer", "channel", "image"))
     messages.warn(link.problems)
     found = [each for each in SPLIT_NAMES if selected_predictions.locate(run, each, shared.dataset())]
     split = link.split if link.split in found else found[0]
@@ -50,7 +50,7 @@ def channels(run: Run, row: Container) -> None:
             "respond_channels",
             run,
             {"layer": step.name, "split": split},
-            partial(_show, run, graph, step, split, channel, None if off else label),
+            partial(_show, Chosen(run, graph, step, split, link.image), channel, None if off else label),
             offer=f"What excites the channels of layer {step.name} is not known yet.",
             act="Look at the images",
         )
@@ -94,34 +94,26 @@ def _draw_layers(graph: Graph, step: Step) -> None:
     )
 
 
-def _show(
-    run: Run, graph: Graph, step: Step, split: str, named: int | None, label: int | None, found: Responses
-) -> None:
+def _show(chosen: Chosen, named: int | None, label: int | None, found: Responses) -> None:
     """All below the row of choices."""
-    arguments = {"layer": step.name, "label": label}
-    ranking: Ranking | None = None if label is None else computing.known("rank_for_class", run, **arguments)
-    channel = named
-    if channel is None:
-        channel = int(ranking.channels[0]) if ranking else found.most_selective()
-    located = selected_predictions.locate(run, split, shared.dataset())
-    assert located is not None  # the splits that can be chosen are there
-    count = min(len(located.numbers), MOST_EXCITED)
-    which = selected_predictions.words(split)
-    among = f"{num(count):,} {which}" if count == len(located.numbers) else f"the first {num(count):,} {which}"
-    st.subheader(say_response(graph, step, found, channel, among), anchor=False)
+    run, graph, step = chosen.run, chosen.graph, chosen.step
+    ranking: Ranking | None = None
+    if label is not None:
+        ranking = computing.known("rank_for_class", run, layer=step.name, label=label)
+    channel = found.most_selective() if named is None else named  # the same before the ranking is there and after
+    st.subheader(say_response(graph, step, found, channel, chosen.among), anchor=False)
     left, right = st.columns([52, 48], gap="large")
     with left, messages.boundary():
         if label is not None:
             show_ranking(run, graph, step, label, channel)
-        _grid(run, graph, step, split, found, ranking, channel)
+        _grid(chosen, found, ranking, channel)
     with right, messages.boundary():
-        show_channel(run, graph, step, split, found, channel, among)
+        show_channel(chosen, found, channel)
 
 
-def _grid(
-    run: Run, graph: Graph, step: Step, split: str, found: Responses, ranking: Ranking | None, channel: int
-) -> None:
+def _grid(chosen: Chosen, found: Responses, ranking: Ranking | None, channel: int) -> None:
     """All channels of a layer, each with the patches that excite it most, the given one marked."""
+    run, step = chosen.run, chosen.step
     order = ranking.channels if ranking else np.arange(step.channels)
     st.markdown(f"**{_title(step, ranking)}**")
     if not step.has_maps:
@@ -129,10 +121,9 @@ def _grid(
     key = f"channels_{run.id}_{step.name}_{ranking.label if ranking else ''}"
     page = choose_page(len(order), key, np.flatnonzero(order == channel), PAGE)
     shown = order[(page - 1) * PAGE : page * PAGE]
-    patches = find_patches(run, step.name, split, tuple(map(int, shown)))
-    items = [_item(graph, step, found, int(each)) for each in shown]
+    items = [_item(chosen.graph, step, found, int(each)) for each in shown]
     gallery(
-        _join(patches),
+        _join(chosen.find_patches(tuple(map(int, shown)))),
         items,
         "channels_grid",
         lambda number: url.go(layer=step.name, channel=number, image=None),
