@@ -1,5 +1,5 @@
-"""The Inside page with the shipped run: from a card to a value and its sum, to a channel and its patches, from a cell to
-its images, and back."""
+"""The Inside page with the shipped run: from a card to a value and its sum, to channels and their patches, to the
+images that a change costs, and back."""
 
 import re
 
