@@ -74,12 +74,15 @@ class Responses:
             return Preference(True, tuple(most), order[len(most)])
         return Preference(False, tuple(least), order[-1 - len(least)]) if len(least) <= FEW else None
 
+    def excited(self, channel: int) -> np.ndarray:
+        """Which of its images excite it, (k,) bool: those where it is above 0; all where it is above 0 for none."""
+        values = self.values[channel]
+        return (values > 0) | (values.max(initial=-np.inf) <= 0)
+
     def most_selective(self) -> int:
-        """The channel whose highest class mean is furthest above the next one, relative to its largest mean by size."""
+        """The channel whose highest class mean is furthest above its next one."""
         ranked = np.sort(np.nan_to_num(self.means, nan=-np.inf), axis=1)
-        largest = np.nanmax(np.abs(self.means), axis=1, initial=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            leads = (ranked[:, -1] - ranked[:, -2]) / largest
+        leads = ranked[:, -1] - ranked[:, -2]
         return int(np.argmax(np.where(np.isfinite(leads), leads, 0)))
 
 

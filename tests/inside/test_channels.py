@@ -171,8 +171,22 @@ def test_a_channel_responds_to_classes_in_particular_only_where_their_means_stan
 def test_the_most_selective_channel_and_one_that_never_responds():
     both = [responses_to(1, 1.2, 1), responses_to(0, 9, 8, 0), responses_to(0, values=0)]
     found = Responses(*(np.concatenate([getattr(each, name) for each in both]) for name in vars(both[0])))
-    assert found.most_selective() == 0
+    assert found.most_selective() == 1
     assert [found.is_silent(channel) for channel in range(3)] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ([3, 1, 0], [True, True, False]),
+        ([-1, -2, -3], [True] * 3),
+        ([0, 0, 0], [True] * 3),
+        ([1, 0, -1], [True, False, False]),
+    ],
+)
+def test_images_excite_a_channel_where_it_is_above_zero_if_it_is_anywhere(values, wanted):
+    found = Responses(np.zeros((1, 3), int), np.zeros((1, 3, 2), int), np.array([values], np.float32), np.ones((1, 10)))
+    assert found.excited(0).tolist() == wanted
 
 
 @pytest.mark.parametrize("measured", [0, 2])

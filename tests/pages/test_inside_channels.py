@@ -123,7 +123,7 @@ def test_a_class_has_its_ranking_which_orders_the_channels_and_leads_to_each(app
         each.value for each in page.at.subheader
     ]
     rows = page.given("channels_ranking")["rows"]
-    assert [row["name"] for row in rows] == [f"channel {each}" for each in wanted.channels]
+    assert [row["name"] for row in rows] == [f"channel\N{NO-BREAK SPACE}{each}" for each in wanted.channels]
     page.run()
     assert [item["id"] for item in page.given("channels_grid")["items"]] == wanted.channels.tolist()
     page.send("channels_ranking", "pick", 2)
@@ -261,6 +261,18 @@ def test_patches_are_cut_also_where_what_they_are_cut_by_is_kept_no_longer(app, 
         path.unlink()
     page.send("channels_grid", "pick", 2)
     assert len(page.given("channel_patches")["items"]) == 9
+
+
+def test_images_that_do_not_excite_a_channel_are_not_among_its_patches(app, network, monkeypatch):
+    def respond(task, run, layer, split):
+        found = inside.respond_channels(task, run, layer, split)
+        found.values[1] = [2, 1, *[0] * 7]
+        return found
+
+    monkeypatch.setitem(ANALYSES, "respond_channels", respond)
+    page = app().open(INSIDE, view="channels", run=network.id, layer="2", channel="1")
+    assert len(page.given("channel_patches")["items"]) == 2
+    assert "No other image excites it" in page.text
 
 
 GRAPH = Graph(Model(layers=LAYERS))

@@ -14,6 +14,8 @@ from fmexplore.ui.components.term_table import Entry, term_table
 from fmexplore.ui.formatting import num
 from fmexplore.ui.inside.words import brief, name_channel, name_value
 
+NBSP = "\N{NO-BREAK SPACE}"
+
 
 def has_validation(run: Run) -> bool:
     """Whether it can be measured what happens without a channel: a choice made on test images would peek."""
@@ -39,12 +41,12 @@ def _show(graph: Graph, step: Step, channel: int, ranking: Ranking) -> None:
     for found, estimate in zip(ranking.measured, ranking.estimates, strict=False):
         share, (change, *between) = found.interval(label)[0], found.change(label)
         numbers = (formatting.percent(share), f"{say_change(change)} ({say_interval(*between)})", brief(estimate))
-        name = name_value(graph, step.name, found.channel)
+        name = name_value(graph, step.name, found.channel).replace(" ", NBSP)
         rows.append(Entry(name, numbers, change, marked=found.channel == channel))
     left = len(ranking.channels) - len(rows)
     rest = [(f"the other {num(left):,}", f"at most {brief(ranking.estimates[len(rows)])}")] if left else ()
     term_table(
-        ("off", f"{what} recognised", "change, points", "estimate, nats"),
+        ("off", "recognised", "change, points", "estimate, nats"),
         rows,
         rest,
         "channels_ranking",

@@ -87,7 +87,7 @@ def say_response(graph: Graph, step: Step, found: Responses, channel: int, among
 def show_channel(chosen: Chosen, found: Responses, channel: int) -> None:
     """The evidence for what a channel responds to, or the card of the image that is open."""
     located, image = chosen.located, chosen.image
-    numbers = located.numbers[found.numbers[channel]]
+    numbers = located.numbers[found.numbers[channel][found.excited(channel)]]
     if image is not None and located.position(located.part, image) is None:
         words = selected_predictions.words(chosen.split)
         st.warning(f"Image {num(image):,} is not among the {words}: choose another one.")
@@ -104,7 +104,8 @@ def show_channel(chosen: Chosen, found: Responses, channel: int) -> None:
 
 
 def _patches(chosen: Chosen, found: Responses, channel: int, numbers: np.ndarray) -> None:
-    patches, part = chosen.find_patches((channel,))[0], chosen.located.part
+    excited, part = found.excited(channel), chosen.located.part
+    patches, values = chosen.find_patches((channel,))[0][excited], found.values[channel][excited]
     labels = shared.dataset().part(part).labels[numbers]
     high, wide = patches.shape[1:]
     whole = (high, wide) == shared.dataset().test.images.shape[1:]
@@ -116,10 +117,10 @@ def _patches(chosen: Chosen, found: Responses, channel: int, numbers: np.ndarray
     items = [
         Item(
             int(number),
-            f"{CLASS_NAMES[label]}\n{brief(value)}",
+            f"{CLASS_NAMES[label].partition('/')[0]}\n{brief(value)}",
             f"{formatting.image_name(chosen.split, int(number), int(label))}: activation {brief(value)}",
         )
-        for number, label, value in zip(numbers, labels, found.values[channel].tolist(), strict=True)
+        for number, label, value in zip(numbers, labels, values.tolist(), strict=True)
     ]
     closed = last_opened()
     gallery(
@@ -127,11 +128,13 @@ def _patches(chosen: Chosen, found: Responses, channel: int, numbers: np.ndarray
         items,
         "channel_patches",
         lambda number: url.go(channel=channel, image=number),
-        across=len(items),
+        across=len(excited),
         current=closed[1] if closed and closed[0] == part else None,
         focus=True,
         label="Patches",
     )
+    if not excited.all():
+        st.caption("No other image excites it: it is 0 everywhere.")
 
 
 def _link_to_way(chosen: Chosen, found: Responses, channel: int, numbers: np.ndarray, image: int, which: str) -> None:

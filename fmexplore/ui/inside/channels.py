@@ -1,5 +1,6 @@
 """The channels of a layer: what excites each of them, the first layer's kernels, and which matter to a class."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -57,14 +58,16 @@ def channels(run: Run, row: Container) -> None:
 
 
 def _choose_layer(graph: Graph, named: str | None) -> Step:
-    """The layer in the link, else the first convolution, else the first layer; what cannot be shown is told."""
+    """The layer in the link, else the first convolution or dense layer; what cannot be shown is told."""
     there = channel_steps(graph)
     if named in there:
         return graph[named]
     if named is not None:
         known = "a layer with channels" if named in graph.steps else "a layer of this network"
         messages.warn([url.left_out("layer", named, known)])
-    return graph[next((name for name in there if graph[name].kind == "conv"), there[0])]
+    kinds = [graph[name].kind for name in there]
+    first = next((kinds.index(kind) for kind in ("conv", "dense") if kind in kinds), 0)
+    return graph[there[first]]
 
 
 def _check_channel(step: Step, channel: int | None) -> int | None:
@@ -123,7 +126,7 @@ def _grid(chosen: Chosen, found: Responses, ranking: Ranking | None, channel: in
     shown = order[(page - 1) * PAGE : page * PAGE]
     items = [_item(chosen.graph, step, found, int(each)) for each in shown]
     gallery(
-        _join(chosen.find_patches(tuple(map(int, shown)))),
+        _join(chosen.find_patches(tuple(map(int, shown))), [found.excited(int(each)) for each in shown]),
         items,
         "channels_grid",
         lambda number: url.go(layer=step.name, channel=number, image=None),
@@ -155,13 +158,14 @@ def _item(graph: Graph, step: Step, found: Responses, channel: int) -> Item:
     return Item(channel, f"{channel}\n{below}".strip(), f"{label}, {'most' if liked.most else 'least'} for {classes}")
 
 
-def _join(patches: np.ndarray) -> np.ndarray:
-    """The patches of each channel in a square, `(channels, height, width) uint8`."""
+def _join(patches: np.ndarray, excited: Sequence[np.ndarray]) -> np.ndarray:
+    """The patches of each channel in a square, `(channels, height, width) uint8`; grey where one does not excite it."""
     count, several, *_ = patches.shape
     large = enlarge(patches.reshape(-1, *patches.shape[2:]))
     high, wide = large.shape[1:]
+    tiles = np.where(np.array(excited)[..., None, None], large.reshape(count, several, high, wide), GREY)
     joined = np.full((count, SIDE * (high + GAP) - GAP, SIDE * (wide + GAP) - GAP), GREY, np.uint8)
     for place in range(several):
         top, left = (high + GAP) * (place // SIDE), (wide + GAP) * (place % SIDE)
-        joined[:, top : top + high, left : left + wide] = large.reshape(count, several, high, wide)[:, place]
+        joined[:, top : top + high, left : left + wide] = tiles[:, place]
     return joined
