@@ -81,9 +81,8 @@ def questions(run: Run, count: int, everything: bool = False) -> Iterator[tuple[
     for text, layer in (("first", first), ("last", mapped)):
         excite = partial(find_responses, passes, layer, many)
         yield f"what excites the {text} maps, {len(many):,} images", excite, everything
-        found = excite()
-        channels = range(min(32, graph[layer].channels))
-        cut = partial(patches_of, passes, layer, found, many.images, channels)
+        channels, found = range(min(32, graph[layer].channels)), find_responses(passes, layer, few)
+        cut = partial(patches_of, passes, layer, found, few.images, channels)
         yield f"patches of {len(channels)} channels of the {text} maps", cut, True
     validation = data_set().select("validation", run.config.training.split_config)
     if validation is not None:

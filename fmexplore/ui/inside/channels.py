@@ -109,20 +109,24 @@ def _show(chosen: Chosen, named: int | None, label: int | None, found: Responses
     with left, messages.boundary():
         if label is not None:
             show_ranking(run, graph, step, label, channel)
-        _grid(chosen, found, ranking, channel)
+        _grid(chosen, found, ranking, channel, named is not None)
     with right, messages.boundary():
         show_channel(chosen, found, channel)
 
 
-def _grid(chosen: Chosen, found: Responses, ranking: Ranking | None, channel: int) -> None:
-    """All channels of a layer, each with the patches that excite it most, the given one marked."""
+def _grid(chosen: Chosen, found: Responses, ranking: Ranking | None, channel: int, named: bool) -> None:
+    """All channels of a layer, each with the patches that excite it most, the given one marked.
+
+    They open with those that matter most, unless a channel was named.
+    """
     run, step = chosen.run, chosen.step
     order = ranking.channels if ranking else np.arange(step.channels)
     st.markdown(f"**{_title(step, ranking)}**")
     if not step.has_maps:
         st.caption("This layer has no maps: each of its values counts as a channel, which sees the whole image.")
     key = f"channels_{run.id}_{step.name}_{ranking.label if ranking else ''}"
-    page = choose_page(len(order), key, np.flatnonzero(order == channel), PAGE)
+    places = np.flatnonzero(order == channel) if named or not ranking else ()
+    page = choose_page(len(order), key, places, PAGE)
     shown = order[(page - 1) * PAGE : page * PAGE]
     items = [_item(chosen.graph, step, found, int(each)) for each in shown]
     gallery(
