@@ -309,10 +309,10 @@ def test_what_is_lost_without_a_channel_is_said_only_where_it_is_significant():
 @pytest.mark.parametrize(
     ("means", "said"),
     [
-        ({8: 0.9, 5: 0.4}, "Channel 0 of layer 3 responds most to bags: 0.9 on average, 0.4 for sandals next"),
+        ({8: 0.9, 5: 0.4}, "Channel 0 of layer 3 responds most to bags: 0.9 on average, sandals next with 0.4"),
         (
             {8: 0.9, 5: 0.88, 1: 0.2},
-            "Channel 0 of layer 3 responds most to bags and sandals: 0.9 and 0.88 on average, 0.2 for trousers next",
+            "Channel 0 of layer 3 responds most to bags and sandals: 0.9 and 0.88 on average, trousers next with 0.2",
         ),
         ({}, "Channel 0 of layer 3 responds to no class in particular: the means of the classes go from 0.1 to 0.1"),
     ],

@@ -80,8 +80,8 @@ def say_response(graph: Graph, step: Step, found: Responses, channel: int, among
         return f"{name} responds to no class in particular: the means of the classes go from {low} to {high}"
     classes = " and ".join(formatting.plural(label) for label in liked.labels)
     amounts = " and ".join(brief(means[label]) for label in liked.labels)
-    further = f"{brief(means[liked.next])} for {formatting.plural(liked.next)}"
-    return f"{name} responds {'most' if liked.most else 'least'} to {classes}: {amounts} on average, {further} next"
+    further = f"{formatting.plural(liked.next)} next with {brief(means[liked.next])}"
+    return f"{name} responds {'most' if liked.most else 'least'} to {classes}: {amounts} on average, {further}"
 
 
 def show_channel(chosen: Chosen, found: Responses, channel: int) -> None:
