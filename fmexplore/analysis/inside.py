@@ -128,8 +128,8 @@ def attribute_image(
 
     None for Grad-CAM of a network without maps that are large enough.
     """
-    target, occluder = Target(label, against), Occluder(patch, stride, fill)
-    return attribute(network_of(run), image, target, method, occluder, lambda share: task.report(share, method))
+    target, occluder, message = Target(label, against), Occluder(patch, stride, fill), f"Computing {method}"
+    return attribute(network_of(run), image, target, method, occluder, lambda share: task.report(share, message))
 
 
 def check_image(
@@ -142,7 +142,7 @@ def check_image(
     fill: Any = "mean",
 ) -> Checks:
     """Whether an attribution that `attribute_image` gave can be believed: scrambled weights, and deletion."""
-    occluder, message = Occluder(patch, stride, fill), "Scrambling the network"
+    occluder, message = Occluder(patch, stride, fill), f"Checking {found.method}"
     return check_attribution(network_of(run), image, found, occluder, report=lambda share: task.report(share, message))
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from fmexplore.analysis.client import Question
 from fmexplore.data import fashion_mnist
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import DataError, RunBroken
 from fmexplore.jobs.estimates import estimate, known_execution, read_speed
 from fmexplore.runs.run import Run
@@ -27,6 +28,12 @@ def choice_in_link(name: str, known: tuple[str, ...]) -> str | None:
         return value
     messages.warn([url.left_out(name, value, f"one of {', '.join(known)}")])
     return None
+
+
+def class_in_link(name: str) -> int | None:
+    """A query parameter that is a class; another one is reported and ignored."""
+    text = choice_in_link(name, tuple(map(str, range(len(CLASS_NAMES)))))
+    return None if text is None else int(text)
 
 
 def choose_view(

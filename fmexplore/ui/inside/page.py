@@ -8,12 +8,16 @@ from streamlit.delta_generator import DeltaGenerator as Container
 from fmexplore.errors import NoAnswers
 from fmexplore.runs.run import Run
 from fmexplore.ui import formatting, messages, session, shared, url, widgets
+from fmexplore.ui.inside.cues import cues
+from fmexplore.ui.inside.looks import looks
 from fmexplore.ui.inside.way import way
 from fmexplore.ui.robustness.page import robustness
 from fmexplore.ui.selection import predictions as selected_predictions
 
 VIEWS: dict[str, tuple[str, Callable[[Run, Container], None]]] = {
     "way": ("The way of one image", way),
+    "looks": ("Where it looks", looks),
+    "cues": ("Key visual cues", cues),
     "robustness": ("Robustness", robustness),
 }
 # What is meant for one view, and would select something else in another one; or for several, where it stays.

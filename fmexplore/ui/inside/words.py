@@ -11,14 +11,14 @@ from fmexplore.ui import formatting
 from fmexplore.ui.formatting import num
 
 
-def figure(value: float) -> str:
+def figure(value: float, digits: int = 5) -> str:
     """A value with as many digits as tell it apart; a proper minus sign."""
-    return figures([value])[0]
+    return figures([value], digits)[0]
 
 
-def figures(values: Iterable[float]) -> list[str]:
+def figures(values: Iterable[float], digits: int = 5) -> list[str]:
     """Several values at once, as the preferred decimal sign is looked up only once."""
-    texts = (format(value + 0.0, ".5g") for value in values)
+    texts = (format(value + 0.0, f".{digits}g") for value in values)
     return f"{num(' '.join('−' + text[1:] if text[0] == '-' else text for text in texts))}".split(" ")
 
 

@@ -53,7 +53,9 @@ def _choose(splits: list[str], split: str) -> None:
         help="Choose a network by validation images: choosing it by test images is peeking.",
         on_change=lambda: url.go(split=st.session_state.robustness_split, image=None),
     )
-    st.session_state["robustness_class"] = st.query_params.get("class") if _class_in_link() is not None else None
+    st.session_state["robustness_class"] = (
+        st.query_params.get("class") if widgets.class_in_link("class") is not None else None
+    )
     st.selectbox(
         "Class",
         [str(label) for label in range(len(CLASS_NAMES))],
@@ -64,11 +66,6 @@ def _choose(splits: list[str], split: str) -> None:
         placeholder="All classes",
         on_change=lambda: url.go(**{"class": st.session_state.robustness_class, "image": None}),
     )
-
-
-def _class_in_link() -> int | None:
-    text = widgets.choice_in_link("class", tuple(map(str, range(len(CLASS_NAMES)))))
-    return None if text is None else int(text)
 
 
 def _row_in_link() -> Row | None:
@@ -83,7 +80,7 @@ def _row_in_link() -> Row | None:
 def _show(run: Run, split: str, sheet: Sheet) -> None:
     """All below the row of choices, for what is known by now."""
     with st.container(key="robustness_warnings"):
-        label, row = _class_in_link(), _row_in_link()
+        label, row = widgets.class_in_link("class"), _row_in_link()
     hardened = trained_against(run.config.training)
     st.subheader(finding(sheet, formatting.plain(run.title), label, row, hardened), anchor=False)
     st.caption(_describe(run, split, sheet, label))
