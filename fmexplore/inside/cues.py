@@ -81,7 +81,7 @@ class Cues:
         """What they come to."""
         name, against = _plural(self.target.label), self.target.against
         known = name if against is None else f"{name} against {_plural(against)}"
-        images = f"{self.images:,} recognised validation image{'s' if self.images > 1 else ''}"
+        images = f"{self.images} recognised validation image{'s' if self.images > 1 else ''}"
         if not self.worst:
             return f"No single place decides on {known}: of {images} none is lost, whatever place is covered."
         share = f"{self.worst:.0%}".replace("%", " %") if self.worst >= 0.01 else "less than 1 %"

@@ -26,7 +26,7 @@ def deletion_chart(shares: np.ndarray, curve: np.ndarray, random: np.ndarray) ->
             "hovertemplate": f"{name}: %{{y:.0f}} % with %{{x:.0f}} % black<extra></extra>",
         }
         for name, y, line in (
-            ("random order", mean, {"width": 1.5, "color": EARLIER, "dash": "dash"}),
+            ("random", mean, {"width": 1.5, "color": EARLIER, "dash": "dash"}),
             ("this map", _percents(curve), {"width": 2.5, "color": VALIDATION}),
         )
     ]

@@ -13,7 +13,7 @@ from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.components.heat_map import heat_map
 from fmexplore.ui.components.term_table import Entry, term_table
 from fmexplore.ui.formatting import num
-from fmexplore.ui.inside.heat import make_heat, make_image
+from fmexplore.ui.inside.heat import OUTLINE, make_heat, make_image
 from fmexplore.ui.inside.target import choose_target, say_target, target_in_link
 from fmexplore.ui.selection import predictions as selected_predictions
 
@@ -65,15 +65,17 @@ def _show(run: Run, found: Cues) -> None:
     mean = found.mean_image
     heat_map(
         [
-            make_image(f"mean of {num(found.images):,} recognised {name}", mean),
+            make_image("mean image", mean),
             make_heat("share lost when covered", found.lost, mean, _percents),
-            make_heat(f"occlusion: how far {what} falls", found.occlusion, mean),
-            make_heat(f"integrated gradients: what adds to {what}", found.attribution, mean),
+            make_heat("mean occlusion", found.occlusion, mean),
+            make_heat("mean integrated gradients", found.attribution, mean),
         ],
         "cues_maps",
     )
     st.caption(
-        "Each map has its own scale: orange speaks for the class, blue against it; the line is the mean garment."
+        f"Means over the {num(found.images):,} recognised {name}. Occlusion: how far {what} falls when the place is "
+        f"covered; integrated gradients: what each pixel adds to it. Orange speaks for it, blue against it; each map "
+        f"has its own scale. {OUTLINE}"
     )
     left, right = st.columns([48, 52], gap="large")
     with left:
@@ -98,7 +100,7 @@ def _show_typical(run: Run, found: Cues) -> None:
         items,
         "cues_typical",
         lambda number: url.open_page(session.CONFUSIONS_PAGE, run=run.id, **place, image=number),
-        size=72,
+        size=84,
         label="Typical images",
     )
 
@@ -110,11 +112,11 @@ def _show_channels(found: Cues) -> None:
         return
     label, measured = found.target.label, found.ranking.measured
     name = formatting.plural(label)
-    st.markdown(f"**Channels of layer {found.layer} that matter most to {name}**")
+    st.markdown(f"**{_say_channels(found)}**")
     rows = []
     for each in measured:
         share, low, high = each.interval(label)
-        change = f"{num(100 * each.change(label)):+.1f} points".replace("-", "−")
+        change = f"{num(round(100 * each.change(label), 1) + 0.0):+.1f} points".replace("-", "−").replace("+0.0", "0.0")
         numbers = (f"{num(100 * share):.1f} %", formatting.percents(low, high), change)
         rows.append(Entry(f"channel {each.channel}", numbers, abs(each.change(label))))
     term_table(
@@ -132,12 +134,24 @@ def _show_channels(found: Cues) -> None:
             }
         ),
     )
-    images = num(int(measured[0].images[label])) if measured else num(0)
+    images = int(measured[0].images[label]) if measured else 0
     st.caption(
-        f"Of {images:,} {name} among the first validation images, with one channel switched off. Ranked by an "
+        f"Of {num(images):,} {name} among the first validation images, with one channel switched off. Ranked by an "
         "estimate: activation times gradient. Where the intervals overlap much, the order may be chance. Press a "
         "channel to see what it responds to."
     )
+
+
+def _say_channels(found: Cues) -> str:
+    """What switching off the channels that were ranked first costs at most."""
+    assert found.ranking is not None
+    label, measured = found.target.label, found.ranking.measured
+    of = f"{len(measured)} channels of layer {found.layer} ranked first for {formatting.plural(label)}"
+    worst = min(measured, key=lambda each: each.change(label))
+    if worst.change(label) >= 0:
+        return f"Of the {of}, none costs accuracy when it is switched off"
+    lost = f"{num(-100 * worst.change(label)):.1f} points"
+    return f"Of the {of}, channel {worst.channel} costs most when it is switched off: {lost} of accuracy"
 
 
 def _percents(shares) -> list[str]:

@@ -107,7 +107,9 @@ def _show(seen: Seen, target: Target, occluder: Occluder, known: asking.Known) -
     st.markdown(f"**{_finding(target, occluder, known.answers.get('occlusion'))}**")
     margin = "" if target.against is None else "The margin is how much higher the logit is. "
     photo = "Explained is the photo alone, without its mirror image. " if seen.note else ""
-    st.caption(f"{margin}{photo}Orange speaks for it, blue against it; each map has its own scale. {OUTLINE}")
+    st.caption(
+        f"{margin}{photo}Attributions: orange speaks for it, blue against it; each map has its own scale. {OUTLINE}"
+    )
     for column, method in zip(st.columns(len(METHODS), gap="medium"), METHODS, strict=True):
         with column, messages.boundary():
             show_method(seen, target, occluder, method, known)

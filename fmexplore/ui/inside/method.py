@@ -49,19 +49,18 @@ def show_method(seen: Seen, target: Target, occluder: Occluder, method: Method, 
     if checks:
         scrambled = make_heat("weights scrambled", checks.scrambled, seen.image, minor=True)
     heat_map([*maps, scrambled], f"looks_{method}")
+    with st.container(key=f"looks_curve_{method}"):
+        if checks and _is_known(checks.deletion):
+            chart = deletion_chart(checks.deletion.shares, checks.deletion.curve, checks.deletion.random)
+            alt = f"Deletion curve of {method}. {say_deletion(checks.deletion)}"
+            template.draw(chart, key=f"looks_deletion_{method}", height=190, alt=alt)
     words = SAYS[method].format(what=say_target(target), patch=occluder.patch)
     st.caption(f"{words} {NOT[method]}")
-    if found is None:
-        return
-    st.caption(_say_heat(found))
-    if checks is None:
-        return
-    st.caption(f"**Scrambled weights.** {say_similarity(checks.similarity)}")
-    st.caption(f"**Deletion.** {say_deletion(checks.deletion)}")
-    if np.isfinite(checks.deletion.curve).all():
-        chart = deletion_chart(checks.deletion.shares, checks.deletion.curve, checks.deletion.random)
-        alt = f"Deletion curve of {method}. {say_deletion(checks.deletion)}"
-        template.draw(chart, key=f"looks_deletion_{method}", height=200, alt=alt)
+    if found:
+        st.caption(_say_heat(found))
+    if checks:
+        st.caption(f"**Scrambled weights:** {say_similarity(checks.similarity)}")
+        st.caption(f"**Deletion curve:** {say_deletion(checks.deletion)}")
 
 
 def _say_heat(found: Attribution) -> str:
@@ -81,15 +80,15 @@ def _say_heat(found: Attribution) -> str:
 def say_completeness(found: Attribution) -> str:
     """Whether integrated gradients add up to the difference from a black image."""
     assert found.error is not None
-    steps, error = num(found.steps), found.error
+    error, steps = found.error, f"{num(found.steps):,} steps"
     total = short(float(found.heat.sum()))
     if not np.isfinite(error):
         return "Whether they add up cannot be known: the network's outputs are not all numbers."
     off = "less than 0.1 %" if error < 0.001 else formatting.percent(error)
     if found.complete:
-        return f"They add up: {total} in all, {off} from the difference to a black image ({steps:,} steps)."
+        return f"They add up: {total} in all, {off} from the difference to a black image ({steps})."
     return (
-        f"They do not add up: {total} in all is {off} from the difference to a black image, with {steps:,} steps; "
+        f"They do not add up: {total} in all is {off} from the difference to a black image, with {steps}; "
         f"at most {TOLERANCE:.0%} was wanted. Take their sizes with care.".replace("1%", "1 %")
     )
 
@@ -97,33 +96,37 @@ def say_completeness(found: Attribution) -> str:
 def say_similarity(found: Similarity) -> str:
     """What the map of the scrambled network says about the method."""
     if found.depends_on_weights is None:
-        return "Unknown: one of the two maps is the same everywhere, so they cannot be compared."
+        return "unknown: one of the two maps is the same everywhere, so they cannot be compared."
     rank = f"rank correlation {num(found.rank):.2f}".replace("-", "−")
     if found.depends_on_weights:
-        return f"The map changes with the weights, as it should: {rank} with that of the scrambled network."
+        return f"the map changes with the weights, as it should: {rank} with that of the scrambled network."
     return (
-        f"The map hardly changes: {rank} with that of the scrambled network, {num(SAME):.1f} or more. Here it shows "
+        f"the map hardly changes: {rank} with that of the scrambled network, {num(SAME):.1f} or more. Here it shows "
         "the image rather than what the network has learnt."
     )
 
 
 def say_deletion(found: Deletion) -> str:
     """Whether the probability falls faster than in random orders."""
-    if not (np.isfinite(found.curve).all() and np.isfinite(found.random).all()):
-        return "Unknown: some probabilities are not numbers."
+    if not _is_known(found):
+        return "unknown: some probabilities are not numbers."
     areas = np.trapezoid(found.random, found.shares, axis=1)
     slower = int((areas > found.area).sum())
     numbers = f"area {num(found.area):.2f}, random {num(found.random_area):.2f}"
     between = f"{num(float(areas.min())):.2f} to {num(float(areas.max())):.2f} in {DRAWS} orders"
     if found.curve[0] < LITTLE:
-        return f"The probability begins at {formatting.percent(float(found.curve[0]))}, so it says little ({numbers})."
+        return f"the probability begins at {formatting.percent(float(found.curve[0]))}, so it says little ({numbers})."
     if slower == DRAWS:
-        verdict = "Its highest pixels matter: without them the probability falls faster than in any random order"
+        verdict = "its highest pixels matter: without them the probability falls faster than in any random order"
     elif slower > DRAWS / 2:
-        verdict = f"The probability falls faster than in {slower} of {DRAWS} random orders, which may be chance"
+        verdict = f"the probability falls faster than in {slower} of {DRAWS} random orders, which may be chance"
     else:
-        verdict = "Its highest pixels matter no more than random ones"
+        verdict = "its highest pixels matter no more than random ones"
     return f"{verdict} ({numbers}, {between})."
+
+
+def _is_known(found: Deletion) -> bool:
+    return bool(np.isfinite(found.curve).all() and np.isfinite(found.random).all())
 
 
 def _place_of(pixel: np.integer) -> str:
