@@ -26,13 +26,15 @@ from captum.attr import Occlusion  # noqa: E402
 from fmexplore.analysis.images import data_set, network_of  # noqa: E402
 from fmexplore.analysis.inside import (  # noqa: E402
     attribute_image,
+    check_image,
     explain_value,
     passes_of,
     trace_image,
 )
 from fmexplore.analysis.task import NullProgress  # noqa: E402
-from fmexplore.inside.attributions import METHODS  # noqa: E402
+from fmexplore.inside.attributions import METHODS, Target  # noqa: E402
 from fmexplore.inside.channels import find_responses, measure_without  # noqa: E402
+from fmexplore.inside.cues import find_cues  # noqa: E402
 from fmexplore.inside.fields import field_boxes  # noqa: E402
 from fmexplore.inside.passes import as_input  # noqa: E402
 from fmexplore.runs.run import Run  # noqa: E402
@@ -42,7 +44,9 @@ TASK = NullProgress()
 
 
 def median_ms(act: Callable[[], object], rounds: int) -> float:
-    act()
+    """The median of so many rounds; of one round it is not warmed up first."""
+    if rounds > 1:
+        act()
     times = []
     for _ in range(rounds):
         started = time.perf_counter()
@@ -69,10 +73,15 @@ def questions(run: Run, count: int) -> Iterator[tuple[str, Callable[[], object],
     yield "receptive fields of a layer", lambda: field_boxes(graph, mapped), True
     for method in METHODS:
         yield f"{method}", partial(attribute_image, TASK, run, image, method, label), True
+        if found := attribute_image(TASK, run, image, method, label):
+            yield f"{method}, both checks", partial(check_image, TASK, run, image, found), True
     yield "occlusion, Captum one by one", lambda: captums_occlusion(run, image, label), False
     few = split.take(np.arange(min(count, len(split))))
     yield f"what excites the channels, {len(few):,} images", lambda: find_responses(passes, mapped, few), False
     yield f"20 channels off, {len(few):,} images", lambda: measure_without(passes, mapped, [*range(20)], few), False
+    held_out = data_set().select("validation", run.config.training.split_config)
+    assert held_out is not None  # shipped runs have some
+    yield "cues of shirts, all validation images", lambda: find_cues(passes, Target(6), held_out), False
 
 
 def main() -> None:

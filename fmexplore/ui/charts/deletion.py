@@ -27,7 +27,7 @@ def deletion_chart(shares: np.ndarray, curve: np.ndarray, random: np.ndarray) ->
         }
         for name, y, line in (
             ("random", mean, {"width": 1.5, "color": EARLIER, "dash": "dash"}),
-            ("this map", _percents(curve), {"width": 2.5, "color": VALIDATION}),
+            ("map", _percents(curve), {"width": 2.5, "color": VALIDATION}),
         )
     ]
     return make_figure(

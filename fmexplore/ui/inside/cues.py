@@ -89,7 +89,7 @@ def _show_typical(run: Run, found: Cues) -> None:
     assert located is not None  # the cues are of its images
     numbers, label = located.numbers[found.typical], found.target.label
     st.markdown(
-        f"**The {len(numbers)} most typical {formatting.plural(label)}**",
+        f"**Typical {formatting.plural(label)}**",
         help="The recognised images nearest to the mean of all of them in the network's feature space.",
     )
     split = "test" if located.part == "test" else "validation"
@@ -100,7 +100,8 @@ def _show_typical(run: Run, found: Cues) -> None:
         items,
         "cues_typical",
         lambda number: url.open_page(session.CONFUSIONS_PAGE, run=run.id, **place, image=number),
-        size=84,
+        size=100,
+        most_rows=2,
         label="Typical images",
     )
 

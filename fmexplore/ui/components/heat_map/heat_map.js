@@ -17,13 +17,18 @@ function draw(board, maps) {
       picture.append(cursor);
       const bar = element("span", { className: "bar" });
       bar.style.background = map.scale;
-      const ends = element("span", { className: "ends" }, ...map.ends.map((end) => element("span", { textContent: end })));
+      const ends = element(
+        "span",
+        { className: "ends" },
+        ...map.ends.map((end) => element("span", { textContent: end })),
+      );
       figure.append(bar, ends);
     }
     return { ...map, picture, cursor, figure };
   });
   board.told = element("p", { className: "told" });
   board.told.setAttribute("aria-live", "polite");
+  board.told.classList.toggle("wide", !maps.some(({ minor }) => minor));
   board.replaceChildren(...board.figures.map(({ figure }) => figure), board.told);
 }
 
