@@ -157,6 +157,8 @@ def find_class_cues(task: Task, run: Run, label: int, against: int | None = None
     with suppress(KeyError):
         return Cues.from_arrays(target, ranked_layer(passes.graph), derived.read(name) or {})
     images = _validation(run)
+    if not passes.trace(images.images[0]).usable:
+        raise NoAnswers.of(run.title, run.id)
     found = find_cues(passes, target, images, report=lambda share: task.report(share, "Looking for cues"))
     derived.write(name, found.to_arrays(), weights)
     return found

@@ -60,6 +60,9 @@ def test_a_mistake_is_explained_against_the_true_class_by_all_methods_with_their
             assert "They add up" in page.text
     assert "on average by" in page.text
     before = list(desk.asked)
+    other = app().open(INSIDE, run=network.id, view="looks", **LARGE)  # another browser
+    assert other.given("looks_occlusion") == page.given("looks_occlusion")
+    assert "attribute_image" not in desk.asked[len(before) :]
     page.set("looks_patch", 27)
     assert page.query["patch"] == "27"
     assert desk.asked[len(before) :].count("attribute_image") == 1  # occlusion alone

@@ -28,7 +28,7 @@ function draw(board, maps) {
   });
   board.told = element("p", { className: "told" });
   board.told.setAttribute("aria-live", "polite");
-  board.told.classList.toggle("wide", !maps.some(({ minor }) => minor));
+  board.classList.toggle("equal", !maps.some(({ minor }) => minor));
   board.replaceChildren(...board.figures.map(({ figure }) => figure), board.told);
 }
 
