@@ -26,12 +26,13 @@ from captum.attr import Occlusion  # noqa: E402
 from fmexplore.analysis.images import data_set, network_of  # noqa: E402
 from fmexplore.analysis.inside import (  # noqa: E402
     attribute_image,
+    check_image,
     explain_value,
     passes_of,
     trace_image,
 )
 from fmexplore.analysis.task import NullProgress  # noqa: E402
-from fmexplore.inside.attributions import METHODS  # noqa: E402
+from fmexplore.inside.attributions import METHODS, Target  # noqa: E402
 from fmexplore.inside.channels import (  # noqa: E402
     MOST_EXCITED,
     find_responses,
@@ -39,6 +40,7 @@ from fmexplore.inside.channels import (  # noqa: E402
     patches_of,
     rank_channels,
 )
+from fmexplore.inside.cues import find_cues  # noqa: E402
 from fmexplore.inside.fields import field_boxes  # noqa: E402
 from fmexplore.inside.passes import as_input  # noqa: E402
 from fmexplore.runs.run import Run  # noqa: E402
@@ -48,7 +50,9 @@ TASK = NullProgress()
 
 
 def median_ms(act: Callable[[], object], rounds: int) -> float:
-    act()
+    """The median of so many rounds; of one round it is not warmed up first."""
+    if rounds > 1:
+        act()
     times = []
     for _ in range(rounds):
         started = time.perf_counter()
@@ -75,6 +79,8 @@ def questions(run: Run, count: int, everything: bool = False) -> Iterator[tuple[
     yield "receptive fields of a layer", lambda: field_boxes(graph, mapped), True
     for method in METHODS:
         yield f"{method}", partial(attribute_image, TASK, run, image, method, label), True
+        if found := attribute_image(TASK, run, image, method, label):
+            yield f"{method}, both checks", partial(check_image, TASK, run, image, found), True
     yield "occlusion, Captum one by one", lambda: captums_occlusion(run, image, label), False
     first, many = graph.mapped[0], split.take(np.arange(min(MOST_EXCITED, len(split))))
     few = split.take(np.arange(min(count, len(split))))
@@ -84,13 +90,14 @@ def questions(run: Run, count: int, everything: bool = False) -> Iterator[tuple[
         channels, found = range(min(32, graph[layer].channels)), find_responses(passes, layer, few)
         cut = partial(patches_of, passes, layer, found, few.images, channels)
         yield f"patches of {len(channels)} channels of the {text} maps", cut, True
-    validation = data_set().select("validation", run.config.training.split_config)
-    if validation is not None:
-        for text, layer in (("first", first), ("last", mapped)):
-            off = partial(measure_without, passes, layer, [0], validation)
-            yield f"a channel of the {text} maps off, {len(validation):,} images", off, everything
+    held_out = data_set().select("validation", run.config.training.split_config)
+    assert held_out is not None  # shipped runs have some
+    for text, layer in (("first", first), ("last", mapped)):
+        off = partial(measure_without, passes, layer, [0], held_out)
+        yield f"a channel of the {text} maps off, {len(held_out):,} images", off, everything
     yield f"20 channels off, {len(few):,} images", lambda: measure_without(passes, mapped, [*range(20)], few), False
     yield f"ranking of the last maps, {len(few):,} images", lambda: rank_channels(passes, mapped, 8, few), everything
+    yield "cues of shirts, all validation images", lambda: find_cues(passes, Target(6), held_out), False
 
 
 def main() -> None:

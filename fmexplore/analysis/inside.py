@@ -128,8 +128,8 @@ def attribute_image(
 
     None for Grad-CAM of a network without maps that are large enough.
     """
-    target, occluder = Target(label, against), Occluder(patch, stride, fill)
-    return attribute(network_of(run), image, target, method, occluder, lambda share: task.report(share, method))
+    target, occluder, message = Target(label, against), Occluder(patch, stride, fill), f"Computing {method}"
+    return attribute(network_of(run), image, target, method, occluder, lambda share: task.report(share, message))
 
 
 def check_image(
@@ -142,7 +142,7 @@ def check_image(
     fill: Any = "mean",
 ) -> Checks:
     """Whether an attribution that `attribute_image` gave can be believed: scrambled weights, and deletion."""
-    occluder, message = Occluder(patch, stride, fill), "Scrambling the network"
+    occluder, message = Occluder(patch, stride, fill), f"Checking {found.method}"
     return check_attribution(network_of(run), image, found, occluder, report=lambda share: task.report(share, message))
 
 
@@ -157,6 +157,8 @@ def find_class_cues(task: Task, run: Run, label: int, against: int | None = None
     with suppress(KeyError):
         return Cues.from_arrays(target, ranked_layer(passes.graph), derived.read(name) or {})
     images = _validation(run)
+    if not passes.trace(images.images[0]).usable:
+        raise NoAnswers.of(run.title, run.id)
     found = find_cues(passes, target, images, report=lambda share: task.report(share, "Looking for cues"))
     derived.write(name, found.to_arrays(), weights)
     return found

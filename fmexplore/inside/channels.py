@@ -110,29 +110,39 @@ class Without:
 
         NaN where there are no images.
         """
-        right, images = (int(each.sum() if label is None else each[label]) for each in (self.right, self.images))
+        right, _, _, images = self._counts(label)
         if not images:
             return (float("nan"),) * 3
         return right / images, *accuracy_interval(right, images)
 
-    def change(self, label: int | None = None, tests: int = 1) -> tuple[float, float, float]:
-        """The accuracy without it minus that with it, -1 to 1, and its 95 % confidence interval; NaN without images.
+    def change(self, label: int | None = None) -> float:
+        """The accuracy without it minus that with it, -1 to 1; NaN where there are no images."""
+        right, before, _, images = self._counts(label)
+        return (right - before) / images if images else float("nan")
 
-        The interval is that of paired images, with half an image more in each of the four cells (Agresti, Min 2005):
-        without that it would have no width where nothing was lost. Where it is the most extreme one of several
-        `tests`, it is made wider by Bonferroni's correction.
+    def change_interval(self, label: int | None = None, tests: int = 1) -> tuple[float, float]:
+        """The 95 % confidence interval of that change; NaN where there are no images.
+
+        It is that of paired images, with half an image more in each of the four cells (Agresti, Min 2005): without
+        that it would have no width where nothing was lost. Where it is the most extreme one of several `tests`, it is
+        made wider by Bonferroni's correction.
         """
+        right, before, lost, images = self._counts(label)
+        if not images:
+            return (float("nan"),) * 2
+        away, won = lost + 0.5, right - before + lost + 0.5
+        middle = (won - away) / (images + 2)
+        spread = math.sqrt(((won + away) / (images + 2) - middle**2) / (images + 2))
+        margin = NormalDist().inv_cdf(1 - 0.025 / tests) * spread
+        return max(-1.0, middle - margin), min(1.0, middle + margin)
+
+    def _counts(self, label: int | None) -> tuple[int, int, int, int]:
+        """Of a class, or of all: right without it, right with it, lost, images."""
         chosen = slice(None) if label is None else [label]
         right, before, lost, images = (
             int(each[chosen].sum()) for each in (self.right, self.before, self.lost, self.images)
         )
-        if not images:
-            return (float("nan"),) * 3
-        away, won = lost + 0.5, right - before + lost + 0.5
-        middle = (won - away) / (images + 2)
-        margin = NormalDist().inv_cdf(1 - 0.025 / tests) * math.sqrt((won + away) / (images + 2) - middle**2)
-        margin /= math.sqrt(images + 2)
-        return (right - before) / images, max(-1.0, middle - margin), min(1.0, middle + margin)
+        return right, before, lost, images
 
 
 @dataclass(frozen=True)

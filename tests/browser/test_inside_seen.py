@@ -104,12 +104,32 @@ def test_from_a_card_to_the_channels_to_a_patch_and_its_card_and_back_also_by_ke
     phone.sees(re.compile(f"^{re.escape(named.partition(':')[0])}: "))
 
 
+def test_from_a_card_to_where_the_network_looks_against_another_class_and_back(tab):
+    opened = tab().open("/confusions?run=quick&image=40").sees(re.compile("^Test image 40, a shirt"))
+    opened.main.get_by_role("link", name="Where it looks").click()
+    image = {"run": "quick", "split": "test", "image": 40, "view": "looks"}
+    opened.at(**image).sees(re.compile("^The margin of T.shirt/top over Shirt is .* where a patch covers the "))
+    trained = opened.main.get_by_role("button", name=re.compile("^trained, 28 x 28 values"))
+    expect(trained).to_have_count(4)
+    trained.first.focus()
+    opened.keys("ArrowUp").sees(re.compile("^Row 13, column 14: trained "))
+    opened.main.get_by_role("combobox", name="Against").click()
+    opened.page.get_by_role("option", name="Coat").click()
+    opened.at(**image, **{"class": 0, "against": 4}).sees(re.compile("^The margin of T.shirt/top over Coat is "))
+    opened.page.go_back()
+    opened.at(**image).sees(re.compile("^The margin of T.shirt/top over Shirt is "))
+    opened.settle()
+    opened.main.get_by_role("radio", name="The way of one image").click()
+    opened.at(run="quick", split="test", image=40).sees(re.compile("^Test image 40, a shirt"))
+
+
 @pytest.mark.parametrize(
     ("place", "seen"),
     [
         ("/inside?run=quick&view=robustness&change=noise&severity=4&class=9", "^With noise of 0.18, "),
         ("/inside?run=quick&image=12", "^Test image 12, a sneaker"),
         ("/inside?run=quick&view=channels&channel=6", "^Channel 6 of layer 1 "),
+        ("/inside?run=quick&image=40&view=looks", "^Deletion curve: .* in 10 orders"),
     ],
 )
 def test_it_fits_every_width_and_axe_finds_nothing_serious(tab, place, seen):

@@ -122,7 +122,7 @@ def test_without_a_channel_is_as_with_its_weights_at_zero(split):
         assert each.interval(3) == (wanted[3] / 16, *accuracy_interval(int(wanted[3]), 16))
         assert each.lost.tolist() == np.bincount(split.labels[before.right & ~after.right], minlength=10).tolist()
         compared = compare_accuracies(split.labels, before.predicted, [after.predicted])[0]
-        change, low, high = each.change()
+        change, (low, high) = each.change(), each.change_interval()
         assert change == pytest.approx(compared.gain)
         assert [low, high] == pytest.approx([change - compared.margin, change + compared.margin], abs=0.02)
     assert {tuple(each.right) for each in found} != {tuple(found[0].before)}, "nothing has changed"
@@ -134,14 +134,16 @@ def test_the_interval_of_a_change_holds_it_as_often_as_it_says_and_has_a_width_w
     for _ in range(2000):
         cells = draw.multinomial(100, [0.85, 0.08, 0.02, 0.05])  # right with both, only with it, only without it
         right, before, lost = (np.full(10, each) for each in (cells[0] + cells[2], cells[0] + cells[1], cells[1]))
-        _, low, high = Without(0, right, before, lost, images).change(3)
+        low, high = Without(0, right, before, lost, images).change_interval(3)
         held += low <= -0.06 <= high
     assert 0.94 < held / 2000 < 0.97
     same = Without(0, images, images, images * 0, images)
-    assert same.change(2) == (0, pytest.approx(-0.019, abs=1e-3), pytest.approx(0.019, abs=1e-3))
-    once, of_twenty = same.change(2), same.change(2, tests=20)
-    assert of_twenty[1] < once[1] < 0 < once[2] < of_twenty[2]
-    assert np.isnan(Without(0, *[images * 0] * 4).change()).all()
+    once, of_twenty = same.change_interval(2), same.change_interval(2, tests=20)
+    assert same.change(2) == 0
+    assert once == (pytest.approx(-0.019, abs=1e-3), pytest.approx(0.019, abs=1e-3))
+    assert of_twenty[0] < once[0] < 0 < once[1] < of_twenty[1]
+    nothing = Without(0, *[images * 0] * 4)
+    assert np.isnan([nothing.change(), *nothing.change_interval()]).all()
 
 
 def responses_to(*means: float, values: float = 1.0) -> Responses:
@@ -194,7 +196,7 @@ def test_a_ranking_comes_back_from_its_arrays(passes, split, measured):
     found = rank_channels(passes, "5", 4, split, measured=measured)
     again = Ranking.from_arrays(found.to_arrays())
     assert [vars(each).keys() for each in again.measured] == [vars(each).keys() for each in found.measured]
-    assert [each.change(4) for each in again.measured] == [each.change(4) for each in found.measured]
+    assert [each.change_interval(4) for each in again.measured] == [each.change_interval(4) for each in found.measured]
     with pytest.raises(KeyError):
         Ranking.from_arrays({name: value for name, value in found.to_arrays().items() if name != "lost"})
 

@@ -124,7 +124,6 @@ def test_a_class_has_its_ranking_which_orders_the_channels_and_leads_to_each(app
     ]
     rows = page.given("channels_ranking")["rows"]
     assert [row["name"] for row in rows] == [f"channel\N{NO-BREAK SPACE}{each}" for each in wanted.channels]
-    page.run()
     assert [item["id"] for item in page.given("channels_grid")["items"]] == wanted.channels.tolist()
     page.send("channels_ranking", "pick", 2)
     assert page.query["channel"] == str(wanted.channels[2])
@@ -211,7 +210,7 @@ def test_where_the_analyst_dies_that_is_told_and_the_question_can_be_asked_again
         page = app().open(INSIDE, view="channels", run=network.id)
         assert "The process for analyses ended" in page.text
     assert not page.has("channels_grid")
-    page.click("Look at the images")
+    page.click("Try again")
     assert page.has("channels_grid")
     with monkeypatch.context() as patch:
         patch.setitem(ANALYSES, "rank_for_class", die)
@@ -249,7 +248,7 @@ def test_what_takes_long_shows_its_progress_can_be_cancelled_and_ends_with_the_n
     page.click("Cancel")
     assert asked[0].cancelled
     assert "What excites the channels of layer 1 is not known yet." in page.warnings
-    page.click("Look at the images")
+    page.click("Go on")
     page.set("channels_layer", "3")
     assert [question.cancelled for question in asked] == [True, True, False]
     assert Pending.message in page.text
@@ -288,7 +287,7 @@ def measured(channel: int, lost: int, label: int = 8) -> Without:
 def test_a_ranking_is_said_by_the_channel_that_costs_most_or_that_none_does():
     ranking = Ranking(8, np.arange(4), np.ones(4, np.float32), (measured(2, 1), measured(0, 30), measured(3, 0)))
     said = say_ranking(GRAPH, GRAPH["3"], ranking).replace("\N{NO-BREAK SPACE}", " ")
-    low, high = ranking.measured[1].change(8, tests=3)[1:]
+    low, high = ranking.measured[1].change_interval(8, tests=3)
     assert said == (
         "Without channel 0 of layer 3 60.0 % of bags are recognised, not 90.0 % "
         f"(95 % interval of the change {100 * low:.1f} to {100 * high:.1f} points)".replace("-", "\N{MINUS SIGN}")

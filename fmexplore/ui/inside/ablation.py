@@ -1,7 +1,5 @@
 """Ablation: what a network recognises without a channel, and which channels matter to a class."""
 
-from functools import partial
-
 import numpy as np
 import streamlit as st
 
@@ -9,7 +7,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.inside.channels import Ranking, Without
 from fmexplore.inside.graph import Graph, Step
 from fmexplore.runs.run import Run
-from fmexplore.ui import computing, formatting, session, url
+from fmexplore.ui import asking, formatting, session, shared, url
 from fmexplore.ui.components.term_table import Entry, term_table
 from fmexplore.ui.formatting import num
 from fmexplore.ui.inside.words import brief, name_channel, name_value
@@ -22,16 +20,24 @@ def has_validation(run: Run) -> bool:
     return run.config.training.validation != "none"
 
 
-def show_ranking(run: Run, graph: Graph, step: Step, label: int, channel: int) -> None:
-    """Which channels of a layer matter to a class, the given one marked, computed first where that is not known."""
-    computing.show_analysis(
-        "rank_for_class",
-        run,
-        {"layer": step.name, "label": label},
-        partial(_show, graph, step, channel),
-        offer=f"Which channels matter to {formatting.plural(label)} is not measured yet.",
-        act="Measure it",
+def show_ranking(run: Run, graph: Graph, step: Step, label: int, channel: int) -> Ranking | None:
+    """Which channels of a layer matter to a class, the given one marked; None while it is not measured."""
+    found: list[Ranking] = []
+
+    def show(known: asking.Known) -> None:
+        if ranking := known.answers.get("ranking"):
+            found.append(ranking)
+            _show(graph, step, channel, ranking)
+
+    question = {"run": run, "layer": step.name, "label": label}
+    asked = asking.Step(
+        "ranking",
+        (*shared.folder_and_weights(run), step.name, label),
+        lambda _: shared.analyst().ask("rank_for_class", **question),
     )
+    cancelled = f"Which channels matter to {formatting.plural(label)} is not measured yet."
+    asking.follow("channels_ranking", [asked], show, cancelled)
+    return found[0] if found else None
 
 
 def _show(graph: Graph, step: Step, channel: int, ranking: Ranking) -> None:
@@ -39,7 +45,7 @@ def _show(graph: Graph, step: Step, channel: int, ranking: Ranking) -> None:
     label, what = ranking.label, formatting.plural(ranking.label)
     rows = []
     for found, estimate in zip(ranking.measured, ranking.estimates, strict=False):
-        share, (change, *between) = found.interval(label)[0], found.change(label)
+        share, change, between = found.interval(label)[0], found.change(label), found.change_interval(label)
         numbers = (formatting.percent(share), f"{say_change(change)} ({say_interval(*between)})", brief(estimate))
         name = name_value(graph, step.name, found.channel).replace(" ", NBSP)
         rows.append(Entry(name, numbers, change, marked=found.channel == channel))
@@ -63,14 +69,16 @@ def _show(graph: Graph, step: Step, channel: int, ranking: Ranking) -> None:
 def say_ranking(graph: Graph, step: Step, ranking: Ranking) -> str:
     """What a class loses without the channel that costs it most, in a sentence."""
     label, what = ranking.label, formatting.plural(ranking.label)
-    worst = min(ranking.measured, key=lambda found: found.change(label)[0])
-    change, low, high = worst.change(label, tests=len(ranking.measured))
+    worst = min(ranking.measured, key=lambda found: found.change(label))
+    low, high = worst.change_interval(label, tests=len(ranking.measured))
     if high >= 0:
         count = len(ranking.measured)
         which = f"any one of {count} channels" if count > 1 else "the only channel"
         return f"Without {which} of layer {step.name} as many {what} are recognised: no change is significant"
     share = worst.interval(label)[0]
-    figures = f"{formatting.percent(share)} of {what} are recognised, not {formatting.percent(share - change)}"
+    figures = (
+        f"{formatting.percent(share)} of {what} are recognised, not {formatting.percent(share - worst.change(label))}"
+    )
     name = name_channel(graph, step.name, worst.channel)
     return f"Without {name} {figures} (95 % interval of the change {say_interval(low, high)} points)"
 
@@ -81,23 +89,27 @@ def show_off(run: Run, graph: Graph, step: Step, channel: int) -> None:
     if not has_validation(run):
         _explain_missing(run)
         return
-    name = name_channel(graph, step.name, channel)
-    computing.show_analysis(
-        "switch_off",
-        run,
-        {"layer": step.name, "channel": channel},
-        _show_off,
-        offer=f"The accuracy without {name} is not measured yet.",
-        act=f"Switch off {name}",
-        begin=False,
-    )
+    key = (*shared.folder_and_weights(run), step.name, channel)
+    pressed: set = st.session_state.setdefault("switched_off", set())
+    if key not in pressed:
+        words = f"Switch off {name_channel(graph, step.name, channel)}"
+        st.button(words, on_click=pressed.add, args=(key,))
+        return
+
+    def show(known: asking.Known) -> None:
+        if found := known.answers.get("off"):
+            _show_off(found)
+
+    question = {"run": run, "layer": step.name, "channel": channel}
+    asked = asking.Step("off", key, lambda _: shared.analyst().ask("switch_off", **question))
+    asking.follow("channel_off", [asked], show, "The accuracy without it is not measured yet.")
 
 
 def _show_off(found: Without) -> None:
     st.markdown(f"{say_without(found)}.")
     rows = []
     for label in (None, *np.flatnonzero(found.images).tolist()):
-        change, *between = found.change(label)
+        change, between = found.change(label), found.change_interval(label)
         share, low, high = found.interval(label)
         before = formatting.percent(share - change)
         without = f"{formatting.percent(share)} ({formatting.percents(low, high)})"
@@ -110,7 +122,7 @@ def _show_off(found: Without) -> None:
 
 def say_without(found: Without) -> str:
     """What the network loses, or gains, without a channel, in a sentence without its end."""
-    change, low, high = found.change()
+    change, (low, high) = found.change(), found.change_interval()
     share = found.interval()[0]
     figures = f"{formatting.percent(share)} instead of {formatting.percent(share - change)}"
     between = f"95 % interval of the change {say_interval(low, high)} points"
@@ -119,10 +131,9 @@ def say_without(found: Without) -> str:
     else:
         said = f"Without it the accuracy {'falls' if change < 0 else 'rises'}: {figures} ({between})"
     known = np.flatnonzero(found.images)
-    worst = int(min(known, key=lambda label: found.change(int(label))[0]))
-    change, _, high = found.change(worst, tests=len(known))
-    lost = f". {formatting.plural(worst, start=True)} lose most, {say_change(change)} points"
-    return f"{said}{lost}" if high < 0 else said
+    worst = int(min(known, key=lambda label: found.change(int(label))))
+    lost = f". {formatting.plural(worst, start=True)} lose most, {say_change(found.change(worst))} points"
+    return f"{said}{lost}" if found.change_interval(worst, tests=len(known))[1] < 0 else said
 
 
 def say_change(change: float) -> str:

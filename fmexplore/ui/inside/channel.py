@@ -1,7 +1,6 @@
 """One channel: the patches that excite it most, its mean activation by class, and what if it were off."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -12,7 +11,7 @@ from fmexplore.errors import ConfigError
 from fmexplore.inside.channels import MOST_EXCITED, Responses
 from fmexplore.inside.graph import Graph, Step
 from fmexplore.runs.run import Run
-from fmexplore.ui import computing, formatting, session, shared, url, widgets
+from fmexplore.ui import formatting, session, shared, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.components.term_table import Entry, term_table
 from fmexplore.ui.formatting import num
@@ -22,6 +21,8 @@ from fmexplore.ui.inside.ablation import has_validation, show_off
 from fmexplore.ui.inside.colours import enlarge
 from fmexplore.ui.inside.words import brief, name_channel, name_value
 from fmexplore.ui.selection import predictions as selected_predictions
+
+MOST_KEPT = 32  # pages of patches, of up to 230 kB
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +51,28 @@ class Chosen:
 
     def find_patches(self, channels: tuple[int, ...]) -> np.ndarray:
         """What channels saw where they were excited most, `(channels, 9, height, width) uint8`."""
-        place = {"layer": self.step.name, "split": self.split}
-        cut = partial(computing.await_analysis, "cut_patches", self.run, "Cutting out the patches", **place)
+        key = *shared.folder_and_weights(self.run), self.step.name, self.split, channels
+        if (known := _patches_cut().get(key)) is None:
+            known = _patches_cut().put(key, self._cut(channels))
+        return known
+
+    def _cut(self, channels: tuple[int, ...]) -> np.ndarray:
+        place = {"run": self.run, "layer": self.step.name, "split": self.split}
+
+        def cut() -> np.ndarray:
+            question = shared.analyst().ask("cut_patches", **place, channels=channels)
+            return widgets.await_answer(question, "Cutting out the patches")
+
         try:
-            return cut(channels=channels)
-        except ConfigError:  # what they were cut by is not kept any more
-            question = shared.analyst().ask("respond_channels", run=self.run, **place)
-            widgets.await_answer(question, "Looking at the images")
-            return cut(channels=channels)
+            return cut()
+        except ConfigError:  # what they are cut by is not kept any more
+            widgets.await_answer(shared.analyst().ask("respond_channels", **place), "Looking at the images")
+            return cut()
+
+
+@shared.keep(1)
+def _patches_cut() -> shared.Recent[tuple, np.ndarray]:
+    return shared.Recent(MOST_KEPT)
 
 
 RULE = (

@@ -12,7 +12,7 @@ from fmexplore.errors import ConfigError
 from fmexplore.inside.channels import Ranking, Responses
 from fmexplore.inside.graph import Graph, Step, graph_of
 from fmexplore.runs.run import Run
-from fmexplore.ui import computing, formatting, messages, shared, url, widgets
+from fmexplore.ui import asking, formatting, messages, shared, url, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.formatting import num
 from fmexplore.ui.images.gallery import choose_page
@@ -39,7 +39,7 @@ def channels(run: Run, row: Container) -> None:
     graph = graph_of(run.config.model)
     step = _choose_layer(graph, link.layer)
     channel = _check_channel(step, link.channel) if step.name == link.layer or link.layer is None else None
-    label = widgets.class_in_link()
+    label = widgets.class_in_link("class")
     with row:
         selected_predictions.choose_split(found, split, "channels_split")
         _draw_layers(graph, step)
@@ -47,14 +47,14 @@ def channels(run: Run, row: Container) -> None:
         off = not has_validation(run)
         widgets.choose_class("Channels that matter to", "channels_class", "A class", width=190, help=help, disabled=off)
     with st.container(key="channels_body"), messages.boundary():
-        computing.show_analysis(
-            "respond_channels",
-            run,
-            {"layer": step.name, "split": split},
-            partial(_show, Chosen(run, graph, step, split, link.image), channel, None if off else label),
-            offer=f"What excites the channels of layer {step.name} is not known yet.",
-            act="Look at the images",
+        asked = asking.Step(
+            "responses",
+            (*shared.folder_and_weights(run), step.name, split),
+            lambda _: shared.analyst().ask("respond_channels", run=run, layer=step.name, split=split),
         )
+        show = partial(_show, Chosen(run, graph, step, split, link.image), channel, None if off else label)
+        cancelled = f"What excites the channels of layer {step.name} is not known yet."
+        asking.follow("channels", [asked], show, cancelled)
 
 
 def _choose_layer(graph: Graph, named: str | None) -> Step:
@@ -97,18 +97,17 @@ def _draw_layers(graph: Graph, step: Step) -> None:
     )
 
 
-def _show(chosen: Chosen, named: int | None, label: int | None, found: Responses) -> None:
-    """All below the row of choices."""
+def _show(chosen: Chosen, named: int | None, label: int | None, known: asking.Known) -> None:
+    """All below the row of choices, once it is known what the channels respond to."""
+    found: Responses | None = known.answers.get("responses")
+    if found is None:
+        return
     run, graph, step = chosen.run, chosen.graph, chosen.step
-    ranking: Ranking | None = None
-    if label is not None:
-        ranking = computing.known("rank_for_class", run, layer=step.name, label=label)
     channel = found.most_selective() if named is None else named  # the same before the ranking is there and after
     st.subheader(say_response(graph, step, found, channel, chosen.among), anchor=False)
     left, right = st.columns([52, 48], gap="large")
     with left, messages.boundary():
-        if label is not None:
-            show_ranking(run, graph, step, label, channel)
+        ranking = None if label is None else show_ranking(run, graph, step, label, channel)
         _grid(chosen, found, ranking, channel, named is not None)
     with right, messages.boundary():
         show_channel(chosen, found, channel)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from fmexplore.inside.graph import Step, graph_of
 from fmexplore.runs.run import Run
-from fmexplore.ui import computing
+from fmexplore.ui import shared, widgets
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.inside.colours import enlarge, paint
 from fmexplore.ui.inside.words import figure
@@ -22,8 +22,8 @@ def show_kernels(
     first = next((name for name, each in graph_of(run.config.model).steps.items() if each.kind == "conv"), None)
     if step.name != first:
         return
-    message = "Reading the kernels"
-    kernels = computing.await_analysis("read_kernels", run, message, layer=step.name, moment=moment)[shown]
+    question = shared.analyst().ask("read_kernels", run=run, layer=step.name, moment=moment)
+    kernels = widgets.await_answer(question, "Reading the kernels")[shown]
     _, channels, high, wide = kernels.shape
     if channels > MOST_SHOWN:
         return

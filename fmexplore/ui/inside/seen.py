@@ -17,12 +17,14 @@ MOST_KEPT = 16  # of images' maps, some MB each for large networks
 class Seen:
     """An image `(28, 28) uint8` before a run at a moment: the step of a snapshot, 0 the end.
 
-    `key` names the image, `describe` says of its logits what it is and is taken for, and `note` what else is to know.
+    `key` names the image, `label` is its true class, None where nobody has said it, `describe` says of its logits what
+    it is and is taken for, and `note` what else is to know.
     """
 
     run: Run
     image: np.ndarray
     key: tuple
+    label: int | None
     moment: int
     describe: Callable[[np.ndarray], str]
     note: str = ""

@@ -11,14 +11,14 @@ from fmexplore.ui import formatting
 from fmexplore.ui.formatting import num
 
 
-def figure(value: float) -> str:
+def figure(value: float, digits: int = 5) -> str:
     """A value with as many digits as tell it apart; a proper minus sign."""
-    return figures([value])[0]
+    return figures([value], digits)[0]
 
 
 def brief(value: float) -> str:
     """A value that is a mean or a measure, with three digits."""
-    return figures([value], 3)[0]
+    return figure(value, 3)
 
 
 def figures(values: Iterable[float], digits: int = 5) -> list[str]:

@@ -58,7 +58,7 @@ def _row_in_link() -> Row | None:
 def _show(run: Run, split: str, sheet: Sheet) -> None:
     """All below the row of choices, for what is known by now."""
     with st.container(key="robustness_warnings"):
-        label, row = widgets.class_in_link(), _row_in_link()
+        label, row = widgets.class_in_link("class"), _row_in_link()
     hardened = trained_against(run.config.training)
     st.subheader(finding(sheet, formatting.plain(run.title), label, row, hardened), anchor=False)
     st.caption(_describe(run, split, sheet, label))
