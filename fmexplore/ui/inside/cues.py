@@ -131,7 +131,7 @@ def _show_channels(found: Cues) -> None:
                 "layer": found.layer,
                 "channel": measured[row].channel,
                 "class": label,
-                "against": None,
+                **dict.fromkeys(("against", "image", "photo")),
             }
         ),
     )
