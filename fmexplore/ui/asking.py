@@ -103,10 +103,13 @@ def _pump(place: str, steps: Sequence[Step]) -> Known:
                 known.errors[step.name] = error
             continue
         try:
+            before = _asked().get(place)
             question = _ask(key, step, known)
             if question is None:
                 continue
-            if not question.wait(max(0.0, deadline - time.monotonic())):
+            # One that was asked before is looked at only: while a script waits, what it has drawn before fades.
+            patience = 0.0 if before and before[1] is question else deadline - time.monotonic()
+            if not question.wait(max(0.0, patience)):
                 known.name, known.question = step.name, question
                 break
             _asked().pop(place)

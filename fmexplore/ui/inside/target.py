@@ -33,7 +33,7 @@ def choose_target(target: Target, key: str) -> None:
     )
     st.selectbox(
         "Against",
-        [label for label in range(len(CLASS_NAMES)) if label != target.label],
+        range(len(CLASS_NAMES)),  # always the same ones: with others the browser would send a choice that nobody made
         index=None,
         format_func=CLASS_NAMES.__getitem__,
         key=names[1],
