@@ -68,6 +68,7 @@ def respond_channels(task: Task, run: Run, layer: str, split: str) -> Responses:
     if known := _read_responses(run, layer, split):
         return known
     images = _first(select_split(run, split), MOST_EXCITED)
+    _require_answers(run, images)
     message = f"Looking at what {len(images):,} images do to the channels of layer {layer}"
     found = find_responses(passes, layer, images, lambda share: task.report(share, message))
     derived.write(_responses_name(layer, split), found.to_arrays(), weights)
@@ -93,6 +94,7 @@ def switch_off(task: Task, run: Run, layer: str, channel: int) -> Without:
     """How the network classifies the validation images without one channel of a layer."""
     message = f"Switching off channel {channel} of layer {layer}"
     images = _validation(run)
+    _require_answers(run, images)
     [found] = measure_without(passes_of(run), layer, [channel], images, lambda share: task.report(share, message))
     return found
 
@@ -108,6 +110,7 @@ def rank_for_class(task: Task, run: Run, layer: str, label: int) -> Ranking:
         return Ranking.from_arrays(derived.read(name) or {})
     message = f"Measuring the channels of layer {layer}"
     images = _first(_validation(run), RANKED_ON)
+    _require_answers(run, images)
     found = rank_channels(passes, layer, label, images, report=lambda share: task.report(share, message))
     derived.write(name, found.to_arrays(), weights)
     return found
@@ -157,8 +160,7 @@ def find_class_cues(task: Task, run: Run, label: int, against: int | None = None
     with suppress(KeyError):
         return Cues.from_arrays(target, ranked_layer(passes.graph), derived.read(name) or {})
     images = _validation(run)
-    if not passes.trace(images.images[0]).usable:
-        raise NoAnswers.of(run.title, run.id)
+    _require_answers(run, images)
     found = find_cues(passes, target, images, report=lambda share: task.report(share, "Looking for cues"))
     derived.write(name, found.to_arrays(), weights)
     return found
@@ -235,6 +237,12 @@ def _validation(run: Run) -> Split:
             f"{run.title} was trained without validation images, on which this is measured: train it again with some."
         )
     return select_split(run, "validation")
+
+
+def _require_answers(run: Run, split: Split) -> None:
+    """Raises NoAnswers where what the network says of the first image is not numbers."""
+    if not passes_of(run).trace(split.images[0]).usable:
+        raise NoAnswers.of(run.title, run.id)
 
 
 def _first(split: Split, count: int) -> Split:

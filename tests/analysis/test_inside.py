@@ -145,10 +145,19 @@ def test_cues_are_kept_and_come_back_whole(run, drawn, tiny, monkeypatch):
     assert (again.layer, again.target, again.place) == (found.layer, found.target, found.place)
 
 
-def test_a_network_whose_outputs_are_infinite_has_no_cues(run, tiny):
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda run: inside.find_class_cues(TASK, run, 0),
+        lambda run: inside.respond_channels(TASK, run, "4", "test"),
+        lambda run: inside.switch_off(TASK, run, "4", 0),
+        lambda run: inside.rank_for_class(TASK, run, "4", 0),
+    ],
+)
+def test_a_network_whose_outputs_are_infinite_has_neither_cues_nor_channels(run, tiny, ask):
     run.write_weights({n: np.full_like(v, 3e38) if v.ndim == 4 else v for n, v in arrays_of(tiny, 3).items()})
     with pytest.raises(NoAnswers):
-        inside.find_class_cues(TASK, run, 0)
+        ask(run)
 
 
 def test_a_run_without_validation_images_says_how_to_get_some(store, tiny):
