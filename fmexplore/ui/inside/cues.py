@@ -58,8 +58,9 @@ def _show(run: Run, found: Cues) -> None:
         "It is what this network uses, and need not be what people see."
     )
     if run.config.training.peeks:
-        widgets.peeks_badge()
-        st.caption("Its validation images are the test images.")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            widgets.peeks_badge()
+            st.caption("Its validation images are the test images.")
     what = say_target(found.target)
     name = formatting.plural(found.target.label)
     mean = found.mean_image
@@ -73,9 +74,9 @@ def _show(run: Run, found: Cues) -> None:
         "cues_maps",
     )
     st.caption(
-        f"Means over the {num(found.images):,} recognised {name}. Occlusion: how far {what} falls when the place is "
-        f"covered; integrated gradients: what each pixel adds to it. Orange speaks for it, blue against it; each map "
-        f"has its own scale. {OUTLINE}"
+        f"Over the {num(found.images):,} recognised {name}. Share lost, and occlusion (how far {what} falls), are for "
+        "each pixel the mean of all positions of the patch that cover it; integrated gradients are what the pixel adds. "
+        f"Orange speaks for it, blue against it; each map has its own scale. {OUTLINE}"
     )
     left, right = st.columns([48, 52], gap="large")
     with left:

@@ -48,7 +48,8 @@ def _occluder_in_link() -> Occluder:
     if text is not None and not 0 < patch <= SIDE:
         messages.warn([url.left_out("patch", text, f"a side from 1 to {SIDE} pixels")])
         patch = 0
-    fill = next((each for each in FILLS if each == widgets.choice_in_link("fill", FILLS)), STANDARD.fill)
+    named = widgets.choice_in_link("fill", FILLS)
+    fill = next((each for each in FILLS if each == named), STANDARD.fill)
     return Occluder(patch or STANDARD.patch, fill=fill)
 
 
