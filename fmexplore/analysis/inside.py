@@ -16,6 +16,8 @@ from fmexplore.data.fashion_mnist import Split
 from fmexplore.errors import ConfigError, NoAnswers
 from fmexplore.inside.attributions import Attribution, Method, Occluder, Target, attribute
 from fmexplore.inside.channels import (
+    MOST_EXCITED,
+    RANKED_ON,
     Ranking,
     Responses,
     Without,
@@ -33,8 +35,6 @@ from fmexplore.runs.run import Arrays, Run
 if TYPE_CHECKING:
     from fmexplore.inside.passes import Passes, Trace
 
-MOST_EXCITED = 10_000  # images among which those are sought that excite a channel most
-RANKED_ON = 1000  # validation images, on which the first channels of a ranking are measured
 VERSION = 1  # of what is kept; raise it whenever the same run begins to give something else
 
 
@@ -68,14 +68,15 @@ def respond_channels(task: Task, run: Run, layer: str, split: str) -> Responses:
     if known := _read_responses(run, layer, split):
         return known
     images = _first(select_split(run, split), MOST_EXCITED)
+    _require_answers(run, images)
     message = f"Looking at what {len(images):,} images do to the channels of layer {layer}"
     found = find_responses(passes, layer, images, lambda share: task.report(share, message))
     derived.write(_responses_name(layer, split), found.to_arrays(), weights)
     return found
 
 
-def cut_patches(task: Task, run: Run, layer: str, split: str, first: int, last: int) -> np.ndarray:
-    """What channels `first` to `last` of a layer saw where they were excited most.
+def cut_patches(task: Task, run: Run, layer: str, split: str, channels: tuple[int, ...]) -> np.ndarray:
+    """What some channels of a layer saw where they were excited most.
 
     Raises ConfigError before `respond_channels` has been asked, and where there are no such channels.
 
@@ -86,13 +87,14 @@ def cut_patches(task: Task, run: Run, layer: str, split: str, first: int, last: 
     if (found := _read_responses(run, layer, split)) is None:
         raise ConfigError(f"What excites the channels of layer {layer} is not known yet: ask for that first.")
     images = select_split(run, split).images
-    return patches_of(passes_of(run), layer, found, images, range(first, last + 1))
+    return patches_of(passes_of(run), layer, found, images, channels)
 
 
 def switch_off(task: Task, run: Run, layer: str, channel: int) -> Without:
     """How the network classifies the validation images without one channel of a layer."""
     message = f"Switching off channel {channel} of layer {layer}"
     images = _validation(run)
+    _require_answers(run, images)
     [found] = measure_without(passes_of(run), layer, [channel], images, lambda share: task.report(share, message))
     return found
 
@@ -108,6 +110,7 @@ def rank_for_class(task: Task, run: Run, layer: str, label: int) -> Ranking:
         return Ranking.from_arrays(derived.read(name) or {})
     message = f"Measuring the channels of layer {layer}"
     images = _first(_validation(run), RANKED_ON)
+    _require_answers(run, images)
     found = rank_channels(passes, layer, label, images, report=lambda share: task.report(share, message))
     derived.write(name, found.to_arrays(), weights)
     return found
@@ -128,8 +131,8 @@ def attribute_image(
 
     None for Grad-CAM of a network without maps that are large enough.
     """
-    target, occluder = Target(label, against), Occluder(patch, stride, fill)
-    return attribute(network_of(run), image, target, method, occluder, lambda share: task.report(share, method))
+    target, occluder, message = Target(label, against), Occluder(patch, stride, fill), f"Computing {method}"
+    return attribute(network_of(run), image, target, method, occluder, lambda share: task.report(share, message))
 
 
 def check_image(
@@ -142,7 +145,7 @@ def check_image(
     fill: Any = "mean",
 ) -> Checks:
     """Whether an attribution that `attribute_image` gave can be believed: scrambled weights, and deletion."""
-    occluder, message = Occluder(patch, stride, fill), "Scrambling the network"
+    occluder, message = Occluder(patch, stride, fill), f"Checking {found.method}"
     return check_attribution(network_of(run), image, found, occluder, report=lambda share: task.report(share, message))
 
 
@@ -157,6 +160,7 @@ def find_class_cues(task: Task, run: Run, label: int, against: int | None = None
     with suppress(KeyError):
         return Cues.from_arrays(target, ranked_layer(passes.graph), derived.read(name) or {})
     images = _validation(run)
+    _require_answers(run, images)
     found = find_cues(passes, target, images, report=lambda share: task.report(share, "Looking for cues"))
     derived.write(name, found.to_arrays(), weights)
     return found
@@ -233,6 +237,12 @@ def _validation(run: Run) -> Split:
             f"{run.title} was trained without validation images, on which this is measured: train it again with some."
         )
     return select_split(run, "validation")
+
+
+def _require_answers(run: Run, split: Split) -> None:
+    """Raises NoAnswers where what the network says of the first image is not numbers."""
+    if not passes_of(run).trace(split.images[0]).usable:
+        raise NoAnswers.of(run.title, run.id)
 
 
 def _first(split: Split, count: int) -> Split:

@@ -5,9 +5,11 @@ Knows modules and arrays; no run, no path. Images come in batches, so that only 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +28,11 @@ if TYPE_CHECKING:
 
 CLASSES = len(CLASS_NAMES)
 PATCHES = 9  # of the images that excite a channel most
+MOST_EXCITED = 10_000  # images among which those are sought, by who asks for a whole split
+RANKED_ON = 1000  # validation images, on which the first channels of a ranking are measured, likewise
 MEASURED = 20  # channels of a ranking whose effect is measured, not only estimated
+ALIKE = 0.1  # means of classes are alike that differ by no more than this share of their range, or of the largest
+FEW = 3  # classes that can be said to be those that a channel responds to
 Report = Callable[[float], None]  # called with the share that is done; may raise to end the work
 
 
@@ -43,6 +49,51 @@ class Responses:
         """All its arrays by name, as they are stored."""
         return dict(vars(self))
 
+    def is_silent(self, channel: int) -> bool:
+        """Whether it is 0 everywhere, for all images."""
+        return not self.values[channel].any() and not np.nan_to_num(self.means[channel]).any()
+
+    def preference(self, channel: int) -> Preference | None:
+        """The classes to which a channel responds most or least; None where it responds to no class in particular.
+
+        That is so where the means of all classes are alike: they differ by less than a tenth of the largest one by
+        size. Else it responds most to the class with the highest mean, and to those whose means are less than a tenth
+        of the range of all means below it, if these are three at most; failing that least, by the same rule.
+        """
+        means = self.means[channel]
+        order = [int(label) for label in np.argsort(-means, kind="stable") if np.isfinite(means[label])]
+        if not order:
+            return None
+        highest, lowest = float(means[order[0]]), float(means[order[-1]])
+        near = ALIKE * (highest - lowest)
+        if highest - lowest <= ALIKE * max(abs(highest), abs(lowest)):
+            return None
+        most = [label for label in order if highest - means[label] < near]
+        least = [label for label in reversed(order) if means[label] - lowest < near]
+        if len(most) <= FEW:
+            return Preference(True, tuple(most), order[len(most)])
+        return Preference(False, tuple(least), order[-1 - len(least)]) if len(least) <= FEW else None
+
+    def excited(self, channel: int) -> np.ndarray:
+        """Which of its images excite it, (k,) bool: those where it is above 0; all where it is above 0 for none."""
+        values = self.values[channel]
+        return (values > 0) | (values.max(initial=-np.inf) <= 0)
+
+    def most_selective(self) -> int:
+        """The channel whose highest class mean is furthest above its next one."""
+        ranked = np.sort(np.nan_to_num(self.means, nan=-np.inf), axis=1)
+        leads = ranked[:, -1] - ranked[:, -2]
+        return int(np.argmax(np.where(np.isfinite(leads), leads, 0)))
+
+
+@dataclass(frozen=True)
+class Preference:
+    """Classes to which a channel responds most or least, the first most so, and the class that comes next."""
+
+    most: bool
+    labels: tuple[int, ...]
+    next: int
+
 
 @dataclass(frozen=True)
 class Without:
@@ -51,6 +102,7 @@ class Without:
     channel: int
     right: np.ndarray  # (10,) int: without it
     before: np.ndarray  # (10,) int: with it
+    lost: np.ndarray  # (10,) int: with it, but not without it
     images: np.ndarray  # (10,) int: of each class
 
     def interval(self, label: int | None = None) -> tuple[float, float, float]:
@@ -58,16 +110,39 @@ class Without:
 
         NaN where there are no images.
         """
-        right, images = (int(each.sum() if label is None else each[label]) for each in (self.right, self.images))
+        right, _, _, images = self._counts(label)
         if not images:
             return (float("nan"),) * 3
         return right / images, *accuracy_interval(right, images)
 
     def change(self, label: int | None = None) -> float:
         """The accuracy without it minus that with it, -1 to 1; NaN where there are no images."""
+        right, before, _, images = self._counts(label)
+        return (right - before) / images if images else float("nan")
+
+    def change_interval(self, label: int | None = None, tests: int = 1) -> tuple[float, float]:
+        """The 95 % confidence interval of that change; NaN where there are no images.
+
+        It is that of paired images, with half an image more in each of the four cells (Agresti, Min 2005): without
+        that it would have no width where nothing was lost. Where it is the most extreme one of several `tests`, it is
+        made wider by Bonferroni's correction.
+        """
+        right, before, lost, images = self._counts(label)
+        if not images:
+            return (float("nan"),) * 2
+        away, won = lost + 0.5, right - before + lost + 0.5
+        middle = (won - away) / (images + 2)
+        spread = math.sqrt(((won + away) / (images + 2) - middle**2) / (images + 2))
+        margin = NormalDist().inv_cdf(1 - 0.025 / tests) * spread
+        return max(-1.0, middle - margin), min(1.0, middle + margin)
+
+    def _counts(self, label: int | None) -> tuple[int, int, int, int]:
+        """Of a class, or of all: right without it, right with it, lost, images."""
         chosen = slice(None) if label is None else [label]
-        images = self.images[chosen].sum()
-        return float((self.right[chosen].sum() - self.before[chosen].sum()) / images) if images else float("nan")
+        right, before, lost, images = (
+            int(each[chosen].sum()) for each in (self.right, self.before, self.lost, self.images)
+        )
+        return right, before, lost, images
 
 
 @dataclass(frozen=True)
@@ -81,13 +156,17 @@ class Ranking:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """All its arrays by name, as they are stored; `from_arrays` makes it again."""
-        right = np.array([each.right for each in self.measured], np.int64).reshape(-1, CLASSES)
+        right, lost = (
+            np.array([getattr(each, name) for each in self.measured], np.int64).reshape(-1, CLASSES)
+            for name in ("right", "lost")
+        )
         counts = [(each.before, each.images) for each in self.measured[:1]]
         return {
             "label": np.array([self.label]),
             "channels": self.channels,
             "estimates": self.estimates,
             "right": right,
+            "lost": lost,
             "counts": np.array(counts, np.int64).reshape(-1, CLASSES),
         }
 
@@ -95,8 +174,9 @@ class Ranking:
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Ranking:
         """The ranking whose `to_arrays` gave these. Raises KeyError where one is missing."""
         channels = arrays["channels"]
-        pairs = zip(channels.tolist(), arrays["right"], strict=False)
-        measured = tuple(Without(channel, right, *arrays["counts"]) for channel, right in pairs)
+        rows = zip(channels.tolist(), arrays["right"], arrays["lost"], strict=False)
+        counts = arrays["counts"]
+        measured = tuple(Without(channel, right, counts[0], lost, counts[1]) for channel, right, lost in rows)
         return cls(int(arrays["label"][0]), channels, arrays["estimates"], measured)
 
 
@@ -143,7 +223,7 @@ def find_responses(passes: Passes, name: str, split: Split, report: Report = lam
     return Responses(numbers.numpy().astype(np.int32), places, values.numpy(), means)
 
 
-def patches_of(passes: Passes, name: str, found: Responses, images: np.ndarray, channels: range) -> np.ndarray:
+def patches_of(passes: Passes, name: str, found: Responses, images: np.ndarray, channels: Sequence[int]) -> np.ndarray:
     """What some channels saw where they were excited most, `(channels, k, height, width)` in the dtype of the images.
 
     Args:
@@ -156,10 +236,8 @@ def patches_of(passes: Passes, name: str, found: Responses, images: np.ndarray, 
     Raises:
         ConfigError: the step has no such channels.
     """
-    last = passes.graph[name].channels
-    if not len(channels) or channels[0] < 0 or channels[-1] >= last:
-        asked = f"{channels.start} to {channels.stop - 1}"
-        raise ConfigError(f"channels are {asked}, and layer {name} has 0 to {last - 1}.")
+    for channel in channels:
+        passes.graph[name].require(channel, 0, 0)
 
     @cache
     def field_at(y: int, x: int) -> Field:
@@ -167,7 +245,7 @@ def patches_of(passes: Passes, name: str, found: Responses, images: np.ndarray, 
 
     cut = [
         [cut_out(images[number], field_at(*place)) for number, place in zip(numbers, places.tolist(), strict=True)]
-        for numbers, places in zip(found.numbers[channels], found.places[channels], strict=True)
+        for numbers, places in zip(found.numbers[list(channels)], found.places[list(channels)], strict=True)
     ]
     return np.array(cut)
 
@@ -198,21 +276,24 @@ def measure_without(
     for channel in channels:
         graph[name].require(channel, 0, 0)
     wanted = {name, *graph.beside(name)}
-    right = np.zeros((len(channels), CLASSES), int)
+    right, lost = (np.zeros((len(channels), CLASSES), int) for _ in range(2))
     before = np.zeros(CLASSES, int)
     for start in range(0, len(split), BATCH):
         labels = split.labels[start : start + BATCH]
         with torch.inference_mode():
             known = passes.complete({IMAGE: as_input(split.images[start : start + BATCH])}, wanted)
-            before += _count_right(passes.logits(known), labels)
+            with_it = passes.logits(known).argmax(1).numpy() == labels
+            before += _count(labels, with_it)
             for place, channel in enumerate(channels):
                 off = known[name].clone()
                 off[:, channel] = 0
-                right[place] += _count_right(passes.logits({**known, name: off}), labels)
+                without = passes.logits({**known, name: off}).argmax(1).numpy() == labels
+                right[place] += _count(labels, without)
+                lost[place] += _count(labels, with_it & ~without)
                 report((start + BATCH * (place + 1) / len(channels)) / (len(split) + BATCH))
     images = np.bincount(split.labels, minlength=CLASSES)
     report(1.0)
-    return [Without(channel, right[place], before, images) for place, channel in enumerate(channels)]
+    return [Without(channel, right[place], before, lost[place], images) for place, channel in enumerate(channels)]
 
 
 def rank_channels(
@@ -289,6 +370,6 @@ def _require_before_logits(passes: Passes, name: str) -> None:
         raise ConfigError("layer is 'softmax', which comes after the logits: choose a layer before them.")
 
 
-def _count_right(logits: Tensor, labels: np.ndarray) -> np.ndarray:
-    right = logits.argmax(1).numpy() == labels
-    return np.bincount(labels[right], minlength=CLASSES)
+def _count(labels: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """How many of each class are chosen, (10,) int."""
+    return np.bincount(labels[chosen], minlength=CLASSES)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fmexplore.data.fashion_mnist import PLURALS, Split
+from fmexplore.data.fashion_mnist import CLASS_NAMES, PLURALS, Split
 from fmexplore.errors import ConfigError
 from fmexplore.evaluation.predictions import BATCH, predict_batches
 from fmexplore.inside.attributions import SIDE, Occluder, Report, Target, integrate_gradients, occlude, spread
@@ -79,16 +79,17 @@ class Cues:
     @property
     def sentence(self) -> str:
         """What they come to."""
-        label, against = PLURALS[self.target.label], self.target.against
-        known = f"{label} are recognised" if against is None else f"{label} are told from {PLURALS[against]}"
+        name, against = _plural(self.target.label), self.target.against
+        known = name if against is None else f"{name} against {_plural(against)}"
+        images = f"{self.images} recognised validation image{'s' if self.images > 1 else ''}"
         if not self.worst:
-            return f"No single place decides: {known} wherever a patch covers one of the {self.images:,} images."
-        taken = "something else" if against is None else PLURALS[against]
+            return f"No single place decides on {known}: of {images} none is lost, whatever place is covered."
         share = f"{self.worst:.0%}".replace("%", " %") if self.worst >= 0.01 else "less than 1 %"
-        return (
-            f"{known} most by their {self.place}: with that covered, {share} of {self.images:,} recognised validation "
-            f"images are taken for {taken}."
-        )
+        lost = f"{share} of {images} are taken for another class"
+        if against is not None:
+            one, other = (CLASS_NAMES[label] for label in (against, self.target.label))
+            lost = f"{one} becomes more probable than {other} for {share} of {images}"
+        return f"For {known} the {self.place} counts most: with it covered, {lost}."
 
 
 def find_cues(
@@ -118,17 +119,17 @@ def find_cues(
             lost[part] += (
                 covered.argmax(1) != target.label if target.against is None else target.of(covered) < 0
             ).numpy()
-        report(0.5 * (number + 1) / len(images))
+        report(0.7 * (number + 1) / len(images))
     effects, lost = effects / len(images), lost / len(images)
     heat = np.zeros((SIDE, SIDE))
     for start in range(0, len(images), BATCH):
         part = images[start : start + BATCH]
-        share = 0.5 + 0.3 * start / len(images)
+        share = 0.7 + 0.26 * start / len(images)
         heat += integrate_gradients(network, part, target, STEPS, TOLERANCE, lambda _: report(share))[0].sum(0)  # noqa: B023
     layer, ranking = ranked_layer(passes.graph), None
     if layer:
         few = split.take(np.union1d(found.positions[:1], np.arange(min(MEASURED_ON, len(split)))))
-        ranking = rank_channels(passes, layer, target.label, few, MEASURED, lambda share: report(0.8 + 0.2 * share))
+        ranking = rank_channels(passes, layer, target.label, few, MEASURED, lambda share: report(0.96 + 0.04 * share))
     worst = int(np.lexsort((-effects, -lost))[0])
     return Cues(
         target=target,
@@ -167,6 +168,12 @@ def _recognised(passes: Passes, target: Target, split: Split) -> _Recognised:
     features = np.concatenate([each for _, each in batches if each is not None])[right]
     nearest = np.argsort(np.linalg.norm(features - features.mean(0), axis=1), kind="stable")[:TYPICAL]
     return _Recognised(members[right], torch.from_numpy(logits[right]), members[right][nearest])
+
+
+def _plural(label: int) -> str:
+    """As within a sentence: "shirts", but "T-shirts"."""
+    name = PLURALS[label]
+    return name if name[1] == "-" else name.lower()
 
 
 def ranked_layer(graph: Graph) -> str | None:

@@ -1,6 +1,6 @@
 """Small parts that several pages use: data gate, choice of the view, buttons, badges, downloads."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -8,6 +8,7 @@ import streamlit as st
 
 from fmexplore.analysis.client import Question
 from fmexplore.data import fashion_mnist
+from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import DataError, RunBroken
 from fmexplore.jobs.estimates import estimate, known_execution, read_speed
 from fmexplore.runs.run import Run
@@ -29,12 +30,41 @@ def choice_in_link(name: str, known: tuple[str, ...]) -> str | None:
     return None
 
 
-def choose_view(names: dict[str, str], view: str, key: str, **changes: object) -> None:
-    """The views of a page with the one in the link, where the first is not named; `changes` come with another one."""
+def class_in_link(name: str) -> int | None:
+    """A query parameter that is a class; another one is reported and ignored."""
+    text = choice_in_link(name, tuple(map(str, range(len(CLASS_NAMES)))))
+    return None if text is None else int(text)
+
+
+def choose_class(label: str, key: str, everything: str, **options: Any) -> None:
+    """A choice of the class in the link, or of none, which is called `everything`; another one closes the card."""
+    named = st.query_params.get("class")
+    classes = [str(each) for each in range(len(CLASS_NAMES))]
+    st.session_state[key] = named if named in classes else None
+    st.selectbox(
+        label,
+        classes,
+        index=None,
+        format_func=lambda text: CLASS_NAMES[int(text)],
+        key=key,
+        placeholder=everything,
+        on_change=lambda: url.go(**{"class": st.session_state[key], "image": None}),
+        **options,
+    )
+
+
+def choose_view(
+    names: dict[str, str], view: str, key: str, shared_by: Mapping[str, Sequence[str]] = {}, **changes: object
+) -> None:
+    """The views of a page with the one in the link, where the first is not named; `changes` come with another one.
+
+    A parameter of the link in `shared_by` stays from one of its views to another, and goes with any other one.
+    """
 
     def choose() -> None:
         chosen = st.session_state[key]
-        url.go(view=None if chosen == next(iter(names)) else chosen, **changes)
+        gone = [name for name, views in shared_by.items() if view not in views or chosen not in views]
+        url.go(view=None if chosen == next(iter(names)) else chosen, **changes, **dict.fromkeys(gone))
 
     st.session_state[key] = view
     st.segmented_control(

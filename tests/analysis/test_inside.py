@@ -84,18 +84,18 @@ def test_a_snapshot_that_gives_no_numbers_has_no_answers(run, image, tiny):
         inside.trace_image(TASK, run, image, moment=7)
 
 
-def test_what_excites_channels_is_kept_and_its_patches_come_in_pages(run, drawn, derived, monkeypatch):
+def test_what_excites_channels_is_kept_and_its_patches_come_of_those_asked_for(run, drawn, derived, monkeypatch):
     with pytest.raises(ConfigError, match="not known yet: ask for that first"):
-        inside.cut_patches(TASK, run, "4", "test", 0, 3)
+        inside.cut_patches(TASK, run, "4", "test", (0, 3))
     found = inside.respond_channels(TASK, run, "4", "test")
     wanted = find_responses(inside.passes_of(run), "4", drawn.test)
     assert all(np.array_equal(value, wanted.to_arrays()[name]) for name, value in found.to_arrays().items())
     monkeypatch.setattr(inside, "find_responses", None)  # from now on it is read
     again = inside.respond_channels(TASK, run, "4", "test")
     assert np.array_equal(again.numbers, found.numbers)
-    assert inside.cut_patches(TASK, run, "4", "test", 4, 15).shape[:2] == (12, 9)
-    with pytest.raises(ConfigError, match="channels are 4 to 16, and layer 4 has 0 to 15"):
-        inside.cut_patches(TASK, run, "4", "test", 4, 16)
+    assert inside.cut_patches(TASK, run, "4", "test", (4, 15)).shape[:2] == (2, 9)
+    with pytest.raises(ConfigError, match=r"channel is 16, and layer 4 .* has 0 to 15"):
+        inside.cut_patches(TASK, run, "4", "test", (4, 16))
 
 
 def test_what_nobody_wants_any_more_is_given_up_and_leaves_nothing(run, derived, image):
@@ -143,6 +143,21 @@ def test_cues_are_kept_and_come_back_whole(run, drawn, tiny, monkeypatch):
     assert again.sentence == found.sentence
     assert pickle.dumps(again.to_arrays()) == pickle.dumps(found.to_arrays())
     assert (again.layer, again.target, again.place) == (found.layer, found.target, found.place)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda run: inside.find_class_cues(TASK, run, 0),
+        lambda run: inside.respond_channels(TASK, run, "4", "test"),
+        lambda run: inside.switch_off(TASK, run, "4", 0),
+        lambda run: inside.rank_for_class(TASK, run, "4", 0),
+    ],
+)
+def test_a_network_whose_outputs_are_infinite_has_neither_cues_nor_channels(run, tiny, ask):
+    run.write_weights({n: np.full_like(v, 3e38) if v.ndim == 4 else v for n, v in arrays_of(tiny, 3).items()})
+    with pytest.raises(NoAnswers):
+        ask(run)
 
 
 def test_a_run_without_validation_images_says_how_to_get_some(store, tiny):

@@ -243,11 +243,14 @@ def test_the_sentence_of_cues_says_what_was_found():
     assert len(found.ranking.measured) == 5
     told = replace(found, target=Target(6, 0), worst=0.251, place="lower left", images=1234)
     assert told.sentence == (
-        "Shirts are told from T-shirts most by their lower left: with that covered, 25 % of 1,234 recognised "
-        "validation images are taken for T-shirts."
+        "For shirts against T-shirts the lower left counts most: with it covered, T-shirt/top becomes more probable "
+        "than Shirt for 25 % of 1234 recognised validation images."
     )
     assert replace(told, worst=0.004).sentence.count("less than 1 %") == 1
-    assert replace(told, worst=0, target=Target(8)).sentence.startswith("No single place decides: Bags are recognised")
+    alone = replace(told, target=Target(8))
+    assert alone.sentence.startswith("For bags the lower left counts most: with it covered, 25 % of 1234 ")
+    assert alone.sentence.endswith("are taken for another class.")
+    assert replace(alone, worst=0).sentence.startswith("No single place decides on bags: of 1234 recognised ")
     with pytest.raises(ConfigError, match=f"{PLURALS[label]}: none of 0 validation images is recognised"):
         find_cues(passes, Target(label), Split(images, np.full(8, (label + 1) % 10, np.uint8)), QUICK)
 

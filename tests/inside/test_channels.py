@@ -8,7 +8,12 @@ from fmexplore.data.fashion_mnist import Split
 from fmexplore.errors import ConfigError
 from fmexplore.evaluation.confusion import accuracy_interval
 from fmexplore.evaluation.predictions import predict
+from fmexplore.evaluation.significance import compare_accuracies
 from fmexplore.inside.channels import (
+    Preference,
+    Ranking,
+    Responses,
+    Without,
     find_responses,
     first_kernels,
     kernels_of,
@@ -78,7 +83,7 @@ def test_a_patch_is_what_the_channel_saw(passes, split):
     top, left, bottom, right = receptive_field(passes.graph, "4", 2, y, x).box
     seen = split.images[found.numbers[2, 5], top:bottom, left:right]
     assert seen.sum() == cut[1, 5].sum()
-    with pytest.raises(ConfigError, match="channels are 4 to 6, and layer 4 has 0 to 5"):
+    with pytest.raises(ConfigError, match="channel is 6, and layer 4"):
         patches_of(passes, "4", found, split.images, range(4, 7))
 
 
@@ -115,8 +120,85 @@ def test_without_a_channel_is_as_with_its_weights_at_zero(split):
         assert each.before.tolist() == np.bincount(split.labels[before.right], minlength=10).tolist()
         assert each.interval() == (after.accuracy, *accuracy_interval(int(after.right.sum()), 160))
         assert each.interval(3) == (wanted[3] / 16, *accuracy_interval(int(wanted[3]), 16))
-        assert each.change() == pytest.approx(after.accuracy - before.accuracy)
+        assert each.lost.tolist() == np.bincount(split.labels[before.right & ~after.right], minlength=10).tolist()
+        compared = compare_accuracies(split.labels, before.predicted, [after.predicted])[0]
+        change, (low, high) = each.change(), each.change_interval()
+        assert change == pytest.approx(compared.gain)
+        assert [low, high] == pytest.approx([change - compared.margin, change + compared.margin], abs=0.02)
     assert {tuple(each.right) for each in found} != {tuple(found[0].before)}, "nothing has changed"
+
+
+def test_the_interval_of_a_change_holds_it_as_often_as_it_says_and_has_a_width_where_nothing_changed():
+    draw, images = np.random.default_rng(5), np.full(10, 100)
+    held = 0
+    for _ in range(2000):
+        cells = draw.multinomial(100, [0.85, 0.08, 0.02, 0.05])  # right with both, only with it, only without it
+        right, before, lost = (np.full(10, each) for each in (cells[0] + cells[2], cells[0] + cells[1], cells[1]))
+        low, high = Without(0, right, before, lost, images).change_interval(3)
+        held += low <= -0.06 <= high
+    assert 0.94 < held / 2000 < 0.97
+    same = Without(0, images, images, images * 0, images)
+    once, of_twenty = same.change_interval(2), same.change_interval(2, tests=20)
+    assert same.change(2) == 0
+    assert once == (pytest.approx(-0.019, abs=1e-3), pytest.approx(0.019, abs=1e-3))
+    assert of_twenty[0] < once[0] < 0 < once[1] < of_twenty[1]
+    nothing = Without(0, *[images * 0] * 4)
+    assert np.isnan([nothing.change(), *nothing.change_interval()]).all()
+
+
+def responses_to(*means: float, values: float = 1.0) -> Responses:
+    rows = np.full((1, 10), means[-1], np.float32)
+    rows[0, : len(means)] = means
+    return Responses(np.zeros((1, 9), int), np.zeros((1, 9, 2), int), np.full((1, 9), values, np.float32), rows)
+
+
+@pytest.mark.parametrize(
+    ("means", "wanted"),
+    [
+        ((0.2, 0.9, 0.4, 0.1), Preference(True, (1,), 2)),
+        ((0.2, 0.9, 0.88, 0.1), Preference(True, (1, 2), 0)),
+        ((0.9, 0.2, 0.88, 0.87), Preference(False, (1,), 9)),  # to all but one
+        ((0.9, 0.9, 0.9, 0.9, 0.9, 0.1), None),  # half of them, and not the others
+        ((1.0, 1.05, 1.09), None),  # within a tenth
+        ((-1.0, -3.0, -2.9), Preference(True, (0,), 2)),
+        ((0.0, np.nan, 0.5, 0.1), Preference(True, (2,), 3)),
+        ((0.0,), None),
+        ((np.nan,), None),
+    ],
+)
+def test_a_channel_responds_to_classes_in_particular_only_where_their_means_stand_out(means, wanted):
+    assert responses_to(*means).preference(0) == wanted
+
+
+def test_the_most_selective_channel_and_one_that_never_responds():
+    both = [responses_to(1, 1.2, 1), responses_to(0, 9, 8, 0), responses_to(0, values=0)]
+    found = Responses(*(np.concatenate([getattr(each, name) for each in both]) for name in vars(both[0])))
+    assert found.most_selective() == 1
+    assert [found.is_silent(channel) for channel in range(3)] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ([3, 1, 0], [True, True, False]),
+        ([-1, -2, -3], [True] * 3),
+        ([0, 0, 0], [True] * 3),
+        ([1, 0, -1], [True, False, False]),
+    ],
+)
+def test_images_excite_a_channel_where_it_is_above_zero_if_it_is_anywhere(values, wanted):
+    found = Responses(np.zeros((1, 3), int), np.zeros((1, 3, 2), int), np.array([values], np.float32), np.ones((1, 10)))
+    assert found.excited(0).tolist() == wanted
+
+
+@pytest.mark.parametrize("measured", [0, 2])
+def test_a_ranking_comes_back_from_its_arrays(passes, split, measured):
+    found = rank_channels(passes, "5", 4, split, measured=measured)
+    again = Ranking.from_arrays(found.to_arrays())
+    assert [vars(each).keys() for each in again.measured] == [vars(each).keys() for each in found.measured]
+    assert [each.change_interval(4) for each in again.measured] == [each.change_interval(4) for each in found.measured]
+    with pytest.raises(KeyError):
+        Ranking.from_arrays({name: value for name, value in found.to_arrays().items() if name != "lost"})
 
 
 @pytest.mark.parametrize("name", ["residual", "inception", "dense block", "dense only"])

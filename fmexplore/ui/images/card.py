@@ -81,6 +81,7 @@ def _ways(run: Run | None, part: str, number: int, label: int, predicted: int | 
         }
         if not selected_predictions.unavailable_reason(run):
             ways["Inside"] = (session.INSIDE_PAGE, place)
+            ways["Where it looks"] = (session.INSIDE_PAGE, place | {"view": "looks"})
     with st.container(horizontal=True, key="image_ways"):
         for words, (page, place) in ways.items():
             if page != here or page == session.INSIDE_PAGE:  # whose view with cards is another one

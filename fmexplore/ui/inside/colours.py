@@ -2,6 +2,7 @@
 
 import numpy as np
 
+LEAST = 28  # pixels of a picture, as browsers blur the borders of smaller ones
 STOPS = np.array([0, 0.5, 1])
 ABOVE = np.array([(0, 0, 0), (190, 88, 20), (255, 226, 170)])
 BELOW = np.array([(0, 0, 0), (28, 98, 190), (170, 220, 255)])
@@ -21,7 +22,7 @@ def gradient(negative: bool) -> str:
     return f"linear-gradient(to right, {', '.join(f'rgb{tuple(map(int, each))}' for each in [*left, *ABOVE])})"
 
 
-def enlarge(maps: np.ndarray, least: int) -> np.ndarray:
+def enlarge(maps: np.ndarray, least: int = LEAST) -> np.ndarray:
     """Maps `(n, height, width, ...)` with every value repeated until both sides have `least` pixels or more."""
     times = -(-least // min(maps.shape[1:3]))
     return maps.repeat(times, axis=1).repeat(times, axis=2)

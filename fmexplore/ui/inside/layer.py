@@ -5,19 +5,18 @@ import streamlit as st
 
 from fmexplore.inside.graph import Step
 from fmexplore.runs.run import Arrays
-from fmexplore.ui import formatting, url
+from fmexplore.ui import formatting, session, url
 from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.components.term_table import Entry, term_table
 from fmexplore.ui.formatting import num
 from fmexplore.ui.images.gallery import choose_page
 from fmexplore.ui.inside.colours import enlarge, gradient, paint
+from fmexplore.ui.inside.kernels import show_kernels
 from fmexplore.ui.inside.seen import Seen
-from fmexplore.ui.inside.words import figure, name_layer, name_value, say_step
+from fmexplore.ui.inside.words import channel_steps, figure, name_channel, name_layer, name_value, say_step
 
 PAGE = 64  # maps, or values of a vector
-LEAST = 28  # pixels of a picture, as browsers blur the borders of smaller ones
 ORDERS = ("by index", "strongest first")
-MOST_SHOWN = 4  # channels of a kernel that are drawn side by side
 
 
 def show_layer(seen: Seen, values: Arrays, step: Step, channel: int) -> None:
@@ -34,12 +33,13 @@ def show_layer(seen: Seen, values: Arrays, step: Step, channel: int) -> None:
             if by == ORDERS[1]:
                 strength = found.mean(axis=(1, 2)) if step.has_maps else found
                 order = np.argsort(-strength, kind="stable")
+    _link_to_channel(seen, step, channel)
     key = f"way_{seen.run.id}_{step.name}"
     page = choose_page(len(order), key, np.flatnonzero(order == channel), PAGE)
     shown = order[(page - 1) * PAGE : page * PAGE]
     if step.has_maps:
         _maps(found, shown, channel)
-        _kernels(seen, step, shown, channel)
+        show_kernels(seen.run, step, shown, channel, _choose, seen.moment)
     else:
         st.caption("This layer has no maps: each value is one number for the whole image.")
         rows = []
@@ -55,6 +55,17 @@ def show_layer(seen: Seen, values: Arrays, step: Step, channel: int) -> None:
         )
 
 
+def _link_to_channel(seen: Seen, step: Step, channel: int) -> None:
+    """Where it is shown what excites a channel, but for a snapshot, of which that is not computed."""
+    if seen.moment or step.name not in channel_steps(seen.graph):
+        return
+    place = {"run": seen.run.id, "layer": step.name, "channel": str(channel), "view": "channels"}
+    if seen.key[0] != "photo" and (split := st.query_params.get("split")):
+        place["split"] = split
+    words = f"What excites {name_channel(seen.graph, step.name, channel)}"
+    st.page_link(session.INSIDE_PAGE, label=words, query_params=place)
+
+
 def _title(step: Step) -> str:
     name = name_layer(step.name)
     what = f", {formatting.plain(say_step(step))}" if step.name[0].isdecimal() else ""
@@ -67,7 +78,7 @@ def _title(step: Step) -> str:
 
 def _maps(found: np.ndarray, shown: np.ndarray, channel: int) -> None:
     limit = float(np.abs(found).max())
-    pictures = enlarge(paint(found[shown], limit), LEAST)
+    pictures = enlarge(paint(found[shown], limit))
     items = [
         Item(int(each), str(each), f"Channel {each}: {figure(found[each].min())} to {figure(found[each].max())}")
         for each in shown
@@ -81,29 +92,6 @@ def _maps(found: np.ndarray, shown: np.ndarray, channel: int) -> None:
         f"{''.join(f'<span>{end}</span>' for end in ends)}</div></div>"
     )
     st.caption("One scale for all maps of the layer.")
-
-
-def _kernels(seen: Seen, step: Step, shown: np.ndarray, channel: int) -> None:
-    """Those of the first convolution, whose channels are pixels, or nearly."""
-    first = next((name for name, each in seen.graph.steps.items() if each.kind == "conv"), None)
-    if step.name != first:
-        return
-    kernels = seen.ask_kernels(step.name)[shown]
-    _, channels, high, wide = kernels.shape
-    if channels > MOST_SHOWN:
-        return
-    limit = float(np.abs(kernels).max())
-    side_by_side = np.concatenate(list(kernels.swapaxes(0, 1)), axis=2)
-    st.markdown(
-        f"**Its kernels, {high} x {wide} weights each**",
-        help="Orange weights want the image bright there, blue ones want it dark.",
-    )
-    items = [Item(int(each), str(each), f"Kernel of channel {each}") for each in shown]
-    pictures = enlarge(paint(side_by_side, limit), LEAST)
-    gallery(
-        pictures, items, "way_kernels", lambda number: url.go(channel=number), size=64, current=channel, label="Kernels"
-    )
-    st.caption(f"Weights from −{figure(limit)}, blue, to {figure(limit)}, orange.")
 
 
 def _choose(channel: int) -> None:

@@ -8,16 +8,26 @@ from streamlit.delta_generator import DeltaGenerator as Container
 from fmexplore.errors import NoAnswers
 from fmexplore.runs.run import Run
 from fmexplore.ui import formatting, messages, session, shared, url, widgets
+from fmexplore.ui.inside.channels import channels
+from fmexplore.ui.inside.cues import cues
+from fmexplore.ui.inside.looks import looks
 from fmexplore.ui.inside.way import way
 from fmexplore.ui.robustness.page import robustness
 from fmexplore.ui.selection import predictions as selected_predictions
 
 VIEWS: dict[str, tuple[str, Callable[[Run, Container], None]]] = {
     "way": ("The way of one image", way),
+    "looks": ("Where it looks", looks),
+    "channels": ("Channels", channels),
+    "cues": ("Key visual cues", cues),
     "robustness": ("Robustness", robustness),
 }
-# What is meant for one view, and would select something else in another one.
-OF_A_VIEW = ("image", "photo", "split", "layer", "channel", "at", "snapshot", "change", "severity", "class", "beside")
+# What is meant for one view, and would select something else in another one; or for several, where it stays.
+OF_A_VIEW = ("layer", "channel", "at", "snapshot", "change", "severity", "beside", "patch", "fill")
+OF_SEVERAL = {
+    **dict.fromkeys(("image", "photo", "split"), ("way", "looks", "cues")),
+    **dict.fromkeys(("class", "against"), ("looks", "cues")),
+}
 
 
 def inside() -> None:
@@ -40,5 +50,5 @@ def inside() -> None:
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     with row:
         names = {view: title for view, (title, _) in VIEWS.items()}
-        widgets.choose_view(names, link.view, "inside_view", **dict.fromkeys(OF_A_VIEW))
+        widgets.choose_view(names, link.view, "inside_view", OF_SEVERAL, **dict.fromkeys(OF_A_VIEW))
     VIEWS[link.view][1](run, row)

@@ -17,12 +17,14 @@ MOST_KEPT = 16  # of images' maps, some MB each for large networks
 class Seen:
     """An image `(28, 28) uint8` before a run at a moment: the step of a snapshot, 0 the end.
 
-    `key` names the image, `describe` says of its logits what it is and is taken for, and `note` what else is to know.
+    `key` names the image, `label` is its true class, None where nobody has said it, `describe` says of its logits what
+    it is and is taken for, and `note` what else is to know.
     """
 
     run: Run
     image: np.ndarray
     key: tuple
+    label: int | None
     moment: int
     describe: Callable[[np.ndarray], str]
     note: str = ""
@@ -44,11 +46,6 @@ class Seen:
         place = {"layer": layer, "channel": channel, "y": y, "x": x, "moment": self.moment}
         question = shared.analyst().ask("explain_value", run=self.run, image=self.image, **place)
         return widgets.await_answer(question, "Adding up")
-
-    def ask_kernels(self, layer: str) -> np.ndarray:
-        """The kernels of a convolution, `(filters, channels, kernel, kernel)`. Raises FMExploreError."""
-        question = shared.analyst().ask("read_kernels", run=self.run, layer=layer, moment=self.moment)
-        return widgets.await_answer(question, "Reading the kernels")
 
 
 @shared.keep(1)

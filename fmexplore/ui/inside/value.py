@@ -17,7 +17,6 @@ from fmexplore.ui.inside.seen import Seen
 from fmexplore.ui.inside.words import explain, figure, figures, name_place, name_value, say_field
 
 MOST_TERMS, LARGEST = 27, 16  # all terms are listed up to three maps of a 3 x 3 window, else the largest
-LEAST = 28
 WEIGHTED = {"conv": "weight", "dense": "weight", "avg_pool": "share", "global_avg_pool": "share"}
 WINNERS = ("max_pool", "global_max_pool")
 
@@ -30,7 +29,7 @@ def show_value(seen: Seen, values: Arrays, step: Step, place: tuple[int, int, in
     picture = None
     if grid is not None:
         limit = float(np.abs(values[step.name]).max())
-        picture = enlarge(paint(grid, limit)[None], LEAST)[0]
+        picture = enlarge(paint(grid, limit)[None])[0]
     value_map(
         picture,
         [] if grid is None else [figures(line) for line in grid.tolist()],

@@ -6,26 +6,19 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator as Container
 
-from fmexplore.data.addresses import Members, find_position
-from fmexplore.errors import ConfigError, FMExploreError
-from fmexplore.evaluation.predictions import Predictions
+from fmexplore.errors import ConfigError
 from fmexplore.inside.graph import Graph, Step
-from fmexplore.photos.scoring import PhotoFit, classify
 from fmexplore.runs.run import Arrays, Run
-from fmexplore.ui import formatting, messages, session, shared, url
+from fmexplore.ui import formatting, messages, shared, url
 from fmexplore.ui.components.layer_strip import SIDE, Stop, layer_strip
-from fmexplore.ui.formatting import num
-from fmexplore.ui.images.card import say_image
+from fmexplore.ui.inside.choice import choose_image
 from fmexplore.ui.inside.colours import paint
 from fmexplore.ui.inside.layer import show_layer
 from fmexplore.ui.inside.seen import Seen
 from fmexplore.ui.inside.value import show_value
 from fmexplore.ui.inside.words import say_step
-from fmexplore.ui.selection import photos
-from fmexplore.ui.selection import predictions as selected_predictions
-from fmexplore.ui.selection.predictions import SPLIT_NAMES
 
-KEY_SPLIT, KEY_IMAGE, KEY_MOMENT = "way_split", "way_image", "way_moment"
+KEY_MOMENT = "way_moment"
 
 
 @dataclass(frozen=True)
@@ -40,61 +33,11 @@ class Pointed:
 
 def way(run: Run, row: Container) -> None:
     """Draw the view, its choices into `row`."""
-    link = url.read_link(names=("split", "image", "snapshot"))
+    link = url.read_link(names=("snapshot",))
     messages.warn(link.problems)
-    seen = _photo(run, row, link) or _image(run, row, link)
+    seen = choose_image(run, row, lambda: _choose_moment(run, link))
     # Another layer or value draws these anew, and neither the sidebar nor the choices.
     st.fragment(_view)(seen)
-
-
-def _photo(run: Run, row: Container, link: url.Link) -> Seen | None:
-    """The photo of this session that the link names, if it is still there."""
-    named = st.query_params.get("photo")
-    if named is None:
-        return None
-    if (photo := photos.photos().get(named)) is None:
-        st.warning("The photo in the link is not among those of this visit, which are kept no longer: open it again.")
-        st.page_link(session.PREDICT_PAGE, label="Open a photo", query_params={"run": run.id})
-        return None
-    with row:
-        st.button("Images of the data set", on_click=url.go, kwargs={"photo": None})
-        st.page_link(session.PREDICT_PAGE, label="Your photos", query_params={"run": run.id})
-    moment = _choose_moment(run, link)
-    known = photos.predict(photo, run)
-
-    def describe(logits: np.ndarray) -> str:
-        verdicts = classify(logits[None], PhotoFit()) if moment else photos.verdicts([known], run)
-        return f"{formatting.plain(photo.name)}: {photos.say_verdict(verdicts, 0)}"
-
-    said = "The title is the verdict of Predict: the mean for the photo and its mirror image, calibrated for photos."
-    note = "" if moment else f"{said} The layers show what happens to the photo alone."
-    return Seen(run, known.image, ("photo", known.image.tobytes()), moment, describe, note)
-
-
-def _image(run: Run, row: Container, link: url.Link) -> Seen:
-    """The image in the link, and the controls for others."""
-    found = [each for each in SPLIT_NAMES if selected_predictions.locate(run, each, shared.dataset())]
-    split = link.split if link.split in found else found[0]
-    if link.split and link.split != split:
-        st.warning(f"{formatting.plain(run.title)} was trained without validation images: these are the test images.")
-    located = selected_predictions.locate(run, split, shared.dataset())
-    assert located is not None  # as it was found
-    number = link.image
-    if number is not None and find_position(located.numbers, number) is None:
-        words = selected_predictions.words(split)
-        st.warning(f"Image {num(number):,} is not among the {words}: another one is shown.")
-        number = None
-    shown = _first_mistake(run, split, located) if number is None else number
-    with row:
-        _draw_choices(found, split, located, shown)
-    moment = _choose_moment(run, link)
-    part = shared.dataset().part(located.part)
-    label = int(part.labels[shown])
-
-    def describe(logits: np.ndarray) -> str:
-        return say_image(split, shown, label, Predictions(logits[None], np.array([label], np.uint8)))
-
-    return Seen(run, part.images[shown], (located.part, shown), moment, describe)
 
 
 def _choose_moment(run: Run, link: url.Link) -> int:
@@ -113,45 +56,6 @@ def _choose_moment(run: Run, link: url.Link) -> int:
             on_change=lambda: url.go(snapshot=st.session_state[KEY_MOMENT] or None),
         )
     return moment
-
-
-def _draw_choices(found: list[str], split: str, located: Members, number: int) -> None:
-    place = find_position(located.numbers, number)
-    assert place is not None  # looked for before
-    st.session_state[KEY_SPLIT], st.session_state[KEY_IMAGE] = split, number
-    st.selectbox(
-        "Images",
-        found,
-        format_func=SPLIT_NAMES.__getitem__,
-        key=KEY_SPLIT,
-        width=130,
-        on_change=lambda: url.go(split=st.session_state[KEY_SPLIT], image=None),
-    )
-    st.number_input(
-        "Image",
-        min_value=int(located.numbers[0]),
-        max_value=int(located.numbers[-1]),
-        key=KEY_IMAGE,
-        width=130,
-        on_change=lambda: url.go(image=st.session_state[KEY_IMAGE]),
-    )
-    with st.container(horizontal=True, width="content", gap="small"):  # the two wrap together
-        for text, step in (("Previous", -1), ("Next", 1)):
-            beside = place + step
-            there = 0 <= beside < len(located.numbers)
-            to = {"image": int(located.numbers[beside])} if there else {}
-            st.button(text, key=f"way_{text}", disabled=not there, on_click=url.go, kwargs=to)
-
-
-def _first_mistake(run: Run, split: str, located: Members) -> int:
-    """The first image that the run's kept predictions have wrong; the first of all where none are kept."""
-    try:
-        found = shared.predictions(run, split)
-    except FMExploreError:
-        found = None  # that it has no answers is told by the network itself
-    if found is None or len(found) != len(located.numbers) or found.right.all():
-        return int(located.numbers[0])
-    return int(located.numbers[np.argmin(found.right)])
 
 
 def _view(seen: Seen) -> None:

@@ -11,14 +11,19 @@ from fmexplore.ui import formatting
 from fmexplore.ui.formatting import num
 
 
-def figure(value: float) -> str:
+def figure(value: float, digits: int = 5) -> str:
     """A value with as many digits as tell it apart; a proper minus sign."""
-    return figures([value])[0]
+    return figures([value], digits)[0]
 
 
-def figures(values: Iterable[float]) -> list[str]:
+def brief(value: float) -> str:
+    """A value that is a mean or a measure, with three digits."""
+    return figure(value, 3)
+
+
+def figures(values: Iterable[float], digits: int = 5) -> list[str]:
     """Several values at once, as the preferred decimal sign is looked up only once."""
-    texts = (format(value + 0.0, ".5g") for value in values)
+    texts = (format(value + 0.0, f".{digits}g") for value in values)
     return f"{num(' '.join('−' + text[1:] if text[0] == '-' else text for text in texts))}".split(" ")
 
 
@@ -32,6 +37,17 @@ def name_value(graph: Graph, name: str, channel: int) -> str:
     if name in (graph.logits, SOFTMAX):
         return CLASS_NAMES[channel]
     return f"channel {channel}" if graph[name].has_maps else f"value {channel}"
+
+
+def channel_steps(graph: Graph) -> list[str]:
+    """The names of the steps that have channels to be looked at: what the network computes, up to the logits."""
+    return [name for name in graph.steps if name not in (IMAGE, SCALED, SOFTMAX)]
+
+
+def name_channel(graph: Graph, name: str, channel: int) -> str:
+    """A channel with its layer, as in "channel 5 of layer 3"; of the logits, that of its class."""
+    value = name_value(graph, name, channel)
+    return f"the logit of {value}" if name == graph.logits else f"{value} of {name_layer(name)}"
 
 
 def name_place(graph: Graph, place: tuple[str, int, int, int]) -> str:

@@ -191,6 +191,8 @@ def _why(photo: Photo, run: Run, known: Known, verdicts: PhotoPredictions) -> No
     left, right = st.columns(2, gap="large")
     with left:
         show_heat(run, ("photo", photo.id, photo.how), known.image, (first, second))
+        place = {"run": run.id, "photo": photo.id, "view": "looks"}
+        st.page_link(session.INSIDE_PAGE, label="By four methods, with checks", query_params=place)
     index = find_index(run)
     located = selected_predictions.locate(run, "train", shared.dataset())
     if index is not None and located is not None:

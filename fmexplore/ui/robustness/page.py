@@ -6,7 +6,6 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator as Container
 
-from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import FMExploreError
 from fmexplore.robustness.changes import CHANGES
 from fmexplore.robustness.sheet import CLEAN, ROWS, Row, Sheet, corruption_error
@@ -20,7 +19,6 @@ from fmexplore.ui.robustness.computing import show_sheet
 from fmexplore.ui.robustness.flipped import show_flipped
 from fmexplore.ui.robustness.words import phrase
 from fmexplore.ui.selection import predictions as selected_predictions
-from fmexplore.ui.selection.predictions import SPLIT_NAMES
 
 MIDDLE = 3  # the severity of the finding
 EXAMPLE = 0  # the number of the test image in the small pictures, where no class is chosen
@@ -43,32 +41,9 @@ def robustness(run: Run, row: Container) -> None:
 
 
 def _choose(splits: list[str], split: str) -> None:
-    st.session_state["robustness_split"] = split
-    st.selectbox(
-        "Images",
-        splits,
-        format_func=SPLIT_NAMES.__getitem__,
-        key="robustness_split",
-        width=130,
-        help="Choose a network by validation images: choosing it by test images is peeking.",
-        on_change=lambda: url.go(split=st.session_state.robustness_split, image=None),
-    )
-    st.session_state["robustness_class"] = st.query_params.get("class") if _class_in_link() is not None else None
-    st.selectbox(
-        "Class",
-        [str(label) for label in range(len(CLASS_NAMES))],
-        index=None,
-        format_func=lambda label: CLASS_NAMES[int(label)],
-        key="robustness_class",
-        width=170,
-        placeholder="All classes",
-        on_change=lambda: url.go(**{"class": st.session_state.robustness_class, "image": None}),
-    )
-
-
-def _class_in_link() -> int | None:
-    text = widgets.choice_in_link("class", tuple(map(str, range(len(CLASS_NAMES)))))
-    return None if text is None else int(text)
+    peeking = "Choose a network by validation images: choosing it by test images is peeking."
+    selected_predictions.choose_split(splits, split, "robustness_split", peeking)
+    widgets.choose_class("Class", "robustness_class", "All classes", width=170)
 
 
 def _row_in_link() -> Row | None:
@@ -83,7 +58,7 @@ def _row_in_link() -> Row | None:
 def _show(run: Run, split: str, sheet: Sheet) -> None:
     """All below the row of choices, for what is known by now."""
     with st.container(key="robustness_warnings"):
-        label, row = _class_in_link(), _row_in_link()
+        label, row = widgets.class_in_link("class"), _row_in_link()
     hardened = trained_against(run.config.training)
     st.subheader(finding(sheet, formatting.plain(run.title), label, row, hardened), anchor=False)
     st.caption(_describe(run, split, sheet, label))

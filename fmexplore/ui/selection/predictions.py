@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import streamlit as st
 
 from fmexplore.data.addresses import Members, find_position
 from fmexplore.data.fashion_mnist import CLASS_NAMES, DataSet, Split
@@ -10,7 +11,7 @@ from fmexplore.errors import FMExploreError, NoAnswers, RunBroken
 from fmexplore.evaluation.confusion import confusion_matrix
 from fmexplore.evaluation.predictions import Predictions
 from fmexplore.runs.run import Run
-from fmexplore.ui import formatting, shared, widgets
+from fmexplore.ui import formatting, shared, url, widgets
 from fmexplore.ui.components.confusion_grid import Picked
 
 SPLIT_NAMES = {"test": "Test", "validation": "Validation", "train": "Training"}
@@ -81,6 +82,20 @@ class Shown:
 def words(split: str) -> str:
     """As in "test images"."""
     return f"{SPLIT_NAMES[split].lower()} images"
+
+
+def choose_split(splits: list[str], split: str, key: str, help: str | None = None) -> None:
+    """A choice among some splits, `split` the one shown; another one goes into the link, and closes the card."""
+    st.session_state[key] = split
+    st.selectbox(
+        "Images",
+        splits,
+        format_func=SPLIT_NAMES.__getitem__,
+        key=key,
+        width=130,
+        help=help,
+        on_change=lambda: url.go(split=st.session_state[key], image=None),
+    )
 
 
 def locate(run: Run, split: str, data: DataSet) -> Members | None:

@@ -25,13 +25,13 @@ def term_table(
     rows: Sequence[Entry],
     ends: Sequence[tuple[str, str]],
     key: str,
-    on_pick: Callable[[int], None],
+    on_pick: Callable[[int], None] | None = None,
 ) -> None:
     """Draw the rows under `heads`, and below them `ends`, names with a number; `on_pick` gets a row's number."""
 
     def picked() -> None:
         row = sent(key, "pick")
-        if isinstance(row, int) and 0 <= row < len(rows) and rows[row].leads:
+        if on_pick and isinstance(row, int) and 0 <= row < len(rows) and rows[row].leads:
             on_pick(row)
 
     largest = max((abs(row.size) for row in rows), default=0) or 1
