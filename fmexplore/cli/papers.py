@@ -2,6 +2,8 @@
 
 import io
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,12 +30,15 @@ from fmexplore.papers.reproduction import (
     systems,
     train_again,
 )
+from fmexplore.papers.robustness import keep_robustness, measure_changed, missing_robustness
+from fmexplore.robustness.sheet import CLEAN
 from fmexplore.textfiles import decode_text
 
 if TYPE_CHECKING:
     from fmexplore.training.progress import Progress
 
 commands = typer.Typer()
+NOTHING = "Nothing to do: all of it is stored."
 SAID = {
     "consistent": "Consistent: what could be recomputed agrees",
     "contradiction": "It contradicts itself",
@@ -49,6 +54,12 @@ def reproduce(
         int | None, typer.Option(min=1, max=100, help="Of each variant. Default: as the plan says.")
     ] = None,
     variant: Annotated[str | None, typer.Option(help="Only this one, as `published`.")] = None,
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            "--robustness", help="Train the published networks once more instead, and test them on changed images."
+        ),
+    ] = False,
     list_: Annotated[bool, typer.Option("--list", help="Say what is still to be trained, and train nothing.")] = False,
     verdicts: Annotated[
         bool, typer.Option("--verdicts", help="Print every claim with its verdict, and train nothing.")
@@ -64,6 +75,9 @@ def reproduce(
     if verdicts:
         _print_verdicts(chosen, out)
         return
+    if robustness:
+        _test_on_changed(chosen, list_, out)
+        return
     waiting = [
         (name, each, config) for name in chosen for each, config in missing(name, seeds, out) if variant in (None, each)
     ]
@@ -75,11 +89,7 @@ def reproduce(
     images = fashion_mnist.load()
     for number, (name, each, config) in enumerate(waiting, start=1):
         seed = config.training.seed
-        with show_bar(f"{name}, {each}, seed {seed} ({number} of {len(waiting)})", as_json=False) as bar:
-
-            def listen(progress: "Progress", bar=bar) -> None:
-                bar.report(progress.step / progress.steps)
-
+        with _follow(f"{name}, {each}, seed {seed} ({number} of {len(waiting)})") as listen:
             training = train_again(config, images, _command(name, each), listen)
         keep_training(name, each, training, out)
         result = training.result
@@ -90,7 +100,44 @@ def reproduce(
             flush=True,
         )
     if not waiting:
-        print("Nothing to do: all of it is stored.", file=sys.stderr)
+        print(NOTHING, file=sys.stderr)
+
+
+@contextmanager
+def _follow(title: str) -> Iterator[Callable[["Progress"], None]]:
+    """What to do with each Progress of a training: move a bar on a terminal."""
+    with show_bar(title, as_json=False) as bar:
+        yield lambda progress: bar.report(progress.step / progress.steps)
+
+
+def _test_on_changed(chosen: list[str], only_list: bool, folder: Path) -> None:
+    """Of the papers' systems, those that are stored are skipped."""
+    asked = [name for name in chosen if name in PRINTED]
+    if not asked:
+        raise ConfigError(f"--robustness is for the papers' own systems: choose one of {', '.join(PRINTED)}.")
+    waiting = [(name, config) for name in asked if (config := missing_robustness(name, folder))]
+    if only_list:
+        for name, config in waiting:
+            print(f"{name:<20} {'changed images':<16} seed {config.training.seed}  {config.training.epochs:g} epochs")
+        return
+    prepare_process()
+    images = fashion_mnist.load()
+    for number, (name, config) in enumerate(waiting, start=1):
+        seed, command = config.training.seed, f"python -m fmexplore reproduce {name} --robustness"
+        with _follow(f"{name}, seed {seed} ({number} of {len(waiting)})") as listen:
+            found = measure_changed(config, images, command, listen)
+        keep_robustness(name, found, folder)
+        known = read_reproduction(name, folder).variants.get(PUBLISHED)
+        before = [each.result.test_accuracy for each in known.trainings if each.seed == seed] if known else []
+        stored = f"; the stored training with this seed has {before[0]:.2%}" if before else ""
+        clean = found.right[CLEAN.change][0] / found.images
+        print(
+            f"{name}, seed {seed}: test {found.test_accuracy:.2%}{stored}; of the first {found.images:,} test images "
+            f"{clean:.2%} unchanged",
+            flush=True,
+        )
+    if not waiting:
+        print(NOTHING, file=sys.stderr)
 
 
 def _print_verdicts(chosen: list[str], folder: Path) -> None:

@@ -10,6 +10,7 @@ from fmexplore.models.layers import BatchNorm, Dropout
 from fmexplore.papers import reproduction
 from fmexplore.papers.reproduction import (
     HONEST,
+    NOISE,
     PUBLISHED,
     REMEDIES,
     keep_training,
@@ -73,6 +74,7 @@ def test_each_remedy_changes_one_thing_of_the_base_network():
     assert sum(isinstance(layer, Dropout) for layer in layers["dropout"]) == 4
     assert [layer for layer in layers["batch norm"] if not isinstance(layer, BatchNorm)] == list(base.model.layers)
     changed = {"augmentation": "augmentation", "early stopping": "early_stopping", "weight decay": "weight_decay"}
+    changed[NOISE] = "label_noise"
     for name, setting in changed.items():
         training = found[name].config.training
         assert found[name].config.model == base.model
