@@ -19,10 +19,13 @@ from fmexplore.data import fashion_mnist
 from fmexplore.errors import AnalysisFailed, ConfigError
 from fmexplore.machine import prepare_process
 from fmexplore.papers.claims import assess_claims
+from fmexplore.papers.promises import PAPER, assess_promises, measured_systems
 from fmexplore.papers.reported import PRINTED
 from fmexplore.papers.reproduction import (
     FOLDER,
     PUBLISHED,
+    Reproduction,
+    keep_robustness,
     keep_training,
     missing,
     plan,
@@ -30,7 +33,7 @@ from fmexplore.papers.reproduction import (
     systems,
     train_again,
 )
-from fmexplore.papers.robustness import keep_robustness, measure_changed, missing_robustness
+from fmexplore.papers.robustness import measure_changed, missing_robustness
 from fmexplore.robustness.sheet import CLEAN
 from fmexplore.textfiles import decode_text
 
@@ -73,7 +76,7 @@ def reproduce(
     if variant and not any(variant in plan(name) for name in chosen):
         raise ConfigError(f"--variant is {variant!r}: choose one of {', '.join(plan(chosen[0]))}.")
     if verdicts:
-        _print_verdicts(chosen, out)
+        _print_verdicts(chosen, out, promises=system is None)
         return
     if robustness:
         _test_on_changed(chosen, list_, out)
@@ -140,14 +143,20 @@ def _test_on_changed(chosen: list[str], only_list: bool, folder: Path) -> None:
         print(NOTHING, file=sys.stderr)
 
 
-def _print_verdicts(chosen: list[str], folder: Path) -> None:
-    """A table in Markdown."""
+def _print_verdicts(chosen: list[str], folder: Path, promises: bool) -> None:
+    """A table in Markdown; with `promises`, also those of the paper that has no system of its own."""
+
+    def find(system: str) -> Reproduction:
+        return read_reproduction(system, folder)
+
+    found = [(name, claim) for name in chosen if name in PRINTED for claim in assess_claims(find(name), find)]
+    if promises:
+        found += [(PAPER, claim) for claim in assess_promises(measured_systems(find))]
     print("| system | claim | printed | here | verdict | why |")
     print("|---|---|---|---|---|---|")
-    for name in (name for name in chosen if name in PRINTED):
-        for claim in assess_claims(read_reproduction(name, folder), lambda other: read_reproduction(other, folder)):
-            cells = (name, claim.about, claim.printed, claim.found, claim.verdict, claim.reason)
-            print(f"| {' | '.join(cells)} |")
+    for name, claim in found:
+        cells = (name, claim.about, claim.printed, claim.found, claim.verdict, claim.reason)
+        print(f"| {' | '.join(cells)} |")
 
 
 @commands.command()

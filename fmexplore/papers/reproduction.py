@@ -232,6 +232,12 @@ def keep_training(system: str, variant: str, training: Training, folder: Path | 
     write_json((folder or FOLDER) / f"{system}.json", before.replace(variants=variants).model_dump(mode="json"))
 
 
+def keep_robustness(system: str, found: ChangedImages, folder: Path | None = None) -> None:
+    """Store the answers beside the system's trainings, which stay as they are."""
+    stored = read_reproduction(system, folder).replace(robustness=found.model_dump(mode="json"))
+    write_json((folder or FOLDER) / f"{system}.json", stored.model_dump(mode="json"))
+
+
 def train_again(
     config: RunConfig, images: DataSet, command: str, listen: Callable[["Progress"], None] = lambda _: None
 ) -> Training:

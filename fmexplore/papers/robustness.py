@@ -13,9 +13,8 @@ import numpy as np
 
 from fmexplore.data.fashion_mnist import DataSet
 from fmexplore.machine import versions
-from fmexplore.papers.reproduction import FOLDER, PUBLISHED, ChangedImages, plan, read_reproduction
+from fmexplore.papers.reproduction import PUBLISHED, ChangedImages, plan, read_reproduction
 from fmexplore.robustness.sheet import CLEAN, ROWS, VERSION, Sheet, fill_sheet
-from fmexplore.storage import write_json
 from fmexplore.training.config import RunConfig
 
 if TYPE_CHECKING:
@@ -32,12 +31,6 @@ def missing_robustness(system: str, folder: Path | None = None) -> RunConfig | N
     stored = read_reproduction(system, folder).robustness
     known = stored is not None and (stored.config, stored.changes) == (config, VERSION)
     return None if known else config
-
-
-def keep_robustness(system: str, found: ChangedImages, folder: Path | None = None) -> None:
-    """Store the answers beside the system's trainings, which stay as they are."""
-    stored = read_reproduction(system, folder).replace(robustness=found.model_dump(mode="json"))
-    write_json((folder or FOLDER) / f"{system}.json", stored.model_dump(mode="json"))
 
 
 def measure_changed(

@@ -122,3 +122,8 @@ def test_verdicts_are_printed_as_a_table(tmp_path):
     found = {row[1]: row for row in rows}
     assert found["Test accuracy in the abstract"][4] == "contradicts itself"
     assert {row[0] for row in rows} == {"team4-ann"}
+
+
+def test_the_verdicts_of_all_end_with_the_paper_that_has_no_system(tmp_path):
+    done = CliRunner().invoke(app.app, ["reproduce", "--verdicts", "--out", str(tmp_path)])
+    assert done.output.splitlines()[-1].startswith("| shankaran | Robust to scale, 0.7 times as large | promised")

@@ -8,13 +8,13 @@ import pytest
 from fmexplore.checker.text import check_text
 from fmexplore.papers import reproduction
 from fmexplore.papers.reported import PRINTED
-from fmexplore.papers.reproduction import HONEST, PUBLISHED, keep_training
+from fmexplore.papers.reproduction import HONEST, PUBLISHED, keep_robustness, keep_training
 from fmexplore.training.presets import find_preset
 from fmexplore.training.published import SYSTEMS
 from fmexplore.ui import formatting
 from fmexplore.ui.papers.examples import format_examples, paper_examples
 from fmexplore.ui.session import PAPERS_PAGE as PAPERS
-from tests.papers.results import epoch, training
+from tests.papers.results import changed_images, epoch, training
 
 IDS = [system.id for system in SYSTEMS]
 
@@ -178,6 +178,25 @@ def test_peeking_is_told_in_points(open_papers, stored):
     page = open_papers(view="peeking")
     assert "makes a result look 0.50 points better" in page.text
     assert list(page.at.dataframe[0].value["Chosen by the test set"]) == ["91.00 % (one seed)"]
+
+
+def test_the_promised_robustness_is_told_with_the_networks_that_were_tried(open_papers, stored):
+    page = open_papers(view="robustness")
+    assert "Not measured yet" in page.text
+    assert page.at.code[0].value == "python -m fmexplore reproduce --all --robustness"
+    keep_robustness("patel-basic", changed_images(1800, {"rotation": 1700}))
+    page = open_papers(view="robustness")
+    assert "Robustness was promised and never measured: of 7 changes 6 upset every network" in page.text
+    found = {row[0]: row[1:] for row in plain_rows(page, "promises")}
+    assert found["Robust to rotation, 20°"][:3] == ["promised, not measured", "85.0 %", "holds"]
+    assert found["Robust to lighting: gamma, 2 as exponent"][1:3] == ["0.0 %", "fails"]
+    (row,) = page.at.dataframe[0].value.to_dict("records")
+    assert (row["System"], row["unchanged"], row["rotation"]) == (
+        "patel-basic",
+        "90.0 (88.6 to 91.2)",
+        "85.0 (83.4 to 86.5)",
+    )
+    assert "10 of 11 systems are not measured yet" in page.text
 
 
 def test_remedies_are_told_by_what_they_gain_and_close(open_papers, stored):
