@@ -8,7 +8,7 @@ import pytest
 from fmexplore.checker.text import check_text
 from fmexplore.papers import reproduction
 from fmexplore.papers.reported import PRINTED
-from fmexplore.papers.reproduction import HONEST, PUBLISHED, keep_robustness, keep_training
+from fmexplore.papers.reproduction import HONEST, NOISE, PUBLISHED, keep_robustness, keep_training
 from fmexplore.training.presets import find_preset
 from fmexplore.training.published import SYSTEMS
 from fmexplore.ui import formatting
@@ -211,6 +211,18 @@ def test_remedies_are_told_by_what_they_gain_and_close(open_papers, stored):
     stored("venkatesh-optimised", training(epoch(0.89, seen=0.90, validation_accuracy=0.89)))
     page = open_papers(view="remedies")
     assert "The gap goes from 8.0 to 1.0 points, the accuracy from 91.0 to 89.0 %." in page.text
+
+
+def test_label_noise_stands_beside_the_remedies_and_counts_as_none(open_papers, stored):
+    stored("codered-base", training(epoch(0.91, seen=0.99, validation_accuracy=0.91)), variant=HONEST)
+    stored("codered-base", training(epoch(0.89, seen=0.84, validation_accuracy=0.89)), variant=NOISE)
+    assert "Not reproduced yet" in open_papers(view="remedies").text, "noise alone is no remedy"
+    stored("codered-base", training(epoch(0.92, seen=0.95, validation_accuracy=0.92)), variant="dropout")
+    page = open_papers(view="remedies")
+    assert "Dropout gains most, 1.00 points, and closes the gap by 5.0" in page.text
+    assert "Label noise is no remedy" in page.text
+    assert "costs 2.0 points of test accuracy. Its gap is -5.0 points" in page.text
+    assert list(page.at.dataframe[0].value["Remedy"]) == ["none", "dropout", "label noise"]
 
 
 def test_that_no_remedy_gains_is_said(open_papers, stored):
