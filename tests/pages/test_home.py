@@ -15,6 +15,7 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import write_status
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import SHIPPED, read_settings
+from fmexplore.training.progress import Snapshot
 from fmexplore.ui import shared
 from fmexplore.ui.session import HOME_PAGE as HOME
 from fmexplore.ui.session import TRAIN_PAGE as TRAIN
@@ -422,3 +423,18 @@ def test_another_owners_run_is_not_deleted_by_its_id(hosted, store):
     assert "Keep the run" not in bob.buttons
     with pytest.raises(NotAllowed):
         shared.store().delete(run, "b" * 16)
+
+
+def test_the_weights_at_its_snapshots_are_offered_where_there_are_some(app, make_run, downloads):
+    run = make_run()
+    app().open(HOME).choose_row(0)
+    assert "With weights of its snapshots" not in downloads
+    half, few = {n: v.astype(np.float16) for n, v in run.read_weights().items()}, np.zeros((1, 10), np.float16)
+    run.write_snapshot(Snapshot(7, 0.5, "", few, np.zeros(1, np.uint8), few, half))
+    app().open(HOME).choose_row(0)
+    for label, name in (("Download", f"{run.id}.zip"), ("With weights of its snapshots", f"{run.id}-snapshots.zip")):
+        content, given = downloads[label]
+        assert given == name
+        with zipfile.ZipFile(io.BytesIO(content)) as whole:
+            there = "snapshots/0000007.weights.safetensors" in whole.namelist()
+        assert there is (label != "Download")
