@@ -19,7 +19,7 @@ from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken,
 from fmexplore.models.table import LayerInfo, summarize
 from fmexplore.runs.derived import FOLDER as DERIVED
 from fmexplore.runs.derived import Derived
-from fmexplore.runs.records import LABEL_FILE, PHOTO_FILE
+from fmexplore.runs.records import HARDENING_FILE, LABEL_FILE, PHOTO_FILE
 from fmexplore.runs.run import Run, unpack
 from fmexplore.runs.status import LOCAL_OWNER, Status, write_status
 from fmexplore.settings import SHIPPED, Settings
@@ -27,7 +27,7 @@ from fmexplore.storage import storage_error, write_bytes, write_json
 from fmexplore.training.config import RunConfig
 
 TRASH_SECONDS = 24 * 3600  # how long a deletion can be undone
-SHIPPED_FILES = ("config.json", "metrics.jsonl", "model.safetensors", PHOTO_FILE)
+SHIPPED_FILES = ("config.json", "metrics.jsonl", "model.safetensors", PHOTO_FILE, HARDENING_FILE)
 # Derived files, of which there can be many, or of a machine.
 _NOT_SHIPPED = r"(features|map)-(?!last-test)|latency|responses|ranking|cues"
 _NOT_SMALL = r"course|predictions-train"  # features stay: whoever opens the first image would wait for them

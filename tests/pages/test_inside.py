@@ -13,8 +13,9 @@ from fmexplore.errors import AnalysisFailed
 from fmexplore.models.layers import Activation, Conv, Dense, Flatten, GlobalAvgPool, MaxPool, Residual
 from fmexplore.models.table import Model
 from fmexplore.robustness.changes import CHANGES
-from fmexplore.robustness.sheet import ROWS, Row, Sheet
+from fmexplore.robustness.sheet import CLEAN, ROWS, Row, Sheet, compare_sheets
 from fmexplore.runs.derived import Derived
+from fmexplore.runs.records import Hardening
 from fmexplore.training.progress import Snapshot
 from fmexplore.ui import shared
 from fmexplore.ui.inside.words import figure
@@ -23,6 +24,7 @@ from fmexplore.ui.robustness.words import phrase
 from fmexplore.ui.session import CONFUSIONS_PAGE as CONFUSIONS
 from fmexplore.ui.session import INSIDE_PAGE as INSIDE
 from fmexplore.ui.session import PREDICT_PAGE as PREDICT
+from fmexplore.ui.session import TRAIN_PAGE as TRAIN
 
 MIRROR = Row("mirror", 1)
 
@@ -243,8 +245,41 @@ def test_a_training_against_a_change_is_offered_where_there_is_one_and_starts_wi
     assert after.training.augmentation.noise > 0
     assert after.training.replace(augmentation=before.training.augmentation) == before.training
     assert (after.model, after.preset) == (before.model, before.preset)
+    assert started.hardening == Hardening(parent=run.id, change="noise")
     page.open(INSIDE, view="robustness", run=started.id, change="noise", severity="3")
     assert not page.has("train_now")
+
+
+def test_a_training_against_a_change_stands_beside_its_origin_with_what_it_gained_and_cost(app, tried, store, drawn):
+    before, after = tried("before", right=0.5), tried("after", seed=1, right=0.9)
+    after.write_hardening(Hardening(parent=before.id, change="noise"))
+    ways = {
+        link.label: dict(parse_qsl(link.proto.query_string)) for link in app().open(TRAIN, run=after.id).at.page_link
+    }
+    link = {"view": "robustness", "run": after.id, "beside": before.id, "change": "noise"}
+    assert ways["What training against noise gained and cost"] == link
+    page = app().open(INSIDE, **link)
+    sheets = [sheet_of(run, store, drawn) for run in (before, after)]
+    compared = compare_sheets(*sheets, (CLEAN, Row("noise", 3)))
+    gains = [f"{100 * each.gain:.1f} ± {100 * each.margin:.1f} points more" for each in compared.values()]
+    (title,) = (each.value for each in page.at.subheader if each.value.startswith("Trained against noise"))
+    title = title.replace("\u00a0", " ")
+    assert f"after recognises {gains[1]} (p < 0.0001) of the images with noise of 0.12 than before" in title
+    assert f"and {gains[0]} (p < 0.0001) of the unchanged ones" in title
+    beside = page.given("change_grid_beside")
+    assert beside["label"] == "Accuracy of before on changed images, %"
+    noise = next(line for line in beside["lines"] if line["name"] == "noise")
+    assert noise["cells"][3]["text"] == f"{100 * sheets[0].tally(Row('noise', 4)).accuracy:.1f}"
+    page.send("change_grid_beside", "pick", ["blur", 2])
+    assert (page.query["change"], page.query["severity"], page.query["beside"]) == ("blur", "2", before.id)
+    page.open(INSIDE, view="robustness", run=before.id).click("Beside after, trained against noise")
+    assert (page.query["beside"], page.query["change"]) == (after.id, "noise")
+    assert any(each.value.startswith("Trained against noise, after recognises") for each in page.at.subheader)
+    assert not page.has("robustness_pair")
+    store.delete(before, before.status.owner)
+    assert "What training against noise gained and cost" not in {
+        link.label for link in page.open(TRAIN, run=after.id).at.page_link
+    }
 
 
 def test_the_difference_to_one_beside_is_tested_only_once_all_is_there(app, tried, store, drawn):

@@ -8,6 +8,7 @@ import streamlit as st
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.robustness.changes import CHANGES, change_images
 from fmexplore.robustness.sheet import CLEAN, Row, Sheet
+from fmexplore.runs.records import Hardening
 from fmexplore.runs.run import Run
 from fmexplore.training.hardening import train_against, trained_against
 from fmexplore.ui import formatting, session, shared, url, widgets
@@ -74,7 +75,8 @@ def _offer_training(run: Run, row: Row) -> None:
     training = train_against(config.training, row.change)
     if training is None or run.status.task != "train" or row.change in trained_against(config.training):
         return
-    widgets.train_button("Train it against this", config.replace(training=training))
+    hardening = Hardening(parent=run.id, change=row.change)
+    widgets.train_button("Train it against this", config.replace(training=training), hardening=hardening)
 
 
 def _title(sheet: Sheet, row: Row, label: int | None, positions: np.ndarray) -> str:
