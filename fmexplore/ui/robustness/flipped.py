@@ -70,11 +70,11 @@ def show_flipped(run: Run, split: str, sheet: Sheet, row: Row | None, label: int
 
 
 def _offer_training(run: Run, row: Row) -> None:
-    """The same training with this change among its augmentations, where there is such a one and it can be repeated."""
+    """The same training with this change among its augmentations, where it can be repeated and had not this one."""
     config = run.config
-    training = train_against(config.training, row.change)
-    if training is None or run.status.task != "train" or row.change in trained_against(config.training):
+    if run.status.task != "train" or row.change in trained_against(config.training):
         return
+    training = train_against(config.training, row.change)
     hardening = Hardening(parent=run.id, change=row.change)
     widgets.train_button("Train it against this", config.replace(training=training), hardening=hardening)
 
