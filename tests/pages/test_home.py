@@ -59,9 +59,11 @@ def test_the_shipped_run_is_shown_growing(app, monkeypatch):
 
 
 def test_a_shipped_run_that_did_not_begin_at_nothing_is_not_shown_growing(app, monkeypatch):
-    found = [Run(SHIPPED / name, shipped=True) for name in ("best", "quick")]
+    found = [Run(SHIPPED / name, shipped=True) for name in ("best", "solid", "quick")]
     monkeypatch.setattr(RunStore, "shipped_runs", lambda self: found)
     assert "The confusion matrix of the shipped run quick at" in app().open(HOME).text
+    monkeypatch.setattr(RunStore, "shipped_runs", lambda self: found[:2])
+    assert "The confusion matrix of the shipped run solid at" in app().open(HOME).text
     monkeypatch.setattr(RunStore, "shipped_runs", lambda self: found[:1])
     assert "classes come apart" not in app().open(HOME).text
 

@@ -16,6 +16,7 @@ from fmexplore.robustness.changes import CHANGES
 from fmexplore.robustness.sheet import CLEAN, ROWS, Row, Sheet, compare_sheets
 from fmexplore.runs.derived import Derived
 from fmexplore.runs.records import Hardening
+from fmexplore.runs.store import RunStore
 from fmexplore.training.progress import Snapshot
 from fmexplore.ui import shared
 from fmexplore.ui.inside.words import figure
@@ -391,6 +392,25 @@ def test_a_snapshot_shows_the_network_as_it_was(app, network, drawn):
     assert page.query["snapshot"] == "20"
     assert page.given("way_map")["values"][5][5] == figure(then) != now
     assert "epoch 1.00" in page.text
+
+
+def test_a_run_without_weights_of_snapshots_leads_to_a_shipped_one_that_has_some(app, network, make_run, monkeypatch):
+    def ways():
+        links = app().open(INSIDE, run=network.id).at.page_link
+        return {each.label: dict(parse_qsl(each.proto.query_string)) for each in links}
+
+    assert not [label for label in ways() if "snapshot by snapshot" in label]
+    other = make_run(name="grown", config=network.config, weights="random")
+    half = {name: value.astype(np.float16) for name, value in other.read_weights().items()}
+    few = np.zeros((1, 10), np.float16)
+    other.write_snapshot(Snapshot(20, 1.0, "", few, np.zeros(1, np.uint8), few, half))
+    monkeypatch.setattr(RunStore, "shipped_runs", lambda self: [other])
+    label = "See the filters of grown come about, snapshot by snapshot"
+    assert ways()[label] == {"run": other.id, "snapshot": "20"}
+    other.snapshot_path(20).unlink()  # as a small one is shipped: the epoch is then that of the metrics
+    page = app().open(INSIDE, **ways()[label])
+    assert "epoch 1.00" in page.text
+    assert not page.errors
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from fmexplore.checker.text import check_text
 from fmexplore.papers import reproduction
 from fmexplore.papers.reported import PRINTED
 from fmexplore.papers.reproduction import HONEST, NOISE, PUBLISHED, keep_robustness, keep_training
+from fmexplore.runs.records import Hardening
 from fmexplore.training.presets import find_preset
 from fmexplore.training.published import SYSTEMS
 from fmexplore.ui import formatting
@@ -256,10 +257,15 @@ def test_all_networks_are_drawn_with_the_marks_of_others(open_papers, stored, ma
     stored("patel-basic", training(epoch(0.88)))
     shipped = make_run(name="mine")
     shipped = type(shipped)(shipped.path, shipped=True)
+    hardened = make_run(name="hardened")
+    hardened.write_hardening(Hardening(parent=shipped.id, change="noise"))
+    cited = make_run(config=find_preset("lenet-5").config)
     from fmexplore.runs.store import RunStore
 
-    monkeypatch.setattr(RunStore, "shipped_runs", lambda self: [shipped])
+    monkeypatch.setattr(RunStore, "shipped_runs", lambda self: [shipped, hardened, cited])
     page = open_papers(view="networks")
+    assert shipped.id in networks(page)
+    assert not {hardened.id, cited.id} & networks(page).keys(), "none of them is a network of our own"
     assert "beats 0 of 10 published results" in page.text
     assert networks(page)["patel-basic"] == (101770, 88.0)
     assert networks(page)["DenseNet-BC"] == (768000, 95.4)

@@ -5,7 +5,7 @@ import streamlit as st
 from fmexplore.models.table import flops, parameters, summarize
 from fmexplore.papers.insights import Network, Remedy, networks, peeking, published_pair, remedies
 from fmexplore.papers.reported import HUMAN, MARKS
-from fmexplore.papers.reproduction import NOISE, read_reproduction
+from fmexplore.papers.reproduction import NOISE, read_reproduction, systems
 from fmexplore.papers.verdicts import spread_of
 from fmexplore.training.published import SYSTEMS
 from fmexplore.ui import formatting, shared, widgets
@@ -163,9 +163,12 @@ def networks_drawn() -> None:
 
 
 def _shipped(anew: bool = False) -> list[Network]:
-    """The shipped runs; `anew`, those whose minutes are all that it took, as they began at nothing."""
+    """The shipped runs of networks of our own; `anew`, those whose minutes are all that it took, as they began at
+    nothing."""
     found = []
     for run in shared.store().shipped_runs():
+        if run.hardening or run.config.preset in systems():
+            continue
         result, rows = run.status.result, summarize(run.config.model)
         if result.test_accuracy is not None and (not anew or run.status.anew):
             accuracy = spread_of([100 * result.test_accuracy])
