@@ -57,10 +57,8 @@ def assess_promises(systems: Sequence[Measured]) -> list[AssessedClaim]:
 
 
 def _assess(change: str, about: str, systems: Sequence[Measured]) -> AssessedClaim:
-    amount = f"{CHANGES[change].amount(SEVERITY):g}"
-    unit = CHANGES[change].unit
-    name = f"Robust to {about}: {change}" if about != change else f"Robust to {about}"
-    name += f", {amount}{unit if unit == '°' else f' {unit}'}"
+    kind = CHANGES[change]
+    name = f"Robust to {about}: images {kind.phrase.format(f'{kind.amount(SEVERITY):g}')}"
     printed = "promised, not measured"
     if not systems:
         return AssessedClaim(name, printed, "", "not trained yet", f"Train and try them with: {COMMAND}")

@@ -126,4 +126,6 @@ def test_verdicts_are_printed_as_a_table(tmp_path):
 
 def test_the_verdicts_of_all_end_with_the_paper_that_has_no_system(tmp_path):
     done = CliRunner().invoke(app.app, ["reproduce", "--verdicts", "--out", str(tmp_path)])
-    assert done.output.splitlines()[-1].startswith("| shankaran | Robust to scale, 0.7 times as large | promised")
+    assert done.output.splitlines()[-1].startswith(
+        "| shankaran | Robust to scale: images 0.7 times as large | promised"
+    )

@@ -189,8 +189,8 @@ def test_the_promised_robustness_is_told_with_the_networks_that_were_tried(open_
     page = open_papers(view="robustness")
     assert "Robustness was promised and never measured: of 7 changes 6 upset every network" in page.text
     found = {row[0]: row[1:] for row in plain_rows(page, "promises")}
-    assert found["Robust to rotation, 20°"][:3] == ["promised, not measured", "85.0 %", "holds"]
-    assert found["Robust to lighting: gamma, 2 as exponent"][1:3] == ["0.0 %", "fails"]
+    assert found["Robust to rotation: images turned by 20°"][:3] == ["promised, not measured", "85.0 %", "holds"]
+    assert found["Robust to lighting: images with gamma 2"][1:3] == ["0.0 %", "fails"]
     (row,) = page.at.dataframe[0].value.to_dict("records")
     assert (row["System"], row["unchanged"], row["rotation"]) == (
         "patel-basic",

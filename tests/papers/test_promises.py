@@ -26,8 +26,8 @@ def test_a_promise_holds_fails_or_depends_on_the_network():
         "gain": "cannot be known",
     }
     assert found["scale"].found == "0.0 to 81.0 %", "a ten thousandth below nine tenths of 90 %"
-    assert found["gain"].about == "Robust to lighting: gain, 0.45 times the light"
-    assert found["rotation"].about == "Robust to rotation, 20°"
+    assert found["gain"].about == "Robust to lighting: images in 0.45 times the light"
+    assert found["rotation"].about == "Robust to rotation: images turned by 20°"
     assert found["rotation"].reason == (
         "2 of 2 networks keep nine tenths of what they recognise unchanged. The best, patel-basic, recognises 85.0 % "
         "(95 % interval 83.4 to 86.5 %, n = 2,000), and 90.0 % unchanged."

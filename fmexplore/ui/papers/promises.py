@@ -31,18 +31,21 @@ def promised_robustness() -> None:
     claims = assess_promises(systems)
     st.subheader(_finding(claims), anchor=False)
     st.caption(
-        f"{SOURCE} promises robustness to lighting, rotation and scale, and prints no network and no figure. Here: the "
-        "networks of the other papers on changed test images, at severity 3 of 5. A promise holds where every network "
-        "keeps nine tenths of what it recognises unchanged, and fails where none does; where it depends on the "
-        "network, it cannot be known."
+        f"{SOURCE} promises robustness to lighting, rotation and scale, and prints no network and no metric. Here: "
+        f"{_which(systems)} on changed test images, at severity 3 of 5. A promise holds where each keeps nine tenths "
+        "of what it recognises unchanged, and fails where none does; where it depends on the network, it cannot be "
+        "known.",
+        width=900,
     )
-    left, right = st.columns([50, 50], gap="large")
-    with left:
-        rows = [(each.about, each.printed, each.found, each.verdict, each.reason) for each in claims]
-        verdict_table(HEADS, rows, [TONES[each.verdict] for each in claims], key="promises")
-    with right:
-        widgets.table([_row(each) for each in systems], hide_index=True, height="content")
-        st.caption(_note(systems))
+    rows = [(each.about, each.printed, each.found, each.verdict, each.reason) for each in claims]
+    verdict_table(HEADS, rows, [TONES[each.verdict] for each in claims], key="promises")
+    widgets.table([_row(each) for each in systems], hide_index=True, height="content")
+    st.caption(_note(systems))
+
+
+def _which(systems: list[Measured]) -> str:
+    some = "" if len(systems) == len(PRINTED) else f"so far {len(systems)} of "
+    return f"{some}the {len(PRINTED)} networks of the other papers"
 
 
 def _finding(claims: list[AssessedClaim]) -> str:
