@@ -260,20 +260,22 @@ def test_a_training_against_a_change_stands_beside_its_origin_with_what_it_gaine
     page = app().open(INSIDE, **link)
     sheets = [sheet_of(run, store, drawn) for run in (before, after)]
     compared = compare_sheets(*sheets, (CLEAN, Row("noise", 3)))
-    gains = [f"{100 * each.gain:.1f} ± {100 * each.margin:.1f} points more" for each in compared.values()]
-    (title,) = (each.value for each in page.at.subheader if each.value.startswith("Trained against noise"))
+    gains = [f"gained {100 * each.gain:.1f} ± {100 * each.margin:.1f} points" for each in compared.values()]
+    (title,) = (each.value for each in page.at.subheader if each.value.startswith("Training against noise"))
     title = title.replace("\u00a0", " ")
-    assert f"after recognises {gains[1]} (p < 0.0001) of the images with noise of 0.12 than before" in title
-    assert f"and {gains[0]} (p < 0.0001) of the unchanged ones" in title
+    assert title == (
+        f"Training against noise {gains[1]} on images with noise of 0.12 (p < 0.0001) and {gains[0]} on unchanged "
+        "ones (p < 0.0001)"
+    )
     beside = page.given("change_grid_beside")
     assert beside["label"] == "Accuracy of before on changed images, %"
     noise = next(line for line in beside["lines"] if line["name"] == "noise")
     assert noise["cells"][3]["text"] == f"{100 * sheets[0].tally(Row('noise', 4)).accuracy:.1f}"
     page.send("change_grid_beside", "pick", ["blur", 2])
     assert (page.query["change"], page.query["severity"], page.query["beside"]) == ("blur", "2", before.id)
-    page.open(INSIDE, view="robustness", run=before.id).click("Beside after, trained against noise")
+    page.open(INSIDE, view="robustness", run=before.id).click("Put after beside it, trained against noise")
     assert (page.query["beside"], page.query["change"]) == (after.id, "noise")
-    assert any(each.value.startswith("Trained against noise, after recognises") for each in page.at.subheader)
+    assert any(each.value.startswith("Training against noise gained") for each in page.at.subheader)
     assert not page.has("robustness_pair")
     store.delete(before, before.status.owner)
     assert "What training against noise gained and cost" not in {

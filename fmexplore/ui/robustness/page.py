@@ -24,6 +24,7 @@ from fmexplore.ui.selection import predictions as selected_predictions
 from fmexplore.ui.selection.predictions import SPLIT_NAMES
 
 MIDDLE = 3  # the severity of the finding
+PAIRED = "After ± the 95 % interval of a difference; p is that of McNemar's test, with Holm's correction for both."
 EXAMPLE = 0  # the number of the test image in the small pictures, where no class is chosen
 
 
@@ -94,7 +95,7 @@ def _show(run: Run, split: str, sheet: Sheet) -> None:
     if pair and label is None:
         told = pair_finding(pair, split, row or Row(pair.change, min(MIDDLE, len(CHANGES[pair.change].amounts))))
     st.subheader(told or finding(sheet, formatting.plain(run.title), label, row, hardened), anchor=False)
-    st.caption(_describe(run, split, sheet, label))
+    st.caption(f"{_describe(run, split, sheet, label)}{f' {PAIRED}' if told else ''}")
     left, right = st.columns([50, 50] if pair else [52, 48], gap="large")
     with left:
         if pair:

@@ -58,26 +58,25 @@ def offer_pair(run: Run, choices: Iterable[Run]) -> None:
         return
     other = pair.other(run)
     name = formatting.plain(other.title)
-    label = f"Beside {name}, trained against {pair.change}" if run == pair.before else f"Beside {name}, its origin"
+    about = f"trained against {pair.change}" if run == pair.before else f"not trained against {pair.change}"
+    label = f"Put {name} beside it, {about}"
     go = {"beside": other.id, "change": pair.change, "severity": None, "image": None}
     st.button(label, key="robustness_pair", on_click=lambda: url.go(**go))
 
 
 def pair_finding(pair: Pair, split: str, row: Row) -> str | None:
-    """What training against the change gained at that row, and what it did to unchanged images; None until known."""
+    """What training against the change gained or lost at that row, and on unchanged images; None until it is known."""
     found = shared.compared_sheets(pair.before, pair.after, split, (CLEAN, row))
     if found is None:
         return None
-    names = formatting.tell_apart([pair.before, pair.after])
-    before, after = (formatting.plain(names[each.id]) for each in (pair.before, pair.after))
     return formatting.unbroken(
-        f"Trained against {pair.change}, {after} recognises {_change(found[row])} of the images {phrase(row)} than "
-        f"{before}, and {_change(found[CLEAN])} of the unchanged ones"
+        f"Training against {pair.change} {_effect(found[row], f'on images {phrase(row)}')} and "
+        f"{_effect(found[CLEAN], 'on unchanged ones')}"
     )
 
 
-def _change(found: PairedComparison) -> str:
-    """As in "31.0 ± 1.1 points more (p < 0.0001)"."""
+def _effect(found: PairedComparison, where: str) -> str:
+    """As in "gained 31.0 ± 1.1 points on images mirrored (p < 0.0001)"."""
+    points = f"{num(100 * abs(found.gain)):.1f} ± {num(100 * found.margin):.1f} points"
     said = say_p(found.p_value) if found.significant else f"not significant, {say_p(found.p_value)}"
-    more = "more" if found.gain >= 0 else "fewer"
-    return f"{num(100 * abs(found.gain)):.1f} ± {num(100 * found.margin):.1f} points {more} ({said})"
+    return f"{'gained' if found.gain >= 0 else 'lost'} {points} {where} ({said})"
