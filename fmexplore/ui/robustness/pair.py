@@ -77,6 +77,8 @@ def pair_finding(pair: Pair, split: str, row: Row) -> str | None:
 
 def _effect(found: PairedComparison, where: str) -> str:
     """As in "gained 31.0 ± 1.1 points on images mirrored (p < 0.0001)"."""
-    points = f"{num(100 * abs(found.gain)):.1f} ± {num(100 * found.margin):.1f} points"
+    points = (
+        f"{num(100 * abs(found.gain)):.1f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{num(100 * found.margin):.1f} points"
+    )
     said = say_p(found.p_value) if found.significant else f"not significant, {say_p(found.p_value)}"
     return f"{'gained' if found.gain >= 0 else 'lost'} {points} {where} ({said})"
