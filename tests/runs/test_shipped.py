@@ -101,7 +101,7 @@ def test_training_against_a_change_gained_on_it_and_cost_little(real, tmp_path):
 
 def test_the_way_of_one_image_can_be_followed_through_its_snapshots():
     run = Run(SHIPPED / GROWN)
-    first, *_, last = (run.read_snapshot_weights(step)["0.weight"] for step in run.snapshot_weights_steps())
+    first, *_, last = (run.read_snapshot_weights(step)["layers.0.weight"] for step in run.snapshot_weights_steps())
     assert len(run.snapshot_weights_steps()) == 12
     assert np.abs(first - last).mean() > 0.1 * np.abs(first).mean(), "its filters become something"
 
