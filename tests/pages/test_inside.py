@@ -258,8 +258,8 @@ def test_a_training_against_a_change_stands_beside_its_origin_with_what_it_gaine
     link = {"view": "robustness", "run": after.id, "beside": before.id, "change": "noise"}
     assert ways["What training against noise gained and cost"] == link
     page = app().open(INSIDE, **link)
-    sheets = [sheet_of(run, store, drawn) for run in (before, after)]
-    compared = compare_sheets(*sheets, (CLEAN, Row("noise", 3)))
+    first, second = (sheet_of(run, store, drawn) for run in (before, after))
+    compared = compare_sheets(first, second, (CLEAN, Row("noise", 3)))
     gains = [f"gained {100 * each.gain:.1f} ± {100 * each.margin:.1f} points" for each in compared.values()]
     (title,) = (each.value for each in page.at.subheader if each.value.startswith("Training against noise"))
     title = title.replace("\u00a0", " ")
@@ -270,7 +270,7 @@ def test_a_training_against_a_change_stands_beside_its_origin_with_what_it_gaine
     beside = page.given("change_grid_beside")
     assert beside["label"] == "Accuracy of before on changed images, %"
     noise = next(line for line in beside["lines"] if line["name"] == "noise")
-    assert noise["cells"][3]["text"] == f"{100 * sheets[0].tally(Row('noise', 4)).accuracy:.1f}"
+    assert noise["cells"][3]["text"] == f"{100 * first.tally(Row('noise', 4)).accuracy:.1f}"
     page.send("change_grid_beside", "pick", ["blur", 2])
     assert (page.query["change"], page.query["severity"], page.query["beside"]) == ("blur", "2", before.id)
     page.open(INSIDE, view="robustness", run=before.id).click("Put after beside it, trained against noise")

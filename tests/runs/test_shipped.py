@@ -91,9 +91,9 @@ def test_it_brings_its_answers_to_changed_images(run, real, tmp_path):
 def test_training_against_a_change_gained_on_it_and_cost_little(real, tmp_path):
     """What the view of Robustness shows at once, on the shipped pair."""
     files = [Derived(Run(SHIPPED / name), Settings(home=tmp_path)) for name in ("quick", HARDENED)]
-    sheets = [each.read_sheet("test", real) for each in files]
+    first, second = (each.read_sheet("test", real) for each in files)
     row = Row(files[1].run.hardening.change, 1)
-    found = compare_sheets(*sheets, (CLEAN, row))
+    found = compare_sheets(first, second, (CLEAN, row))
     assert found[row].significant
     assert found[row].gain > 0.2
     assert found[CLEAN].gain > -0.01
