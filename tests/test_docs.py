@@ -46,6 +46,7 @@ NOT_RUN = {
     "fmexplore train-photos photos --epochs 6 --times 16": "minutes; tests/cli/test_photos.py gives it less",
     "fmexplore train-segmenter photos --masks masks --epochs 24": "minutes; tests/cli/test_photos.py gives it less",
     "fmexplore reproduce codered-final --seeds 3": "minutes; tests/cli/test_papers.py gives it a small system",
+    "fmexplore reproduce patel-basic --robustness": "minutes; tests/cli/test_papers.py gives it a small system",
 }
 
 

@@ -35,20 +35,21 @@ def ship_run(
     small: bool = False,
     snapshot_weights: bool = False,
     task: Task = UNSEEN,
+    bare: bool = False,
 ) -> Path:
     """Copy a finished run to the shipped ones under a plain name, and say where to.
 
     What is computed from its weights is computed where it is not kept; `task` follows the longest part of that.
 
     Its weights become float16 where the test accuracy stays the same, of a `small` one to a few images; those at its
-    snapshots are taken along where asked for. Raises as `RunStore.ship` does.
+    snapshots are taken along where asked for, and a `bare` one has no index and no maps. Raises as `RunStore.ship`.
     """
     images = fashion_mnist.load()
     with tempfile.TemporaryDirectory() as folder:
         if run.status.state == "finished":
             run = _halve(run, Path(folder), images, small)
-            _compute_all(run, images, task)
-        return store.ship(run, name, small, snapshot_weights)
+            _compute_all(run, images, task, bare)
+        return store.ship(run, name, small, snapshot_weights, bare)
 
 
 def keep_predictions(run: Run, split: str, images: DataSet) -> Predictions:
@@ -81,13 +82,15 @@ def _halve(run: Run, folder: Path, images: DataSet, small: bool) -> Run:
     return copy
 
 
-def _compute_all(run: Run, images: DataSet, task: Task) -> None:
+def _compute_all(run: Run, images: DataSet, task: Task, bare: bool) -> None:
     for split in ("test", "validation"):
         if run.config.training.validation == "share" or split == "test":
             keep_predictions(run, split, images)
+    robustness_sheet(task, run, "test")
+    if bare:
+        return
     index_images(NullProgress(), run)
     for standard in STANDARD:
         with suppress(ConfigError):  # too few images for it, or snapshots without features
             project_images(NullProgress(), run, LAST, "test", standard)
             project_snapshots(NullProgress(), run, standard)
-    robustness_sheet(task, run, "test")

@@ -2,6 +2,8 @@
 
 import io
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,10 +19,13 @@ from fmexplore.data import fashion_mnist
 from fmexplore.errors import AnalysisFailed, ConfigError
 from fmexplore.machine import prepare_process
 from fmexplore.papers.claims import assess_claims
+from fmexplore.papers.promises import PAPER, assess_promises, measured_systems
 from fmexplore.papers.reported import PRINTED
 from fmexplore.papers.reproduction import (
     FOLDER,
     PUBLISHED,
+    Reproduction,
+    keep_robustness,
     keep_training,
     missing,
     plan,
@@ -28,12 +33,15 @@ from fmexplore.papers.reproduction import (
     systems,
     train_again,
 )
+from fmexplore.papers.robustness import measure_changed, missing_robustness
+from fmexplore.robustness.sheet import CLEAN
 from fmexplore.textfiles import decode_text
 
 if TYPE_CHECKING:
     from fmexplore.training.progress import Progress
 
 commands = typer.Typer()
+NOTHING = "Nothing to do: all of it is stored."
 SAID = {
     "consistent": "Consistent: what could be recomputed agrees",
     "contradiction": "It contradicts itself",
@@ -49,6 +57,12 @@ def reproduce(
         int | None, typer.Option(min=1, max=100, help="Of each variant. Default: as the plan says.")
     ] = None,
     variant: Annotated[str | None, typer.Option(help="Only this one, as `published`.")] = None,
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            "--robustness", help="Train the published networks once more instead, and test them on changed images."
+        ),
+    ] = False,
     list_: Annotated[bool, typer.Option("--list", help="Say what is still to be trained, and train nothing.")] = False,
     verdicts: Annotated[
         bool, typer.Option("--verdicts", help="Print every claim with its verdict, and train nothing.")
@@ -62,7 +76,10 @@ def reproduce(
     if variant and not any(variant in plan(name) for name in chosen):
         raise ConfigError(f"--variant is {variant!r}: choose one of {', '.join(plan(chosen[0]))}.")
     if verdicts:
-        _print_verdicts(chosen, out)
+        _print_verdicts(chosen, out, promises=system is None)
+        return
+    if robustness:
+        _test_on_changed(chosen, list_, out)
         return
     waiting = [
         (name, each, config) for name in chosen for each, config in missing(name, seeds, out) if variant in (None, each)
@@ -75,11 +92,7 @@ def reproduce(
     images = fashion_mnist.load()
     for number, (name, each, config) in enumerate(waiting, start=1):
         seed = config.training.seed
-        with show_bar(f"{name}, {each}, seed {seed} ({number} of {len(waiting)})", as_json=False) as bar:
-
-            def listen(progress: "Progress", bar=bar) -> None:
-                bar.report(progress.step / progress.steps)
-
+        with _follow(f"{name}, {each}, seed {seed} ({number} of {len(waiting)})") as listen:
             training = train_again(config, images, _command(name, each), listen)
         keep_training(name, each, training, out)
         result = training.result
@@ -90,17 +103,60 @@ def reproduce(
             flush=True,
         )
     if not waiting:
-        print("Nothing to do: all of it is stored.", file=sys.stderr)
+        print(NOTHING, file=sys.stderr)
 
 
-def _print_verdicts(chosen: list[str], folder: Path) -> None:
-    """A table in Markdown."""
+@contextmanager
+def _follow(title: str) -> Iterator[Callable[["Progress"], None]]:
+    """What to do with each Progress of a training: move a bar on a terminal."""
+    with show_bar(title, as_json=False) as bar:
+        yield lambda progress: bar.report(progress.step / progress.steps)
+
+
+def _test_on_changed(chosen: list[str], only_list: bool, folder: Path) -> None:
+    """Of the papers' systems, those that are stored are skipped."""
+    asked = [name for name in chosen if name in PRINTED]
+    if not asked:
+        raise ConfigError(f"--robustness is for the papers' own systems: choose one of {', '.join(PRINTED)}.")
+    waiting = [(name, config) for name in asked if (config := missing_robustness(name, folder))]
+    if only_list:
+        for name, config in waiting:
+            print(f"{name:<20} {'changed images':<16} seed {config.training.seed}  {config.training.epochs:g} epochs")
+        return
+    prepare_process()
+    images = fashion_mnist.load()
+    for number, (name, config) in enumerate(waiting, start=1):
+        seed, command = config.training.seed, f"python -m fmexplore reproduce {name} --robustness"
+        with _follow(f"{name}, seed {seed} ({number} of {len(waiting)})") as listen:
+            found = measure_changed(config, images, command, listen)
+        keep_robustness(name, found, folder)
+        known = read_reproduction(name, folder).variants.get(PUBLISHED)
+        before = [each.result.test_accuracy for each in known.trainings if each.seed == seed] if known else []
+        stored = f"; the stored training with this seed has {before[0]:.2%}" if before else ""
+        clean = found.right[CLEAN.change][0] / found.images
+        print(
+            f"{name}, seed {seed}: test {found.test_accuracy:.2%}{stored}; of the first {found.images:,} test images "
+            f"{clean:.2%} unchanged",
+            flush=True,
+        )
+    if not waiting:
+        print(NOTHING, file=sys.stderr)
+
+
+def _print_verdicts(chosen: list[str], folder: Path, promises: bool) -> None:
+    """A table in Markdown; with `promises`, also those of the paper that has no system of its own."""
+
+    def find(system: str) -> Reproduction:
+        return read_reproduction(system, folder)
+
+    found = [(name, claim) for name in chosen if name in PRINTED for claim in assess_claims(find(name), find)]
+    if promises:
+        found += [(PAPER, claim) for claim in assess_promises(measured_systems(find))]
     print("| system | claim | printed | here | verdict | why |")
     print("|---|---|---|---|---|---|")
-    for name in (name for name in chosen if name in PRINTED):
-        for claim in assess_claims(read_reproduction(name, folder), lambda other: read_reproduction(other, folder)):
-            cells = (name, claim.about, claim.printed, claim.found, claim.verdict, claim.reason)
-            print(f"| {' | '.join(cells)} |")
+    for name, claim in found:
+        cells = (name, claim.about, claim.printed, claim.found, claim.verdict, claim.reason)
+        print(f"| {' | '.join(cells)} |")
 
 
 @commands.command()

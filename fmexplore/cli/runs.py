@@ -94,6 +94,9 @@ def ship(
     snapshot_weights: Annotated[
         bool, typer.Option("--snapshot-weights", help="Take the weights at its snapshots along.")
     ] = False,
+    bare: Annotated[
+        bool, typer.Option("--bare", help="Leave out maps and neighbours, which are computed when first looked at.")
+    ] = False,
 ) -> None:
     """Copy a finished run to checkpoints/, with all that its pages show but not the features of its snapshots.
 
@@ -106,7 +109,7 @@ def ship(
     if name is None and not found.shipped:
         raise ConfigError(f"{found.id} has no plain name yet: give one after it, as in `ship {found.id} quick`.")
     with show_bar(f"Shipping {found.title}", False) as task:
-        path = ship_run(store, found, name or found.id, small, snapshot_weights, task)
+        path = ship_run(store, found, name or found.id, small, snapshot_weights, task, bare)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     print(f"Shipped as {path} ({size / 1e6:.1f} MB).")
 

@@ -17,6 +17,7 @@ from fmexplore.runs.status import Status
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings
 from fmexplore.training.config import RunConfig
+from fmexplore.training.snapshots import weights_bytes
 
 OWNER_SHARE, ADDRESS_SHARE = 1 / 4, 3 / 4  # of what all together may have
 KEPT_MEMORY = 1.2e9  # bytes, for the server and the analyst
@@ -143,9 +144,11 @@ def usable_memory(settings: Settings) -> float:
     return min(memory_bytes(), 1e6 * (settings.max_memory_mb or math.inf))
 
 
-def weights_mb(rows: list[LayerInfo]) -> float:
-    """What a run of the network with these rows leaves on the disk, at least."""
-    return 4 * parameters(rows) / 1e6
+def weights_mb(config: RunConfig, rows: list[LayerInfo]) -> float:
+    """What a run leaves on the disk: its weights, and those at its snapshots; `rows` are its network's."""
+    count, training = parameters(rows), config.training
+    snapshots = 0 if training.validation == "none" else training.snapshots
+    return (4 * count + weights_bytes(snapshots, count)) / 1e6
 
 
 def _asker(run: Run) -> tuple[str, str]:
@@ -157,6 +160,9 @@ def _asker(run: Run) -> tuple[str, str]:
 
 def _unwritten_mb(run: Run) -> float:
     with suppress(FMExploreError):
-        if run.status.active and not run.has_weights:
-            return weights_mb(summarize(run.config.model))
+        if run.status.active:
+            kept = [run.snapshot_weights_path(step).stat().st_size for step in run.snapshot_weights_steps()]
+            rows = summarize(run.config.model)
+            weights = 4 * parameters(rows) if run.has_weights else 0
+            return max(0.0, weights_mb(run.config, rows) - (weights + sum(kept)) / 1e6)
     return 0

@@ -58,7 +58,7 @@ class JobQueue:
             limits.check_room(self.store, owner, address)
             rows = summarize(config.model)
             limits.check_network(self.settings, config, rows)
-            limits.check_disk(self.store, owner, address, limits.weights_mb(rows))
+            limits.check_disk(self.store, owner, address, limits.weights_mb(config, rows))
             return self.store.create(config, owner, rows=rows, address=address)
 
     def require_room(self, owner: str, planned_mb: float = 0) -> None:
@@ -74,7 +74,7 @@ class JobQueue:
         Raises NotAllowed, ConfigError, StorageError.
         """
         with self.lock:
-            self.require_room(owner, limits.weights_mb(summarize(config.model)))
+            self.require_room(owner, limits.weights_mb(config, summarize(config.model)))
             return self.store.create(config, owner, address=self.address(), **status)
 
     def discard(self, run: Run) -> None:

@@ -35,6 +35,7 @@ PUBLISHED, HONEST = "published", "honest"
 ONE_SEED = ("patel-final", "venkatesh-optimised", *CITED)  # an epoch costs too much for three
 HONESTLY = ("codered-base", "codered-final", "patel-basic", "patel-cnn-32")  # trained again without peeking
 REMEDIES = "codered-base"  # the network that the remedies are tried on
+NOISE = "label noise"  # beside the remedies, for comparison
 HELD_OUT = ("validation_accuracy", "validation_loss")
 SEEN_IMAGES = 10_000  # training images that are evaluated after each epoch
 
@@ -101,11 +102,25 @@ class Trainings(Schema):
     trainings: tuple[Training, ...] = ()
 
 
+class ChangedImages(Schema):
+    """How many of the same test images a network is right about, unchanged and under each change of them."""
+
+    config: RunConfig  # with the seed
+    date: str
+    command: str
+    versions: dict[str, str]
+    changes: int  # the version of the changes
+    test_accuracy: float  # of all test images, unchanged, 0 to 1
+    images: int  # the first ones of the test images
+    right: dict[str, tuple[int, ...]]  # by change, for each severity from 1; "clean" has one
+
+
 class Reproduction(Schema):
-    """The trainings of a system, by the name of their variant."""
+    """The trainings of a system, by the name of their variant, and what one of them makes of changed images."""
 
     system: str
     variants: dict[str, Trainings] = Field(default_factory=dict)
+    robustness: ChangedImages | None = None
 
 
 Find = Callable[[str], Reproduction]  # the trainings of a system, by its id
@@ -136,7 +151,7 @@ def plan(system: str) -> dict[str, Variant]:
 
 
 def remedy_variants(base: RunConfig) -> dict[str, Variant]:
-    """The base network with one remedy against overfitting each, by the name of the remedy."""
+    """The base network with one remedy against overfitting each, by the name of the remedy; with noisy labels last."""
 
     def network(*layers: Layer) -> RunConfig:
         return base.replace(model=base.model.replace(layers=layers))
@@ -165,6 +180,7 @@ def remedy_variants(base: RunConfig) -> dict[str, Variant]:
             training(early_stopping=EarlyStopping(monitor="loss", patience=3)),
         ),
         "weight decay": Variant("an L2 penalty of 0.0001", training(weight_decay=1e-4)),
+        NOISE: Variant("no remedy: a fifth of the labels drawn anew", training(label_noise=0.2)),
     }
 
 
@@ -214,6 +230,12 @@ def keep_training(system: str, variant: str, training: Training, folder: Path | 
     variants = {**before.variants, variant: trainings}
     variants = {name: variants[name] for name in order if name in variants}
     write_json((folder or FOLDER) / f"{system}.json", before.replace(variants=variants).model_dump(mode="json"))
+
+
+def keep_robustness(system: str, found: ChangedImages, folder: Path | None = None) -> None:
+    """Store the answers beside the system's trainings, which stay as they are."""
+    stored = read_reproduction(system, folder).replace(robustness=found.model_dump(mode="json"))
+    write_json((folder or FOLDER) / f"{system}.json", stored.model_dump(mode="json"))
 
 
 def train_again(

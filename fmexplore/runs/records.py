@@ -11,6 +11,7 @@ from fmexplore.runs.status import Epoch, Loss, Rate, Seconds
 from fmexplore.schema import Schema, Share
 
 PHOTO_FILE, LESSON_FILE, LABEL_FILE = "photo.json", "lesson.json", "label.json"
+HARDENING_FILE = "hardening.json"
 MAX_NAME, MAX_NOTE, MAX_TAG, MAX_TAGS = 80, 2000, 24, 12
 MOST_STEPS, MOST_IMAGES = 10**12, 10**6
 
@@ -49,6 +50,13 @@ class Lesson(Schema):
     right_before: int = Field(ge=0, le=10**6)  # of the clothes, as the parent predicts them
     right_after: int = Field(ge=0, le=10**6)
     test_before: Share | None = None  # the parent's accuracy on the test images
+
+
+class Hardening(Schema):
+    """What a run was trained against: the training is that of its parent, with the change among its augmentations."""
+
+    parent: str = Field(max_length=200)  # the id of the run
+    change: str = Field(max_length=40)  # a name of `robustness.changes`
 
 
 Counts = Annotated[list[Annotated[int, Field(ge=0, le=MOST_IMAGES)]], Field(min_length=10, max_length=10)]

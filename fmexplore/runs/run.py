@@ -17,7 +17,7 @@ from fmexplore.errors import ConfigError, FMExploreError, NoAnswers, RunBroken
 from fmexplore.models.table import summarize, tensor_shapes
 from fmexplore.photos.scoring import PhotoFit
 from fmexplore.runs.metrics import MetricsReader
-from fmexplore.runs.records import LABEL_FILE, LESSON_FILE, PHOTO_FILE, Label, Lesson
+from fmexplore.runs.records import HARDENING_FILE, LABEL_FILE, LESSON_FILE, PHOTO_FILE, Hardening, Label, Lesson
 from fmexplore.runs.status import Status, read_status
 from fmexplore.storage import (
     read_cached,
@@ -100,6 +100,19 @@ class Run:
     def write_lesson(self, lesson: Lesson) -> None:
         """Keep what it was taught. Raises StorageError."""
         write_json(self.path / LESSON_FILE, lesson.model_dump(mode="json"), within=self.path)
+
+    @property
+    def hardening(self) -> Hardening | None:
+        """Which run's training it repeats, and against which change; a zip of it does not say, as ids are a store's."""
+        path = self.path / HARDENING_FILE
+        try:
+            return read_cached(path, _parse_hardening) if path.exists() else None
+        except FMExploreError:
+            return None
+
+    def write_hardening(self, hardening: Hardening) -> None:
+        """Keep what it is trained against. Raises StorageError."""
+        write_json(self.path / HARDENING_FILE, hardening.model_dump(mode="json"), within=self.path)
 
     def write_photo_fit(self, fit: PhotoFit) -> None:
         """Keep what it knows of photos. Raises StorageError."""
@@ -307,6 +320,10 @@ def _parse_config(path: Path) -> RunConfig:
 
 def _parse_label(path: Path) -> Label:
     return Label.parse(read_json(path))
+
+
+def _parse_hardening(path: Path) -> Hardening:
+    return Hardening.parse(read_json(path))
 
 
 def _parse_photo_fit(path: Path) -> PhotoFit:

@@ -19,7 +19,7 @@ from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken,
 from fmexplore.models.table import LayerInfo, summarize
 from fmexplore.runs.derived import FOLDER as DERIVED
 from fmexplore.runs.derived import Derived
-from fmexplore.runs.records import LABEL_FILE, PHOTO_FILE
+from fmexplore.runs.records import HARDENING_FILE, LABEL_FILE, PHOTO_FILE
 from fmexplore.runs.run import Run, unpack
 from fmexplore.runs.status import LOCAL_OWNER, Status, write_status
 from fmexplore.settings import SHIPPED, Settings
@@ -27,10 +27,11 @@ from fmexplore.storage import storage_error, write_bytes, write_json
 from fmexplore.training.config import RunConfig
 
 TRASH_SECONDS = 24 * 3600  # how long a deletion can be undone
-SHIPPED_FILES = ("config.json", "metrics.jsonl", "model.safetensors", PHOTO_FILE)
+SHIPPED_FILES = ("config.json", "metrics.jsonl", "model.safetensors", PHOTO_FILE, HARDENING_FILE)
 # Derived files, of which there can be many, or of a machine.
 _NOT_SHIPPED = r"(features|map)-(?!last-test)|latency|responses|ranking|cues"
 _NOT_SMALL = r"course|predictions-train"  # features stay: whoever opens the first image would wait for them
+_NOT_BARE = r"index|features|map"
 _SMALL_DIMENSIONS = 32  # of the index
 
 
@@ -181,11 +182,14 @@ class RunStore:
                 if path.stat().st_mtime <= time.time() - older_than:
                     shutil.rmtree(path, ignore_errors=True)
 
-    def ship(self, run: Run, name: str, small: bool = False, snapshot_weights: bool = False) -> Path:
+    def ship(
+        self, run: Run, name: str, small: bool = False, snapshot_weights: bool = False, bare: bool = False
+    ) -> Path:
         """Copy a finished run to the shipped ones, its snapshots with predictions but without features.
 
         What its pages show is taken along: predictions, index, projections; of a `small` one only what is quick to
         load or needed for photos, and every third snapshot; the weights at its snapshots only where they are asked for.
+        A `bare` one has no index, features and maps: they are computed when they are first looked at.
         Raises RunBroken when it is not finished or damaged, ConfigError for a name that is no plain word.
         """
         status = run.status
@@ -206,8 +210,9 @@ class RunStore:
             content[target.snapshot_path(step)] = pack(arrays, metadata)
         for step in run.snapshot_weights_steps() if snapshot_weights else ():
             content[target.snapshot_weights_path(step)] = run.snapshot_weights_path(step).read_bytes()
+        left_out = "|".join((_NOT_SHIPPED, *[_NOT_SMALL] * small, *[_NOT_BARE] * bare))
         for path in Derived(run, self.settings).paths():
-            if not re.match(f"{_NOT_SHIPPED}|{_NOT_SMALL}" if small else _NOT_SHIPPED, path.stem):
+            if not re.match(left_out, path.stem):
                 content[target.path / DERIVED / path.name] = _reduced(path, small)
         shutil.rmtree(target.path, ignore_errors=True)  # not before: it may be the same run
         for path, raw in content.items():

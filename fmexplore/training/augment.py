@@ -16,6 +16,21 @@ from fmexplore.models.networks import to_input
 from fmexplore.training.config import Augmentation
 
 SIDE = 28
+BEST_JPEG = 95  # the highest quality that is drawn
+# The table for luminance of the JPEG standard (ITU T.81, K.1), at quality 50.
+_JPEG_STEPS = torch.tensor(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ],
+    dtype=torch.float32,
+)
 
 
 def augment(images: Tensor, index: Tensor, epoch: int, how: Augmentation, generator: torch.Generator) -> Tensor:
@@ -45,13 +60,15 @@ def augment(images: Tensor, index: Tensor, epoch: int, how: Augmentation, genera
     if how.shift:
         images = _shift(images, how.shift, generator)
     x = _change_light(_resample(to_input(images), how, draw), how, draw, generator)
+    if how.jpeg:
+        x = _compress(x, how.jpeg * (BEST_JPEG / how.jpeg) ** draw(0, 1))
     if how.erasing:
         x = _erase(x, draw(0, 1) < how.erasing, draw(0.02, 0.33), draw(), draw(0, 1), draw(0, 1))
     return x
 
 
 def _resample(x: Tensor, how: Augmentation, draw: Callable[..., Tensor]) -> Tensor:
-    """Rotation, scale, shear and blur, as far as they are asked for."""
+    """Rotation, scale, shear, blur and larger pixels, as far as they are asked for."""
     if how.rotation or how.scale:
         angle, scale = draw() * math.radians(how.rotation), 1 + draw() * how.scale
         x = _rotate_and_scale(x, angle, scale)
@@ -59,11 +76,17 @@ def _resample(x: Tensor, how: Augmentation, draw: Callable[..., Tensor]) -> Tens
         x = _shear(x, draw() * how.shear)
     if how.blur:
         x = _blur(x, draw(0, 1) * how.blur)
+    if how.pixelate:
+        x = _pixelate(x, draw(1, max(1, how.pixelate)))
     return x
 
 
 def _change_light(x: Tensor, how: Augmentation, draw: Callable[..., Tensor], generator: torch.Generator) -> Tensor:
-    """Gain, gamma, contrast, brightness, noise and negatives, as far as they are asked for."""
+    """Stripes, gradient, gain, gamma, contrast, brightness, noise and negatives, as far as they are asked for."""
+    if how.texture:
+        x = _stripe(x, draw(0, 1) * how.texture, draw(0, 4), draw(1, 4), draw(0, 1))
+    if how.gradient:
+        x = _darken(x, draw(0, 1) * how.gradient, draw() * math.pi)
     if how.gain:
         x = x * (1 - draw(0, 1) * how.gain)[:, None, None, None]
     if how.gamma:
@@ -152,6 +175,55 @@ def _blur(x: Tensor, deviation: Tensor) -> Tensor:
     weights = weights / weights.sum(1, keepdim=True)
     rows = F.conv2d(x.reshape(1, n, SIDE, SIDE), weights[:, None, :, None], padding=(reach, 0), groups=n)
     return F.conv2d(rows, weights[:, None, None, :], padding=(0, reach), groups=n).reshape(n, 1, SIDE, SIDE)
+
+
+def _pixelate(x: Tensor, side: Tensor) -> Tensor:
+    """Squares of one grey, as many across as fit with that side, in pixels: the mean of the pixels in each."""
+    across = (SIDE / side).round().clamp(1, SIDE)
+    cells = ((torch.arange(SIDE, device=x.device) + 0.5) * across[:, None] / SIDE).floor()
+    same = (cells[:, :, None] == cells[:, None, :]).to(x.dtype)
+    mean = (same / same.sum(2, keepdim=True))[:, None]
+    return mean @ x @ mean.transpose(2, 3)
+
+
+def _darken(x: Tensor, amount: Tensor, angle: Tensor) -> Tensor:
+    """Full light at one edge or corner, falling evenly to 1 - `amount` at the opposite one."""
+    place = torch.arange(SIDE, device=x.device) - (SIDE - 1) / 2
+    down, right = angle.sin()[:, None, None], angle.cos()[:, None, None]
+    ramp = down * place[:, None] + right * place
+    ramp = ramp / ramp.amax((1, 2), keepdim=True)  # -1 to 1
+    return x * (1 - amount[:, None, None] * (ramp + 1) / 2)[:, None]
+
+
+def _stripe(x: Tensor, strength: Tensor, direction: Tensor, width: Tensor, begin: Tensor) -> Tensor:
+    """Stripes in one of four directions, 1 to 3 pixels wide, in which 1 - `strength` of the light is left.
+
+    What is black stays black, so that only the garment gets them. `direction` and `width` are rounded down, `begin` is
+    a share of two stripes.
+    """
+    place = torch.arange(SIDE, device=x.device)
+    rows, columns = place[:, None].expand(SIDE, SIDE), place.expand(SIDE, SIDE)
+    along = torch.stack([columns, rows + columns, rows, rows - columns])[direction.long().clamp(0, 3)]
+    width = width.floor().clamp(1, 3)[:, None, None]
+    dark = ((along + (begin[:, None, None] * 2 * width).floor()) / width).floor() % 2 == 1
+    return x * torch.where(dark, 1 - strength[:, None, None], 1.0)[:, None]
+
+
+def _compress(x: Tensor, quality: Tensor) -> Tensor:
+    """What is left of a grey picture after JPEG of that quality, 1 to 100, as libjpeg computes it.
+
+    Each block of 8 x 8 pixels is made a sum of cosines (DCT), whose weights are rounded to multiples of a table.
+    """
+    fill, place = -SIDE % 8, torch.arange(8, device=x.device)
+    cosines = torch.cos((2 * place + 1) * place[:, None] * math.pi / 16) / 2
+    cosines[0] /= math.sqrt(2)
+    whole = torch.block_diag(*[cosines] * ((SIDE + fill) // 8)).to(x.device)
+    percent = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality)[:, None, None, None]
+    steps = ((_JPEG_STEPS.to(x.device) * percent + 50) / 100).floor().clamp(1, 255)
+    steps = steps.repeat(1, 1, *[(SIDE + fill) // 8] * 2)
+    pixels = F.pad(x * 255, (0, fill, 0, fill), mode="replicate").round() - 128
+    weights = ((whole @ pixels @ whole.T) / steps).round() * steps
+    return ((whole.T @ weights @ whole + 128).round().clamp(0, 255) / 255)[..., :SIDE, :SIDE]
 
 
 def _erase(x: Tensor, chosen: Tensor, area: Tensor, aspect: Tensor, top: Tensor, left: Tensor) -> Tensor:

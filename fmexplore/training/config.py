@@ -32,6 +32,10 @@ class Augmentation(Schema):
     gamma: float = Field(0, ge=0, le=10)  # 1: an exponent between 1 and 2
     noise: float = Field(0, ge=0, le=1)  # largest standard deviation, where 1 is the whole range
     blur: float = Field(0, ge=0, le=3)  # largest standard deviation, in pixels
+    pixelate: float = Field(0, ge=0, le=14)  # largest side of a square of one grey, in pixels
+    gradient: float = Field(0, ge=0, le=1)  # largest share of the light that is lost towards one side
+    texture: float = Field(0, ge=0, le=1)  # largest share of the light that is lost in stripes
+    jpeg: int = Field(0, ge=0, le=95)  # lowest quality, 1 to 95
 
 
 class EarlyStopping(Schema):

@@ -20,17 +20,19 @@ REMEDIES: dict[str, tuple[str, Any]] = {
     "gamma": ("gamma", 2),
     "noise": ("noise", 0.25),
     "blur": ("blur", 2),
+    "pixelate": ("pixelate", 4),
+    "gradient": ("gradient", 1),
+    "texture": ("texture", 0.9),
+    "jpeg": ("jpeg", 4),
 }
 
 
-def train_against(training: TrainConfig, change: str) -> TrainConfig | None:
-    """The same training with that change among its augmentations; None where there is no such augmentation.
+def train_against(training: TrainConfig, change: str) -> TrainConfig:
+    """The same training with that change, one of `REMEDIES`, among its augmentations.
 
     >>> train_against(TrainConfig(), "rotation").augmentation.rotation
     30.0
     """
-    if change not in REMEDIES:
-        return None
     name, value = REMEDIES[change]
     return training.replace(augmentation=training.augmentation.replace(**{name: value}))
 

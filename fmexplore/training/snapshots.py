@@ -23,10 +23,20 @@ def weights_kept(steps: list[int], network: Network) -> set[int] | None:
     They are spread evenly, and the last is one of them. There may be one snapshot more than planned, where a time limit
     moves the end.
     """
-    room = MOST_WEIGHTS // (2 * sum(value.numel() for value in network.state_dict().values()))
+    room = _room(sum(value.numel() for value in network.state_dict().values()))
     if room > len(steps):
         return None
     return {steps[-1 - round(place)] for place in np.linspace(0, len(steps) - 1, room)} if steps else set()
+
+
+def weights_bytes(points: int, values: int) -> int:
+    """How much the weights at so many snapshots of a network with so many values take on the disk, at most."""
+    return 2 * values * min(points, _room(values))
+
+
+def _room(values: int) -> int:
+    """Of how many snapshots the weights are kept at most."""
+    return MOST_WEIGHTS // (2 * max(values, 1))
 
 
 def half_weights(network: Network) -> dict[str, np.ndarray]:

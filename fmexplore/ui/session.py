@@ -89,7 +89,8 @@ def run_to_watch() -> Run | None:
     if found := active or _run_of_earlier_visit():
         return found
     preset = _preset_in_form()
-    return best_run(run for run in there if is_whole(run) and run.config.preset == preset) or shown_run()
+    fitting = (run for run in there if is_whole(run) and run.config.preset == preset and not run.hardening)
+    return best_run(fitting) or shown_run()
 
 
 def _preset_in_form() -> str:

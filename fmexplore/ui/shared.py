@@ -257,7 +257,11 @@ def _read_snapshot(run: Run, step: int) -> Predictions:
 
 @keep(512, folder_of)
 def snapshot_epoch(run: Run, step: int) -> float:
-    """The epoch of a snapshot. Raises RunBroken."""
+    """The epoch of a snapshot; of one whose weights only were shipped, by the metrics. Raises RunBroken."""
+    if not run.snapshot_path(step).exists():
+        for line in metrics(run):
+            if line["step"] == step:
+                return float(line["epoch"])
     return float(run.read_snapshot(step)[1]["epoch"])
 
 

@@ -11,6 +11,7 @@ from fmexplore.data import fashion_mnist
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import DataError, RunBroken
 from fmexplore.jobs.estimates import estimate, known_execution, read_speed
+from fmexplore.runs.records import Hardening
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status, read_status
 from fmexplore.textfiles import csv_text
@@ -160,10 +161,12 @@ def await_speed() -> None:
         st.fragment(look, run_every=1)()
 
 
-def train_button(label: str, config: RunConfig, primary: bool = False, where: str = "") -> None:
+def train_button(
+    label: str, config: RunConfig, primary: bool = False, where: str = "", hardening: Hardening | None = None
+) -> None:
     """A button that says how long this training takes here, starts it and leads to it; off without the data set.
 
-    `where` follows the time, where the page also says how long it took elsewhere.
+    `where` follows the time, where the page also says how long it took elsewhere; `hardening` is kept with the run.
     """
     speed = read_speed(shared.settings())
     if speed:
@@ -172,12 +175,22 @@ def train_button(label: str, config: RunConfig, primary: bool = False, where: st
     off = not session.owner() or _is_missing()
     # The key keeps a click that comes just as the label learns how long it takes.
     kind = "primary" if primary else "secondary"
-    st.button(label, key="train_now", type=kind, disabled=off, on_click=messages.act, args=(lambda: _train(config),))
+    st.button(
+        label,
+        key="train_now",
+        type=kind,
+        disabled=off,
+        on_click=messages.act,
+        args=(lambda: _train(config, hardening),),
+    )
     await_speed()
 
 
-def _train(config: RunConfig) -> None:
-    url.open_page(session.TRAIN_PAGE, run=shared.training_queue().submit_run(config, session.owner()).id)
+def _train(config: RunConfig, hardening: Hardening | None) -> None:
+    run = shared.training_queue().submit_run(config, session.owner())
+    if hardening:
+        run.write_hardening(hardening)
+    url.open_page(session.TRAIN_PAGE, run=run.id)
 
 
 def await_answer(question: Question, message: str) -> Any:

@@ -1,11 +1,16 @@
 """`python -m fmexplore reproduce`: what it trains, prints and skips."""
 
+from functools import partial
+
 import pytest
 from typer.testing import CliRunner
 
 from fmexplore.cli import app, papers
-from fmexplore.papers import reproduction
+from fmexplore.papers import reproduction, robustness
 from fmexplore.papers.reproduction import PUBLISHED, Variant, read_reproduction
+from fmexplore.robustness.changes import CHANGES
+
+CHANGED = 20  # images
 
 
 @pytest.fixture
@@ -16,6 +21,9 @@ def reproduce(tiny, drawn_folder, tmp_path, monkeypatch):
     for module in (reproduction, papers):
         monkeypatch.setattr(module, "plan", lambda system: variants)
         monkeypatch.setattr(module, "systems", lambda: ("small",))
+    monkeypatch.setattr(robustness, "plan", lambda system: variants)
+    monkeypatch.setattr(papers, "PRINTED", {"small": None})
+    monkeypatch.setattr(papers, "measure_changed", partial(robustness.measure_changed, count=CHANGED))
     monkeypatch.setattr(reproduction, "SEEN_IMAGES", 50)
 
     def run(*arguments):
@@ -60,6 +68,43 @@ def test_the_list_trains_nothing(reproduce, tmp_path):
     assert not [*tmp_path.glob("*.json")]
 
 
+def test_changed_images_are_asked_for_once_and_the_stored_trainings_stay(reproduce, tmp_path):
+    reproduce("small", "--variant", "published", "--seeds", "1")
+    before = read_reproduction("small", tmp_path).variants
+    assert reproduce("small", "--robustness", "--list").output.split()[:5] == [
+        "small",
+        "changed",
+        "images",
+        "seed",
+        "0",
+    ]
+    done = reproduce("small", "--robustness")
+    assert done.exit_code == 0, done.output
+    stored = read_reproduction("small", tmp_path)
+    assert stored.variants == before
+    found = stored.robustness
+    assert found.test_accuracy == before[PUBLISHED].trainings[0].result.test_accuracy, "the same training once more"
+    assert f"test {found.test_accuracy:.2%}; the stored training with this seed has {found.test_accuracy:.2%}" in (
+        done.output
+    )
+    assert found.command == "python -m fmexplore reproduce small --robustness"
+    assert found.images == CHANGED
+    assert {change: len(right) for change, right in found.right.items()} == {
+        "clean": 1,
+        **{name: len(change.amounts) for name, change in CHANGES.items()},
+    }
+    assert found.right["gain"][0] <= CHANGED
+    assert reproduce("small", "--robustness", "--list").output == ""
+    assert "Nothing to do" in reproduce("small", "--robustness").output
+    reproduce("small", "--variant", "published")  # another seed: what is stored of changed images stays
+    assert read_reproduction("small", tmp_path).robustness == found
+
+
+def test_only_the_papers_own_systems_are_tried_on_changed_images(reproduce, monkeypatch):
+    monkeypatch.setattr(papers, "PRINTED", {"codered-base": None})
+    assert "choose one of codered-base" in str(reproduce("small", "--robustness").exception)
+
+
 def test_without_a_system_it_says_what_to_give(reproduce):
     assert "--all" in str(reproduce().exception)
 
@@ -77,3 +122,10 @@ def test_verdicts_are_printed_as_a_table(tmp_path):
     found = {row[1]: row for row in rows}
     assert found["Test accuracy in the abstract"][4] == "contradicts itself"
     assert {row[0] for row in rows} == {"team4-ann"}
+
+
+def test_the_verdicts_of_all_end_with_the_paper_that_has_no_system(tmp_path):
+    done = CliRunner().invoke(app.app, ["reproduce", "--verdicts", "--out", str(tmp_path)])
+    assert done.output.splitlines()[-1].startswith(
+        "| shankaran | Robust to scale: images 0.7 times as large | promised"
+    )

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from fmexplore.errors import NotAllowed, RunBroken
+from fmexplore.jobs import limits
 from fmexplore.jobs.dispatcher import GRACE_SECONDS, Dispatcher
 from fmexplore.jobs.estimates import update_speed
 from fmexplore.jobs.limits import weights_mb
@@ -27,6 +28,7 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import own_process
 from fmexplore.settings import HOSTED_LIMITS, Settings
 from fmexplore.training.presets import find_preset, presets
+from fmexplore.training.progress import Snapshot
 from tests.jobs.statuses import change_status
 
 PATIENCE = 120  # seconds, for anything a worker does
@@ -174,13 +176,37 @@ def test_what_was_taught_counts_as_a_run(hosted, tiny):
 
 def test_runs_that_wait_count_with_the_weights_that_they_will_write(hosted, tiny):
     large = with_layers(tiny, {"kind": "flatten"}, {"kind": "dense", "units": 2000})
-    queue = hosted(max_disk_mb=2.5 * weights_mb(summarize(large.model)))
+    large = large.replace(training=large.training.replace(snapshots=0))
+    queue = hosted(max_disk_mb=2.5 * weights_mb(large, summarize(large.model)))
     first = queue.submit_run(large, "ann")
     queue.submit_run(large, "bob")
     with pytest.raises(NotAllowed, match=r"will use 1\d MB more"):
         queue.submit_run(large, "cleo")
     queue.stop(first, "ann")
     queue.submit_run(large, "cleo")
+
+
+def test_the_weights_that_a_run_will_keep_at_its_snapshots_count_too(hosted, tiny):
+    def with_snapshots(**changes):
+        return tiny.replace(training=tiny.training.replace(**changes))
+
+    def planned(config):
+        return weights_mb(config, summarize(config.model))
+
+    end = 4 * parameters(summarize(tiny.model)) / 1e6
+    assert planned(with_snapshots(snapshots=0)) == pytest.approx(end)
+    assert planned(with_snapshots(snapshots=10)) == pytest.approx(end + 10 * end / 2)  # of half the precision
+    assert planned(with_snapshots(snapshots=10, validation="none")) == pytest.approx(end)  # there are none then
+    large = with_layers(tiny, {"kind": "flatten"}, {"kind": "dense", "units": 4096})
+    large = large.replace(training=large.training.replace(snapshots=50))
+    count = parameters(summarize(large.model))
+    assert 55 < planned(large) - 4 * count / 1e6 <= 64, "no run keeps more of them"
+    run = hosted().submit_run(with_snapshots(snapshots=10), "ann")
+    assert limits._unwritten_mb(run) == pytest.approx(planned(run.config))
+    few, weights = np.zeros((1, 10), np.float16), {"a": np.zeros(1, np.float16)}
+    run.write_snapshot(Snapshot(7, 0.5, "", few, np.zeros(1, np.uint8), few, weights))
+    written = run.snapshot_weights_path(7).stat().st_size / 1e6
+    assert limits._unwritten_mb(run) == pytest.approx(planned(run.config) - written)
 
 
 def test_every_preset_is_allowed_where_a_network_of_a_giant_is_not(hosted, tiny):

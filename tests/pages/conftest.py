@@ -385,7 +385,7 @@ def make_run(store, tiny, labels_of):
             run.append_metrics({**report, "kind": "epoch", "validation_accuracy": 0.8, "confusion": confusion})
         if weights == "random":
             drawn = networks.build(config.model).state_dict()
-            run.write_weights({key: np.ascontiguousarray(value.numpy()) for key, value in drawn.items()})
+            run.write_weights({key: np.array(value.numpy(), order="C") for key, value in drawn.items()})
         elif weights:
             shapes = tensor_shapes(summarize(config.model))
             run.write_weights({key: np.zeros(shape, np.float32) for key, shape in shapes.items()})

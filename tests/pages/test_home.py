@@ -15,6 +15,7 @@ from fmexplore.runs.run import Run
 from fmexplore.runs.status import write_status
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import SHIPPED, read_settings
+from fmexplore.training.progress import Snapshot
 from fmexplore.ui import shared
 from fmexplore.ui.session import HOME_PAGE as HOME
 from fmexplore.ui.session import TRAIN_PAGE as TRAIN
@@ -58,9 +59,11 @@ def test_the_shipped_run_is_shown_growing(app, monkeypatch):
 
 
 def test_a_shipped_run_that_did_not_begin_at_nothing_is_not_shown_growing(app, monkeypatch):
-    found = [Run(SHIPPED / name, shipped=True) for name in ("best", "quick")]
+    found = [Run(SHIPPED / name, shipped=True) for name in ("best", "solid", "quick")]
     monkeypatch.setattr(RunStore, "shipped_runs", lambda self: found)
     assert "The confusion matrix of the shipped run quick at" in app().open(HOME).text
+    monkeypatch.setattr(RunStore, "shipped_runs", lambda self: found[:2])
+    assert "The confusion matrix of the shipped run solid at" in app().open(HOME).text
     monkeypatch.setattr(RunStore, "shipped_runs", lambda self: found[:1])
     assert "classes come apart" not in app().open(HOME).text
 
@@ -422,3 +425,18 @@ def test_another_owners_run_is_not_deleted_by_its_id(hosted, store):
     assert "Keep the run" not in bob.buttons
     with pytest.raises(NotAllowed):
         shared.store().delete(run, "b" * 16)
+
+
+def test_the_weights_at_its_snapshots_are_offered_where_there_are_some(app, make_run, downloads):
+    run = make_run()
+    app().open(HOME).choose_row(0)
+    assert "With weights of its snapshots" not in downloads
+    half, few = {n: v.astype(np.float16) for n, v in run.read_weights().items()}, np.zeros((1, 10), np.float16)
+    run.write_snapshot(Snapshot(7, 0.5, "", few, np.zeros(1, np.uint8), few, half))
+    app().open(HOME).choose_row(0)
+    for label, name in (("Download", f"{run.id}.zip"), ("With weights of its snapshots", f"{run.id}-snapshots.zip")):
+        content, given = downloads[label]
+        assert given == name
+        with zipfile.ZipFile(io.BytesIO(content)) as whole:
+            there = "snapshots/0000007.weights.safetensors" in whole.namelist()
+        assert there is (label != "Download")

@@ -13,8 +13,10 @@ from fmexplore.errors import AnalysisFailed
 from fmexplore.models.layers import Activation, Conv, Dense, Flatten, GlobalAvgPool, MaxPool, Residual
 from fmexplore.models.table import Model
 from fmexplore.robustness.changes import CHANGES
-from fmexplore.robustness.sheet import ROWS, Row, Sheet
+from fmexplore.robustness.sheet import CLEAN, ROWS, Row, Sheet, compare_sheets
 from fmexplore.runs.derived import Derived
+from fmexplore.runs.records import Hardening
+from fmexplore.runs.store import RunStore
 from fmexplore.training.progress import Snapshot
 from fmexplore.ui import shared
 from fmexplore.ui.inside.words import figure
@@ -23,6 +25,7 @@ from fmexplore.ui.robustness.words import phrase
 from fmexplore.ui.session import CONFUSIONS_PAGE as CONFUSIONS
 from fmexplore.ui.session import INSIDE_PAGE as INSIDE
 from fmexplore.ui.session import PREDICT_PAGE as PREDICT
+from fmexplore.ui.session import TRAIN_PAGE as TRAIN
 
 MIRROR = Row("mirror", 1)
 
@@ -233,11 +236,9 @@ def test_every_change_has_its_phrase():
     assert len({phrase(row) for row in ROWS[1:]}) == 78
 
 
-def test_a_training_against_a_change_is_offered_where_there_is_one_and_starts_with_the_same_settings(app, tried, store):
+def test_a_training_against_a_change_is_offered_once_and_starts_with_the_same_settings(app, tried, store):
     run = tried()
-    page = app().open(INSIDE, view="robustness", run=run.id, change="jpeg", severity="1")
-    assert not page.has("train_now")
-    page.open(INSIDE, view="robustness", run=run.id, change="noise", severity="3")
+    page = app().open(INSIDE, view="robustness", run=run.id, change="noise", severity="3")
     (label,) = (label for label in page.buttons if label.startswith("Train it against this"))
     page.click(label)
     (started,) = (each for each in store.own_runs() if each != run)
@@ -245,8 +246,43 @@ def test_a_training_against_a_change_is_offered_where_there_is_one_and_starts_wi
     assert after.training.augmentation.noise > 0
     assert after.training.replace(augmentation=before.training.augmentation) == before.training
     assert (after.model, after.preset) == (before.model, before.preset)
+    assert started.hardening == Hardening(parent=run.id, change="noise")
     page.open(INSIDE, view="robustness", run=started.id, change="noise", severity="3")
     assert not page.has("train_now")
+
+
+def test_a_training_against_a_change_stands_beside_its_origin_with_what_it_gained_and_cost(app, tried, store, drawn):
+    before, after = tried("before", right=0.5), tried("after", seed=1, right=0.9)
+    after.write_hardening(Hardening(parent=before.id, change="noise"))
+    ways = {
+        link.label: dict(parse_qsl(link.proto.query_string)) for link in app().open(TRAIN, run=after.id).at.page_link
+    }
+    link = {"view": "robustness", "run": after.id, "beside": before.id, "change": "noise"}
+    assert ways["What training against noise gained and cost"] == link
+    page = app().open(INSIDE, **link)
+    first, second = (sheet_of(run, store, drawn) for run in (before, after))
+    compared = compare_sheets(first, second, (CLEAN, Row("noise", 3)))
+    gains = [f"gained {100 * each.gain:.1f} ± {100 * each.margin:.1f} points" for each in compared.values()]
+    (title,) = (each.value for each in page.at.subheader if each.value.startswith("Training against noise"))
+    title = title.replace("\u00a0", " ")
+    assert title == (
+        f"Training against noise {gains[1]} on images with noise of 0.12 (p < 0.0001) and {gains[0]} on unchanged "
+        "ones (p < 0.0001)"
+    )
+    beside = page.given("change_grid_beside")
+    assert beside["label"] == "Accuracy of before on changed images, %"
+    noise = next(line for line in beside["lines"] if line["name"] == "noise")
+    assert noise["cells"][3]["text"] == f"{100 * first.tally(Row('noise', 4)).accuracy:.1f}"
+    page.send("change_grid_beside", "pick", ["blur", 2])
+    assert (page.query["change"], page.query["severity"], page.query["beside"]) == ("blur", "2", before.id)
+    page.open(INSIDE, view="robustness", run=before.id).click("Put after beside it, trained against noise")
+    assert (page.query["beside"], page.query["change"]) == (after.id, "noise")
+    assert any(each.value.startswith("Training against noise gained") for each in page.at.subheader)
+    assert not page.has("robustness_pair")
+    store.delete(before, before.status.owner)
+    assert "What training against noise gained and cost" not in {
+        link.label for link in page.open(TRAIN, run=after.id).at.page_link
+    }
 
 
 def test_the_difference_to_one_beside_is_tested_only_once_all_is_there(app, tried, store, drawn):
@@ -360,6 +396,25 @@ def test_a_snapshot_shows_the_network_as_it_was(app, network, drawn):
     assert page.query["snapshot"] == "20"
     assert page.given("way_map")["values"][5][5] == figure(then) != now
     assert "epoch 1.00" in page.text
+
+
+def test_a_run_without_weights_of_snapshots_leads_to_a_shipped_one_that_has_some(app, network, make_run, monkeypatch):
+    def ways():
+        links = app().open(INSIDE, run=network.id).at.page_link
+        return {each.label: dict(parse_qsl(each.proto.query_string)) for each in links}
+
+    assert not [label for label in ways() if "snapshot by snapshot" in label]
+    other = make_run(name="grown", config=network.config, weights="random")
+    half = {name: value.astype(np.float16) for name, value in other.read_weights().items()}
+    few = np.zeros((1, 10), np.float16)
+    other.write_snapshot(Snapshot(20, 1.0, "", few, np.zeros(1, np.uint8), few, half))
+    monkeypatch.setattr(RunStore, "shipped_runs", lambda self: [other])
+    label = "See the filters of grown come about, snapshot by snapshot"
+    assert ways()[label] == {"run": other.id, "snapshot": "20"}
+    other.snapshot_path(20).unlink()  # as a small one is shipped: the epoch is then that of the metrics
+    page = app().open(INSIDE, **ways()[label])
+    assert "epoch 1.00" in page.text
+    assert not page.errors
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,14 @@ import pytest
 from fmexplore.checker.text import check_text
 from fmexplore.papers import reproduction
 from fmexplore.papers.reported import PRINTED
-from fmexplore.papers.reproduction import HONEST, PUBLISHED, keep_training
+from fmexplore.papers.reproduction import HONEST, NOISE, PUBLISHED, keep_robustness, keep_training
+from fmexplore.runs.records import Hardening
 from fmexplore.training.presets import find_preset
 from fmexplore.training.published import SYSTEMS
 from fmexplore.ui import formatting
 from fmexplore.ui.papers.examples import format_examples, paper_examples
 from fmexplore.ui.session import PAPERS_PAGE as PAPERS
-from tests.papers.results import epoch, training
+from tests.papers.results import changed_images, epoch, training
 
 IDS = [system.id for system in SYSTEMS]
 
@@ -180,6 +181,25 @@ def test_peeking_is_told_in_points(open_papers, stored):
     assert list(page.at.dataframe[0].value["Chosen by the test set"]) == ["91.00 % (one seed)"]
 
 
+def test_the_promised_robustness_is_told_with_the_networks_that_were_tried(open_papers, stored):
+    page = open_papers(view="robustness")
+    assert "Not measured yet" in page.text
+    assert page.at.code[0].value == "python -m fmexplore reproduce --all --robustness"
+    keep_robustness("patel-basic", changed_images(1800, {"rotation": 1700}))
+    page = open_papers(view="robustness")
+    assert "Robustness was promised and never measured: of 7 changes 6 upset every network" in page.text
+    found = {row[0]: row[1:] for row in plain_rows(page, "promises")}
+    assert found["Robust to rotation: images turned by 20°"][:3] == ["promised, not measured", "85.0 %", "holds"]
+    assert found["Robust to lighting: images with gamma 2"][1:3] == ["0.0 %", "fails"]
+    (row,) = page.at.dataframe[0].value.to_dict("records")
+    assert (row["System"], row["unchanged"], row["rotation"]) == (
+        "patel-basic",
+        "90.0 (88.6 to 91.2)",
+        "85.0 (83.4 to 86.5)",
+    )
+    assert "10 of 11 systems are not measured yet" in page.text
+
+
 def test_remedies_are_told_by_what_they_gain_and_close(open_papers, stored):
     stored("codered-base", training(epoch(0.91, seen=0.99, validation_accuracy=0.915)), variant=HONEST)
     stored("codered-base", training(epoch(0.92, seen=0.95, validation_accuracy=0.92)), variant="dropout")
@@ -192,6 +212,18 @@ def test_remedies_are_told_by_what_they_gain_and_close(open_papers, stored):
     stored("venkatesh-optimised", training(epoch(0.89, seen=0.90, validation_accuracy=0.89)))
     page = open_papers(view="remedies")
     assert "The gap goes from 8.0 to 1.0 points, the accuracy from 91.0 to 89.0 %." in page.text
+
+
+def test_label_noise_stands_beside_the_remedies_and_counts_as_none(open_papers, stored):
+    stored("codered-base", training(epoch(0.91, seen=0.99, validation_accuracy=0.91)), variant=HONEST)
+    stored("codered-base", training(epoch(0.89, seen=0.84, validation_accuracy=0.89)), variant=NOISE)
+    assert "Not reproduced yet" in open_papers(view="remedies").text, "noise alone is no remedy"
+    stored("codered-base", training(epoch(0.92, seen=0.95, validation_accuracy=0.92)), variant="dropout")
+    page = open_papers(view="remedies")
+    assert "Dropout gains most, 1.00 points, and closes the gap by 5.0" in page.text
+    assert "Label noise is no remedy" in page.text
+    assert "costs 2.0 points of test accuracy. Its gap is -5.0 points" in page.text
+    assert list(page.at.dataframe[0].value["Remedy"]) == ["none", "dropout", "label noise"]
 
 
 def test_that_no_remedy_gains_is_said(open_papers, stored):
@@ -225,10 +257,15 @@ def test_all_networks_are_drawn_with_the_marks_of_others(open_papers, stored, ma
     stored("patel-basic", training(epoch(0.88)))
     shipped = make_run(name="mine")
     shipped = type(shipped)(shipped.path, shipped=True)
+    hardened = make_run(name="hardened")
+    hardened.write_hardening(Hardening(parent=shipped.id, change="noise"))
+    cited = make_run(config=find_preset("lenet-5").config)
     from fmexplore.runs.store import RunStore
 
-    monkeypatch.setattr(RunStore, "shipped_runs", lambda self: [shipped])
+    monkeypatch.setattr(RunStore, "shipped_runs", lambda self: [shipped, hardened, cited])
     page = open_papers(view="networks")
+    assert shipped.id in networks(page)
+    assert not {hardened.id, cited.id} & networks(page).keys(), "none of them is a network of our own"
     assert "beats 0 of 10 published results" in page.text
     assert networks(page)["patel-basic"] == (101770, 88.0)
     assert networks(page)["DenseNet-BC"] == (768000, 95.4)

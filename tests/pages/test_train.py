@@ -9,7 +9,7 @@ from fmexplore.errors import NotAllowed
 from fmexplore.jobs.budget import plan_training
 from fmexplore.jobs.estimates import update_speed
 from fmexplore.models.table import parameters, summarize
-from fmexplore.runs.records import Lesson
+from fmexplore.runs.records import Hardening, Lesson
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import read_request
 from fmexplore.runs.store import RunStore
@@ -69,6 +69,13 @@ def test_the_curves_are_those_of_the_preset_in_the_form(app, shipped):
     assert (draft(page).preset, page.at.get_by_key("picked_run").value) == ("quick", "quick")
     assert "92.2 % of the test images and 92.9 % of the validation images are right after 1.7 epochs" in page.text
     assert not {"Pause", "Stop training", "Resume"} & page.buttons.keys()
+
+
+def test_a_run_that_was_trained_against_a_change_is_not_that_of_the_preset(app, shipped, make_run):
+    better = make_run(config=find_preset("quick").config, weights="random", result={"validation_accuracy": 0.99})
+    assert app().open(TRAIN, preset="quick").at.get_by_key("picked_run").value == better.id
+    better.write_hardening(Hardening(parent="quick", change="noise"))
+    assert app().open(TRAIN, preset="quick").at.get_by_key("picked_run").value == "quick"
 
 
 @pytest.mark.parametrize("name", ["20990101-000000-gone-abcd", "../../etc/passwd", "", "é", "a" * 5000])

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from fmexplore.papers.reproduction import PUBLISHED, Epoch, Reproduction, Training, Trainings, plan
+from fmexplore.papers.reproduction import PUBLISHED, ChangedImages, Epoch, Reproduction, Training, Trainings, plan
+from fmexplore.robustness.changes import CHANGES
 
 
 def epoch(test=0.9, train=0.95, seen=0.96, **changes):
@@ -36,4 +37,19 @@ def reproduction(system, *trainings, **others):
     return Reproduction(
         system=system,
         variants={name: Trainings(config=config, trainings=found) for name, found in variants.items() if found},
+    )
+
+
+def changed_images(clean, middle, images=2000):
+    """Of so many images `clean` are right unchanged, and of each change as many as `middle` says, or none."""
+    right = {name: (middle.get(name, 0),) * len(change.amounts) for name, change in CHANGES.items()}
+    return ChangedImages(
+        config=plan("patel-basic")[PUBLISHED].config,
+        date="2026-01-01",
+        command="a command",
+        versions={"torch": "2"},
+        changes=1,
+        test_accuracy=clean / images,
+        images=images,
+        right={"clean": (clean,), **right},
     )

@@ -10,6 +10,7 @@ from fmexplore.models.layers import BatchNorm, Dropout
 from fmexplore.papers import reproduction
 from fmexplore.papers.reproduction import (
     HONEST,
+    NOISE,
     PUBLISHED,
     REMEDIES,
     keep_training,
@@ -20,6 +21,8 @@ from fmexplore.papers.reproduction import (
     systems,
     train_again,
 )
+from fmexplore.papers.robustness import missing_robustness
+from fmexplore.robustness.changes import CHANGES
 from fmexplore.training.config import EarlyStopping
 from fmexplore.training.presets import CITED, find_preset
 from fmexplore.training.published import SYSTEMS
@@ -73,6 +76,7 @@ def test_each_remedy_changes_one_thing_of_the_base_network():
     assert sum(isinstance(layer, Dropout) for layer in layers["dropout"]) == 4
     assert [layer for layer in layers["batch norm"] if not isinstance(layer, BatchNorm)] == list(base.model.layers)
     changed = {"augmentation": "augmentation", "early stopping": "early_stopping", "weight decay": "weight_decay"}
+    changed[NOISE] = "label_noise"
     for name, setting in changed.items():
         training = found[name].config.training
         assert found[name].config.model == base.model
@@ -190,6 +194,13 @@ def test_what_is_shipped_can_be_read_and_fits_its_system(system):
         assert found.config == plan(system)[name].config
         assert all(len(each.epochs) <= found.config.training.epochs for each in found.trainings)
         assert all(np.sum(each.confusion) == 10_000 for each in found.trainings)
+    assert PUBLISHED in stored.variants
+    if known := stored.robustness:
+        assert missing_robustness(system) is None, "it is of the published configuration and the present changes"
+        assert {change: len(right) for change, right in known.right.items() if change != "clean"} == {
+            name: len(change.amounts) for name, change in CHANGES.items()
+        }
+        assert abs(known.test_accuracy - stored.variants[PUBLISHED].trainings[0].result.test_accuracy) < 0.02
 
 
 def test_the_time_of_a_system_is_that_of_the_training_with_least_work_beside_it():

@@ -454,6 +454,9 @@ def test_a_small_one_leaves_out_what_can_soon_be_computed_again(store, run):
     assert sorted(file.stem for file in (store.ship(run, "whole") / "derived").iterdir()) == sorted(
         [*kept, "course-x", "predictions-train"]
     )
+    assert [file.stem for file in (store.ship(run, "bare", small=True, bare=True) / "derived").iterdir()] == [
+        "predictions-test"
+    ]
 
 
 def test_the_weights_at_a_snapshot_come_back_and_are_shipped_only_where_asked_for(store, run, tiny):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from fmexplore.models.networks import to_input
+from fmexplore.robustness import pictures
 from fmexplore.training import augment as module
 from fmexplore.training.augment import augment, mix
 from fmexplore.training.config import Augmentation
@@ -29,6 +30,10 @@ KINDS = {
     "gamma": Augmentation(gamma=2),
     "noise": Augmentation(noise=0.25),
     "blur": Augmentation(blur=2),
+    "pixelate": Augmentation(pixelate=4),
+    "gradient": Augmentation(gradient=1),
+    "texture": Augmentation(texture=0.9),
+    "jpeg": Augmentation(jpeg=4),
 }
 
 
@@ -50,9 +55,10 @@ def test_without_settings_the_images_are_only_made_input(same):
 @pytest.mark.parametrize("kind", KINDS)
 def test_images_of_one_batch_are_changed_differently(same, kind):
     different = len(torch.unique(run(same, KINDS[kind]).flatten(1), dim=0))
-    # a flip has two outcomes, a shift by up to 3 has 49, half of the images are erased, a slight blur changes nothing
+    # a flip has two outcomes, a shift by up to 3 has 49, half of the images are erased, a slight blur changes nothing,
+    # and pixels are 7 to 28 across
     few = {**dict.fromkeys(("flip", "alternating", "upside down", "invert"), 2), "shift": 40, "erasing": COUNT // 3}
-    assert different >= {**few, "blur": COUNT * 3 // 4}.get(kind, COUNT - 2)
+    assert different >= {**few, "blur": COUNT * 3 // 4, "pixelate": 20, "jpeg": COUNT * 3 // 4}.get(kind, COUNT - 2)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -271,3 +277,47 @@ def test_what_old_settings_give_is_not_touched_by_the_new_ones(same):
     how = Augmentation(flip="random", shift=2, rotation=10, contrast=0.2, brightness=0.1, erasing=0.5)
     seeded = run(same, how)
     assert torch.equal(run(same, how.replace(noise=0, blur=0, gain=0)), seeded)
+
+
+def test_larger_pixels_are_those_of_the_changed_images():
+    images = np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8)
+    for across in (20, 14, 7):
+        found = module._pixelate(to_input(torch.tensor(images)), torch.full((20,), 28 / across))[:, 0] * 255
+        assert np.abs(found.numpy() - pictures.pixelate(images, across)).max() < 1.01  # they are rounded twice
+    still = to_input(torch.tensor(images))
+    assert torch.allclose(module._pixelate(still, torch.ones(20)), still, atol=1e-6)
+
+
+def test_jpeg_is_that_of_the_library_but_for_roundings():
+    spots = np.random.default_rng(0).normal(120, 300, (20, 28, 28))
+    images = pictures.blur(np.clip(spots, 0, 255).astype(np.uint8), 1.5)
+    x = to_input(torch.tensor(images))
+    for quality in (4, 8, 25, 75):
+        found = module._compress(x, torch.full((20,), float(quality)))[:, 0] * 255
+        away = np.abs(found.numpy() - pictures.compress(images, quality))
+        assert away.mean() < 0.5, "grey levels of 256"
+    assert (module._compress(x, torch.full((20,), 4.0)) - x).abs().mean() > 0.02
+
+
+def test_light_from_one_side_is_full_there_and_least_at_the_other():
+    white = torch.ones(8, 1, 28, 28)
+    found = module._darken(white, torch.full((8,), 0.7), torch.arange(8) * math.pi / 4)
+    for number, light in enumerate(found[:, 0]):
+        assert light.max() == pytest.approx(1)
+        assert light.min() == pytest.approx(0.3)
+        down, right = math.sin(number * math.pi / 4), math.cos(number * math.pi / 4)
+        darkest = divmod(int(light.argmin()), 28)
+        assert all(abs(step) < 1e-6 or (place > 13) == (step > 0) for place, step in zip(darkest, (down, right)))
+
+
+def test_stripes_are_as_wide_as_drawn_and_leave_black_black():
+    x = torch.ones(4, 1, 28, 28)
+    x[..., 20:, :] = 0
+    strength, width = torch.full((4,), 0.6), torch.tensor([1.0, 2.5, 3.0, 2.0])
+    found = module._stripe(x, strength, torch.tensor([0.0, 2.9, 0.5, 1.0]), width, torch.zeros(4))
+    assert found[..., 20:, :].max() == 0
+    assert sorted(found.unique().tolist()) == pytest.approx([0, 0.4, 1])
+    columns = found[2, 0, 0]
+    assert columns[:6].tolist() == pytest.approx([1, 1, 1, 0.4, 0.4, 0.4])
+    assert found[1, 0, :4, 5].tolist() == pytest.approx([1, 1, 0.4, 0.4]), "across"
+    assert found[3, 0, 0, :4].tolist() == found[3, 0, :4, 0].tolist() == pytest.approx([1, 1, 0.4, 0.4]), "diagonal"

@@ -19,7 +19,14 @@ from fmexplore.ui.train import fields as train_fields
 LIBRARY = Path(fmexplore.__file__).parent
 # Modules outside the screen whose texts pages show.
 TOLD = (
-    *("papers/claims", "papers/insights", "papers/reported", "papers/verdicts", "training/differences"),
+    *(
+        "papers/claims",
+        "papers/insights",
+        "papers/reported",
+        "papers/verdicts",
+        "papers/promises",
+        "training/differences",
+    ),
     *("evaluation/significance", "checker/results", "checker/layer_readings", "checker/weights", "models/layers"),
     *("training/published", "training/presets", "photos/conversion"),
 )

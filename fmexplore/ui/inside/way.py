@@ -83,6 +83,10 @@ def _view(seen: Seen) -> None:
                 f"{formatting.plain(seen.run.title)} keeps no weights of its snapshots, so only the finished network "
                 "can be shown: a new training keeps some."
             )
+            if other := next((run for run in shared.store().shipped_runs() if run.snapshot_weights_steps()), None):
+                where = {"run": other.id, "snapshot": str(other.snapshot_weights_steps()[0])}
+                label = f"See the filters of {formatting.plain(other.title)} come about, snapshot by snapshot"
+                st.page_link(session.INSIDE_PAGE, label=label, query_params=where)
 
 
 def _find(graph: Graph, values: Arrays, link: url.Link) -> Pointed:

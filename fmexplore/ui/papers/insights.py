@@ -5,7 +5,7 @@ import streamlit as st
 from fmexplore.models.table import flops, parameters, summarize
 from fmexplore.papers.insights import Network, Remedy, networks, peeking, published_pair, remedies
 from fmexplore.papers.reported import HUMAN, MARKS
-from fmexplore.papers.reproduction import read_reproduction
+from fmexplore.papers.reproduction import NOISE, read_reproduction, systems
 from fmexplore.papers.verdicts import spread_of
 from fmexplore.training.published import SYSTEMS
 from fmexplore.ui import formatting, shared, widgets
@@ -49,10 +49,12 @@ def peeking_meter() -> None:
 def remedies_drawn() -> None:
     """What each remedy against overfitting does to the gap and to the accuracy."""
     rows, pair = remedies(read_reproduction), published_pair(read_reproduction)
-    if len(rows) < 2:
+    tried = [row for row in rows if row.name != NOISE]
+    noise = next((row for row in rows if row.name == NOISE), None)
+    if len(tried) < 2:
         _nothing("codered-base")
         return
-    st.subheader(_remedy_finding(rows), anchor=False)
+    st.subheader(_remedy_finding(tried), anchor=False)
     left, right = st.columns([56, 44], gap="large")
     with left:
         chart = remedies_chart(rows, pair if len(pair) > 1 else ())
@@ -64,6 +66,8 @@ def remedies_drawn() -> None:
             "each remedy alone. Between its seeds alone the accuracy varies by up to "
             + formatting.unbroken(f"{num(rows[0].accuracy.tolerance):.1f} points.")
         )
+        if noise:
+            st.write(formatting.unbroken(_noise_finding(noise, rows[0])))
         if len(pair) > 1:
             (first, last), names = pair, ("gap", "accuracy")
             gap, accuracy = (
@@ -102,6 +106,18 @@ def _remedy_finding(rows: list[Remedy]) -> str:
         f"{num(abs(change)):.2f}{'' if abs(change) > tolerance else ', within the variation between seeds'}"
     )
     return f"{words}; {closest.name} closes the gap most, by {num(closed):.1f} points, and {effect}"
+
+
+def _noise_finding(noise: Remedy, base: Remedy) -> str:
+    change = noise.accuracy.mean - base.accuracy.mean
+    effect = (
+        f"{'gains' if change > 0 else 'costs'} {num(abs(change)):.1f} points of test accuracy"
+        f"{'' if abs(change) > base.accuracy.tolerance else ', within the variation between seeds'}"
+    )
+    return (
+        f"Label noise is no remedy; it stands beside them for comparison. A fifth of the training labels drawn anew "
+        f"{effect}. Its gap is {num(noise.gap.mean):.1f} points: that to the labels it was given, many of them wrong."
+    )
 
 
 def networks_drawn() -> None:
@@ -147,9 +163,12 @@ def networks_drawn() -> None:
 
 
 def _shipped(anew: bool = False) -> list[Network]:
-    """The shipped runs; `anew`, those whose minutes are all that it took, as they began at nothing."""
+    """The shipped runs of networks of our own; `anew`, those whose minutes are all that it took, as they began at
+    nothing."""
     found = []
     for run in shared.store().shipped_runs():
+        if run.hardening or run.config.preset in systems():
+            continue
         result, rows = run.status.result, summarize(run.config.model)
         if result.test_accuracy is not None and (not anew or run.status.anew):
             accuracy = spread_of([100 * result.test_accuracy])

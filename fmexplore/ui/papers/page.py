@@ -14,11 +14,13 @@ from fmexplore.ui.components.dumbbell import Row, dumbbell
 from fmexplore.ui.papers.card import paper_card
 from fmexplore.ui.papers.checker import claim_checker
 from fmexplore.ui.papers.insights import networks_drawn, peeking_meter, remedies_drawn
+from fmexplore.ui.papers.promises import promised_robustness
 
 CLAIMS = "claims"
 VIEWS: dict[str, tuple[str, Callable[[], None]]] = {
     "peeking": ("Peeking", peeking_meter),
     "remedies": ("What remedies cost", remedies_drawn),
+    "robustness": ("Robustness", promised_robustness),
     "networks": ("All networks", networks_drawn),
     "check": ("Check a claim", claim_checker),
 }

@@ -7,6 +7,7 @@ from fmexplore.evaluation.significance import say_p
 from fmexplore.robustness.sheet import CLEAN, ROWS, Row, Sheet, corruption_error
 from fmexplore.runs.run import Run
 from fmexplore.ui import formatting, session, shared, url, widgets
+from fmexplore.ui.robustness.pair import offer_pair
 
 MOST = 3
 MIDDLE = 3
@@ -18,7 +19,7 @@ def choose_beside(run: Run) -> None:
     if not choices:
         return
     names = formatting.tell_apart(choices.values())
-    st.session_state["robustness_beside"] = [each for each in _in_link() if each in choices][:MOST]
+    chosen = st.session_state["robustness_beside"] = [each for each in in_link() if each in choices][:MOST]
     st.multiselect(
         "Beside",
         list(choices),
@@ -30,9 +31,12 @@ def choose_beside(run: Run) -> None:
         width=320,
         on_change=lambda: url.go(beside=",".join(st.session_state.robustness_beside) or None),
     )
+    if not chosen:
+        offer_pair(run, choices.values())
 
 
-def _in_link() -> list[str]:
+def in_link() -> list[str]:
+    """The ids of the runs beside."""
     return list(dict.fromkeys(filter(None, st.query_params.get("beside", "").split(","))))
 
 
@@ -93,7 +97,7 @@ def _finding(sheet: Sheet, others: list[tuple[Run, Sheet]], names: dict[str, str
 def _read_others(run: Run, split: str, sheet: Sheet) -> list[tuple[Run, Sheet]]:
     """The runs in the link with their answers to the same images; why one is left out is said."""
     others: list[tuple[Run, Sheet]] = []
-    for run_id in _in_link()[:MOST]:
+    for run_id in in_link()[:MOST]:
         try:
             other = shared.store().get(run_id)
             found = shared.sheet(other, split) if other != run else None

@@ -8,6 +8,7 @@ import streamlit as st
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.robustness.changes import CHANGES, change_images
 from fmexplore.robustness.sheet import CLEAN, Row, Sheet
+from fmexplore.runs.records import Hardening
 from fmexplore.runs.run import Run
 from fmexplore.training.hardening import train_against, trained_against
 from fmexplore.ui import formatting, session, shared, url, widgets
@@ -69,12 +70,13 @@ def show_flipped(run: Run, split: str, sheet: Sheet, row: Row | None, label: int
 
 
 def _offer_training(run: Run, row: Row) -> None:
-    """The same training with this change among its augmentations, where there is such a one and it can be repeated."""
+    """The same training with this change among its augmentations, where it can be repeated and had not this one."""
     config = run.config
-    training = train_against(config.training, row.change)
-    if training is None or run.status.task != "train" or row.change in trained_against(config.training):
+    if run.status.task != "train" or row.change in trained_against(config.training):
         return
-    widgets.train_button("Train it against this", config.replace(training=training))
+    training = train_against(config.training, row.change)
+    hardening = Hardening(parent=run.id, change=row.change)
+    widgets.train_button("Train it against this", config.replace(training=training), hardening=hardening)
 
 
 def _title(sheet: Sheet, row: Row, label: int | None, positions: np.ndarray) -> str:

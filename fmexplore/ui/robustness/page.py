@@ -14,13 +14,15 @@ from fmexplore.training.hardening import trained_against
 from fmexplore.ui import formatting, messages, session, shared, url, widgets
 from fmexplore.ui.components.change_grid import Cell, Line, change_grid
 from fmexplore.ui.formatting import num
-from fmexplore.ui.robustness.beside import choose_beside, show_beside
+from fmexplore.ui.robustness.beside import choose_beside, in_link, show_beside
 from fmexplore.ui.robustness.computing import show_sheet
 from fmexplore.ui.robustness.flipped import show_flipped
+from fmexplore.ui.robustness.pair import pair_finding, pair_in_link
 from fmexplore.ui.robustness.words import phrase
 from fmexplore.ui.selection import predictions as selected_predictions
 
 MIDDLE = 3  # the severity of the finding
+PAIRED = "After ± the 95 % interval of a difference; p is that of McNemar's test, with Holm's correction for both."
 EXAMPLE = 0  # the number of the test image in the small pictures, where no class is chosen
 
 
@@ -60,24 +62,43 @@ def _show(run: Run, split: str, sheet: Sheet) -> None:
     with st.container(key="robustness_warnings"):
         label, row = widgets.class_in_link("class"), _row_in_link()
     hardened = trained_against(run.config.training)
-    st.subheader(finding(sheet, formatting.plain(run.title), label, row, hardened), anchor=False)
-    st.caption(_describe(run, split, sheet, label))
-    left, right = st.columns([52, 48], gap="large")
+    pair = pair_in_link(run, in_link())
+    beside = shared.sheet(pair.other(run), split) if pair else None
+    if pair and not (beside and beside.counts[0] and len(beside.labels) == len(sheet.labels)):
+        pair = None
+    told = None
+    if pair and label is None:
+        told = pair_finding(pair, split, row or Row(pair.change, min(MIDDLE, len(CHANGES[pair.change].amounts))))
+    st.subheader(told or finding(sheet, formatting.plain(run.title), label, row, hardened), anchor=False)
+    st.caption(f"{_describe(run, split, sheet, label)}{f' {PAIRED}' if told else ''}")
+    left, right = st.columns([50, 50] if pair else [52, 48], gap="large")
     with left:
-        labels = shared.dataset().test.labels
-        example = EXAMPLE if label is None else int(np.argmax(labels == label))
-        change_grid(
-            [_line(sheet, name, label, name in hardened) for name in CHANGES],
-            shared.changed_examples(example),
-            "change_grid",
-            lambda change, severity: url.go(change=change, severity=severity, image=None),
-            tuple(row) if row else None,
-            "trained with this change: no surprise to the network",
-        )
+        if pair:
+            st.markdown(f"**{formatting.plain(run.title)}**")
+        _grid(run, sheet, row, label, "change_grid")
+    if pair and beside:
+        with right:
+            st.markdown(f"**{formatting.plain(pair.other(run).title)}**")
+            _grid(pair.other(run), beside, row, label, "change_grid_beside")
+        right = st.container()
     with right, messages.boundary():
         show_flipped(run, split, sheet, row, label)
     with messages.boundary():
         show_beside(run, split, sheet, row, label)
+
+
+def _grid(run: Run, sheet: Sheet, row: Row | None, label: int | None, key: str) -> None:
+    labels, hardened = shared.dataset().test.labels, trained_against(run.config.training)
+    example = EXAMPLE if label is None else int(np.argmax(labels == label))
+    change_grid(
+        [_line(sheet, name, label, name in hardened) for name in CHANGES],
+        shared.changed_examples(example),
+        key,
+        lambda change, severity: url.go(change=change, severity=severity, image=None),
+        tuple(row) if row else None,
+        "trained with this change: no surprise to the network",
+        f"Accuracy of {run.title} on changed images, %",
+    )
 
 
 def finding(sheet: Sheet, name: str, label: int | None, row: Row | None, hardened: frozenset[str]) -> str:

@@ -135,6 +135,8 @@ def _actions(run: Run, key: str) -> None:
             _label(run, key, broken)
         if not broken:
             offer_download(run, key)
+            if run.snapshot_weights_steps():
+                offer_download(run, f"{key}_whole", snapshot_weights=True)
         if not run.shipped:
             st.button("Delete", key=f"delete_{key}", on_click=ask_to_delete, args=([run],))
     confirm([run])
@@ -226,24 +228,25 @@ def _actions_on_several(runs: Sequence[Run], key: str) -> None:
     confirm(own)
 
 
-def offer_download(run: Run, key: str) -> None:
-    """The button that gives a run as one zip."""
+def offer_download(run: Run, key: str, snapshot_weights: bool = False) -> None:
+    """The button that gives a run as one zip; with `snapshot_weights` those at its snapshots are in it too."""
+    what = "Configuration, metrics, weights, name, tags and note as one zip file"
     widgets.download(
-        "Download",
-        lambda: _pack(run),
-        f"{run.id}.zip",
+        "With weights of its snapshots" if snapshot_weights else "Download",
+        lambda: _pack(run, snapshot_weights),
+        f"{run.id}-snapshots.zip" if snapshot_weights else f"{run.id}.zip",
         "application/zip",
         key=f"download_{key}",
-        help="Configuration, metrics, weights, name, tags and note as one zip file.",
+        help=f"{what}, and how the network stood at each snapshot, as far as it fits." if snapshot_weights else what,
         disabled=not (run.has_weights and run.answers),
     )
 
 
-def _pack(run: Run) -> bytes:
+def _pack(run: Run, snapshot_weights: bool) -> bytes:
     """Its zip. Raises NoAnswers: weights that give no numbers are not handed on."""
     if run.status.diverged:  # only the network itself can tell
         shared.analyst().ask("require_answers", run=run).result()
-    return pack_run(run)
+    return pack_run(run, snapshot_weights)
 
 
 def _use(run: Run) -> None:

@@ -111,7 +111,8 @@ def suggest(choices: dict[str, Run], names: dict[str, str], chosen: Sequence[Com
     """Comparisons worth a look, as a text and run ids: seeds of one training, one's newest, shipped ones."""
     choices = {run_id: run for run_id, run in choices.items() if session.went_well(run)}
     own, shipped = ([run.id for run in choices.values() if run.shipped is kind] for kind in (False, True))
-    shipped = [run_id for run_id in shipped if run_id != session.FOR_PHOTOS]  # it was trained for something else
+    # Those were trained for something else.
+    shipped = [run_id for run_id in shipped if run_id != session.FOR_PHOTOS and not choices[run_id].hardening]
     groups = seed_groups([run.config for run in choices.values()])
     seeds = [[list(choices)[place] for place in group][:MOST] for group in groups]
     if chosen:

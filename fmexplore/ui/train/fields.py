@@ -89,6 +89,10 @@ GROUPS: dict[str, tuple[Field, ...]] = {
         Field("augmentation.gamma", "Gamma", "1: an exponent between 1 and 2.", (), 0, 10, 0.5),
         Field("augmentation.noise", "Noise", "Largest standard deviation; 1 is the whole range.", (), 0, 1, 0.05),
         Field("augmentation.blur", "Blur", "Largest standard deviation, in pixels.", (), 0, 3, 0.5),
+        Field("augmentation.pixelate", "Pixelate", "Largest side of a square of one grey, in pixels.", (), 0, 14, 1),
+        Field("augmentation.gradient", "Light from one side", "Largest share lost at the other side.", (), 0, 1, 0.1),
+        Field("augmentation.texture", "Stripes", "Largest share of the light that is lost in them.", (), 0, 1, 0.1),
+        Field("augmentation.jpeg", "JPEG", "Lowest quality, 1 to 95; 0 is off.", (), 0, 95, 1),
     ),
     "Validation and seed": (
         Field(

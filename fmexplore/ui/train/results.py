@@ -3,6 +3,7 @@
 import streamlit as st
 
 from fmexplore.models.table import summarize, walk
+from fmexplore.runs.records import Hardening
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status
 from fmexplore.training.config import Augmentation, RunConfig
@@ -89,6 +90,15 @@ def next_steps(run: Run, status: Status) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="next_steps"):
         st.markdown("**Next:**", width="content")
+        if before := _hardened(run):
+            st.page_link(
+                session.INSIDE_PAGE,
+                label=f"What training against {before.change} gained and cost",
+                query_params={
+                    **{"view": "robustness", "run": run.id},
+                    **{"beside": before.parent, "change": before.change},
+                },
+            )
         st.page_link(session.CONFUSIONS_PAGE, label="What it confuses", query_params={"run": run.id})
         st.page_link(session.EMBEDDINGS_PAGE, label="Its map of the images", query_params={"run": run.id})
         if other := _to_compare(run):
@@ -98,6 +108,13 @@ def next_steps(run: Run, status: Status) -> None:
                 query_params={"runs": f"{run.id},{other.id}"},
             )
         offer_download(run, "next")
+
+
+def _hardened(run: Run) -> Hardening | None:
+    """What the run was trained against, where the run that it began from is still there and can be asked."""
+    found = run.hardening
+    there = found and any(each.id == found.parent and session.went_well(each) for each in session.runs())
+    return found if there else None
 
 
 def _to_compare(run: Run) -> Run | None:

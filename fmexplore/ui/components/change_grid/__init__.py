@@ -38,8 +38,9 @@ def change_grid(
     on_pick: Callable[[str, int], None],
     picked: tuple[str, int] | None,
     mark: str,
+    label: str,
 ) -> None:
-    """Draw the rows, each with its picture `(rows, 28, 28) uint8`; `mark` says what a marked row is.
+    """Draw the rows, each with its picture `(rows, 28, 28) uint8`; `mark` says what a marked row is, `label` the table.
 
     `on_pick` gets the name of a row and the severity, from 1, of the pressed cell.
     """
@@ -55,6 +56,7 @@ def change_grid(
             "sheet": picture_sheet(pictures, 1),
             "lines": lines_data,
             "picked": list(picked) if picked else None,
+            "label": label,
             "mark": mark if any(line.marked for line in lines) else "",
         },
         on_pick_change=was_picked,

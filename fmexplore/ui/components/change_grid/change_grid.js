@@ -42,7 +42,7 @@ function build(data) {
     body.append(row);
   });
   const table = element("table", {}, columns, element("thead", {}, head), body);
-  table.setAttribute("aria-label", "Accuracy on changed images, %");
+  table.setAttribute("aria-label", data.label);
   return [table, element("div", { className: "mark", textContent: data.mark, hidden: !data.mark })];
 }
 
