@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator as Container
 from fmexplore.errors import ConfigError
 from fmexplore.inside.graph import Graph, Step
 from fmexplore.runs.run import Arrays, Run
-from fmexplore.ui import formatting, messages, shared, url
+from fmexplore.ui import formatting, messages, session, shared, url
 from fmexplore.ui.components.layer_strip import SIDE, Stop, layer_strip
 from fmexplore.ui.inside.choice import choose_image
 from fmexplore.ui.inside.colours import paint
