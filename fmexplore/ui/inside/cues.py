@@ -75,7 +75,7 @@ def _show(run: Run, found: Cues) -> None:
     )
     st.caption(
         f"Over the {num(found.images):,} recognised {name}. Share lost, and occlusion (how far {what} falls), are for "
-        "each pixel the mean of all positions of the patch that cover it; integrated gradients are what the pixel adds. "
+        "each pixel the mean of all positions of the patch that cover it; integrated gradients are what it adds. "
         f"Orange speaks for it, blue against it; each map has its own scale. {OUTLINE}"
     )
     left, right = st.columns([48, 52], gap="large")
