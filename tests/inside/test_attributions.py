@@ -176,6 +176,15 @@ def test_a_map_that_follows_the_weights_passes_and_one_of_edges_does_not():
     assert compare_maps(np.zeros((28, 28)), np.zeros((28, 28))).depends_on_weights is None
 
 
+def test_the_scrambled_networks_integrated_gradients_take_as_many_steps_as_the_first(network, image):
+    found = attribute(network, image, TARGETS[0], "integrated gradients")
+    assert found
+    few = replace(found, steps=3)
+    wanted, steps, error = integrate_gradients(scramble(network), image[None], TARGETS[0], 3, np.inf)
+    assert (steps, error > 0.01) == (3, True)
+    assert np.array_equal(check_attribution(network, image, few).scrambled, wanted[0])
+
+
 def test_pixels_that_are_black_for_both_say_nothing_of_the_network():
     rng, garment = np.random.default_rng(0), np.zeros((28, 28))
     garment[8:20, 8:20] = 1

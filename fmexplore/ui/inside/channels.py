@@ -40,7 +40,8 @@ def channels(run: Run, row: Container) -> None:
     step = _choose_layer(graph, link.layer)
     channel = _check_channel(step, link.channel) if step.name == link.layer or link.layer is None else None
     label = widgets.class_in_link("class")
-    with row:
+    # The three wrap together.
+    with row, st.container(horizontal=True, vertical_alignment="bottom", width="content", gap="small"):
         selected_predictions.choose_split(found, split, "channels_split")
         _draw_layers(graph, step)
         help = "Which channels the network needs to recognise the images of a class."

@@ -111,9 +111,10 @@ def _show(seen: Seen, target: Target, occluder: Occluder, known: asking.Known) -
     st.caption(
         f"{margin}{photo}Attributions: orange speaks for it, blue against it; each map has its own scale. {OUTLINE}"
     )
-    for column, method in zip(st.columns(len(METHODS), gap="medium"), METHODS, strict=True):
-        with column, messages.boundary():
-            show_method(seen, target, occluder, method, known)
+    with st.container(key="looks_methods"):
+        for column, method in zip(st.columns(len(METHODS), gap="small"), METHODS, strict=True):
+            with column, messages.boundary():
+                show_method(seen, target, occluder, method, known)
 
 
 def _finding(target: Target, occluder: Occluder, occlusion: Attribution | None) -> str:
