@@ -69,8 +69,9 @@ def _assess(change: str, about: str, systems: Sequence[Measured]) -> AssessedCla
     best = max(systems, key=lambda each: each.changed[change].accuracy)
     tally = best.changed[change]
     low, high = (100 * each for each in tally.interval)
+    partly = "" if len(systems) == len(PRINTED) else f" tried so far, of {len(PRINTED)},"
     reason = (
-        f"{keeping} of {len(systems)} networks keep nine tenths of what they recognise unchanged. The best, "
+        f"{keeping} of {len(systems)} networks{partly} keep nine tenths of what they recognise unchanged. The best, "
         f"{best.system}, recognises {100 * tally.accuracy:.1f} % (95 % interval {low:.1f} to {high:.1f} %, n = "
         f"{tally.images:,}), and {100 * best.clean.accuracy:.1f} % unchanged."
     )
