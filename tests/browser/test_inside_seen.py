@@ -100,6 +100,7 @@ def test_from_a_card_to_the_channels_to_a_patch_and_its_card_and_back_also_by_ke
     opened.sees(re.compile("^What excites it most among")).settle()
     phone = tab(phone=True, has_touch=True, is_mobile=True).open("/inside?run=quick&view=channels&channel=6")
     phone.sees(re.compile("^Channel 6 of layer 1 ")).settle()
+    assert phone.page.get_by_test_id("stMain").evaluate("main => main.scrollTop") == 0, "the marked one scrolls its own"
     phone.main.get_by_role("group", name="Patches").get_by_role("button").nth(2).tap()
     phone.sees(re.compile(f"^{re.escape(named.partition(':')[0])}: "))
 

@@ -89,8 +89,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const first = current ?? items[0];
   if (data.open && first && !items.some((item) => item.tabIndex === 0)) first.tabIndex = 0;
   if (current && gallery.current !== data.current) {
-    // Of what is not scrolled by itself, the whole page would be.
-    if (data.focus || data.height) current.scrollIntoView({ block: "nearest" });
+    if (data.focus) current.scrollIntoView({ block: "nearest" });
+    else if (data.height) show(current, gallery);
     if (data.focus) current.focus({ preventScroll: true });
   }
   gallery.current = data.current;
@@ -112,4 +112,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     next.focus();
   };
   return () => setTimeout(() => gallery.isConnected || URL.revokeObjectURL(gallery.sheet));
+}
+
+// Scrolls the gallery to an item, and never the whole page, as scrollIntoView would.
+function show(item, gallery) {
+  const [inner, outer] = [item, gallery].map((each) => each.getBoundingClientRect());
+  gallery.scrollTop += Math.max(0, inner.bottom - outer.bottom) || Math.min(0, inner.top - outer.top);
 }
