@@ -22,6 +22,7 @@ from fmexplore.cli.predict import commands as predict_commands
 from fmexplore.cli.robustness import commands as robustness_commands
 from fmexplore.cli.terminal import AsJson, accuracies, print_json, show_bar
 from fmexplore.cli.training import commands as training_commands
+from fmexplore.cli.tuning import commands as tuning_commands
 from fmexplore.data import fashion_mnist
 from fmexplore.data.addresses import find_positions
 from fmexplore.data.download import fetch
@@ -46,6 +47,7 @@ app = typer.Typer(
     help="Explore how a CNN learns Fashion-MNIST.",
 )
 app.add_typer(training_commands)
+app.add_typer(tuning_commands)
 app.add_typer(predict_commands)
 app.add_typer(photo_commands)
 app.add_typer(robustness_commands)
