@@ -18,6 +18,7 @@ from fmexplore.tuning.space import Axis, Choice, Value, settings
 DRAWN = 40  # configurations
 WANTED_TRIALS, FEWEST_TRIALS = 30, 5
 LEAST_EPOCHS = 0.5
+SHARES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05, 0.0)  # of the epochs, tried in turn
 RESERVE = 0.9  # of the time is planned
 
 
@@ -121,37 +122,50 @@ def choose_plan(config: StudyConfig, machine: Settings) -> Plan:
         raise ConfigError("minutes is missing: say how long the search may take.")
     if (speed := read_speed(machine)) is None:
         raise ConfigError("This machine's speed is not known yet: train a run first, or open the app once.")
-    room, unlimited = 60 * RESERVE * config.minutes, config.replace(minutes=None, trials=WANTED_TRIALS)
-    whole = _estimate(unlimited, machine, speed)
-    each = whole.seconds / max(1, whole.trials * (1 - whole.refused) + config.confirm)
-    fitting = int((room - config.confirm * each) / each)
-    if config.searcher == "grid" and fitting >= config.space.grid_size():
-        size = config.space.grid_size()
-        chosen = config.replace(trials=size)
-        return Plan(chosen, _estimate(chosen, machine, speed), f"The grid of {size} trials fits.")
-    epochs, base = config.base.training.epochs, config.base
-    if fitting < WANTED_TRIALS and "epochs" not in config.space.axes:
-        share = max(room / (each * (WANTED_TRIALS + config.confirm)), LEAST_EPOCHS / epochs)
-        if share < 1:
-            epochs = float(f"{epochs * share:.2g}")
-            training = base.training.replace(epochs=epochs)
-            base = base.replace(training=training.model_dump(mode="json"))
-            each *= epochs / config.base.training.epochs
-            fitting = int((room - config.confirm * each) / each)
-    if fitting < FEWEST_TRIALS:
+    room, wanted = 60 * RESERVE * config.minutes, min(WANTED_TRIALS, config.trials or WANTED_TRIALS)
+    if config.searcher == "grid":
+        size, each = config.space.grid_size(), _mean_seconds(config, machine, speed)
+        if each * (size + config.confirm) <= room:
+            chosen = config.replace(trials=size)
+            return Plan(chosen, _estimate(chosen, machine, speed), f"The grid of {size} trials fits.")
+        config = config.replace(searcher="tpe", trials=wanted)
+    shorter, each = _shorten(config, wanted, room, machine, speed)
+    trials = min(int(room / each) - config.confirm, wanted)
+    if trials < FEWEST_TRIALS:
         least = each * (FEWEST_TRIALS + config.confirm) / RESERVE / 60
         raise ConfigError(
             f"minutes is {config.minutes:g}: {FEWEST_TRIALS} short trials take {least:.1f}, so take more minutes or a "
             "smaller network."
         )
-    trials = min(fitting, WANTED_TRIALS if config.trials is None else config.trials)
-    searcher = "random" if trials < 2 * FEWEST_TRIALS else "tpe" if config.searcher == "grid" else config.searcher
+    epochs = shorter.base.training.epochs
+    searcher = "random" if trials < 2 * FEWEST_TRIALS else config.searcher
     pruning = "median" if epochs >= 3 and not config.second else config.pruning
-    chosen = config.replace(base=base.model_dump(mode="json"), trials=trials, searcher=searcher, pruning=pruning)
-    about = (
-        f"{trials} trials of {epochs:g} epochs by {searcher}, pruning {pruning}, in about {config.minutes:g} minutes"
-    )
+    searching = config.minutes - config.confirm * each / 60
+    chosen = shorter.replace(trials=trials, searcher=searcher, pruning=pruning, minutes=searching)
+    how = f"by {searcher}, pruning {pruning}"
+    about = f"{trials} trials of {epochs:g} epochs {how}, in about {config.minutes:g} minutes."
     return Plan(chosen, _estimate(chosen, machine, speed), about)
+
+
+def _shorten(
+    config: StudyConfig, wanted: int, room: float, machine: Settings, speed: Speed
+) -> tuple[StudyConfig, float]:
+    """The study with as many epochs as leave room for the trials, its own at most; and the seconds of a trial."""
+    whole = config.base.training.epochs
+    fixed = "epochs" in config.space.axes
+    for share in (1.0,) if fixed else SHARES:
+        epochs = max(float(f"{whole * share:.2g}"), min(whole, LEAST_EPOCHS))
+        training = config.base.training.replace(epochs=epochs)
+        base = config.base.replace(training=training.model_dump(mode="json"))
+        shorter = config.replace(base=base.model_dump(mode="json"))
+        each = _mean_seconds(shorter, machine, speed)
+        if each * (wanted + config.confirm) <= room or epochs <= LEAST_EPOCHS:
+            break
+    return shorter, each
+
+
+def _mean_seconds(config: StudyConfig, machine: Settings, speed: Speed) -> float:
+    return statistics.fmean(one.seconds for one in _sample(config, machine, speed)[0])
 
 
 def _span(low: float, high: float) -> str:

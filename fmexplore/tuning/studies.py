@@ -32,7 +32,7 @@ def config_of(study: StudyFolder) -> StudyConfig:
 def trials_of(study: StudyFolder) -> list[TrialRecord]:
     """The trials that have ended, in the order in which they began. Raises RunBroken."""
     try:
-        return [TrialRecord.parse(values) for values in study.read_trials()]
+        return sorted(map(TrialRecord.parse, study.read_trials()), key=lambda record: record.trial)
     except ConfigError as error:
         raise RunBroken(f"{study.path} has a broken trial ({error}): resume it, which writes them anew.") from None
 
