@@ -56,7 +56,7 @@ class StudyFolder:
         write_json(self.path / CONFIG, values, within=self.path)
 
     def read_trials(self) -> list[dict[str, Any]]:
-        """A dict for each trial that has ended, in the order in which they did; a half-written last line is left out."""
+        """A dict for each trial that has ended, in the order of their ends; a half-written last line is left out."""
         return read_cached(self.path / TRIALS, _read_lines) if (self.path / TRIALS).exists() else []
 
 

@@ -94,8 +94,12 @@ class Driver:
         """Why no other trial should begin; empty as long as one should."""
         if self._is_wanted():
             raise Interrupted
+        if self.study.shared:
+            self.study.refresh()
         config, done = self.study.config, len(self.study.records)
-        if config.trials is not None and done >= config.trials:
+        if config.trials is not None and done + self.study.elsewhere >= config.trials:
+            if self.study.elsewhere:
+                return f"{done} trials are done, and other servers have the last {self.study.elsewhere} under way."
             return f"All {done} trials are done."
         if self._out_of_time():
             return f"The {config.minutes:.3g} minutes are over, after {done} trials."

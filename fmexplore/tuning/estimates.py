@@ -140,10 +140,10 @@ def choose_plan(config: StudyConfig, machine: Settings) -> Plan:
     epochs = shorter.base.training.epochs
     searcher = "random" if trials < 2 * FEWEST_TRIALS else config.searcher
     pruning = "median" if epochs >= 3 and not config.second else config.pruning
-    searching = config.minutes - config.confirm * each / 60
+    searching = (room / RESERVE - config.confirm * each) / 60
     chosen = shorter.replace(trials=trials, searcher=searcher, pruning=pruning, minutes=searching)
     how = f"by {searcher}, pruning {pruning}"
-    about = f"{trials} trials of {epochs:g} epochs {how}, in about {config.minutes:g} minutes."
+    about = f"{trials} trials of {epochs:g} epochs {how}, in about {room / RESERVE / 60:g} minutes."
     return Plan(chosen, _estimate(chosen, machine, speed), about)
 
 

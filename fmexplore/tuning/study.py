@@ -154,6 +154,7 @@ class Study:
         """Let trials that nobody works on any more wait again, and write trials.jsonl anew."""
         self.reach(self._give_back)
         self.records = self.reach(self._read_records)
+        self.elsewhere = self.reach(self._count_running)  # trials that other servers have under way
         content = "".join(_line(record) for record in self.records)
         write_bytes(self.folder.path / TRIALS, content.encode(), within=self.folder.path)
 
@@ -170,6 +171,11 @@ class Study:
         if self.shared:
             with quiet():
                 optuna.storages.fail_stale_trials(self._study)
+
+    def _count_running(self) -> int:
+        from optuna.trial import TrialState as States
+
+        return len(self._study.get_trials(deepcopy=False, states=(States.RUNNING,))) if self.shared else 0
 
     def _fail_and_retry(self, trial: FrozenTrial) -> None:
         from optuna.trial import TrialState as States
@@ -223,8 +229,6 @@ class Study:
 
     def ask(self) -> Asked:
         """The next trial: one that was interrupted, else one that the searcher chooses. Raises StorageError."""
-        if self.shared:
-            self.refresh()
         config = self.config
         self._study.sampler = make_sampler(config, len(self.records), self.place)
 

@@ -86,9 +86,9 @@ def test_a_training_that_diverges_is_a_trial_with_its_reason_and_one_that_is_beh
     make, search, store, linear
 ):
     base = linear.replace(training=linear.training.replace(weight_decay=1).model_dump(mode="json"))  # else it is slow
-    folder = make(
-        "learning_rate=0.01,1e-7,1e9", "optimizer=sgd", base=base, trials=9, pruning="median", searcher="random"
-    )
+    axes, settings = ("learning_rate=0.01,0.02,0.03,1e-7,1e9", "optimizer=sgd"), {"trials": 16, "base": base}
+    settings |= {"pruning": "median", "searcher": "random"}
+    folder = make(*axes, **settings)
     trials = search(folder, None)
     states = {trial.parameters["learning_rate"]: trial.state for trial in trials}
     assert states[1e9] == "failed"
@@ -99,8 +99,7 @@ def test_a_training_that_diverges_is_a_trial_with_its_reason_and_one_that_is_beh
         state = {"complete": "finished", "pruned": "stopped", "failed": "failed"}[trial.state]
         assert run.status.state == state
         assert run.status.diverged == (trial.state == "failed")
-    again = make("learning_rate=0.01,1e-7,1e9", "optimizer=sgd", base=base, trials=9, pruning="median", searcher="random",
-                 name="again")  # fmt: skip
+    again = make(*axes, name="again", **settings)
     assert curves(search(again, None)) == curves(trials)  # the same seed, the same trials
 
 
