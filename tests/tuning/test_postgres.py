@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -35,12 +34,11 @@ class Server:
 
     def __init__(self, programs: Path) -> None:
         self.programs, self.folder = programs, Path(tempfile.mkdtemp(prefix="fmexplore-postgres-"))
-        own = {"user": "postgres", "group": "postgres"}
-        self.user: dict[str, Any] = own if os.getuid() == 0 else {}  # it refuses to run as root
+        self.user = "postgres" if os.getuid() == 0 else None  # it refuses to run as root
         if self.user:
             shutil.chown(self.folder, "postgres", "postgres")
         command = [programs / "initdb", "-D", self.folder / "data", "-U", "fmexplore", "-A", "trust", "--no-sync"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **self.user)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, user=self.user, group=self.user)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -51,7 +49,7 @@ class Server:
         place = ["-p", str(self.port), "-h", "127.0.0.1", "-k", str(self.folder), "-F"]
         self.process = subprocess.Popen(
             [self.programs / "postgres", "-D", self.folder / "data", *place],
-            cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self.user,
+            cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=self.user, group=self.user,
         )  # fmt: skip
 
     def stop(self) -> None:

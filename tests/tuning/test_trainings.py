@@ -16,6 +16,7 @@ from fmexplore.data import fashion_mnist
 from fmexplore.errors import NotAllowed, RunBroken
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import request
+from fmexplore.runs.studies import study_of
 from fmexplore.settings import PROJECT
 from fmexplore.tuning.confirmation import judge, read_confirmations
 from fmexplore.tuning.records import best_of
@@ -123,7 +124,7 @@ def test_a_training_that_is_killed_or_paused_goes_on_and_ends_as_it_would_have(m
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until and not killed:
             trainer = trainer_of(psutil.Process())
-            under_way = [run for run in store.own_runs() if run.status.study == "mine" and run.read_metrics()]
+            under_way = [run for run in store.own_runs() if study_of(run) == "mine" and run.read_metrics()]
             if trainer and under_way:
                 time.sleep(random.random() / 10)
                 trainer.kill()
