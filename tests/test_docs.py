@@ -195,13 +195,8 @@ def test_the_example_of_a_proxy_lets_through_the_largest_upload_and_no_more_else
 
 def test_every_setting_has_its_row_with_its_limits():
     table = rows("docs/hosting.md", "Settings")
-    assert table.keys() == {
-        *NAMES.values(),
-        "FMEXPLORE_HOME",
-        "FMEXPLORE_DATA",
-        "FMEXPLORE_HOSTED",
-        "FMEXPLORE_STUDIES",
-    }
+    others = {f"FMEXPLORE_{name}" for name in ("HOME", "DATA", "HOSTED", "STUDIES")}
+    assert table.keys() == {*NAMES.values(), *others}
     for field, name in NAMES.items():
         _, default, hosted = table[name]
         known = getattr(Settings(), field)

@@ -25,6 +25,7 @@ from fmexplore.tuning.study import Asked, Outcome, Study
 from fmexplore.tuning.trainer import Trainer
 
 POLL_SECONDS = 0.2
+NOTE_SECONDS = 1.0
 MOST_KILLS = 3  # of one training, after which something is wrong with it
 NOT_SAVED = "was not saved"  # in every StorageError for a write
 Listener = Callable[[TrialRecord | Confirmation], None]  # is told of what has ended
@@ -59,6 +60,7 @@ class Driver:
         self.trainer = Trainer(store.settings, Path(job.folder) / "trainer.log")
         self.used = job.status.result.seconds  # before this start
         self.started = time.monotonic()
+        self._noted = 0.0  # when the status was written last
         self._wanted = ""  # how it should end: STOP, PAUSE or GONE
         self._with_weights: set[str] | None = None
 
@@ -129,7 +131,10 @@ class Driver:
         self.listen(record)
 
     def _note(self, **changes: Any) -> None:
-        """Keep in the status how far the study is."""
+        """Keep in the status how far the study is; without `changes` at most once a second, as each is synced."""
+        if not changes and time.monotonic() - self._noted < NOTE_SECONDS:
+            return
+        self._noted = time.monotonic()
         config, records = self.study.config, self.study.records
         best = best_of(records)
         shares = [len(records) / config.trials] if config.trials else []
