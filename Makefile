@@ -8,8 +8,9 @@ BIOME_ARGUMENTS := --config-path=tools/biome fmexplore
 # The headless shell draws no window around a page, and opens pages a third faster than all of Chromium.
 CHROMIUM := $(firstword $(foreach name,chromium-headless-shell chromium chromium-browser google-chrome,\
 	$(shell command -v $(name))))
+POSTGRES := $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) $(shell command -v initdb))
 
-.PHONY: app data test check lint format chromium clean
+.PHONY: app data test check lint format chromium postgres clean
 
 # Without the data set the app still starts, and says what to do.
 app: .venv/app
@@ -21,7 +22,7 @@ data: .venv/app
 
 # Two tests at once, each with one thread; whoever ends first takes over tests of the other. Browser tests come alone,
 # after the others, and their servers use what threads there are.
-test: .venv/dev chromium data lint
+test: .venv/dev chromium postgres data lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/browser
 
@@ -64,6 +65,13 @@ chromium:
 ifeq ($(CHROMIUM)$(ROOT_DEBIAN),yes)
 	apt-get update -qq && (apt-get install -y -qq chromium-headless-shell || apt-get install -y -qq chromium) >/dev/null \
 		|| [ -z "$$CI" ]
+endif
+
+# The same holds for PostgreSQL, in which several servers share their studies. It is started by its tests only.
+postgres:
+ifeq ($(POSTGRES)$(ROOT_DEBIAN),yes)
+	apt-get update -qq && mkdir -p /etc/postgresql-common && echo "create_main_cluster = false" \
+		> /etc/postgresql-common/createcluster.conf && apt-get install -y -qq postgresql >/dev/null || [ -z "$$CI" ]
 endif
 
 clean:

@@ -6,6 +6,7 @@ FMExploreError
  ├─ ConfigError         a setting or layer table that cannot be used
  ├─ DataError           a data file that is missing, damaged or not the expected one
  ├─ RunNotFound         no run goes by that name
+ ├─ StudyNotFound       no study goes by that name
  ├─ RunBroken           a run folder or zip whose content is damaged
  ├─ NoAnswers           a run whose network gives no numbers, or that kept none
  ├─ NotAllowed          an action on another owner's or a shipped run, or beyond a limit of this server
@@ -30,6 +31,10 @@ class DataError(FMExploreError):
 
 class RunNotFound(FMExploreError):
     """No run goes by that id, shipped name or prefix."""
+
+
+class StudyNotFound(FMExploreError):
+    """No study goes by that name."""
 
 
 class RunBroken(FMExploreError):

@@ -25,8 +25,11 @@ class Settings:
     forgets: bool = False  # whether a restart may empty the disk where home lies
     hosted: bool = False
     proxies: int = 0  # in front of the server, each of which adds to X-Forwarded-For
+    studies: str = ""  # the address of a PostgreSQL in which several servers keep their studies; else files
     trainings: int = 1  # at the same time
     max_minutes: float | None = None  # per run
+    max_trials: float | None = None  # per study
+    max_studies: float | None = None  # kept per owner
     max_mflops: float | None = None  # per image, of a network
     max_queued: float | None = None  # per owner
     max_queued_all: float | None = None  # of all owners
@@ -53,6 +56,8 @@ NAMES = {
     "proxies": "FMEXPLORE_PROXIES",
     "trainings": "FMEXPLORE_TRAININGS",
     "max_minutes": "FMEXPLORE_MAX_MINUTES",
+    "max_trials": "FMEXPLORE_MAX_TRIALS",
+    "max_studies": "FMEXPLORE_MAX_STUDIES",
     "max_mflops": "FMEXPLORE_MAX_MFLOPS",
     "max_queued": "FMEXPLORE_MAX_QUEUED",
     "max_queued_all": "FMEXPLORE_MAX_QUEUED_ALL",
@@ -65,7 +70,14 @@ NAMES = {
     "max_memory_mb": "FMEXPLORE_MAX_MEMORY_MB",
 }
 HOSTED_LIMITS = {
-    **{"max_minutes": 10, "max_mflops": 1000, "max_queued": 2, "max_queued_all": 80},
+    **{
+        "max_minutes": 10,
+        "max_trials": 30,
+        "max_studies": 1,
+        "max_mflops": 1000,
+        "max_queued": 2,
+        "max_queued_all": 80,
+    },
     **{"max_runs": 12, "max_runs_all": 500, "max_disk_mb": 2000, "max_age_days": 7, "max_photos_mb": 500},
 }
 
@@ -84,6 +96,7 @@ def read_settings(environment: dict[str, str] | os._Environ = os.environ) -> Set
                 raise ConfigError(f"{name} is {text!r}: give a number above 0, or leave it out.")
     values["trainings"] = int(values.get("trainings", 1)) or 1
     values["proxies"] = int(values.get("proxies", 0))
+    values["studies"] = environment.get("FMEXPLORE_STUDIES", "").strip()
     chosen = environment.get("FMEXPLORE_HOME")
     home = Path(chosen).expanduser().resolve() if chosen else default_home()
     if temporary := not chosen and home != lasting_home():

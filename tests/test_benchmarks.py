@@ -43,6 +43,7 @@ SHORT = (
     ("memory", "--preset", "quick"),
     ("inside", "--runs", "quick", "--rounds", "1", "--images", "100"),
     ("robustness", "--images", "40", "--changes", "mirror,noise"),
+    ("tuning", "overhead", "--trials", "3", "--rounds", "1"),
 )
 
 
@@ -67,6 +68,7 @@ def test_what_trains_and_computes_runs_on_a_small_data_set_and_prints_its_table(
         "ratio",
         "Captum one by one",
         '"accuracy"',
+        "| SQLite | tpe |",
     ):
         assert said in done.stdout, said
     assert done.stdout.count("== throughput True") == 2

@@ -42,6 +42,18 @@ NOT_RUN = {
     "FMEXPLORE_HOSTED=1 fmexplore app --address 0.0.0.0 --server.fileWatcherType none": "serves until Ctrl-C",
     "FMEXPLORE_HOSTED=1 FMEXPLORE_PROXIES=1 fmexplore app --server.fileWatcherType none --server.baseUrlPath fashion "
     "--server.allowedHosts fashion.school.example": "serves until Ctrl-C",
+    **dict.fromkeys(
+        (
+            "fmexplore tune --vary learning_rate=log:0.01:0.3 --vary filters=16,24,32 --trials 40 --minutes 20 "
+            "--study mine",
+            "fmexplore tune --study mine --trials 10",
+            "fmexplore tune --vary kernel=3,5 --vary dropout=0,0.2 --searcher grid --epochs 1 --confirm 3 --json",
+            "fmexplore study show mine",
+            "fmexplore study resume mine --trials 10",
+            "fmexplore study delete mine --yes",
+        ),
+        "searches for minutes, or needs such a study; tests/cli/test_tuning.py gives it less",
+    ),
     "fmexplore train --minutes 10": "ten minutes; tests/cli/test_app.py gives it less",
     "fmexplore train-photos photos --epochs 6 --times 16": "minutes; tests/cli/test_photos.py gives it less",
     "fmexplore train-segmenter photos --masks masks --epochs 24": "minutes; tests/cli/test_photos.py gives it less",
@@ -184,7 +196,8 @@ def test_the_example_of_a_proxy_lets_through_the_largest_upload_and_no_more_else
 
 def test_every_setting_has_its_row_with_its_limits():
     table = rows("docs/hosting.md", "Settings")
-    assert table.keys() == {*NAMES.values(), "FMEXPLORE_HOME", "FMEXPLORE_DATA", "FMEXPLORE_HOSTED"}
+    others = {f"FMEXPLORE_{name}" for name in ("HOME", "DATA", "HOSTED", "STUDIES")}
+    assert table.keys() == {*NAMES.values(), *others}
     for field, name in NAMES.items():
         _, default, hosted = table[name]
         known = getattr(Settings(), field)

@@ -70,6 +70,11 @@ def test_the_constraints_have_what_the_requirements_bring_along():
     assert {name for name in needed if not of_torch.match(name)} <= set(pins("constraints.txt"))
 
 
+def test_what_an_extra_brings_is_tried_here():
+    extras = METADATA["project"]["optional-dependencies"]
+    assert parse(line for lines in extras.values() for line in lines).items() <= pins("requirements-dev.txt").items()
+
+
 def test_the_wheel_is_built_by_the_version_that_is_tried_here():
     assert parse(METADATA["build-system"]["requires"]).items() <= pins("requirements-dev.txt").items()
 

@@ -28,6 +28,7 @@ STEPS = (
     {"runs"},
     {"jobs"},
     {"analysis"},
+    {"tuning"},
     {"cli", "ui"},
 )
 # In ui, what all pages share; then each page's folder, and the folders of others that it draws from.

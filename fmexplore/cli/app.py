@@ -23,6 +23,7 @@ from fmexplore.cli.robustness import commands as robustness_commands
 from fmexplore.cli.runs import commands as run_commands
 from fmexplore.cli.terminal import AsJson, RunName, print_json, show_bar
 from fmexplore.cli.training import commands as training_commands
+from fmexplore.cli.tuning import commands as tuning_commands
 from fmexplore.data import fashion_mnist
 from fmexplore.data.addresses import find_positions
 from fmexplore.data.download import fetch
@@ -45,6 +46,7 @@ app = typer.Typer(
 )
 app.add_typer(training_commands)
 app.add_typer(run_commands)
+app.add_typer(tuning_commands)
 app.add_typer(predict_commands)
 app.add_typer(photo_commands)
 app.add_typer(robustness_commands)

@@ -48,6 +48,8 @@ def resume_run(store: RunStore, text: str) -> Run:
     run = store.find(text)
     store.require_owner(run, LOCAL_OWNER)
     status = run.status
+    if status.study:
+        raise ConfigError(f"{run.id} is a trial: go on with `python -m fmexplore study resume {status.study}`.")
     if status.state not in RESUMABLE and (status.state != "running" or status.alive):
         raise ConfigError(f"{run.id} is {status.state}: only a run that was not finished can be resumed.")
     fashion_mnist.check()  # better now than as a failed run

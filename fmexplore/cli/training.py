@@ -76,7 +76,7 @@ def train(
         run = resume_run(store, resume)
     else:
         if config:
-            chosen = RunConfig.parse(_read_json(config))
+            chosen = RunConfig.parse(read_config(config))
         elif minutes and not preset:
             chosen = _plan(minutes, settings, as_json)
         else:
@@ -146,7 +146,8 @@ def _plan(minutes: float, settings: Settings, quiet: bool) -> RunConfig:
     return plan.config
 
 
-def _read_json(path: Path) -> Any:
+def read_config(path: Path) -> Any:
+    """The values of a run's config.json. Raises ConfigError."""
     try:
         return json.loads(decode_text(path.read_bytes(), str(path)))
     except (OSError, ValueError, RecursionError) as error:

@@ -22,12 +22,15 @@ from fmexplore.jobs.fairness import fair_order
 from fmexplore.jobs.queue import LANES, JobQueue, in_lane
 from fmexplore.jobs.retention import clean_up
 from fmexplore.runs.status import Status, clear_requests, read_status, write_status
+from fmexplore.runs.studies import TASK as STUDY
 from fmexplore.settings import PACKAGE, child_environment
 from fmexplore.storage import StorageLock, storage_error
 
 TICK_SECONDS = 0.3
 LEAST_FREE = 20e6  # bytes on the disk; below it, a training would fail as soon as it saves itself
 SMALL_MEMORY = 4e9  # below it the lanes take turns
+# The module that does a task, where that is not `jobs.worker`: named, as this package does not import it.
+MODULES = {STUDY: "fmexplore.tuning.worker"}
 CLOSING_SECONDS = 30  # in which a worker should save and end
 GRACE_SECONDS = 120  # in which a run that is at its limit of minutes should end by itself
 
@@ -72,7 +75,7 @@ class Dispatcher:
                 if time.monotonic() - cleaned > 600 or not cleaned:
                     cleaned = time.monotonic()
                     with self.queue.lock:
-                        clean_up(self.queue.store, self.queue.jobs)
+                        clean_up(self.queue.studies, self.queue.jobs)
                 self.problem = self._lack_of_space()
             except Timeout:
                 self.problem = self._lack_of_space()  # another server on the same folder does the rest
@@ -120,10 +123,11 @@ class Dispatcher:
 
     def _launch(self, folder: Path) -> None:
         clear_requests(folder)
-        write_status(folder, read_status(folder).replace(state="running", started=time.time(), message="Starting"))
+        status = read_status(folder).replace(state="running", started=time.time(), message="Starting")
+        module = MODULES.get(write_status(folder, status).task, "fmexplore.jobs.worker")
         with open(folder / "worker.log", "ab") as log:
             self._workers[folder] = subprocess.Popen(
-                [sys.executable, "-m", "fmexplore.jobs.worker", str(folder), str(os.getpid())],
+                [sys.executable, "-m", module, str(folder), str(os.getpid())],
                 cwd=PACKAGE.parent,  # where Python finds this package
                 env=child_environment(self.queue.settings),
                 stdin=subprocess.DEVNULL,

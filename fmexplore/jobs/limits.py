@@ -15,6 +15,7 @@ from fmexplore.models.table import LayerInfo, flops, parameters, summarize
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Status
 from fmexplore.runs.store import RunStore
+from fmexplore.runs.studies import count_as_one, study_of
 from fmexplore.settings import Settings
 from fmexplore.training.config import RunConfig
 from fmexplore.training.snapshots import weights_bytes
@@ -47,7 +48,7 @@ def check_room(store: RunStore, owner: str, address: str) -> None:
     """Whether the owner may keep one more run."""
     settings = store.settings
     if settings.max_runs:
-        kept = sum(1 for _ in store.owned_by(owner))
+        kept = count_as_one(store.owned_by(owner))
         if kept >= settings.max_runs:
             raise NotAllowed(
                 f"You keep {kept} runs, and this server keeps {settings.max_runs:g} for each of you: "
@@ -58,7 +59,8 @@ def check_room(store: RunStore, owner: str, address: str) -> None:
 
 
 def _check_room_of_all(store: RunStore, owner: str, address: str) -> None:
-    askers = [_asker(run) for run in (*store.own_runs(), *store.trashed_runs())]
+    runs = (*store.own_runs(), *store.trashed_runs())
+    askers = [_asker(run) for run in {study_of(run) or run.id: run for run in runs}.values()]  # a study counts as one
     limit, remedy = store.settings.max_runs_all, "delete some of your runs first"
     _check_all(limit, askers, (owner, address), "keep", "runs", remedy)
 

@@ -32,12 +32,17 @@ from fmexplore.runs.status import (
     write_status,
 )
 from fmexplore.runs.store import RunStore
+from fmexplore.runs.studies import TASK as STUDY
+from fmexplore.runs.studies import StudyStore
 from fmexplore.settings import Settings
 from fmexplore.storage import StorageLock, storage_error
 from fmexplore.training.config import RunConfig
 
-# Measuring beside a training would give wrong figures for both.
-LANES = dict.fromkeys(("train", *BROUGHT_BY, "measure"), "training") | dict.fromkeys(("fetch", "teach"), "analysis")
+# A study is trained by its driver, trial after trial, and takes one place. Measuring beside a training would give wrong
+# figures for both.
+LANES = dict.fromkeys(("train", *BROUGHT_BY, STUDY, "measure"), "training") | dict.fromkeys(
+    ("fetch", "teach"), "analysis"
+)
 
 
 class JobQueue:
@@ -46,6 +51,7 @@ class JobQueue:
     def __init__(self, settings: Settings, address: Callable[[], str] = lambda: "") -> None:
         """`address` stands for where whoever asks in this thread comes from, empty if unknown."""
         self.settings, self.store, self.address = settings, RunStore(settings), address
+        self.studies = StudyStore(self.store)
         self.jobs = settings.cache / "jobs"
         self.lock = StorageLock(settings.home / "jobs.lock")
 
@@ -142,6 +148,8 @@ class JobQueue:
         self.store.require_owner(run, owner)
         with self.lock:
             status = run.status
+            if status.study:
+                raise NotAllowed(f"{run.title} is a trial of the study {status.study}: resume that.")
             if status.diverged:
                 raise NotAllowed(f"{run.title} would diverge again: start a new run with a lower learning rate.")
             if status.lost:
@@ -192,7 +200,8 @@ class JobQueue:
                 request(run.path, what)
 
     def _trainings(self) -> list[Status]:
-        return [status for folder, status in self.scan() if folder.parent == self.store.folder]
+        places = self.store.folder, self.studies.folder
+        return [status for folder, status in self.scan() if folder.parent in places]
 
     def scan(self) -> list[tuple[Path, Status]]:
         """Every job whose status can be read."""
@@ -200,12 +209,13 @@ class JobQueue:
         for folder in self._folders():
             with suppress(FMExploreError):
                 status = read_status(folder)
-                if status.task in LANES:
+                if status.task in LANES and not status.study:
                     found.append((folder, status))
         return found
 
     def _folders(self) -> Iterator[Path]:
         yield from (run.path for run in self.store.own_runs())
+        yield from (study.path for study in self.studies.all())
         if self.jobs.is_dir():
             yield from sorted(self.jobs.iterdir())
 

@@ -41,10 +41,12 @@ def train_run(
     listen: Callable[["Progress"], None] = lambda _: None,
     extra: Split | None = None,
     begin: Arrays | None = None,
+    tests: bool = True,
 ) -> State:
     """Train the run in the job's folder, from its saved state if it has one, and keep all that it yields.
 
-    It also learns from `extra` images, and begins with the weights `begin` if there are some.
+    It also learns from `extra` images, and begins with the weights `begin` if there are some. Without `tests` it does
+    not look at the test images.
     """
     job.update(message="Starting: loading torch and the data set")
     from fmexplore.training.execution import choose_execution
@@ -59,7 +61,8 @@ def train_run(
         execution = choose_execution(config.model, config.training)
         keep_execution(job.settings, config, execution)
     job.update(execution=execution)
-    trainer = train(config.model, config.training, images, execution, resume, to_tensors(begin) if begin else None)
+    tensors = to_tensors(begin) if begin else None
+    trainer = train(config.model, config.training, images, execution, resume, tensors, tests)
     run.keep_metrics(trainer.state.scalars["step"], trainer.state.scalars["due"])
     job.update(message="")
     try:

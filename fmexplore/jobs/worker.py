@@ -7,20 +7,26 @@ import contextlib
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from fmexplore.errors import FMExploreError, RunNotFound, StorageError
 from fmexplore.jobs.job import Job
 from fmexplore.jobs.tasks import TASKS
 from fmexplore.machine import lower_priority, prepare_process
+from fmexplore.runs.status import State
 from fmexplore.settings import read_settings
 
 
 def run_job(job: Job, **extra: object) -> None:
-    """Do the work and write how it ended; `extra` are arguments that JSON cannot hold."""
+    """Do the job's task and write how it ended; `extra` are arguments that JSON cannot hold."""
+    do_work(job, lambda: TASKS[job.status.task](job, **job.status.arguments, **extra))
+
+
+def do_work(job: Job, work: Callable[[], State]) -> None:
+    """Do some work on the job's folder, and write the state that it returns or the error that it raises."""
     try:
-        state = TASKS[job.status.task](job, **job.status.arguments, **extra)
-        job.end(state)
+        job.end(work())
     except RunNotFound as error:  # its folder was deleted: there is nowhere to write how it ended
         print(error, file=sys.stderr)
     except StorageError as error:

@@ -158,6 +158,13 @@ class Run:
         """Delete what `write_weights` kept."""
         (self.path / "model.safetensors").unlink(missing_ok=True)
 
+    def drop_weights(self) -> None:
+        """Delete all weights, also those of snapshots and of the saved state; predictions of snapshots stay."""
+        self.forget_weights()
+        self.forget_resume()
+        for step in self.snapshot_weights_steps():
+            self.snapshot_weights_path(step).unlink(missing_ok=True)
+
     def read_weights(self) -> Arrays:
         """The weights to use, by their names in the network's state. Raises NoAnswers where none are usable."""
         path = self.path / "model.safetensors"
@@ -167,6 +174,11 @@ class Run:
             weights = _used(saved[0])
         elif path.exists():
             weights, _ = unpack(path)
+        elif (study := self.status.study) and self.status.state in ("finished", "stopped"):
+            raise RunBroken(
+                f"{self.title} kept no weights, as the study {study} keeps those of its ten best trials: train a run "
+                "with its settings."
+            )
         else:
             raise RunBroken(f"{path} does not exist yet: let the run reach its first snapshot, then try again.")
         check_weights(self.config, weights, str(path))

@@ -51,6 +51,7 @@ class Status(Schema):
     state: State = "queued"
     task: str = "train"
     arguments: dict = Field(default_factory=dict)
+    study: str = ""  # of whose trials it is one; that study's driver alone works on it
     owner: str = LOCAL_OWNER
     address: str = ""  # stands for where the owner came from, as long as the same server runs; empty if unknown
     created: float = Field(default_factory=time.time)
@@ -80,7 +81,7 @@ class Status(Schema):
     @property
     def resumable(self) -> bool:
         """Whether it could go on from its last saved state."""
-        return self.state in RESUMABLE and not self.diverged and not self.lost
+        return self.state in RESUMABLE and not self.diverged and not self.lost and not self.study
 
     @property
     def reached(self) -> Result:

@@ -49,6 +49,7 @@ class train(Iterator[Progress]):
         execution: device, precision and threads; `choose_execution` finds the fastest.
         resume: what `state.save` gave, to continue from there.
         begin: weights to begin with, in place of random ones.
+        tests: whether it looks at the test images once, at the end; a trial of a search does not.
 
     Raises:
         ConfigError: the layer table cannot be built.
@@ -63,7 +64,9 @@ class train(Iterator[Progress]):
         execution: Execution,
         resume: tuple[dict[str, Tensor], dict] | None = None,
         begin: dict[str, Tensor] | None = None,
+        tests: bool = True,
     ) -> None:
+        self.tests = tests
         self.config, self.data = config, data
         self.execution = execution
         self.device = torch.device(self.execution.device)
@@ -307,10 +310,16 @@ class train(Iterator[Progress]):
         if not (kept := self.state.result()):
             self._diverged()
         self.state.eval_network.load_state_dict(kept)
-        test, _ = yield from self._predict(self.data.test, "fp32")
-        metrics: dict = {"test_loss": test.loss, "test_accuracy": test.accuracy, "test_predictions": test}
+        metrics: dict = {}
+        if self.tests:
+            test, _ = yield from self._predict(self.data.test, "fp32")
+            metrics = {"test_loss": test.loss, "test_accuracy": test.accuracy, "test_predictions": test}
         if self.validation is not None:
-            found = test if self.config.peeks else (yield from self._predict(self.validation, "fp32"))[0]
+            found = (
+                metrics["test_predictions"]
+                if self.tests and self.config.peeks
+                else (yield from self._predict(self.validation, "fp32"))[0]
+            )
             metrics |= _validation_metrics(found)
         yield self._progress("end", **metrics)
 

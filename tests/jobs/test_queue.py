@@ -206,7 +206,7 @@ def test_runs_over_age_are_removed_unless_starred_or_active(hosted, tiny):
     queue.store.relabel(starred, "ann", starred=True)
     change_status(active, created=long_ago)
     change_status(new, state="finished", created=long_ago, ended=time.time())
-    clean_up(queue.store, queue.jobs)
+    clean_up(queue.studies, queue.jobs)
     assert {run.id for run in queue.store.own_runs()} == {starred.id, active.id, new.id}
 
 
@@ -216,7 +216,7 @@ def test_a_laptop_keeps_runs_for_ever_but_not_its_ended_side_jobs(queue, tiny):
     change_status(run, state="finished", created=long_ago, ended=long_ago)
     write_status(job, read_status(job).replace(state="finished", ended=long_ago))
     write_status(waiting, read_status(waiting).replace(created=long_ago))
-    clean_up(queue.store, queue.jobs)
+    clean_up(queue.studies, queue.jobs)
     assert [kept.id for kept in queue.store.own_runs()] == [run.id]
     assert not job.exists()
     assert waiting.exists()
