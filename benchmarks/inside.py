@@ -32,6 +32,8 @@ from fmexplore.analysis.inside import (  # noqa: E402
     trace_image,
 )
 from fmexplore.analysis.task import NullProgress  # noqa: E402
+from fmexplore.data.fashion_mnist import PLURALS  # noqa: E402
+from fmexplore.evaluation.predictions import predict  # noqa: E402
 from fmexplore.inside.attributions import METHODS, Target  # noqa: E402
 from fmexplore.inside.channels import (  # noqa: E402
     MOST_EXCITED,
@@ -97,7 +99,12 @@ def questions(run: Run, count: int, everything: bool = False) -> Iterator[tuple[
         yield f"a channel of the {text} maps off, {len(held_out):,} images", off, everything
     yield f"20 channels off, {len(few):,} images", lambda: measure_without(passes, mapped, [*range(20)], few), False
     yield f"ranking of the last maps, {len(few):,} images", lambda: rank_channels(passes, mapped, 8, few), everything
-    yield "cues of shirts, all validation images", lambda: find_cues(passes, Target(6), held_out), False
+    predictions = predict(passes.network, held_out)
+    known = predictions.labels[predictions.right]  # one of another data set may recognise few
+    if len(known):
+        target = Target(6 if 6 in known else int(known[0]))
+        text = f"cues of {PLURALS[target.label]}, all validation images"
+        yield text, lambda: find_cues(passes, target, held_out), False
 
 
 def main() -> None:

@@ -55,7 +55,7 @@ def check_allowed(queue: JobQueue, config: StudyConfig, owner: str) -> None:
     limits.check_room(queue.store, owner, address)
     rows = summarize(config.base.model)
     limits.check_network(settings, config.base, rows)
-    limits.check_disk(queue.store, owner, address, (KEPT + 1 + config.confirm) * limits.weights_mb(rows))
+    limits.check_disk(queue.store, owner, address, (KEPT + 1 + config.confirm) * limits.weights_mb(config.base, rows))
 
 
 def _check_budget(settings: Settings, config: StudyConfig) -> None:

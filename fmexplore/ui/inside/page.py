@@ -26,7 +26,7 @@ VIEWS: dict[str, tuple[str, Callable[[Run, Container], None]]] = {
 OF_A_VIEW = ("layer", "channel", "at", "snapshot", "change", "severity", "beside", "patch", "fill")
 OF_SEVERAL = {
     **dict.fromkeys(("image", "photo", "split"), ("way", "looks", "cues")),
-    **dict.fromkeys(("class", "against"), ("looks", "cues")),
+    **{"class": ("looks", "channels", "cues"), "against": ("looks", "cues")},
 }
 
 
