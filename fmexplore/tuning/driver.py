@@ -96,9 +96,9 @@ class Driver:
         """Why no other trial should begin; empty as long as one should."""
         if self._is_wanted():
             raise Interrupted
-        if self.study.shared:
-            self.study.refresh()
-        config, done = self.study.config, len(self.study.records)
+        config = self.study.config
+        self.study.catch_up(config.trials)
+        done = len(self.study.records)
         if config.trials is not None and done + self.study.elsewhere >= config.trials:
             if self.study.elsewhere:
                 return f"{done} trials are done, and other servers have the last {self.study.elsewhere} under way."

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 Value = TypeVar("Value")
+LOOK_SECONDS = 5  # after which it is looked again for trials of servers that have died
 RUN, PLACE, REASON = "run", "place", "reason"  # attributes of a trial
 SETTINGS = "settings"  # attribute of a study
 
@@ -152,11 +153,23 @@ class Study:
 
     def refresh(self) -> None:
         """Let trials that nobody works on any more wait again, and write trials.jsonl anew."""
+        self._refreshed = time.monotonic()
         self.reach(self._give_back)
         self.records = self.reach(self._read_records)
         self.elsewhere = self.reach(self._count_running)  # trials that other servers have under way
         content = "".join(_line(record) for record in self.records)
         write_bytes(self.folder.path / TRIALS, content.encode(), within=self.folder.path)
+
+    def catch_up(self, count: int | None) -> None:
+        """Learn what the other servers did meanwhile, if any; wholly where `count` trials may have been reached."""
+        if not self.shared:
+            return
+        self.elsewhere = self.reach(self._count_running)
+        trials = self.reach(lambda: self._study.get_trials(deepcopy=False))
+        done = sum(trial.state.name in ("COMPLETE", "PRUNED") for trial in trials)
+        near = count is not None and self.elsewhere > 0 and done + self.elsewhere >= count
+        if near or done != len(self.records) or time.monotonic() - self._refreshed > LOOK_SECONDS:
+            self.refresh()
 
     def _give_back(self) -> None:
         """What this home left running was interrupted, as the lock says; of others, what gives no sign of life."""
