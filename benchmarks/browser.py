@@ -1,12 +1,12 @@
-"""How fast pages open in Chromium and Confusions answers, as people see it: on the screen, not on the wire.
+"""How fast pages open in Chromium and Confusions and Inside answer, as people see it: on the screen, not on the wire.
 
-    python -m benchmarks.browser [--clicks 30] [--starts 5] [--cold LINK ...]
+    python -m benchmarks.browser [--clicks 30] [--starts 5] [--cold LINK ...] [--inside RUN ...]
     python -m benchmarks.browser --clicks 0 --starts 4 --cold papers "compare?runs=quick,solid,best"
 
-Needs requirements-dev.txt, the data set and Chromium. Uses the shipped run `quick` and its 10,000 test images. Times of
-clicks and keys are the page's own, to the frame in which all that was asked for is painted. Each cold start is that of
-a new server with an empty home, at a link to any page; a browser that has been there has the files of the page in its
-cache. One start more than asked for is made first.
+Needs requirements-dev.txt, the data set and Chromium. Uses the shipped run `quick`, for Inside those that are named,
+and their 10,000 test images. Times of clicks and keys are the page's own, to the frame in which all that was asked for
+is painted. Each cold start is that of a new server with an empty home, at a link to any page; a browser that has been
+there has the files of the page in its cache. One start more than asked for is made first.
 """
 
 import argparse
@@ -58,6 +58,20 @@ STEP = """([place]) => new Promise((done, fail) => {
     requestAnimationFrame(whole ? () => done([seconds[0], performance.now() - began]) : look);
   };
   document.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));
+  look();
+})"""
+
+# From pressing a button, or a place in a map, until a text is there that was not and all below it is drawn.
+ANSWER = """([selector, number, place, words]) => new Promise((done, fail) => {
+  const said = () => all('[data-testid=stMain] :is(h3, strong)').some((one) => one.textContent.startsWith(words));
+  if (said()) return fail(new Error(`${words} is there before the click`));
+  const there = () => said() && document.querySelector('[data-test-script-state=notRunning]');
+  const button = all(selector).filter((one) => !one.disabled)[number];
+  const box = button.getBoundingClientRect();
+  const [clientX, clientY] = [box.left + place[0] * box.width, box.top + place[1] * box.height];
+  const began = performance.now();
+  button.dispatchEvent(new MouseEvent('click', { bubbles: true, composed: true, detail: 1, clientX, clientY }));
+  const look = () => requestAnimationFrame(there() ? () => done(performance.now() - began) : look);
   look();
 })"""
 
@@ -129,11 +143,33 @@ def confusions(browser: Browser, count: int) -> dict[str, list[float]]:
     return rows
 
 
+def inside(browser: Browser, run: str, count: int) -> dict[str, list[float]]:
+    """Images gone through one after another, and values of the first convolution pointed at."""
+    rows: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as home, serve(home) as (port, _):
+        page = open_tab(browser)
+        page.goto(f"http://127.0.0.1:{port}/inside?run={run}&image=0&layer=1&channel=0&at=0,0")
+        page.locator("button.picture").wait_for(timeout=60_000)
+        for number in range(1, count + 2):
+            rest(page)
+            step = page.evaluate(ANSWER, [".st-key-image_Next button", 0, [0.5, 0.5], f"Test image {number},"])
+            rest(page)
+            row, column = random.Random(number).choices(range(1, 28), k=2)
+            words = f"Layer 1, channel 0, row {row}, column {column}:"
+            place = [(column + 0.5) / 28, (row + 0.5) / 28]
+            value = page.evaluate(ANSWER, ["button.picture", 0, place, words])
+            if number > 1:  # the analyst is warm from here on
+                rows.setdefault(f"{run}: next image to its maps", []).append(step)
+                rows.setdefault(f"{run}: value pointed at to its sum", []).append(value)
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clicks", type=int, default=30)
     parser.add_argument("--starts", type=int, default=5, help="of a server for each link, and for each kind of browser")
     parser.add_argument("--cold", nargs="*", default=LINKS, metavar="LINK", help="pages to start cold, by their links")
+    parser.add_argument("--inside", nargs="*", default=("quick", "best"), metavar="RUN", help="runs to look into")
     options = parser.parse_args()
     rows: dict[str, Sequence[float]] = {}
     with sync_playwright() as playwright:
@@ -142,6 +178,8 @@ def main() -> None:
             rows |= cold_starts(browser, link, options.starts)
         if options.clicks:
             rows |= confusions(browser, options.clicks)
+            for run in options.inside:
+                rows |= inside(browser, run, options.clicks)
         browser.close()
     print_times(rows)
 

@@ -108,9 +108,10 @@ def test_what_looks_at_pages_runs_and_prints_its_times(told, tmp_path):
         def same(home: str):
             return contextlib.nullcontext(served)
 
-        out = told(browser, same, "--clicks", "1", "--cold")
+        out = told(browser, same, "--clicks", "1", "--cold", "--inside", "quick")
         assert "cell pressed to its images" in out
         assert "next image to neighbours and heat" in out
+        assert "value pointed at to its sum" in out
         out = told(maps, same, "--rounds", "1")
         assert "another map of 10,000 images" in out
         assert "box to its gallery" in out
