@@ -5,6 +5,7 @@ Guided backpropagation is left out: its maps hardly change when the network is s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -199,7 +200,7 @@ def integrate_gradients(
     inputs = as_input(images)
 
     def score(batch: Tensor) -> Tensor:
-        report(0.9 * steps / MOST_STEPS)
+        report(0.9 * math.log2(steps) / math.log2(MOST_STEPS))  # how many doublings it takes is not known before
         return target.of(network(batch))
 
     method = IntegratedGradients(score)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ from fmexplore.ui import formatting, messages, shared, url
 
 POLL_SECONDS = 0.7
 SOON_SECONDS = 0.3  # in which short answers are there
-MOST_KEPT = 128  # answers of all sessions
+MOST_KEPT = 512  # answers of all sessions: eight for each of thirty people who look at an image, and more
 FINAL = (ConfigError, NoAnswers)  # errors that are the same when it is asked again
 RELIABLE_SECONDS, RELIABLE_SHARE = 3.0, 0.04  # from which on it is said how long it will take
 
@@ -94,15 +95,15 @@ def _pump(place: str, steps: Sequence[Step]) -> Known:
     known, deadline = Known(), time.monotonic() + SOON_SECONDS
     for step in steps:
         key = (place, step.key)
-        if (answer := _look(step, key)) is not None:
-            known.answers[step.name] = answer[0]
-            continue
-        if key in _given_up():
-            known.left.append(key)
-            if (error := _given_up()[key]) is not None:
-                known.errors[step.name] = error
-            continue
         try:
+            if (answer := _look(step, key)) is not None:
+                known.answers[step.name] = answer[0]
+                continue
+            if key in _given_up():
+                known.left.append(key)
+                if (error := _given_up()[key]) is not None:
+                    known.errors[step.name] = error
+                continue
             before = _asked().get(place)
             question = _ask(key, step, known)
             if question is None:
@@ -147,6 +148,8 @@ def _ask(key: tuple, step: Step, known: Known) -> Question | None:
 def _say_progress(place: str, question: Question) -> str:
     """Its message, and how long it will take, if that can be said."""
     message = question.message or "Waiting to begin"
+    if not question.share:  # waiting for its turn does not count
+        _asked()[place] = (*_asked()[place][:2], time.monotonic())
     took = time.monotonic() - _asked()[place][2]
     if took < RELIABLE_SECONDS or not RELIABLE_SHARE < question.share < 1 or message.endswith("left"):
         return message
@@ -158,8 +161,9 @@ def _cancel(place: str, steps: Sequence[Step]) -> None:
     if asked := _asked().pop(place, None):
         asked[1].cancel()
     for step in steps:
-        if _look(step, (place, step.key)) is None:
-            _given_up().setdefault((place, step.key), None)
+        with suppress(FMExploreError):  # what was deleted meanwhile is told by the next look
+            if _look(step, (place, step.key)) is None:
+                _given_up().setdefault((place, step.key), None)
 
 
 def _ask_again(keys: Sequence[tuple]) -> None:

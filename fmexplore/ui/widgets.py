@@ -218,6 +218,14 @@ def state_badge(run: Run, status: Status) -> None:
         st.badge(status.state, color="orange")
 
 
+def warn_of_peeking(run: Run) -> None:
+    """Where the validation images of the run, on which something was measured, are the test images."""
+    if run.config.training.peeks:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            peeks_badge()
+            st.caption("Its validation images are the test images.")
+
+
 def peeks_badge() -> None:
     """A badge for runs that use the test set for validation."""
     st.badge(

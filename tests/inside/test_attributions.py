@@ -12,7 +12,7 @@ from fmexplore.data.fashion_mnist import PLURALS, Split
 from fmexplore.errors import ConfigError
 from fmexplore.evaluation.gradcam import grad_cam
 from fmexplore.inside.attributions import METHODS, Occluder, Target, attribute, integrate_gradients, spread
-from fmexplore.inside.checks import check_attribution, compare_maps, delete_pixels, scramble
+from fmexplore.inside.checks import DRAWS, POINTS, check_attribution, compare_maps, delete_pixels, scramble
 from fmexplore.inside.cues import find_cues
 from fmexplore.inside.passes import as_input
 from fmexplore.models.layers import Activation, Conv, Dense, Flatten, GlobalMaxPool, MaxPool
@@ -169,9 +169,8 @@ def test_a_map_that_follows_the_weights_passes_and_one_of_edges_does_not():
         found = attribute(passes.network, image, Target(0), method, QUICK)
         checks = check_attribution(passes.network, image, found, QUICK)
         assert checks.similarity.depends_on_weights, method
-        assert checks.similarity.structure < 0.9
     same = compare_maps(found.heat, found.heat * 3)
-    assert (same.rank, same.structure) == pytest.approx((1, 1))
+    assert same.rank == pytest.approx(1)
     assert not same.depends_on_weights
     assert compare_maps(np.zeros((28, 28)), np.zeros((28, 28))).depends_on_weights is None
 
@@ -201,7 +200,7 @@ def test_deleting_what_matters_first_is_faster_than_in_a_random_order():
     assert good.shares[[0, -1]].tolist() == [0, 1]
     assert good.curve[0] == pytest.approx(1, abs=1e-3)
     assert good.curve[-1] == pytest.approx(0.1)
-    assert good.random.shape == (10, 29)
+    assert good.random.shape == (DRAWS, POINTS)
     pair = delete_pixels(passes.network, image, np.zeros((28, 28)), Target(0, 1))
     assert pair.curve[-1] == pytest.approx(0.5)
 

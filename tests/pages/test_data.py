@@ -246,7 +246,7 @@ def test_kept_predictions_are_used(app, trained, desk, drawn, tiny):
     assert len(page.given("image_card")["history"]) == 4
     ways = {link.label: dict(parse_qsl(link.proto.query_string)) for link in page.at.page_link}
     place = {"run": run.id, "split": "validation", "image": str(number)}
-    assert ways.keys() == {"In the confusion matrix", "On the map", "Inside"}
+    assert ways.keys() == {"In the confusion matrix", "On the map", "Inside", "Where it looks"}
     assert ways["On the map"] == ways["Inside"] == place
     assert ways["In the confusion matrix"].items() >= place.items()
     assert ways["In the confusion matrix"]["true"] == str(drawn.train.labels[number])

@@ -12,7 +12,7 @@ from fmexplore.analysis.server import ANALYSES
 from fmexplore.analysis.task import NullProgress
 from fmexplore.errors import AnalysisFailed
 from fmexplore.inside.attributions import METHODS, Attribution, Target
-from fmexplore.inside.checks import Deletion, Similarity
+from fmexplore.inside.checks import DRAWS, Deletion, Similarity
 from fmexplore.models.layers import Activation, Conv, Dense, Flatten, MaxPool
 from fmexplore.models.table import Model
 from fmexplore.ui.inside.heat import make_heat, short
@@ -191,17 +191,17 @@ def test_what_is_no_number_is_called_unknown():
     nan = float("nan")
     heat = np.full((28, 28), np.nan, np.float32)
     assert make_heat("x", heat, np.zeros((28, 28), np.uint8)).picture is None
-    assert say_similarity(Similarity(nan, nan)).startswith("unknown")
+    assert say_similarity(Similarity(nan)).startswith("unknown")
     shares = np.linspace(0, 1, 3)
-    falling, flat = np.array([0.9, 0.1, 0.1]), np.full((10, 3), 0.9)
+    falling, flat = np.array([0.9, 0.1, 0.1]), np.full((DRAWS, 3), 0.9)
     assert say_deletion(Deletion(shares, np.full(3, nan), flat)).startswith("unknown")
-    assert "than in any random order (area 0.30, random 0.90, 0.90 to 0.90" in say_deletion(
+    assert "than in all 19 random orders (area 0.30, random 0.90, 0.90 to 0.90" in say_deletion(
         Deletion(shares, falling, flat)
     )
     assert "no more than random ones" in say_deletion(Deletion(shares, flat[0], flat))
     assert "begins at 1.0" in say_deletion(Deletion(shares, falling / 90, flat))
-    assert "hardly changes: rank correlation 0.80" in say_similarity(Similarity(0.8, 0.8))
-    assert "changes with the weights" in say_similarity(Similarity(0.2, 0.2))
+    assert "hardly changes: rank correlation 0.80" in say_similarity(Similarity(0.8))
+    assert "changes with the weights" in say_similarity(Similarity(0.2))
     found = Attribution("integrated gradients", Target(1), np.ones((28, 28)), 1.0, 2048, 0.3)
     assert say_completeness(found).startswith("They do not add up: 784 in all is 30.0")
     assert say_completeness(replace(found, error=0.0004)).startswith("They add up: 784 in all, less than 0.1 % from")
@@ -232,7 +232,7 @@ def test_cues_are_those_of_the_class_with_their_images_and_channels(app, knowing
     assert [item["id"] for item in page.given("cues_typical")["items"]] == numbers.tolist()
     rows = page.given("cues_channels")["rows"]
     assert [row["name"] for row in rows] == [f"channel {each.channel}" for each in found.ranking.measured]
-    assert "%" in rows[0]["numbers"][1]
+    assert [" to " in text for text in rows[0]["numbers"]] == [False, False, True]
     page.send("cues_typical", "pick", int(numbers[2]))
     assert page.query == {
         **{"run": knowing.id, "split": "validation", "true": "6", "pred": "6", "image": str(numbers[2])}

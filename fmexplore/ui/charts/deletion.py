@@ -23,7 +23,7 @@ def deletion_chart(shares: np.ndarray, curve: np.ndarray, random: np.ndarray) ->
     lines = [
         {
             **{"type": "scatter", "mode": "lines", "name": name, "x": x, "y": y, "line": line},
-            "hovertemplate": f"{name}: %{{y:.0f}} % with %{{x:.0f}} % black<extra></extra>",
+            "hovertemplate": f"{name}: %{{y:.0f}} % with %{{x:.0f}} % of them black<extra></extra>",
         }
         for name, y, line in (
             ("random", mean, {"width": 1.5, "color": EARLIER, "dash": "dash"}),
@@ -32,7 +32,7 @@ def deletion_chart(shares: np.ndarray, curve: np.ndarray, random: np.ndarray) ->
     ]
     return make_figure(
         [band, *lines],
-        xaxis={"title": {"text": "pixels black, %"}, "range": [0, 100], "nticks": 3, "showgrid": False},
+        xaxis={"title": {"text": "of its bright pixels black, %"}, "range": [0, 100], "nticks": 3, "showgrid": False},
         yaxis={"title": {"text": "probability, %"}, "range": [-2, 102], "nticks": 4},
     )
 

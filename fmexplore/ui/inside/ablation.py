@@ -7,7 +7,7 @@ from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.inside.channels import Ranking, Without
 from fmexplore.inside.graph import Graph, Step
 from fmexplore.runs.run import Run
-from fmexplore.ui import asking, formatting, session, shared, url
+from fmexplore.ui import asking, formatting, session, shared, url, widgets
 from fmexplore.ui.components.term_table import Entry, term_table
 from fmexplore.ui.formatting import num
 from fmexplore.ui.inside.words import brief, name_channel, name_value
@@ -27,7 +27,7 @@ def show_ranking(run: Run, graph: Graph, step: Step, label: int, channel: int) -
     def show(known: asking.Known) -> None:
         if ranking := known.answers.get("ranking"):
             found.append(ranking)
-            _show(graph, step, channel, ranking)
+            _show(run, graph, step, channel, ranking)
 
     question = {"run": run, "layer": step.name, "label": label}
     asked = asking.Step(
@@ -40,7 +40,7 @@ def show_ranking(run: Run, graph: Graph, step: Step, label: int, channel: int) -
     return found[0] if found else None
 
 
-def _show(graph: Graph, step: Step, channel: int, ranking: Ranking) -> None:
+def _show(run: Run, graph: Graph, step: Step, channel: int, ranking: Ranking) -> None:
     st.subheader(say_ranking(graph, step, ranking), anchor=False)
     label, what = ranking.label, formatting.plural(ranking.label)
     rows = []
@@ -64,23 +64,31 @@ def _show(graph: Graph, step: Step, channel: int, ranking: Ranking) -> None:
         f"brackets 95 % intervals, that of the title corrected for {len(rows)} channels (Bonferroni). The order is "
         "that of the estimate: activation times gradient of the loss, by size, on average."
     )
+    widgets.warn_of_peeking(run)
 
 
 def say_ranking(graph: Graph, step: Step, ranking: Ranking) -> str:
-    """What a class loses without the channel that costs it most, in a sentence."""
+    """What a class loses without the channel that costs it most surely, in a sentence."""
     label, what = ranking.label, formatting.plural(ranking.label)
-    worst = min(ranking.measured, key=lambda found: found.change(label))
-    low, high = worst.change_interval(label, tests=len(ranking.measured))
+    worst, (low, high) = surest_loss(ranking)
     if high >= 0:
         count = len(ranking.measured)
         which = f"any one of {count} channels" if count > 1 else "the only channel"
-        return f"Without {which} of layer {step.name} as many {what} are recognised: no change is significant"
+        return f"Switching off {which} of layer {step.name} loses no {what} significantly"
     share = worst.interval(label)[0]
     figures = (
         f"{formatting.percent(share)} of {what} are recognised, not {formatting.percent(share - worst.change(label))}"
     )
     name = name_channel(graph, step.name, worst.channel)
     return f"Without {name} {figures} (95 % interval of the change {say_interval(low, high)} points)"
+
+
+def surest_loss(ranking: Ranking) -> tuple[Without, tuple[float, float]]:
+    """The channel whose absence costs the class most surely, and the interval of that change, corrected for all."""
+    tests = len(ranking.measured)
+    intervals = [(found.change_interval(ranking.label, tests), found) for found in ranking.measured]
+    between, worst = min(intervals, key=lambda pair: pair[0][1])
+    return worst, between
 
 
 def show_off(run: Run, graph: Graph, step: Step, channel: int) -> None:
@@ -98,14 +106,14 @@ def show_off(run: Run, graph: Graph, step: Step, channel: int) -> None:
 
     def show(known: asking.Known) -> None:
         if found := known.answers.get("off"):
-            _show_off(found)
+            _show_off(run, found)
 
     question = {"run": run, "layer": step.name, "channel": channel}
     asked = asking.Step("off", key, lambda _: shared.analyst().ask("switch_off", **question))
     asking.follow("channel_off", [asked], show, "The accuracy without it is not measured yet.")
 
 
-def _show_off(found: Without) -> None:
+def _show_off(run: Run, found: Without) -> None:
     st.markdown(f"{say_without(found)}.")
     rows = []
     for label in (None, *np.flatnonzero(found.images).tolist()):
@@ -118,6 +126,7 @@ def _show_off(found: Without) -> None:
         rows.append(Entry(name, numbers, change, False, label is None))
     term_table(("class", "with it", "without it", "change, points"), rows, (), "channel_off")
     st.caption(f"On {num(int(found.images.sum())):,} validation images. In brackets: 95 % intervals.")
+    widgets.warn_of_peeking(run)
 
 
 def say_without(found: Without) -> str:

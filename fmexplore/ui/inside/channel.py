@@ -8,7 +8,7 @@ import streamlit as st
 from fmexplore.data.addresses import Members
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import ConfigError
-from fmexplore.inside.channels import MOST_EXCITED, Responses
+from fmexplore.inside.channels import ALIKE, MOST_EXCITED, Responses
 from fmexplore.inside.graph import Graph, Step
 from fmexplore.runs.run import Run
 from fmexplore.ui import formatting, session, shared, url, widgets
@@ -77,8 +77,8 @@ def _patches_cut() -> shared.Recent[tuple, np.ndarray]:
 
 RULE = (
     "Classes count as alike whose means differ by less than a tenth of the range of all means. It responds most, or "
-    "least, to at most three such classes; to none in particular where all means differ by less than a tenth of the "
-    "largest."
+    "least, to at most three such classes, and alike to several where there are more; to none in particular where all "
+    "means differ by less than a tenth of the largest."
 )
 
 
@@ -91,8 +91,11 @@ def say_response(graph: Graph, step: Step, found: Responses, channel: int, among
         return f"{name} never responds: it is 0 for {among}"
     liked = found.preference(channel)
     if liked is None:
-        low, high = brief(np.nanmin(means)), brief(np.nanmax(means))
-        return f"{name} responds to no class in particular: the means of the classes go from {low} to {high}"
+        low, high = np.nanmin(means), np.nanmax(means)
+        between = f"the means of the classes go from {brief(low)} to {brief(high)}"
+        if high - low <= ALIKE * np.nanmax(np.abs(means)):
+            return f"{name} responds to no class in particular: {between}"
+        return f"{name} responds alike to several classes: {between}"
     classes = " and ".join(formatting.plural(label) for label in liked.labels)
     amounts = " and ".join(brief(means[label]) for label in liked.labels)
     further = f"{formatting.plural(liked.next)} next with {brief(means[liked.next])}"
@@ -149,7 +152,7 @@ def _patches(chosen: Chosen, found: Responses, channel: int, numbers: np.ndarray
         label="Patches",
     )
     if not excited.all():
-        st.caption("No other image excites it: it is 0 everywhere.")
+        st.caption("No other image excites it: in those the channel is nowhere above 0.")
 
 
 def _link_to_way(chosen: Chosen, found: Responses, channel: int, numbers: np.ndarray, image: int, which: str) -> None:

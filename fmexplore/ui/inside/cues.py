@@ -13,6 +13,7 @@ from fmexplore.ui.components.gallery import Item, gallery
 from fmexplore.ui.components.heat_map import heat_map
 from fmexplore.ui.components.term_table import Entry, term_table
 from fmexplore.ui.formatting import num
+from fmexplore.ui.inside.ablation import say_change, say_interval, surest_loss
 from fmexplore.ui.inside.heat import OUTLINE, make_heat, make_image
 from fmexplore.ui.inside.target import choose_target, say_target, target_in_link
 from fmexplore.ui.selection import predictions as selected_predictions
@@ -53,14 +54,12 @@ def _show(run: Run, found: Cues) -> None:
     st.subheader(formatting.unbroken(found.sentence), anchor=False)
     low, high = accuracy_interval(round(found.worst * found.images), found.images)
     st.caption(
-        f"95 % interval {formatting.percents(low, high)} of {num(found.images):,} images; the patch has "
+        f"95 % interval {formatting.percents(low, high)} of {num(found.images):,} images, not corrected for choosing "
+        f"the worst of {len(PATCH.corners)} places; the patch has "
         f"{PATCH.patch} x {PATCH.patch} pixels and is grey as the mean of the data set. "
         "It is what this network uses, and need not be what people see."
     )
-    if run.config.training.peeks:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            widgets.peeks_badge()
-            st.caption("Its validation images are the test images.")
+    widgets.warn_of_peeking(run)
     what = say_target(found.target)
     name = formatting.plural(found.target.label)
     mean = found.mean_image
@@ -117,12 +116,11 @@ def _show_channels(found: Cues) -> None:
     st.markdown(f"**{_say_channels(found)}**")
     rows = []
     for each in measured:
-        share, low, high = each.interval(label)
-        change = f"{num(round(100 * each.change(label), 1) + 0.0):+.1f} points".replace("-", "−").replace("+0.0", "0.0")
-        numbers = (f"{num(100 * share):.1f} %", formatting.percents(low, high), change)
-        rows.append(Entry(f"channel {each.channel}", numbers, abs(each.change(label))))
+        change, between = each.change(label), each.change_interval(label)
+        numbers = (formatting.percent(each.interval(label)[0]), say_change(change), say_interval(*between))
+        rows.append(Entry(f"channel {each.channel}", numbers, change))
     term_table(
-        ("switched off", "right", "95 % interval", "change"),
+        ("switched off", "recognised", "change, points", "95 % interval"),
         rows,
         (),
         "cues_channels",
@@ -139,21 +137,20 @@ def _show_channels(found: Cues) -> None:
     images = int(measured[0].images[label]) if measured else 0
     st.caption(
         f"Of {num(images):,} {name} among the first validation images, with one channel switched off. Ranked by an "
-        "estimate: activation times gradient. Where the intervals overlap much, the order may be chance. Press a "
-        "channel to see what it responds to."
+        "estimate: activation times gradient. A change whose interval holds 0 may be chance. Press a channel to see "
+        "what it responds to."
     )
 
 
 def _say_channels(found: Cues) -> str:
-    """What switching off the channels that were ranked first costs at most."""
+    """What switching off one of the channels that were ranked first costs, where that is no chance."""
     assert found.ranking is not None
-    label, measured = found.target.label, found.ranking.measured
-    of = f"{len(measured)} channels of layer {found.layer} ranked first for {formatting.plural(label)}"
-    worst = min(measured, key=lambda each: each.change(label))
-    if worst.change(label) >= 0:
-        return f"Of the {of}, none costs accuracy when it is switched off"
-    lost = f"{num(-100 * worst.change(label)):.1f} points"
-    return f"Of the {of}, channel {worst.channel} costs most when it is switched off: {lost} of accuracy"
+    label, what = found.target.label, formatting.plural(found.target.label)
+    worst, (low, high) = surest_loss(found.ranking)
+    if high >= 0:
+        return f"Switching off any of these channels of layer {found.layer} loses no {what} significantly"
+    points = f"{say_change(worst.change(label))} points (95 % interval {say_interval(low, high)})"
+    return f"Without channel {worst.channel} of layer {found.layer} fewer {what} are recognised: {points}"
 
 
 def _percents(shares) -> list[str]:

@@ -105,7 +105,7 @@ def _steps(seen: Seen, target: Target, occluder: Occluder) -> list[asking.Step]:
 
 
 def _show(seen: Seen, target: Target, occluder: Occluder, known: asking.Known) -> None:
-    st.markdown(f"**{_finding(target, occluder, known.answers.get('occlusion'))}**")
+    st.markdown(f"**{_finding(target, known.answers.get('occlusion'))}**")
     margin = "" if target.against is None else "The margin is how much higher the logit is. "
     photo = "Explained is the photo alone, without its mirror image. " if seen.note else ""
     st.caption(
@@ -117,15 +117,17 @@ def _show(seen: Seen, target: Target, occluder: Occluder, known: asking.Known) -
                 show_method(seen, target, occluder, method, known)
 
 
-def _finding(target: Target, occluder: Occluder, occlusion: Attribution | None) -> str:
+def _finding(target: Target, occlusion: Attribution | None) -> str:
     """What is explained, and once that is known, where covering it costs most."""
     what = say_target(target)
     if occlusion is None:
         return f"What speaks for {what}, by four methods"
     now = f"{what[0].upper()}{what[1:]} is {short(occlusion.score)}"
     heat = occlusion.heat
-    if not np.isfinite(heat).all() or heat.max() <= 0:
-        return f"{now}, and no patch of {occluder.patch} x {occluder.patch} pixels lowers it"
+    if not np.isfinite(heat).all():
+        return now
+    if heat.max() <= 0:
+        return f"{now}, and covering any pixel does not lower it on average"
     row, column = np.unravel_index(int(heat.argmax()), heat.shape)
     place = name_place(int(row), int(column), 1)
     return f"{now}. It falls most, on average by {short(float(heat.max()))}, where a patch covers the {place}"

@@ -96,7 +96,7 @@ def say_completeness(found: Attribution) -> str:
 def say_similarity(found: Similarity) -> str:
     """What the map of the scrambled network says about the method."""
     if found.depends_on_weights is None:
-        return "unknown: one of the two maps is the same everywhere, so they cannot be compared."
+        return "unknown: one of the two maps is flat or holds no numbers, so they cannot be compared."
     rank = f"rank correlation {num(found.rank):.2f}".replace("-", "−")
     if found.depends_on_weights:
         return f"the map changes with the weights, as it should: {rank} with that of the scrambled network."
@@ -117,7 +117,7 @@ def say_deletion(found: Deletion) -> str:
     if found.curve[0] < LITTLE:
         return f"the probability begins at {formatting.percent(float(found.curve[0]))}, so it says little ({numbers})."
     if slower == DRAWS:
-        verdict = "its highest pixels matter: without them the probability falls faster than in any random order"
+        verdict = f"its highest pixels matter: the probability falls faster than in all {DRAWS} random orders"
     elif slower > DRAWS / 2:
         verdict = f"the probability falls faster than in {slower} of {DRAWS} random orders, which may be chance"
     else:

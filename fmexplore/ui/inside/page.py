@@ -25,8 +25,10 @@ VIEWS: dict[str, tuple[str, Callable[[Run, Container], None]]] = {
 # What is meant for one view, and would select something else in another one; or for several, where it stays.
 OF_A_VIEW = ("layer", "channel", "at", "snapshot", "change", "severity", "beside", "patch", "fill")
 OF_SEVERAL = {
-    **dict.fromkeys(("image", "photo", "split"), ("way", "looks", "cues")),
-    **{"class": ("looks", "channels", "cues"), "against": ("looks", "cues")},
+    **dict.fromkeys(("image", "photo"), ("way", "looks", "cues")),
+    "split": ("way", "looks", "channels", "cues"),
+    "class": ("looks", "channels", "cues", "robustness"),
+    "against": ("looks", "cues"),
 }
 
 

@@ -28,6 +28,7 @@ KEYS: dict[str, tuple[str, dict[str, str]]] = {
         "Map of a layer",
         {"`←` `→` `↑` `↓`": "go to another value", "`Enter`, `Space`": "show the sum behind it"},
     ),
+    "heat_map": ("Where a network looks", {"`←` `→` `↑` `↓`": "read the value of another pixel"}),
     "term_table": (
         "Sum behind a value",
         {"`↑` `↓`": "go to another term", "`Enter`, `Space`": "show where it comes from"},
