@@ -11,6 +11,7 @@ from fmexplore.inside.cues import name_place
 from fmexplore.runs.run import Run
 from fmexplore.ui import asking, messages, shared, url, widgets
 from fmexplore.ui.inside.choice import choose_image
+from fmexplore.ui.inside.colours import enlarge
 from fmexplore.ui.inside.heat import OUTLINE, short
 from fmexplore.ui.inside.method import show_method
 from fmexplore.ui.inside.seen import Seen
@@ -105,12 +106,14 @@ def _steps(seen: Seen, target: Target, occluder: Occluder) -> list[asking.Step]:
 
 
 def _show(seen: Seen, target: Target, occluder: Occluder, known: asking.Known) -> None:
-    st.markdown(f"**{_finding(target, known.answers.get('occlusion'))}**")
-    margin = "" if target.against is None else "The margin is how much higher the logit is. "
-    photo = "Explained is the photo alone, without its mirror image. " if seen.note else ""
-    st.caption(
-        f"{margin}{photo}Attributions: orange speaks for it, blue against it; each map has its own scale. {OUTLINE}"
-    )
+    with st.container(horizontal=True, vertical_alignment="top"):
+        st.image(enlarge(seen.image[None], 6 * SIDE)[0], width=3 * SIDE, alt="The image that is explained")
+        with st.container():
+            st.markdown(f"**{_finding(target, known.answers.get('occlusion'))}**")
+            margin = "" if target.against is None else "The margin is how much higher the logit is. "
+            photo = "Explained is the photo alone, without its mirror image. " if seen.note else ""
+            legend = "Attributions: orange speaks for it, blue against it; each map has its own scale."
+            st.caption(f"{margin}{photo}{legend} {OUTLINE}")
     with st.container(key="looks_methods"):
         for column, method in zip(st.columns(len(METHODS), gap="small"), METHODS, strict=True):
             with column, messages.boundary():
