@@ -73,10 +73,10 @@ def test_from_a_card_to_the_channels_to_a_patch_and_its_card_and_back_also_by_ke
     opened.main.get_by_role("link", name="Inside").click()
     opened.at(run="quick", split="test", image=12).sees(re.compile("^Test image 12, a sneaker")).settle()
     opened.main.get_by_role("radio", name="Channels").click()
-    opened.at(run="quick", view="channels").sees(re.compile(r"^Channel \d+ of layer 1 responds")).settle()
+    opened.at(run="quick", split="test", view="channels").sees(re.compile(r"^Channel \d+ of layer 1 responds")).settle()
     grid, patches = (opened.main.get_by_role("group", name=name) for name in ("Channels", "Patches"))
     grid.get_by_role("button", name=re.compile("^Channel 6: ")).click()
-    channel = {"run": "quick", "view": "channels", "layer": 1, "channel": 6}
+    channel = {"run": "quick", "split": "test", "view": "channels", "layer": 1, "channel": 6}
     opened.at(**channel).sees(re.compile("^Channel 6 of layer 1 ")).settle()
     expect(grid.get_by_role("button", name=re.compile("^Channel 6: "))).to_have_attribute("aria-current", "true")
     expect(patches.get_by_role("button")).to_have_count(9)
@@ -87,7 +87,7 @@ def test_from_a_card_to_the_channels_to_a_patch_and_its_card_and_back_also_by_ke
     opened.page.go_back()
     opened.at(**channel).sees(re.compile("^Channel 6 of layer 1 ")).settle()
     opened.page.go_back()
-    opened.at(run="quick", view="channels").sees(re.compile(r"^Channel \d+ of layer 1 responds")).settle()
+    opened.at(run="quick", split="test", view="channels").sees(re.compile(r"^Channel \d+ of layer 1 responds")).settle()
     grid.get_by_role("button", name=re.compile("^Channel 1: ")).focus()
     opened.keys("ArrowRight", "Enter").at(**{**channel, "channel": 2}).sees(
         re.compile("^Channel 2 of layer 1 ")
@@ -130,7 +130,7 @@ def test_from_a_card_to_where_the_network_looks_against_another_class_and_back(t
         ("/inside?run=quick&view=robustness&change=noise&severity=4&class=9", "^With noise of 0.18, "),
         ("/inside?run=quick&image=12", "^Test image 12, a sneaker"),
         ("/inside?run=quick&view=channels&channel=6", "^Channel 6 of layer 1 "),
-        ("/inside?run=quick&image=40&view=looks", "^Deletion curve: .* in 10 orders"),
+        ("/inside?run=quick&image=40&view=looks", "^Deletion curve: .* in 19 orders"),
     ],
 )
 def test_it_fits_every_width_and_axe_finds_nothing_serious(tab, place, seen):

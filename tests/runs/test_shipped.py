@@ -20,7 +20,7 @@ from fmexplore.training.presets import find_preset
 MOST_MB, SMALL_MB, BARE_MB = 20, 9, 3
 HARDENED, GROWN = "quick-against-mirror", "lenet-5"
 BARE = (HARDENED, GROWN)  # their maps and neighbours are computed when they are first looked at
-WITH_SHEET = ("quick", "solid", *BARE)  # of the others the sheet is computed when it is first looked at
+WITH_SHEET = ("photo", "quick", "solid", *BARE)  # of the others the sheet is computed when it is first looked at
 pytestmark = pytest.mark.real
 
 
