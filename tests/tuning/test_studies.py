@@ -92,6 +92,23 @@ def test_others_may_look_and_only_the_owner_may_change(hosted, config):
     assert restore_study(hosted, "mine", "me") == study
 
 
+def test_nobody_can_remove_what_someone_else_has_deleted_and_may_still_bring_back(hosted, config):
+    study = submit_study(hosted, "mine", config, "ann")
+    run = trial_run(hosted, study, "ann")
+    delete_study(hosted, study, "ann")
+    with pytest.raises(ConfigError, match="'mine' of someone else was deleted today: choose another name"):
+        submit_study(hosted, "mine", config, "bob")
+    foreign = trial_run(hosted, submit_study(hosted, "yours", config, "bob"), "bob")
+    write_status(foreign.path, foreign.status.replace(study="mine"))
+    restore_study(hosted, "mine", "ann")
+    delete_study(hosted, study, "ann")
+    assert foreign.path.is_dir()  # of bob, whatever study it names
+    hosted.store.delete(foreign, "bob")
+    delete_study(hosted, submit_study(hosted, "mine", config, "ann"), "ann")  # her own older one goes for good
+    assert not (hosted.store.trash / run.id).exists()
+    assert (hosted.store.trash / foreign.id).exists()
+
+
 def test_a_server_allows_so_many_trials_minutes_and_studies_and_counts_a_study_as_one_run(hosted, config):
     for change, said in (({"trials": 31}, "has 31 trials, and this server allows 30"),
                          ({"trials": None, "minutes": 5}, "has no number of trials"),
