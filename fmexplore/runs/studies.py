@@ -24,6 +24,7 @@ from fmexplore.storage import read_cached, read_json, storage_error, write_json
 
 TASK = "tune"
 CONFIG, TRIALS, DATABASE = "study.json", "trials.jsonl", "study.db"
+SHARED_COPY = "shared.db"  # in a deleted folder, what was in the database that several servers share
 MAX_NAME = 60
 
 
@@ -152,12 +153,7 @@ class StudyStore:
 
     def restore(self, name: str, owner: str) -> StudyFolder:
         """Undo a deletion. Raises StudyNotFound when it is gone for good, NotAllowed where its name is taken again."""
-        there = StudyFolder(self.trash / name)
-        if not is_study_name(name) or not there.path.is_dir():
-            raise StudyNotFound(f"The study {name[:80]!r} was deleted more than a day ago: it cannot be brought back.")
-        self.require_owner(there, owner)
-        if (self.folder / name).exists():
-            raise NotAllowed(f"There is a new study {name}: delete that first.")
+        there = self.get_trashed(name, owner)
         for run in self._trashed(name, owner):
             with suppress(FMExploreError):
                 self.runs.restore(run.id, owner)
@@ -166,6 +162,16 @@ class StudyStore:
         except OSError as error:
             raise storage_error(self.folder / name, error) from None
         return StudyFolder(self.folder / name)
+
+    def get_trashed(self, name: str, owner: str) -> StudyFolder:
+        """The folder of a deleted study that `owner` may restore. Raises as `restore` does."""
+        there = StudyFolder(self.trash / name)
+        if not is_study_name(name) or not there.path.is_dir():
+            raise StudyNotFound(f"The study {name[:80]!r} was deleted more than a day ago: it cannot be brought back.")
+        self.require_owner(there, owner)
+        if (self.folder / name).exists():
+            raise NotAllowed(f"There is a new study {name}: delete that first.")
+        return there
 
     def _trashed(self, name: str, owner: str) -> list[Run]:
         return [run for run in self.runs.trashed_runs() if study_of(run) == name and self.runs.may_change(run, owner)]

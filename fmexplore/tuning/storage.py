@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from fmexplore.errors import ConfigError, StorageError
-from fmexplore.runs.studies import DATABASE
+from fmexplore.runs.studies import DATABASE, TRIALS
 from fmexplore.settings import Settings
 from fmexplore.storage import storage_error
 
@@ -37,6 +37,9 @@ def shared_url(settings: Settings) -> str:
     url = settings.studies
     if not url:
         return ""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
     if not url.startswith("postgresql+psycopg://"):
         scheme = re.match(r"[\w+]*", url)
         raise ConfigError(
@@ -44,8 +47,29 @@ def shared_url(settings: Settings) -> str:
             "HOST/DATABASE, or leave it out to keep studies in files."
         )
     if find_spec("psycopg") is None:
-        raise ConfigError('FMEXPLORE_STUDIES needs psycopg: pip install "fmexplore[postgres]".')
+        raise ConfigError('FMEXPLORE_STUDIES needs psycopg: pip install ".[postgres]" in the folder of fmexplore.')
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError):  # whose words would show the password
+        raise ConfigError(
+            "FMEXPLORE_STUDIES is no address of a database: write postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, with "
+            "%40 for @, %3A for : and %2F for / in a password."
+        ) from None
     return url
+
+
+def is_shared(settings: Settings, folder: Path) -> bool:
+    """Whether the study in `folder` is kept in the shared database; one that was begun in a file stays there."""
+    return bool(shared_url(settings)) and not (folder / DATABASE).exists()
+
+
+def sqlite_url(path: Path) -> str:
+    """The address of a SQLite file as Optuna wants it: it replaces what stands in braces."""
+    return _keep_braces(f"sqlite:///{path}")
+
+
+def _keep_braces(url: str) -> str:
+    return url.replace("{", "{{").replace("}", "}}")
 
 
 def open_storage(settings: Settings, folder: Path) -> RDBStorage:
@@ -53,16 +77,22 @@ def open_storage(settings: Settings, folder: Path) -> RDBStorage:
     import optuna
 
     optuna.logging.set_verbosity(logging.ERROR)  # it would tell of each trial, on stderr
-    url = shared_url(settings)
-    if not url:
-        with storage_errors(folder / DATABASE):
-            return optuna.storages.RDBStorage(
-                f"sqlite:///{folder / DATABASE}", engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}}
+    if not is_shared(settings, folder):
+        path, trials = folder / DATABASE, folder / TRIALS
+        if not path.exists() and trials.exists() and trials.stat().st_size:
+            raise ConfigError(
+                f"The trials of {folder.name} are in a shared database, and FMEXPLORE_STUDIES is not set: set it as it "
+                "was, or delete the study."
             )
+        with storage_errors(path):
+            return optuna.storages.RDBStorage(
+                sqlite_url(path), engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}}
+            )
+    url = shared_url(settings)
     with quiet():
         return patiently(
             lambda: optuna.storages.RDBStorage(
-                url,
+                _keep_braces(url),
                 engine_kwargs={"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}},
                 heartbeat_interval=BEAT_SECONDS,
                 grace_period=STALE_SECONDS,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from filelock import Timeout
 
-from fmexplore.errors import NotAllowed
+from fmexplore.errors import ConfigError, NotAllowed
 from fmexplore.runs.studies import TRIALS, StudyFolder
 from fmexplore.settings import Settings
 from fmexplore.storage import StorageLock, storage_error, strict_json, write_bytes
@@ -23,12 +23,12 @@ from fmexplore.tuning.records import TrialRecord, TrialState
 from fmexplore.tuning.searchers import distributions, make_pruner, make_sampler
 from fmexplore.tuning.storage import (
     STALE_SECONDS,
+    is_shared,
     open_storage,
     patiently,
     place_of,
     quiet,
     retry_callback,
-    shared_url,
     storage_errors,
 )
 
@@ -88,7 +88,7 @@ class Study:
     def __init__(self, folder: StudyFolder, settings: Settings) -> None:
         self.folder, self.settings = folder, settings
         self._parsed: tuple[dict, StudyConfig] = {}, StudyConfig.parse(folder.values)
-        self.shared = bool(shared_url(settings))
+        self.shared = is_shared(settings, folder.path)
         self.place = place_of(settings) if self.shared else ""
         # Given back by whichever thread closes the study.
         self._lock = StorageLock(folder.path / "driver.lock", thread_local=False)
@@ -135,8 +135,10 @@ class Study:
             pruner=make_pruner(config.pruning),
             load_if_exists=True,
         )
-        if SETTINGS not in study.user_attrs:
+        if (there := study.user_attrs.get(SETTINGS)) is None:
             study.set_user_attr(SETTINGS, config.model_dump(mode="json"))
+        elif self.shared and config.same_search(StudyConfig.parse(there)):
+            raise ConfigError(f"The database has another study {self.folder.name}: choose another name.")
         return study
 
     def reach(self, do: Callable[[], Value]) -> Value:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fmexplore.errors import ConfigError, StorageError
+from fmexplore.errors import ConfigError, NotAllowed, StorageError
 from fmexplore.jobs.job import Job
 from fmexplore.jobs.queue import JobQueue
 from fmexplore.runs.store import RunStore
@@ -185,3 +185,20 @@ def test_an_address_that_is_none_names_the_variable_and_the_form(url, tmp_path):
     with pytest.raises(ConfigError, match=r"FMEXPLORE_STUDIES begins with .* write postgresql\+psycopg://") as raised:
         storage.shared_url(settings)
     assert "secret" not in str(raised.value)
+
+
+def test_a_name_that_is_taken_in_the_database_joins_nothing_and_removes_no_copy(queues, config):
+    one, other = queues
+    folder = begin(one, "taken", config)
+    search(one, folder)
+    mine = begin(other, "taken", config.replace(searcher="random"))
+    with pytest.raises(ConfigError, match="another study taken: choose another name"):
+        Study(mine, other.settings)
+    delete_study(one, folder, "local")
+    Study(mine, other.settings).close()
+    with pytest.raises(NotAllowed, match="a new study taken in the database: delete that first"):
+        restore_study(one, "taken", "local")
+    delete_study(other, mine, "local")
+    assert len(trials_of(restore_study(one, "taken", "local"))) == 6
+    with Study(folder, one.settings) as study:
+        assert len(study.records) == 6

@@ -17,6 +17,7 @@ from fmexplore.settings import Settings
 from fmexplore.tuning.config import StudyConfig
 from fmexplore.tuning.driver import Driver
 from fmexplore.tuning.space import parse_axes
+from fmexplore.tuning.storage import shared_url
 from fmexplore.tuning.studies import (
     config_of,
     delete_study,
@@ -30,6 +31,7 @@ from fmexplore.tuning.studies import (
     summary_of,
     trials_of,
 )
+from fmexplore.tuning.study import Study
 
 
 @pytest.fixture
@@ -207,3 +209,47 @@ def test_a_run_that_a_full_disk_ended_ends_the_search_and_fails_no_trial(queue, 
     run = trial_run(queue, study, state="failed", error="The disk is full, so x was not saved: free some space.")
     with pytest.raises(StorageError, match="The disk is full"):
         Driver._outcome(None, run)
+
+
+def test_a_study_begun_in_a_file_stays_there_where_servers_share_a_database(queue, home, make, search):
+    folder = make(trials=2, searcher="random")
+    trials = search(folder)
+    sharing = JobQueue(Settings(home=home, studies="postgresql+psycopg://me:secret@127.0.0.1:1/none"))  # answers nobody
+    extend_study(sharing, folder, "local", 1, None)
+    with Study(folder, sharing.settings) as study:
+        assert (study.shared, study.records) == (False, trials)
+    delete_study(sharing, folder, "local")
+    assert restore_study(sharing, "mine", "local") == folder
+    with Study(folder, sharing.settings) as study:
+        assert study.records == trials
+    (folder.path / "study.db").unlink()  # as if it had been begun in the shared one
+    with pytest.raises(ConfigError, match="FMEXPLORE_STUDIES is not set"):
+        Study(folder, queue.settings)
+    assert trials_of(folder) == trials
+
+
+def test_a_study_is_not_brought_back_beyond_what_a_server_keeps(hosted, config):
+    study = submit_study(hosted, "mine", config, "me")
+    delete_study(hosted, study, "me")
+    submit_study(hosted, "other", config, "me")
+    with pytest.raises(NotAllowed, match="delete other first"):
+        restore_study(hosted, "mine", "me")
+    assert not study.path.exists()
+
+
+def test_a_study_whose_status_is_damaged_can_be_deleted(queue, config):
+    study = submit_study(queue, "mine", config)
+    (study.path / "status.json").write_text("[]")
+    delete_study(queue, study, "local")
+    assert not study.path.exists()
+
+
+def test_braces_and_a_malformed_address_show_no_password_and_stop_nothing(tmp_path, config):
+    home = tmp_path / "{home}"
+    queue = JobQueue(Settings(home=home))
+    study = submit_study(queue, "mine", config)
+    Study(study, queue.settings).close()
+    assert (study.path / "study.db").exists()
+    with pytest.raises(ConfigError, match="write postgresql") as raised:
+        shared_url(Settings(home=home, studies="postgresql+psycopg://u:se{c}ret@host:port/db"))
+    assert "ret@" not in str(raised.value)
