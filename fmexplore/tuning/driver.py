@@ -6,12 +6,14 @@ The only writer of the study of this home. Knows the folder's control files; no 
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from fmexplore.errors import ConfigError, NotAllowed, StorageError
+from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, StorageError
 from fmexplore.jobs.job import Job
 from fmexplore.jobs.limits import check_network
 from fmexplore.models.table import summarize
@@ -72,12 +74,13 @@ class Driver:
     def run(self) -> State:
         """Search, then confirm the winner. Raises StorageError, and ConfigError for a configuration that is none."""
         try:
+            self._remove_orphans()
             while not (reason := self._over()):
                 self._try_one()
             self._confirm()
         except Interrupted:
             self._note(message=self._limit())
-            return END_STATES[self._wanted]
+            return END_STATES[self._wanted or "PAUSE"]  # a run can be paused by itself, by a file in its folder
         finally:
             self.trainer.close()
         self._note(message=reason, progress=1.0)
@@ -159,15 +162,21 @@ class Driver:
         return self._outcome(run)
 
     def _run_of(self, asked: Asked) -> Run | None:
-        """The run that a trial had before it was interrupted, once its process has noticed that."""
+        """The run that a trial had before it was interrupted."""
         run = Run(self.store.folder / asked.run) if asked.run else None
-        if run is None or not (run.path / "status.json").exists():
-            return None
-        while run.status.state == "running" and run.status.alive:
-            if self._is_wanted():
-                raise Interrupted
-            time.sleep(POLL_SECONDS)
-        return run
+        return run if run and (run.path / "status.json").exists() else None
+
+    def _remove_orphans(self) -> None:
+        """Runs that this study has made and nobody has noted or begun, as its process was killed in between."""
+        if self.study.shared:
+            return
+        noted = self.study.noted_runs() | {each.run for each in read_confirmations(self.study.folder)}
+        for run in self.store.own_runs():
+            with suppress(FMExploreError):
+                status = run.status
+                own = (status.study, status.owner) == (self.study.folder.name, self.job.status.owner)
+                if own and status.started is None and run.id not in noted:
+                    shutil.rmtree(run.path, ignore_errors=True)
 
     def _make_run(self, config: RunConfig, name: str) -> Run:
         status = self.job.status
@@ -184,7 +193,12 @@ class Driver:
     def _follow(self, run: Run, asked: Asked | None, tests: bool, message: str) -> None:
         """Have a run trained to its end, also where its process is killed. Raises Interrupted."""
         kills = 0
-        while _is_open(run):
+        while run.status.state == "running" and run.status.alive:  # its process has not noticed yet that it should end
+            if self._is_wanted():
+                raise Interrupted
+            time.sleep(POLL_SECONDS)
+        open_states = ("interrupted", "paused") if asked else ("interrupted", "paused", "stopped")  # none is pruned
+        while _is_open(run, open_states):
             clear_requests(run.path)
             self.trainer.begin(run.path, tests)
             if self._listen_to_trainer(run, asked, message):
@@ -197,7 +211,7 @@ class Driver:
                 break
         if self.job.status.execution is None and (chosen := run.status.execution):
             self.job.update(execution=chosen)  # for all trials: another precision would be another result
-        if run.status.state in ("paused", "interrupted"):
+        if run.status.state in open_states:
             raise Interrupted
 
     def _listen_to_trainer(self, run: Run, asked: Asked | None, message: str) -> bool:
@@ -254,7 +268,7 @@ class Driver:
         there = read_confirmations(self.study.folder)
         for seed in new_seeds(config.seed, config.confirm):
             found = next((each for each in there if (each.trial, each.seed) == (winner.trial, seed)), None)
-            if found and found.validation_accuracy is not None:
+            if found and found.test_accuracy is not None:
                 continue
             run = Run(self.store.folder / found.run) if found else None
             if run is None or not run.path.exists():
@@ -273,12 +287,12 @@ class Driver:
             self.listen(ended)
 
 
-def _is_open(run: Run) -> bool:
-    """Whether the run is still to be trained; what diverged would do so again."""
+def _is_open(run: Run, states: tuple[State, ...]) -> bool:
+    """Whether the run is still to be trained: in one of `states`, or failed; what diverged would do so again."""
     status = run.status
     if status.state == "running":
         return not status.alive
-    return status.state in ("interrupted", "paused") or (status.state == "failed" and not status.diverged)
+    return status.state in states or (status.state == "failed" and not status.diverged)
 
 
 def new_seeds(used: int, count: int) -> list[int]:

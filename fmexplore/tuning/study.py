@@ -204,6 +204,11 @@ class Study:
         gone = {number for trial in trials for number in trial.system_attrs.get("retry_history", ())}
         return sorted((trial for trial in trials if trial.number not in gone), key=_first_number)
 
+    def noted_runs(self) -> set[str]:
+        """The runs of all trials, also of those that are interrupted. Raises StorageError."""
+        trials = self.reach(lambda: self._study.get_trials(deepcopy=False))
+        return {trial.user_attrs[RUN] for trial in trials if RUN in trial.user_attrs}
+
     def _read_records(self) -> list[TrialRecord]:
         return [self._record(at, trial) for at, trial in enumerate(self._frozen()) if trial.state.is_finished()]
 

@@ -6,11 +6,14 @@ import os
 import pytest
 
 from fmexplore.errors import ConfigError, NotAllowed, StorageError
+from fmexplore.jobs.job import Job
 from fmexplore.jobs.queue import JobQueue
-from fmexplore.runs.status import request
+from fmexplore.runs.run import Run
+from fmexplore.runs.status import own_process, read_status, request, write_status
 from fmexplore.runs.studies import TRIALS
 from fmexplore.settings import Settings
-from fmexplore.tuning.driver import Interrupted
+from fmexplore.tuning.confirmation import read_confirmations, write_confirmations
+from fmexplore.tuning.driver import Driver, Interrupted
 from fmexplore.tuning.records import best_of, pareto_front
 from fmexplore.tuning.studies import extend_study, trials_of
 from fmexplore.tuning.study import Outcome, Study
@@ -21,7 +24,10 @@ def drawn_values(trials) -> list[dict]:
     return [trial.parameters for trial in trials]
 
 
-@pytest.mark.parametrize("searcher", ["random", "tpe", "gp"])
+GAUSSIAN_PROCESS = pytest.param("gp", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("searcher", ["random", "tpe", GAUSSIAN_PROCESS])
 def test_a_study_has_the_trials_it_was_asked_for_and_knows_the_best(make, search, searcher):
     folder = make("learning_rate=log:0.001:1", "batch_size=16:64", "optimizer=adam,sgd", searcher=searcher, trials=12)
     trials = search(folder)
@@ -35,6 +41,7 @@ def test_a_study_has_the_trials_it_was_asked_for_and_knows_the_best(make, search
     assert "12 trials" in folder.status.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("searcher", ["random", "tpe", "gp", "grid"])
 def test_the_same_seed_gives_the_same_trials_also_where_it_was_interrupted(make, search, queue, searcher):
     axes = ("learning_rate=log:0.001:1:4", "batch_size=16:64:4")
@@ -268,3 +275,73 @@ def test_a_server_that_allows_fewer_minutes_ends_a_search(make, home, search):
         search(folder, slow)
     assert (folder.status.state, folder.status.message) == ("stopped", "Stopped at this server's limit.")
     assert JobQueue(Settings(home=home)).studies.get("mine") == folder
+
+
+class StagedTrainer:
+    """In place of the process that trains: each run that it is given ends in the next of `states`."""
+
+    def __init__(self, *states: str) -> None:
+        self.states, self.begun = list(states), []
+
+    def begin(self, folder, tests) -> None:
+        result = {"validation_accuracy": 0.5, "test_accuracy": 0.4 if tests else None, "measured": True}
+        status = {"state": self.states.pop(0), "started": 1.0, "result": result}
+        write_status(folder, read_status(folder).replace(**status))
+        self.begun.append(folder.name)
+
+    def read(self, seconds):
+        return {"ended": ""}
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def stage(queue):
+    def stage(folder, *states: str):
+        """Search with a staged trainer; the state of the study and the ids of the runs that were begun."""
+        trainer = StagedTrainer(*states)
+        job = Job(folder.path, queue.settings)
+        with Study(folder, queue.settings) as study:
+            driver = Driver(job, study, queue.store)
+            driver.trainer = trainer
+            state = driver.run()
+        job.end(state)
+        return state, trainer.begun
+
+    return stage
+
+
+def test_a_confirmation_that_was_stopped_goes_on_until_it_is_tested(make, stage):
+    folder = make(trials=1, confirm=2)
+    state, [_, first, second] = stage(folder, "finished", "finished", "stopped")
+    assert state == "paused"  # as nobody has asked the study to end
+    done, half = read_confirmations(folder)
+    assert (done.run, done.test_accuracy, half.run, half.test_accuracy) == (first, 0.4, second, None)
+    write_confirmations(folder, [done, half.replace(validation_accuracy=0.5)])  # as an earlier version noted it
+    assert stage(folder, "finished") == ("finished", [second])
+    assert [each.test_accuracy for each in read_confirmations(folder)] == [0.4, 0.4]
+
+
+def test_a_trial_that_was_paused_by_itself_goes_on_with_the_same_run(make, stage):
+    state, begun = stage(make(trials=2), "paused", "finished", "finished")
+    assert (state, begun[0], len(set(begun))) == ("finished", begun[1], 2)
+
+
+def test_a_run_that_its_process_has_not_left_yet_is_not_trained_beside_it(make, stage, queue, monkeypatch):
+    monkeypatch.setattr("fmexplore.jobs.job.CHECK_SECONDS", 0)
+    folder = make(trials=1, confirm=1)
+    stage(folder, "finished", "stopped")
+    run = Run(queue.store.folder / read_confirmations(folder)[0].run)
+    write_status(run.path, run.status.replace(state="running", **own_process()))
+    monkeypatch.setattr("fmexplore.tuning.driver.time.sleep", lambda _: request(folder.path, "PAUSE"))
+    assert stage(folder) == ("paused", [])
+
+
+def test_a_run_that_was_made_and_never_noted_is_removed_and_no_other(make, stage, queue, linear):
+    folder = make(trials=1)
+    orphan = queue.store.create(linear, state="interrupted", study="mine")
+    others = [queue.store.create(linear, state="interrupted", study="other"), queue.store.create(linear)]
+    _, [trained] = stage(folder, "finished")
+    assert {run.id for run in queue.store.own_runs()} == {trained, *(run.id for run in others)}
+    assert not orphan.path.exists()
