@@ -15,7 +15,7 @@ from typing import Any
 
 from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, StorageError
 from fmexplore.jobs.job import Job
-from fmexplore.jobs.limits import check_network
+from fmexplore.jobs.limits import check_disk, check_network, weights_mb
 from fmexplore.models.table import summarize
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Result, State, clear_requests, request, write_status
@@ -23,7 +23,7 @@ from fmexplore.runs.store import RunStore
 from fmexplore.training.config import Execution, RunConfig
 from fmexplore.tuning.confirmation import Confirmation, read_confirmations, write_confirmations
 from fmexplore.tuning.records import TrialRecord, best_of, with_weights
-from fmexplore.tuning.study import Asked, Outcome, Study
+from fmexplore.tuning.study import Asked, GivenAway, Outcome, Study
 from fmexplore.tuning.trainer import Trainer
 
 POLL_SECONDS = 0.2
@@ -118,6 +118,23 @@ class Driver:
         return minutes is not None and self.seconds >= 60 * minutes
 
     def _try_one(self) -> None:
+        try:
+            record = self._trial()
+        except GivenAway:
+            self.trainer.close()  # which saves its run
+            self.study.refresh()
+            return
+        if record is None:
+            return  # it goes on first
+        self._drop_weights()
+        self._note()
+        self.listen(record)
+
+    def _trial(self) -> TrialRecord | None:
+        """The next trial; None where it was interrupted without anybody wanting the study to end.
+
+        Raises Interrupted, GivenAway.
+        """
         asked = self.study.ask()
         try:
             outcome = self.train(asked)
@@ -125,13 +142,10 @@ class Driver:
             self.study.put_back(asked)
             if self._wanted:
                 raise
-            return  # out of time: it goes on first if the study is extended
+            return None
         except (ConfigError, NotAllowed) as error:
             outcome = Outcome("failed", reason=str(error))
-        record = self.study.tell(asked, outcome)
-        self._drop_weights()
-        self._note()
-        self.listen(record)
+        return self.study.tell(asked, outcome)
 
     def _note(self, **changes: Any) -> None:
         """Keep in the status how far the study is; without `changes` at most once a second, as each is synced."""
@@ -154,9 +168,15 @@ class Driver:
         run = self._run_of(asked)
         if run is None:
             config = self.study.config.space.configure(self.study.config.base, asked.parameters)
-            check_network(self.store.settings, config, summarize(config.model))
+            rows, status = summarize(config.model), self.job.status
+            check_network(self.store.settings, config, rows)
+            check_disk(self.store, status.owner, status.address, weights_mb(config, rows))
             run = self._make_run(config, f"{self.study.folder.name}, trial {asked.number}")
-            asked.keep_run(run.id)
+            try:
+                asked.keep_run(run.id)
+            except GivenAway:
+                shutil.rmtree(run.path, ignore_errors=True)
+                raise
         message = f"Trial {asked.number + 1}"
         self._follow(run, asked, tests=False, message=message)
         return self._outcome(run)
@@ -263,7 +283,7 @@ class Driver:
     def _confirm(self) -> None:
         """Train the winner again with new seeds, and test those once. Raises Interrupted."""
         config, winner = self.study.config, best_of(self.study.records)
-        if not config.confirm or winner is None:
+        if not config.confirm or winner is None or self.study.elsewhere:  # another server may find a better one
             return
         there = read_confirmations(self.study.folder)
         for seed in new_seeds(config.seed, config.confirm):

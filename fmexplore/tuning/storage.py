@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
-import os
 import re
+import secrets
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -20,12 +20,15 @@ from typing import TYPE_CHECKING, TypeVar
 from fmexplore.errors import ConfigError, StorageError
 from fmexplore.runs.studies import DATABASE, TRIALS
 from fmexplore.settings import Settings
-from fmexplore.storage import storage_error
+from fmexplore.storage import StorageLock, storage_error, write_bytes
 
 if TYPE_CHECKING:
+    import optuna
     from optuna.storages import RDBStorage
+    from optuna.trial import FrozenTrial
 
 Value = TypeVar("Value")
+PLACE = "place"  # attribute of a trial: the server that works on it
 PATIENCE_SECONDS = 120  # for a server that is being restarted
 RETRY_SECONDS = 1.0
 BUSY_SECONDS = 60  # that SQLite waits for another process; its own 5 are too few on a slow disk
@@ -52,8 +55,8 @@ def shared_url(settings: Settings) -> str:
         make_url(url)
     except (ArgumentError, ValueError):  # whose words would show the password
         raise ConfigError(
-            "FMEXPLORE_STUDIES is no address of a database: write postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, with "
-            "%40 for @, %3A for : and %2F for / in a password."
+            "FMEXPLORE_STUDIES is no address of a database: write postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, "
+            "with %40 for @, %3A for : and %2F for / in a password."
         ) from None
     return url
 
@@ -96,17 +99,21 @@ def open_storage(settings: Settings, folder: Path) -> RDBStorage:
                 engine_kwargs={"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}},
                 heartbeat_interval=BEAT_SECONDS,
                 grace_period=STALE_SECONDS,
-                heartbeat_stale_trial_callback=retry_callback(),
+                heartbeat_stale_trial_callback=retry,
             )
         )
 
 
-def retry_callback():
-    """Optuna's own: a trial whose process was killed waits again, with its values, attributes and reports."""
+def retry(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Let a trial that has failed as its process was killed wait again, with its values, reports and run.
+
+    It is nobody's until a server takes it.
+    """
     import optuna
 
+    trial.user_attrs.pop(PLACE, None)
     with quiet():
-        return optuna.storages.RetryHeartbeatStaleTrialCallback(inherit_intermediate_values=True)
+        optuna.storages.RetryHeartbeatStaleTrialCallback(inherit_intermediate_values=True)(study, trial)
 
 
 @contextlib.contextmanager
@@ -156,8 +163,12 @@ def _cause(error: BaseException) -> str:
 
 
 def place_of(settings: Settings) -> str:
-    """Names this server and home among those that share a database."""
-    import hashlib
-    import socket
-
-    return hashlib.sha256(f"{socket.gethostname()}:{os.path.realpath(settings.home)}".encode()).hexdigest()[:12]
+    """Names this home among those that share a database: drawn once and kept. Raises StorageError."""
+    path = settings.home / "studies" / ".place"
+    with StorageLock(path.with_name(".place.lock")):
+        with contextlib.suppress(FileNotFoundError):
+            if text := path.read_text().strip():
+                return text
+        text = secrets.token_hex(6)
+        write_bytes(path, text.encode())
+        return text

@@ -14,13 +14,21 @@ from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken
 from fmexplore.jobs import limits
 from fmexplore.jobs.queue import JobQueue
 from fmexplore.models.table import summarize
-from fmexplore.runs.status import LOCAL_OWNER, RESUMABLE, clear_requests, request, write_status
+from fmexplore.runs.status import (
+    ACTIVE,
+    LOCAL_OWNER,
+    RESUMABLE,
+    clear_requests,
+    own_process,
+    request,
+    write_status,
+)
 from fmexplore.runs.studies import DATABASE, SHARED_COPY, StudyFolder, check_study_name
 from fmexplore.settings import Settings
 from fmexplore.tuning.config import StudyConfig
 from fmexplore.tuning.records import KEPT, TrialRecord, best_of
 from fmexplore.tuning.storage import is_shared, open_storage, patiently, shared_url, sqlite_url
-from fmexplore.tuning.study import SETTINGS
+from fmexplore.tuning.study import SETTINGS, Study
 
 
 def config_of(study: StudyFolder) -> StudyConfig:
@@ -73,6 +81,11 @@ def _check_budget(settings: Settings, config: StudyConfig) -> None:
         raise NotAllowed(
             f"The study has {config.minutes:g} minutes, and this server allows {settings.max_minutes:g}: take fewer."
         )
+    if settings.max_minutes and config.minutes == settings.max_minutes and config.confirm:
+        raise NotAllowed(
+            f"The study has {config.minutes:g} minutes, and this server allows {settings.max_minutes:g}: take fewer, "
+            "as confirming the winner needs some too."
+        )
 
 
 def submit_study(queue: JobQueue, name: str, config: StudyConfig, owner: str = LOCAL_OWNER) -> StudyFolder:
@@ -98,12 +111,48 @@ def extend_study(
     Raises NotAllowed, ConfigError, StorageError.
     """
     queue.studies.require_owner(study, owner)
+    _learn_of_others(queue, study)
     with queue.lock:
-        config = config_of(study).extend(trials, minutes, len(study.read_trials()), study.status.result.seconds)
-        if confirm:
-            config = config.replace(confirm=confirm)
-        _check_budget(queue.settings, config)
-        study.write_values(config.model_dump(mode="json"))
+        return _extend(queue, study, trials, minutes, confirm)
+
+
+def begin_study(
+    queue: JobQueue, study: StudyFolder, owner: str, trials: int | None, minutes: float | None, confirm: int = 0
+) -> None:
+    """Extend a study that nobody searches, and mark it as searched by this process.
+
+    Raises NotAllowed while it waits or is searched, ConfigError, StorageError.
+    """
+    queue.studies.require_owner(study, owner)
+    _require_idle(study)
+    _learn_of_others(queue, study)
+    with queue.lock:
+        _require_idle(study)
+        _extend(queue, study, trials, minutes, confirm)
+        clear_requests(study.path)
+        again = {"state": "running", "started": time.time(), "ended": None, "error": "", "message": ""}
+        write_status(study.path, study.status.replace(**again, **own_process()))
+
+
+def _require_idle(study: StudyFolder) -> None:
+    if study.status.standing in ACTIVE:
+        raise NotAllowed(f"The study {study.name} is {study.status.standing} already: pause or stop that first.")
+
+
+def _learn_of_others(queue: JobQueue, study: StudyFolder) -> None:
+    """Write trials.jsonl anew where other servers may have gone on with the study; a driver here does so itself."""
+    if is_shared(queue.settings, study.path) and study.status.standing != "running":
+        Study(study, queue.settings).close()
+
+
+def _extend(
+    queue: JobQueue, study: StudyFolder, trials: int | None, minutes: float | None, confirm: int
+) -> StudyConfig:
+    config = config_of(study).extend(trials, minutes, len(study.read_trials()), study.status.result.seconds)
+    if confirm:
+        config = config.replace(confirm=confirm)
+    _check_budget(queue.settings, config)
+    study.write_values(config.model_dump(mode="json"))
     return config
 
 

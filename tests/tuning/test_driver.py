@@ -3,7 +3,9 @@
 import errno
 import os
 
+import optuna
 import pytest
+from optuna.trial import TrialState
 
 from fmexplore.errors import ConfigError, NotAllowed, StorageError
 from fmexplore.jobs.job import Job
@@ -15,6 +17,7 @@ from fmexplore.settings import Settings
 from fmexplore.tuning.confirmation import read_confirmations, write_confirmations
 from fmexplore.tuning.driver import Driver, Interrupted
 from fmexplore.tuning.records import best_of, pareto_front
+from fmexplore.tuning.searchers import make_pruner
 from fmexplore.tuning.studies import extend_study, trials_of
 from fmexplore.tuning.study import Outcome, Study
 from tests.tuning.conftest import hill
@@ -304,7 +307,7 @@ def stage(queue):
         job = Job(folder.path, queue.settings)
         with Study(folder, queue.settings) as study:
             driver = Driver(job, study, queue.store)
-            driver.trainer = trainer
+            driver.trainer = trainer  # type: ignore[assignment]
             state = driver.run()
         job.end(state)
         return state, trainer.begun
@@ -345,3 +348,64 @@ def test_a_run_that_was_made_and_never_noted_is_removed_and_no_other(make, stage
     _, [trained] = stage(folder, "finished")
     assert {run.id for run in queue.store.own_runs()} == {trained, *(run.id for run in others)}
     assert not orphan.path.exists()
+
+
+def test_a_trial_that_was_failed_and_does_not_wait_as_all_was_killed_goes_on(make, search, queue):
+    folder = make(trials=2)
+    with Study(folder, queue.settings) as study:
+        asked = study.ask()
+        study.storage.set_trial_state_values(asked._trial._trial_id, TrialState.FAIL)
+    with Study(folder, queue.settings) as study:
+        assert study.records == []
+        again = study.ask()
+        assert again.parameters == asked.parameters
+        study.put_back(again)
+    assert [(trial.trial, trial.state) for trial in search(folder)] == [(0, "complete"), (1, "complete")]
+
+
+@pytest.mark.parametrize("moment", ["report", "end", "interruption"])
+def test_a_trial_that_another_server_has_taken_away_does_not_end_the_search(make, queue, moment):
+    folder, taken = make(trials=3, pruning="median"), []
+    with Study(folder, queue.settings) as study:
+
+        def train(asked):
+            if asked.number == 1 and not taken:
+                taken.append(asked)
+                study._fail_and_retry(study.storage.get_trial(asked._trial._trial_id))
+                if moment == "interruption":
+                    raise Interrupted
+                if moment == "report":
+                    asked.report(1, 0.5)
+            return hill(asked)
+
+        assert Driver(Job(folder.path, queue.settings), study, queue.store, train=train).run() == "finished"
+    assert [(trial.trial, trial.state) for trial in trials_of(folder)] == [(n, "complete") for n in range(3)]
+
+
+def test_the_winner_is_not_confirmed_while_another_server_may_find_a_better_one(make, queue):
+    folder = make(trials=1, confirm=1)
+    with Study(folder, queue.settings) as study:
+        study.tell(study.ask(), Outcome("complete", 0.5))
+        study.elsewhere = 1
+        Driver(Job(folder.path, queue.settings), study, queue.store)._confirm()
+    assert read_confirmations(folder) == []
+
+
+def test_halving_compares_with_no_trial_that_was_interrupted():
+    study = optuna.create_study(direction="maximize", pruner=make_pruner("halving"))
+    better = study.ask()
+    better.report(0.9, 1)
+    assert not better.should_prune()  # it passes the first rung
+    study._storage.set_trial_state_values(better._trial_id, TrialState.FAIL)
+    trial = study.ask()
+    trial.report(0.5, 1)
+    assert not trial.should_prune()
+
+
+def test_a_trial_for_which_the_disk_has_no_room_is_one_with_that_reason(make, stage, queue, home):
+    queue.settings = Settings(home=home, max_disk_mb=0.01)  # a dense layer of 7,850 values takes 0.03
+    queue.store.settings = queue.settings
+    folder = make(trials=1)
+    assert stage(folder) == ("finished", [])
+    [trial] = trials_of(folder)
+    assert (trial.state, "delete some of your runs" in trial.reason) == ("failed", True)

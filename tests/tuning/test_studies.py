@@ -11,14 +11,15 @@ from fmexplore.jobs.dispatcher import Dispatcher
 from fmexplore.jobs.queue import JobQueue
 from fmexplore.jobs.retention import clean_up
 from fmexplore.runs.run import Run
-from fmexplore.runs.status import read_request, write_status
+from fmexplore.runs.status import own_process, read_request, write_status
 from fmexplore.runs.studies import count_as_one
 from fmexplore.settings import Settings
 from fmexplore.tuning.config import StudyConfig
 from fmexplore.tuning.driver import Driver
 from fmexplore.tuning.space import parse_axes
-from fmexplore.tuning.storage import shared_url
+from fmexplore.tuning.storage import place_of, shared_url
 from fmexplore.tuning.studies import (
+    begin_study,
     config_of,
     delete_study,
     extend_study,
@@ -253,3 +254,28 @@ def test_braces_and_a_malformed_address_show_no_password_and_stop_nothing(tmp_pa
     with pytest.raises(ConfigError, match="write postgresql") as raised:
         shared_url(Settings(home=home, studies="postgresql+psycopg://u:se{c}ret@host:port/db"))
     assert "ret@" not in str(raised.value)
+
+
+def test_a_study_that_is_searched_is_not_extended_by_who_wants_to_begin_it(queue, config):
+    study = submit_study(queue, "mine", config)
+    for status in ({"state": "queued"}, {"state": "running", **own_process()}):
+        write_status(study.path, study.status.replace(**status))
+        with pytest.raises(NotAllowed, match=f"The study mine is {status['state']} already: pause or stop that first"):
+            begin_study(queue, study, "local", 10, None)
+        assert config_of(study).trials == 5
+    write_status(study.path, study.status.replace(state="paused", pid=None))
+    begin_study(queue, study, "local", 10, None)
+    assert (config_of(study).trials, study.status.alive) == (10, True)
+
+
+def test_a_study_with_a_confirmation_leaves_it_some_of_the_minutes(hosted, config):
+    config = config.replace(minutes=10)
+    with pytest.raises(NotAllowed, match="take fewer, as confirming the winner needs some too"):
+        submit_study(hosted, "mine", config.replace(confirm=1), "me")
+    submit_study(hosted, "mine", config, "me")
+
+
+def test_a_home_keeps_its_place_among_servers_wherever_it_is(tmp_path):
+    first = place_of(Settings(home=tmp_path / "one"))
+    (tmp_path / "one").rename(tmp_path / "moved")
+    assert place_of(Settings(home=tmp_path / "moved")) == first != place_of(Settings(home=tmp_path / "other"))
