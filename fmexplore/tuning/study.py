@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -192,18 +193,18 @@ class Study:
         import optuna
         from optuna.trial import TrialState as States
 
-        trials = self._study.get_trials(deepcopy=True)
+        trials = self._study.get_trials(deepcopy=False)  # of which only a few are changed, in a copy
         retried = _gone(trials)
         for trial in (each for each in trials if each.state is States.FAIL and each.number not in retried):
             # Killed between failing it and letting it wait again; another server may just be about to do so.
             lost = trial.user_attrs.get(PLACE) == self.place and _age(trial.datetime_complete) > STALE_SECONDS
             if not self.shared or lost:
-                retry(self._study, trial)
+                retry(self._study, deepcopy(trial))
         for trial in (each for each in trials if each.state is States.RUNNING):
             unclaimed = PLACE not in trial.user_attrs and _age(trial.datetime_start) > STALE_SECONDS
             if not self.shared or trial.user_attrs.get(PLACE) == self.place or unclaimed:
                 with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):  # another server was faster
-                    self._fail_and_retry(trial)
+                    self._fail_and_retry(deepcopy(trial))
         if self.shared:
             with quiet():
                 optuna.storages.fail_stale_trials(self._study)
