@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,10 +12,10 @@ import typer
 from fmexplore.cli.terminal import AsJson, SetOption, list_changes, print_json
 from fmexplore.cli.training import read_config
 from fmexplore.data import fashion_mnist
-from fmexplore.errors import ConfigError, NotAllowed, StudyNotFound
+from fmexplore.errors import ConfigError, FMExploreError, StudyNotFound
 from fmexplore.jobs.job import Job
 from fmexplore.jobs.queue import JobQueue
-from fmexplore.runs.status import LOCAL_OWNER, clear_requests, own_process, write_status
+from fmexplore.runs.status import LOCAL_OWNER, own_process
 from fmexplore.runs.studies import StudyFolder
 from fmexplore.settings import read_settings
 from fmexplore.training.config import RunConfig, change_settings
@@ -25,10 +26,10 @@ from fmexplore.tuning.estimates import choose_plan, estimate_study
 from fmexplore.tuning.records import TrialRecord, best_of, pareto_front
 from fmexplore.tuning.space import parse_axes
 from fmexplore.tuning.studies import (
+    begin_study,
     check_allowed,
     config_of,
     delete_study,
-    extend_study,
     join_shared,
     new_name,
     summary_of,
@@ -98,8 +99,7 @@ def tune(
     fashion_mnist.check()  # better now than as a failed trial
     if found is not None:
         _require_same(found, wanted)
-        extend_study(queue, found, owner, trials, minutes, confirm or 0)
-        _begin(found)
+        begin_study(queue, found, owner, trials, minutes, confirm or 0)
     else:
         assert wanted is not None
         wanted = _prepare(queue, wanted, fit, as_json)
@@ -113,10 +113,9 @@ def _find(queue: JobQueue, name: str | None) -> StudyFolder | None:
     """The study of that name, here or in the database of several servers; None where it is to be begun."""
     if name is None:
         return None
-    try:
+    with suppress(StudyNotFound):
         return queue.studies.get(name)
-    except StudyNotFound:
-        return join_shared(queue, name, state="paused")
+    return join_shared(queue, name, state="paused")
 
 
 def _require_same(found: StudyFolder, wanted: StudyConfig | None) -> None:
@@ -141,15 +140,6 @@ def _prepare(queue: JobQueue, config: StudyConfig, fit: bool, quiet: bool) -> St
 def _say(text: str, quiet: bool) -> None:
     if not quiet:
         print(text, flush=True)
-
-
-def _begin(study: StudyFolder) -> None:
-    """Mark a study as running here. Raises NotAllowed while it runs elsewhere."""
-    status = study.status
-    if status.state == "queued" or (status.state == "running" and status.alive):
-        raise NotAllowed(f"The study {study.name} is {status.state} already: pause or stop that first.")
-    clear_requests(study.path)
-    write_status(study.path, status.replace(state="running", ended=None, error="", message="", **own_process()))
 
 
 def _search(study: StudyFolder, as_json: bool) -> None:
@@ -260,14 +250,22 @@ def _print_end(study: StudyFolder, trials: list[TrialRecord]) -> None:
 @study_commands.command("list")
 def list_studies(as_json: AsJson = False) -> None:
     """List all studies, newest first."""
-    rows = [summary_of(study) for study in JobQueue(read_settings()).studies.all()]
+    rows: list[dict[str, Any]] = []
+    for study in JobQueue(read_settings()).studies.all():
+        try:
+            rows.append(summary_of(study))
+        except FMExploreError as error:
+            rows.append({"study": study.name, "state": "broken", "error": str(error)})
     if as_json:
         print_json(rows)
         return
     for row in rows:
+        if row["state"] == "broken":
+            print(f"{row['study']:<40}{row['state']:<12}{row['error']}")
+            continue
         accuracy = "-" if row["validation_accuracy"] is None else f"{row['validation_accuracy']:.2%}"
         trials = f"{row['trials']}" + (f" of {row['of']}" if row["of"] else "")
-        print(f"{row['study']:<40}{row['state']:<12}{trials:>12}{accuracy:>10}  {', '.join(row['varied'])}")  # type: ignore[arg-type]
+        print(f"{row['study']:<40}{row['state']:<12}{trials:>12}{accuracy:>10}  {', '.join(row['varied'])}")
     if not rows:
         print("No studies yet: python -m fmexplore tune --vary learning_rate=log:0.01:0.3 --trials 10")
 
@@ -295,8 +293,7 @@ def resume(name: StudyName, trials: Trials = None, minutes: Minutes = None, as_j
     study = _find(queue, name) or queue.studies.get(name)
     queue.studies.require_owner(study, LOCAL_OWNER)
     fashion_mnist.check()
-    extend_study(queue, study, LOCAL_OWNER, trials, minutes)
-    _begin(study)
+    begin_study(queue, study, LOCAL_OWNER, trials, minutes)
     _search(study, as_json)
 
 

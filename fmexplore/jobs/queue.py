@@ -194,6 +194,8 @@ class JobQueue:
         self.store.require_owner(run, owner)
         with self.lock:
             status = run.status
+            if status.study:  # its driver alone works on it
+                raise NotAllowed(f"{run.title} is a trial of the study {status.study}: pause or stop that.")
             if status.state == "queued":  # no worker to ask
                 write_status(run.path, status.replace(state=state, ended=time.time()))
             elif status.state == "running":

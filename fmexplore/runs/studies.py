@@ -24,6 +24,7 @@ from fmexplore.storage import read_cached, read_json, storage_error, write_json
 
 TASK = "tune"
 CONFIG, TRIALS, DATABASE = "study.json", "trials.jsonl", "study.db"
+SHARED_COPY = "shared.db"  # in a deleted folder, what was in the database that several servers share
 MAX_NAME = 60
 
 
@@ -93,7 +94,9 @@ class StudyStore:
     def create(self, name: str, values: dict[str, Any], owner: str = LOCAL_OWNER, **status: object) -> StudyFolder:
         """A new study, queued unless `status` says otherwise. Raises ConfigError for a name that cannot be used."""
         check_study_name(name)
-        study = StudyFolder(self.folder / name)
+        study, trashed = StudyFolder(self.folder / name), StudyFolder(self.trash / name)
+        if trashed.path.is_dir() and not self.may_change(trashed, owner):  # it would be lost when this one is deleted
+            raise ConfigError(f"A study {name!r} of someone else was deleted today: choose another name.")
         try:
             study.path.mkdir(parents=True)
         except FileExistsError:
@@ -130,10 +133,13 @@ class StudyStore:
         with suppress(RunBroken):
             if study.status.state == "running" and study.status.alive:
                 raise NotAllowed(f"{study.name} is searching: pause or stop it first, then delete it.")
-        try:
-            shutil.rmtree(self.trash / study.name, ignore_errors=True)  # one of the same name, deleted before
-            for run in self._trashed(study.name):
+        before = StudyFolder(self.trash / study.name)
+        if before.path.is_dir():
+            self.require_owner(before, owner)
+            for run in self._trashed(study.name, owner):
                 shutil.rmtree(run.path, ignore_errors=True)
+            shutil.rmtree(before.path, ignore_errors=True)
+        try:
             self.trash.mkdir(exist_ok=True)
             os.utime(study.path)
             os.replace(study.path, self.trash / study.name)
@@ -143,27 +149,32 @@ class StudyStore:
             raise storage_error(study.path, error) from None
         for run in self.runs_of(study.name):
             with suppress(FMExploreError):
-                self.runs.delete(run, run.status.owner)
+                self.runs.delete(run, owner)
 
     def restore(self, name: str, owner: str) -> StudyFolder:
         """Undo a deletion. Raises StudyNotFound when it is gone for good, NotAllowed where its name is taken again."""
-        there = StudyFolder(self.trash / name)
-        if not is_study_name(name) or not there.path.is_dir():
-            raise StudyNotFound(f"The study {name[:80]!r} was deleted more than a day ago: it cannot be brought back.")
-        self.require_owner(there, owner)
-        if (self.folder / name).exists():
-            raise NotAllowed(f"There is a new study {name}: delete that first.")
-        for run in self._trashed(name):
+        there = self.get_trashed(name, owner)
+        for run in self._trashed(name, owner):
             with suppress(FMExploreError):
-                self.runs.restore(run.id, run.status.owner)
+                self.runs.restore(run.id, owner)
         try:
             os.replace(there.path, self.folder / name)
         except OSError as error:
             raise storage_error(self.folder / name, error) from None
         return StudyFolder(self.folder / name)
 
-    def _trashed(self, name: str) -> list[Run]:
-        return [run for run in self.runs.trashed_runs() if study_of(run) == name]
+    def get_trashed(self, name: str, owner: str) -> StudyFolder:
+        """The folder of a deleted study that `owner` may restore. Raises as `restore` does."""
+        there = StudyFolder(self.trash / name)
+        if not is_study_name(name) or not there.path.is_dir():
+            raise StudyNotFound(f"The study {name[:80]!r} was deleted more than a day ago: it cannot be brought back.")
+        self.require_owner(there, owner)
+        if (self.folder / name).exists():
+            raise NotAllowed(f"There is a new study {name}: delete that first.")
+        return there
+
+    def _trashed(self, name: str, owner: str) -> list[Run]:
+        return [run for run in self.runs.trashed_runs() if study_of(run) == name and self.runs.may_change(run, owner)]
 
     def trashed(self) -> list[Path]:
         """Folders of deleted studies that can still be brought back."""

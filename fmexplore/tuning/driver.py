@@ -6,14 +6,16 @@ The only writer of the study of this home. Knows the folder's control files; no 
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from fmexplore.errors import ConfigError, NotAllowed, StorageError
+from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, StorageError
 from fmexplore.jobs.job import Job
-from fmexplore.jobs.limits import check_network
+from fmexplore.jobs.limits import check_disk, check_network, weights_mb
 from fmexplore.models.table import summarize
 from fmexplore.runs.run import Run
 from fmexplore.runs.status import Result, State, clear_requests, request, write_status
@@ -21,7 +23,7 @@ from fmexplore.runs.store import RunStore
 from fmexplore.training.config import Execution, RunConfig
 from fmexplore.tuning.confirmation import Confirmation, read_confirmations, write_confirmations
 from fmexplore.tuning.records import TrialRecord, best_of, with_weights
-from fmexplore.tuning.study import Asked, Outcome, Study
+from fmexplore.tuning.study import Asked, GivenAway, Outcome, Study
 from fmexplore.tuning.trainer import Trainer
 
 POLL_SECONDS = 0.2
@@ -72,12 +74,13 @@ class Driver:
     def run(self) -> State:
         """Search, then confirm the winner. Raises StorageError, and ConfigError for a configuration that is none."""
         try:
+            self._remove_orphans()
             while not (reason := self._over()):
                 self._try_one()
             self._confirm()
         except Interrupted:
             self._note(message=self._limit())
-            return END_STATES[self._wanted]
+            return END_STATES[self._wanted or "PAUSE"]  # a run can be paused by itself, by a file in its folder
         finally:
             self.trainer.close()
         self._note(message=reason, progress=1.0)
@@ -115,6 +118,23 @@ class Driver:
         return minutes is not None and self.seconds >= 60 * minutes
 
     def _try_one(self) -> None:
+        try:
+            record = self._trial()
+        except GivenAway:
+            self.trainer.close()  # which saves its run
+            self.study.refresh()
+            return
+        if record is None:
+            return  # it goes on first
+        self._drop_weights()
+        self._note()
+        self.listen(record)
+
+    def _trial(self) -> TrialRecord | None:
+        """The next trial; None where it was interrupted without anybody wanting the study to end.
+
+        Raises Interrupted, GivenAway.
+        """
         asked = self.study.ask()
         try:
             outcome = self.train(asked)
@@ -122,13 +142,10 @@ class Driver:
             self.study.put_back(asked)
             if self._wanted:
                 raise
-            return  # out of time: it goes on first if the study is extended
+            return None
         except (ConfigError, NotAllowed) as error:
             outcome = Outcome("failed", reason=str(error))
-        record = self.study.tell(asked, outcome)
-        self._drop_weights()
-        self._note()
-        self.listen(record)
+        return self.study.tell(asked, outcome)
 
     def _note(self, **changes: Any) -> None:
         """Keep in the status how far the study is; without `changes` at most once a second, as each is synced."""
@@ -151,23 +168,35 @@ class Driver:
         run = self._run_of(asked)
         if run is None:
             config = self.study.config.space.configure(self.study.config.base, asked.parameters)
-            check_network(self.store.settings, config, summarize(config.model))
+            rows, status = summarize(config.model), self.job.status
+            check_network(self.store.settings, config, rows)
+            check_disk(self.store, status.owner, status.address, weights_mb(config, rows))
             run = self._make_run(config, f"{self.study.folder.name}, trial {asked.number}")
-            asked.keep_run(run.id)
+            try:
+                asked.keep_run(run.id)
+            except GivenAway:
+                shutil.rmtree(run.path, ignore_errors=True)
+                raise
         message = f"Trial {asked.number + 1}"
         self._follow(run, asked, tests=False, message=message)
         return self._outcome(run)
 
     def _run_of(self, asked: Asked) -> Run | None:
-        """The run that a trial had before it was interrupted, once its process has noticed that."""
+        """The run that a trial had before it was interrupted."""
         run = Run(self.store.folder / asked.run) if asked.run else None
-        if run is None or not (run.path / "status.json").exists():
-            return None
-        while run.status.state == "running" and run.status.alive:
-            if self._is_wanted():
-                raise Interrupted
-            time.sleep(POLL_SECONDS)
-        return run
+        return run if run and (run.path / "status.json").exists() else None
+
+    def _remove_orphans(self) -> None:
+        """Runs that this study has made and nobody has noted or begun, as its process was killed in between."""
+        if self.study.shared:
+            return
+        noted = self.study.noted_runs() | {each.run for each in read_confirmations(self.study.folder)}
+        for run in self.store.own_runs():
+            with suppress(FMExploreError):
+                status = run.status
+                own = (status.study, status.owner) == (self.study.folder.name, self.job.status.owner)
+                if own and status.started is None and run.id not in noted:
+                    shutil.rmtree(run.path, ignore_errors=True)
 
     def _make_run(self, config: RunConfig, name: str) -> Run:
         status = self.job.status
@@ -184,7 +213,12 @@ class Driver:
     def _follow(self, run: Run, asked: Asked | None, tests: bool, message: str) -> None:
         """Have a run trained to its end, also where its process is killed. Raises Interrupted."""
         kills = 0
-        while _is_open(run):
+        while run.status.state == "running" and run.status.alive:  # its process has not noticed yet that it should end
+            if self._is_wanted():
+                raise Interrupted
+            time.sleep(POLL_SECONDS)
+        open_states = ("interrupted", "paused") if asked else ("interrupted", "paused", "stopped")  # none is pruned
+        while _is_open(run, open_states):
             clear_requests(run.path)
             self.trainer.begin(run.path, tests)
             if self._listen_to_trainer(run, asked, message):
@@ -197,7 +231,7 @@ class Driver:
                 break
         if self.job.status.execution is None and (chosen := run.status.execution):
             self.job.update(execution=chosen)  # for all trials: another precision would be another result
-        if run.status.state in ("paused", "interrupted"):
+        if run.status.state in open_states:
             raise Interrupted
 
     def _listen_to_trainer(self, run: Run, asked: Asked | None, message: str) -> bool:
@@ -249,12 +283,12 @@ class Driver:
     def _confirm(self) -> None:
         """Train the winner again with new seeds, and test those once. Raises Interrupted."""
         config, winner = self.study.config, best_of(self.study.records)
-        if not config.confirm or winner is None:
+        if not config.confirm or winner is None or self.study.elsewhere:  # another server may find a better one
             return
         there = read_confirmations(self.study.folder)
         for seed in new_seeds(config.seed, config.confirm):
             found = next((each for each in there if (each.trial, each.seed) == (winner.trial, seed)), None)
-            if found and found.validation_accuracy is not None:
+            if found and found.test_accuracy is not None:
                 continue
             run = Run(self.store.folder / found.run) if found else None
             if run is None or not run.path.exists():
@@ -273,12 +307,12 @@ class Driver:
             self.listen(ended)
 
 
-def _is_open(run: Run) -> bool:
-    """Whether the run is still to be trained; what diverged would do so again."""
+def _is_open(run: Run, states: tuple[State, ...]) -> bool:
+    """Whether the run is still to be trained: in one of `states`, or failed; what diverged would do so again."""
     status = run.status
     if status.state == "running":
         return not status.alive
-    return status.state in ("interrupted", "paused") or (status.state == "failed" and not status.diverged)
+    return status.state in states or (status.state == "failed" and not status.diverged)
 
 
 def new_seeds(used: int, count: int) -> list[int]:

@@ -9,9 +9,11 @@ from fmexplore.tuning.config import Pruning, StudyConfig
 from fmexplore.tuning.space import Axis, Choice, settings
 
 if TYPE_CHECKING:
+    import optuna
     from optuna.distributions import BaseDistribution
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
 
 FIRST_TRIALS = 5  # of which none is pruned by the median
 HALVING_FACTOR = 3
@@ -65,4 +67,26 @@ def make_pruner(pruning: Pruning) -> BasePruner:
         case "median":
             return optuna.pruners.MedianPruner(**arguments)
         case "halving":
-            return optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=HALVING_FACTOR)
+            return _halving()
+
+
+def _halving() -> BasePruner:
+    """Successive halving that compares with no trial which was interrupted: it went on as another one."""
+    import optuna
+    from optuna.trial import TrialState
+
+    class WithoutInterrupted:
+        def __init__(self, study: optuna.Study) -> None:
+            self._study = study
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._study, name)
+
+        def get_trials(self, *arguments: Any, **options: Any) -> list[FrozenTrial]:
+            return [each for each in self._study.get_trials(*arguments, **options) if each.state != TrialState.FAIL]
+
+    class Halving(optuna.pruners.SuccessiveHalvingPruner):
+        def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
+            return super().prune(WithoutInterrupted(study), trial)  # type: ignore[arg-type]
+
+    return Halving(min_resource=1, reduction_factor=HALVING_FACTOR)

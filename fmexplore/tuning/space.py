@@ -207,6 +207,8 @@ def _read(text: str) -> Any:
         value = json.loads(text)
     except ValueError:
         return text.strip()
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # whole numbers must be some, and equal numbers be written equally
     return value if isinstance(value, bool | int | float) else text.strip()
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
-import os
 import re
+import secrets
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,14 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from fmexplore.errors import ConfigError, StorageError
-from fmexplore.runs.studies import DATABASE
+from fmexplore.runs.studies import DATABASE, TRIALS
 from fmexplore.settings import Settings
-from fmexplore.storage import storage_error
+from fmexplore.storage import StorageLock, storage_error, write_bytes
 
 if TYPE_CHECKING:
+    import optuna
     from optuna.storages import RDBStorage
+    from optuna.trial import FrozenTrial
 
 Value = TypeVar("Value")
+PLACE = "place"  # attribute of a trial: the server that works on it
 PATIENCE_SECONDS = 120  # for a server that is being restarted
 RETRY_SECONDS = 1.0
 BUSY_SECONDS = 60  # that SQLite waits for another process; its own 5 are too few on a slow disk
@@ -37,6 +40,9 @@ def shared_url(settings: Settings) -> str:
     url = settings.studies
     if not url:
         return ""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
     if not url.startswith("postgresql+psycopg://"):
         scheme = re.match(r"[\w+]*", url)
         raise ConfigError(
@@ -44,8 +50,29 @@ def shared_url(settings: Settings) -> str:
             "HOST/DATABASE, or leave it out to keep studies in files."
         )
     if find_spec("psycopg") is None:
-        raise ConfigError('FMEXPLORE_STUDIES needs psycopg: pip install "fmexplore[postgres]".')
+        raise ConfigError('FMEXPLORE_STUDIES needs psycopg: pip install ".[postgres]" in the folder of fmexplore.')
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError):  # whose words would show the password
+        raise ConfigError(
+            "FMEXPLORE_STUDIES is no address of a database: write postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, "
+            "with %40 for @, %3A for : and %2F for / in a password."
+        ) from None
     return url
+
+
+def is_shared(settings: Settings, folder: Path) -> bool:
+    """Whether the study in `folder` is kept in the shared database; one that was begun in a file stays there."""
+    return bool(shared_url(settings)) and not (folder / DATABASE).exists()
+
+
+def sqlite_url(path: Path) -> str:
+    """The address of a SQLite file as Optuna wants it: it replaces what stands in braces."""
+    return _keep_braces(f"sqlite:///{path}")
+
+
+def _keep_braces(url: str) -> str:
+    return url.replace("{", "{{").replace("}", "}}")
 
 
 def open_storage(settings: Settings, folder: Path) -> RDBStorage:
@@ -53,30 +80,40 @@ def open_storage(settings: Settings, folder: Path) -> RDBStorage:
     import optuna
 
     optuna.logging.set_verbosity(logging.ERROR)  # it would tell of each trial, on stderr
-    url = shared_url(settings)
-    if not url:
-        with storage_errors(folder / DATABASE):
-            return optuna.storages.RDBStorage(
-                f"sqlite:///{folder / DATABASE}", engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}}
+    if not is_shared(settings, folder):
+        path, trials = folder / DATABASE, folder / TRIALS
+        if not path.exists() and trials.exists() and trials.stat().st_size:
+            raise ConfigError(
+                f"The trials of {folder.name} are in a shared database, and FMEXPLORE_STUDIES is not set: set it as it "
+                "was, or delete the study."
             )
+        with storage_errors(path):
+            return optuna.storages.RDBStorage(
+                sqlite_url(path), engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}}
+            )
+    url = shared_url(settings)
     with quiet():
         return patiently(
             lambda: optuna.storages.RDBStorage(
-                url,
+                _keep_braces(url),
                 engine_kwargs={"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}},
                 heartbeat_interval=BEAT_SECONDS,
                 grace_period=STALE_SECONDS,
-                heartbeat_stale_trial_callback=retry_callback(),
+                heartbeat_stale_trial_callback=retry,
             )
         )
 
 
-def retry_callback():
-    """Optuna's own: a trial whose process was killed waits again, with its values, attributes and reports."""
+def retry(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Let a trial that has failed as its process was killed wait again, with its values, reports and run.
+
+    It is nobody's until a server takes it.
+    """
     import optuna
 
+    trial.user_attrs.pop(PLACE, None)
     with quiet():
-        return optuna.storages.RetryHeartbeatStaleTrialCallback(inherit_intermediate_values=True)
+        optuna.storages.RetryHeartbeatStaleTrialCallback(inherit_intermediate_values=True)(study, trial)
 
 
 @contextlib.contextmanager
@@ -126,8 +163,12 @@ def _cause(error: BaseException) -> str:
 
 
 def place_of(settings: Settings) -> str:
-    """Names this server and home among those that share a database."""
-    import hashlib
-    import socket
-
-    return hashlib.sha256(f"{socket.gethostname()}:{os.path.realpath(settings.home)}".encode()).hexdigest()[:12]
+    """Names this home among those that share a database: drawn once and kept. Raises StorageError."""
+    path = settings.home / "studies" / ".place"
+    with StorageLock(path.with_name(".place.lock")):
+        with contextlib.suppress(FileNotFoundError):
+            if text := path.read_text().strip():
+                return text
+        text = secrets.token_hex(6)
+        write_bytes(path, text.encode())
+        return text

@@ -5,20 +5,30 @@ Which of it a server allows whom is decided here, also in hosted mode.
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from fmexplore.errors import ConfigError, FMExploreError, NotAllowed, RunBroken
 from fmexplore.jobs import limits
 from fmexplore.jobs.queue import JobQueue
 from fmexplore.models.table import summarize
-from fmexplore.runs.status import LOCAL_OWNER, RESUMABLE, clear_requests, request, write_status
-from fmexplore.runs.studies import DATABASE, StudyFolder, check_study_name
+from fmexplore.runs.status import (
+    ACTIVE,
+    LOCAL_OWNER,
+    RESUMABLE,
+    clear_requests,
+    own_process,
+    request,
+    write_status,
+)
+from fmexplore.runs.studies import DATABASE, SHARED_COPY, StudyFolder, check_study_name
 from fmexplore.settings import Settings
 from fmexplore.tuning.config import StudyConfig
 from fmexplore.tuning.records import KEPT, TrialRecord, best_of
-from fmexplore.tuning.storage import open_storage, patiently, shared_url
-from fmexplore.tuning.study import SETTINGS
+from fmexplore.tuning.storage import is_shared, open_storage, patiently, shared_url, sqlite_url
+from fmexplore.tuning.study import SETTINGS, Study
 
 
 def config_of(study: StudyFolder) -> StudyConfig:
@@ -42,13 +52,7 @@ def check_allowed(queue: JobQueue, config: StudyConfig, owner: str) -> None:
     settings = queue.settings
     config.check()
     limits.check_owner(settings, owner)
-    if settings.max_studies:
-        own = [each for each in queue.studies.all() if queue.studies.may_change(each, owner)]
-        if len(own) >= settings.max_studies:
-            raise NotAllowed(
-                f"You keep {len(own)} studies, and this server keeps {settings.max_studies:g} for each of you: delete "
-                f"{own[-1].name} first."
-            )
+    _check_count(queue, owner)
     _check_budget(settings, config)
     address = queue.address()
     limits.check_queue(settings, owner, address, queue._trainings())
@@ -56,6 +60,16 @@ def check_allowed(queue: JobQueue, config: StudyConfig, owner: str) -> None:
     rows = summarize(config.base.model)
     limits.check_network(settings, config.base, rows)
     limits.check_disk(queue.store, owner, address, (KEPT + 1 + config.confirm) * limits.weights_mb(config.base, rows))
+
+
+def _check_count(queue: JobQueue, owner: str) -> None:
+    if most := queue.settings.max_studies:
+        own = [each for each in queue.studies.all() if queue.studies.may_change(each, owner)]
+        if len(own) >= most:
+            raise NotAllowed(
+                f"You keep {len(own)} studies, and this server keeps {most:g} for each of you: delete {own[-1].name} "
+                "first."
+            )
 
 
 def _check_budget(settings: Settings, config: StudyConfig) -> None:
@@ -66,6 +80,11 @@ def _check_budget(settings: Settings, config: StudyConfig) -> None:
     if settings.max_minutes and config.minutes and config.minutes > settings.max_minutes:
         raise NotAllowed(
             f"The study has {config.minutes:g} minutes, and this server allows {settings.max_minutes:g}: take fewer."
+        )
+    if settings.max_minutes and config.minutes == settings.max_minutes and config.confirm:
+        raise NotAllowed(
+            f"The study has {config.minutes:g} minutes, and this server allows {settings.max_minutes:g}: take fewer, "
+            "as confirming the winner needs some too."
         )
 
 
@@ -92,12 +111,48 @@ def extend_study(
     Raises NotAllowed, ConfigError, StorageError.
     """
     queue.studies.require_owner(study, owner)
+    _learn_of_others(queue, study)
     with queue.lock:
-        config = config_of(study).extend(trials, minutes, len(study.read_trials()), study.status.result.seconds)
-        if confirm:
-            config = config.replace(confirm=confirm)
-        _check_budget(queue.settings, config)
-        study.write_values(config.model_dump(mode="json"))
+        return _extend(queue, study, trials, minutes, confirm)
+
+
+def begin_study(
+    queue: JobQueue, study: StudyFolder, owner: str, trials: int | None, minutes: float | None, confirm: int = 0
+) -> None:
+    """Extend a study that nobody searches, and mark it as searched by this process.
+
+    Raises NotAllowed while it waits or is searched, ConfigError, StorageError.
+    """
+    queue.studies.require_owner(study, owner)
+    _require_idle(study)
+    _learn_of_others(queue, study)
+    with queue.lock:
+        _require_idle(study)
+        _extend(queue, study, trials, minutes, confirm)
+        clear_requests(study.path)
+        again = {"state": "running", "started": time.time(), "ended": None, "error": "", "message": ""}
+        write_status(study.path, study.status.replace(**again, **own_process()))
+
+
+def _require_idle(study: StudyFolder) -> None:
+    if study.status.standing in ACTIVE:
+        raise NotAllowed(f"The study {study.name} is {study.status.standing} already: pause or stop that first.")
+
+
+def _learn_of_others(queue: JobQueue, study: StudyFolder) -> None:
+    """Write trials.jsonl anew where other servers may have gone on with the study; a driver here does so itself."""
+    if is_shared(queue.settings, study.path) and study.status.standing != "running":
+        Study(study, queue.settings).close()
+
+
+def _extend(
+    queue: JobQueue, study: StudyFolder, trials: int | None, minutes: float | None, confirm: int
+) -> StudyConfig:
+    config = config_of(study).extend(trials, minutes, len(study.read_trials()), study.status.result.seconds)
+    if confirm:
+        config = config.replace(confirm=confirm)
+    _check_budget(queue.settings, config)
+    study.write_values(config.model_dump(mode="json"))
     return config
 
 
@@ -143,9 +198,10 @@ def delete_study(queue: JobQueue, study: StudyFolder, owner: str) -> None:
     One that several servers share is copied into its folder first, and is then gone for them too.
     """
     queue.studies.require_owner(study, owner)
-    if study.status.state == "running" and study.status.alive:
-        raise NotAllowed(f"{study.name} is searching: pause or stop it first, then delete it.")
-    if shared_url(queue.settings):
+    with suppress(RunBroken):
+        if study.status.state == "running" and study.status.alive:
+            raise NotAllowed(f"{study.name} is searching: pause or stop it first, then delete it.")
+    if is_shared(queue.settings, study.path):
         _take_from_shared(queue.settings, study)
     with queue.lock:
         queue.studies.delete(study, owner)
@@ -153,16 +209,20 @@ def delete_study(queue: JobQueue, study: StudyFolder, owner: str) -> None:
 
 def restore_study(queue: JobQueue, name: str, owner: str) -> StudyFolder:
     """Undo a deletion. Raises StudyNotFound when it is gone for good, NotAllowed."""
-    import optuna
-
+    with queue.lock:
+        there = queue.studies.get_trashed(name, owner)
+        _check_count(queue, owner)
+        limits.check_room(queue.store, owner, queue.address())
+    copy = there.path / SHARED_COPY
+    if shared_url(queue.settings) and copy.exists():
+        _give_to_shared(queue.settings, copy, name)
     with queue.lock:
         study = queue.studies.restore(name, owner)
-    copy = study.path / DATABASE
-    if shared_url(queue.settings) and copy.exists():
-        storage = open_storage(queue.settings, study.path)
-        with suppress(optuna.exceptions.DuplicatedStudyError):
-            patiently(lambda: _copy(f"sqlite:///{copy}", storage, name))
-        copy.unlink()
+    copy = study.path / SHARED_COPY
+    if shared_url(queue.settings):
+        copy.unlink(missing_ok=True)
+    elif copy.exists():
+        os.replace(copy, study.path / DATABASE)
     return study
 
 
@@ -170,11 +230,25 @@ def _take_from_shared(settings: Settings, study: StudyFolder) -> None:
     import optuna
 
     storage = open_storage(settings, study.path)
-    copy = study.path / DATABASE
-    copy.unlink(missing_ok=True)
+    target = study.path / SHARED_COPY
+
+    def copy() -> None:
+        target.unlink(missing_ok=True)  # half of it, where the database went away in between
+        _copy(storage, sqlite_url(target), study.name)
+
     with suppress(KeyError):  # it was never begun
-        patiently(lambda: _copy(storage, f"sqlite:///{copy}", study.name))
+        patiently(copy)
         patiently(lambda: optuna.delete_study(study_name=study.name, storage=storage))
+
+
+def _give_to_shared(settings: Settings, copy: Path, name: str) -> None:
+    import optuna
+
+    storage = open_storage(settings, settings.home)
+    try:
+        patiently(lambda: _copy(sqlite_url(copy), storage, name))
+    except optuna.exceptions.DuplicatedStudyError:
+        raise NotAllowed(f"There is a new study {name} in the database: delete that first.") from None
 
 
 def _copy(source: object, target: object, name: str) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from filelock import Timeout
 
-from fmexplore.errors import NotAllowed
+from fmexplore.errors import ConfigError, NotAllowed
 from fmexplore.runs.studies import TRIALS, StudyFolder
 from fmexplore.settings import Settings
 from fmexplore.storage import StorageLock, storage_error, strict_json, write_bytes
@@ -22,13 +24,14 @@ from fmexplore.tuning.config import StudyConfig
 from fmexplore.tuning.records import TrialRecord, TrialState
 from fmexplore.tuning.searchers import distributions, make_pruner, make_sampler
 from fmexplore.tuning.storage import (
+    PLACE,
     STALE_SECONDS,
+    is_shared,
     open_storage,
     patiently,
     place_of,
     quiet,
-    retry_callback,
-    shared_url,
+    retry,
     storage_errors,
 )
 
@@ -38,8 +41,12 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 LOOK_SECONDS = 5  # after which it is looked again for trials of servers that have died
-RUN, PLACE, REASON = "run", "place", "reason"  # attributes of a trial
+RUN, REASON = "run", "reason"  # attributes of a trial
 SETTINGS = "settings"  # attribute of a study
+
+
+class GivenAway(Exception):
+    """Another server tries this trial now, as it has seen no sign of life of it."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ class Study:
     def __init__(self, folder: StudyFolder, settings: Settings) -> None:
         self.folder, self.settings = folder, settings
         self._parsed: tuple[dict, StudyConfig] = {}, StudyConfig.parse(folder.values)
-        self.shared = bool(shared_url(settings))
+        self.shared = is_shared(settings, folder.path)
         self.place = place_of(settings) if self.shared else ""
         # Given back by whichever thread closes the study.
         self._lock = StorageLock(folder.path / "driver.lock", thread_local=False)
@@ -135,16 +142,26 @@ class Study:
             pruner=make_pruner(config.pruning),
             load_if_exists=True,
         )
-        if SETTINGS not in study.user_attrs:
+        if (there := study.user_attrs.get(SETTINGS)) is None:
             study.set_user_attr(SETTINGS, config.model_dump(mode="json"))
+        elif self.shared and config.same_search(StudyConfig.parse(there)):
+            raise ConfigError(f"The database has another study {self.folder.name}: choose another name.")
         return study
 
     def reach(self, do: Callable[[], Value]) -> Value:
-        """Do something with the database; wait for a shared one that does not answer. Raises StorageError."""
-        if self.shared:
-            return patiently(do)
-        with storage_errors(self.folder.path):
-            return do()
+        """Do something with the database; wait for a shared one that does not answer.
+
+        Raises StorageError, GivenAway where it is about a trial that has ended elsewhere.
+        """
+        import optuna
+
+        try:
+            if self.shared:
+                return patiently(do)
+            with storage_errors(self.folder.path):
+                return do()
+        except optuna.exceptions.UpdateFinishedTrialError:
+            raise GivenAway from None
 
     def beat(self, trial: optuna.Trial) -> None:
         """Tell the others that a trial is alive; Optuna does it by itself only in its own loop."""
@@ -176,11 +193,18 @@ class Study:
         import optuna
         from optuna.trial import TrialState as States
 
-        for trial in self._study.get_trials(deepcopy=True, states=(States.RUNNING,)):
-            started = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
-            unclaimed = PLACE not in trial.user_attrs and time.time() - started > STALE_SECONDS
+        trials = self._study.get_trials(deepcopy=False)  # of which only a few are changed, in a copy
+        retried = _gone(trials)
+        for trial in (each for each in trials if each.state is States.FAIL and each.number not in retried):
+            # Killed between failing it and letting it wait again; another server may just be about to do so.
+            lost = trial.user_attrs.get(PLACE) == self.place and _age(trial.datetime_complete) > STALE_SECONDS
+            if not self.shared or lost:
+                retry(self._study, deepcopy(trial))
+        for trial in (each for each in trials if each.state is States.RUNNING):
+            unclaimed = PLACE not in trial.user_attrs and _age(trial.datetime_start) > STALE_SECONDS
             if not self.shared or trial.user_attrs.get(PLACE) == self.place or unclaimed:
-                self._fail_and_retry(trial)
+                with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):  # another server was faster
+                    self._fail_and_retry(deepcopy(trial))
         if self.shared:
             with quiet():
                 optuna.storages.fail_stale_trials(self._study)
@@ -194,13 +218,18 @@ class Study:
         from optuna.trial import TrialState as States
 
         self.storage.set_trial_state_values(trial._trial_id, States.FAIL)
-        retry_callback()(self._study, trial)
+        retry(self._study, trial)
 
     def _frozen(self) -> Sequence[FrozenTrial]:
         """All trials but those that went on as another one, in the order in which they first began."""
         trials = self._study.get_trials(deepcopy=False)
-        gone = {number for trial in trials for number in trial.system_attrs.get("retry_history", ())}
+        gone = _gone(trials)
         return sorted((trial for trial in trials if trial.number not in gone), key=_first_number)
+
+    def noted_runs(self) -> set[str]:
+        """The runs of all trials, also of those that are interrupted. Raises StorageError."""
+        trials = self.reach(lambda: self._study.get_trials(deepcopy=False))
+        return {trial.user_attrs[RUN] for trial in trials if RUN in trial.user_attrs}
 
     def _read_records(self) -> list[TrialRecord]:
         return [self._record(at, trial) for at, trial in enumerate(self._frozen()) if trial.state.is_finished()]
@@ -249,8 +278,8 @@ class Study:
             with quiet():
                 trial = self._study.ask(distributions(config))
             if self.shared:
+                self.storage.record_heartbeat(trial._trial_id)  # first: a trial with a place has one
                 trial.set_user_attr(PLACE, self.place)
-                self.storage.record_heartbeat(trial._trial_id)
             if not self.shared and "failed_trial" not in self.storage.get_trial_system_attrs(trial._trial_id):
                 return Asked(self, trial, len(self.records))
             return Asked(self, trial, [each.number for each in self._frozen()].index(trial.number))
@@ -258,7 +287,7 @@ class Study:
         return self.reach(ask)
 
     def tell(self, asked: Asked, outcome: Outcome) -> TrialRecord:
-        """Keep how a trial ended. Raises StorageError."""
+        """Keep how a trial ended. Raises StorageError, GivenAway."""
         from optuna.trial import TrialState as States
 
         trial = asked._trial
@@ -268,14 +297,19 @@ class Study:
             values = [outcome.validation_accuracy, *([outcome.second or 0.0] if self.config.second else [])]
 
         def tell() -> FrozenTrial:
-            if outcome.reason:
-                trial.set_user_attr(REASON, outcome.reason)
-            # A trial that failed would fail again: for the searcher it is pruned before its first epoch, which counts
-            # as worst. Of a trial with the state FAIL it would learn nothing, and try the same corner again.
-            state = States.COMPLETE if outcome.state == "complete" else States.PRUNED
-            with contextlib.suppress(RuntimeError):  # a grid that is complete wants to end Optuna's own loop
-                self._study.tell(trial, values, state, skip_if_finished=True)
-            return self.storage.get_trial(trial._trial_id)
+            there = self.storage.get_trial(trial._trial_id)
+            if not there.state.is_finished():  # it may be where the database went away in between
+                if outcome.reason:
+                    trial.set_user_attr(REASON, outcome.reason)
+                # A trial that failed would fail again: for the searcher it is pruned before its first epoch, which
+                # counts as worst. Of a trial with the state FAIL it would learn nothing, and try the same corner again.
+                state = States.COMPLETE if outcome.state == "complete" else States.PRUNED
+                with contextlib.suppress(RuntimeError):  # a grid that is complete wants to end Optuna's own loop
+                    self._study.tell(trial, values, state, skip_if_finished=True)
+                there = self.storage.get_trial(trial._trial_id)
+            if there.state is States.FAIL:
+                raise GivenAway
+            return there
 
         record = self._record(asked.number, self.reach(tell))
         self.records.append(record)
@@ -291,13 +325,22 @@ class Study:
             raise storage_error(path, error) from None
 
     def put_back(self, asked: Asked) -> None:
-        """Let a trial that was interrupted wait, to go on first when the study does. Raises StorageError."""
+        """Let a trial that was interrupted wait, to go on first when the study does. Raises StorageError, GivenAway."""
         trial = self.reach(lambda: self.storage.get_trial(asked._trial._trial_id))
         self.reach(lambda: self._fail_and_retry(trial))
 
 
 def _line(record: TrialRecord) -> str:
     return strict_json(record.model_dump(mode="json", exclude_defaults=True)) + "\n"
+
+
+def _gone(trials: Sequence[FrozenTrial]) -> set[int]:
+    """The numbers of those that went on as another one."""
+    return {number for trial in trials for number in trial.system_attrs.get("retry_history", ())}
+
+
+def _age(moment: datetime | None) -> float:
+    return time.time() - (moment.timestamp() if moment else 0)
 
 
 def _first_number(trial: FrozenTrial) -> int:

@@ -5,8 +5,13 @@ import os
 
 import pytest
 
-from fmexplore.settings import PROJECT
+from fmexplore.cli.tuning import _find
+from fmexplore.errors import ConfigError
+from fmexplore.jobs.queue import JobQueue
+from fmexplore.settings import PROJECT, Settings, read_settings
 from fmexplore.training.config import TrainConfig
+from fmexplore.tuning.config import StudyConfig
+from fmexplore.tuning.space import parse_axes
 from tests.kinds import assert_strict
 from tests.tuning.conftest import linear, unsynced_databases  # noqa: F401
 
@@ -111,3 +116,23 @@ def test_what_cannot_be_searched_is_one_line_and_makes_no_study(call, base, stor
 def test_a_study_that_is_not_there_is_said(call, home, command):
     code, _, error = call("study", command, "none")
     assert (code, "There is no study 'none'" in error) == (2, True)
+
+
+def test_a_damaged_study_is_a_row_and_the_others_are_listed(call, home, linear):  # noqa: F811
+    studies = JobQueue(Settings(home=home)).studies
+    config = StudyConfig(base=linear, space=parse_axes(["epochs=1,2"]), trials=2)
+    for name in ("whole", "damaged"):
+        studies.create(name, config.model_dump(mode="json"), state="paused")
+    (studies.folder / "damaged" / "study.json").write_text("{}")
+    code, out, _ = call("study", "list", "--json")
+    rows = {row["study"]: row["state"] for row in json.loads(out)}
+    assert (code, rows) == (0, {"whole": "paused", "damaged": "broken"})
+    assert "delete it" in call("study", "list")[1]
+    assert call("study", "delete", "damaged", "--yes")[0] == 0
+
+
+def test_why_a_study_cannot_be_joined_is_said_at_the_end_alone(call, home, monkeypatch):
+    monkeypatch.setenv("FMEXPLORE_STUDIES", "mysql://x")
+    with pytest.raises(ConfigError, match="FMEXPLORE_STUDIES begins with 'mysql'") as raised:
+        _find(JobQueue(read_settings()), "none")
+    assert raised.value.__context__ is None

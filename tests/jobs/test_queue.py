@@ -190,11 +190,19 @@ def test_each_owner_has_a_limit_of_kept_runs(hosted, tiny):
 
 
 def test_the_disk_has_a_limit_for_all(hosted, tiny):
-    queue = hosted(max_disk_mb=0.01)
+    queue = hosted(max_disk_mb=0.1)  # one leaves 0.04, with its weights at the snapshots
     run = queue.submit_run(tiny, "ann")
-    (run.path / "worker.log").write_bytes(b"x" * 12_000)
-    with pytest.raises(NotAllowed, match=r"room for 0\.01 MB: delete some of your runs"):
+    (run.path / "worker.log").write_bytes(b"x" * 80_000)
+    with pytest.raises(NotAllowed, match=r"room for 0\.1 MB: delete some of your runs"):
         queue.submit_run(tiny, "bob")
+
+
+def test_a_trial_is_paused_and_stopped_with_its_study_only(queue, tiny):
+    run = queue.store.create(tiny, state="running", study="mine", **own_process())
+    for act in (queue.pause, queue.stop):
+        with pytest.raises(NotAllowed, match="is a trial of the study mine: pause or stop that"):
+            act(run, "local")
+    assert read_request(run.path) is None
 
 
 def test_runs_over_age_are_removed_unless_starred_or_active(hosted, tiny):

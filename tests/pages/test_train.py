@@ -248,6 +248,8 @@ def test_every_state_has_its_buttons(app, make_run):
         run = make_run(state, started=4e9, ended=None if state in ("queued", "running") else 1e9)
         page.open(TRAIN, run=run.id)
         assert page.buttons.keys() & {"Pause", "Stop training", "Resume"} == wanted, state
+    trial = make_run("running", started=4e9, ended=None, study="mine")  # its study has them
+    assert not page.open(TRAIN, run=trial.id).buttons.keys() & {"Pause", "Stop training", "Resume"}
 
 
 def test_pause_and_stop_ask_the_worker(app, make_run):

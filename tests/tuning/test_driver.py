@@ -3,15 +3,21 @@
 import errno
 import os
 
+import optuna
 import pytest
+from optuna.trial import TrialState
 
 from fmexplore.errors import ConfigError, NotAllowed, StorageError
+from fmexplore.jobs.job import Job
 from fmexplore.jobs.queue import JobQueue
-from fmexplore.runs.status import request
+from fmexplore.runs.run import Run
+from fmexplore.runs.status import own_process, read_status, request, write_status
 from fmexplore.runs.studies import TRIALS
 from fmexplore.settings import Settings
-from fmexplore.tuning.driver import Interrupted
+from fmexplore.tuning.confirmation import read_confirmations, write_confirmations
+from fmexplore.tuning.driver import Driver, Interrupted
 from fmexplore.tuning.records import best_of, pareto_front
+from fmexplore.tuning.searchers import make_pruner
 from fmexplore.tuning.studies import extend_study, trials_of
 from fmexplore.tuning.study import Outcome, Study
 from tests.tuning.conftest import hill
@@ -21,7 +27,10 @@ def drawn_values(trials) -> list[dict]:
     return [trial.parameters for trial in trials]
 
 
-@pytest.mark.parametrize("searcher", ["random", "tpe", "gp"])
+GAUSSIAN_PROCESS = pytest.param("gp", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("searcher", ["random", "tpe", GAUSSIAN_PROCESS])
 def test_a_study_has_the_trials_it_was_asked_for_and_knows_the_best(make, search, searcher):
     folder = make("learning_rate=log:0.001:1", "batch_size=16:64", "optimizer=adam,sgd", searcher=searcher, trials=12)
     trials = search(folder)
@@ -35,6 +44,7 @@ def test_a_study_has_the_trials_it_was_asked_for_and_knows_the_best(make, search
     assert "12 trials" in folder.status.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("searcher", ["random", "tpe", "gp", "grid"])
 def test_the_same_seed_gives_the_same_trials_also_where_it_was_interrupted(make, search, queue, searcher):
     axes = ("learning_rate=log:0.001:1:4", "batch_size=16:64:4")
@@ -268,3 +278,134 @@ def test_a_server_that_allows_fewer_minutes_ends_a_search(make, home, search):
         search(folder, slow)
     assert (folder.status.state, folder.status.message) == ("stopped", "Stopped at this server's limit.")
     assert JobQueue(Settings(home=home)).studies.get("mine") == folder
+
+
+class StagedTrainer:
+    """In place of the process that trains: each run that it is given ends in the next of `states`."""
+
+    def __init__(self, *states: str) -> None:
+        self.states, self.begun = list(states), []
+
+    def begin(self, folder, tests) -> None:
+        result = {"validation_accuracy": 0.5, "test_accuracy": 0.4 if tests else None, "measured": True}
+        status = {"state": self.states.pop(0), "started": 1.0, "result": result}
+        write_status(folder, read_status(folder).replace(**status))
+        self.begun.append(folder.name)
+
+    def read(self, seconds):
+        return {"ended": ""}
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def stage(queue):
+    def stage(folder, *states: str):
+        """Search with a staged trainer; the state of the study and the ids of the runs that were begun."""
+        trainer = StagedTrainer(*states)
+        job = Job(folder.path, queue.settings)
+        with Study(folder, queue.settings) as study:
+            driver = Driver(job, study, queue.store)
+            driver.trainer = trainer  # type: ignore[assignment]
+            state = driver.run()
+        job.end(state)
+        return state, trainer.begun
+
+    return stage
+
+
+def test_a_confirmation_that_was_stopped_goes_on_until_it_is_tested(make, stage):
+    folder = make(trials=1, confirm=2)
+    state, [_, first, second] = stage(folder, "finished", "finished", "stopped")
+    assert state == "paused"  # as nobody has asked the study to end
+    done, half = read_confirmations(folder)
+    assert (done.run, done.test_accuracy, half.run, half.test_accuracy) == (first, 0.4, second, None)
+    write_confirmations(folder, [done, half.replace(validation_accuracy=0.5)])  # as an earlier version noted it
+    assert stage(folder, "finished") == ("finished", [second])
+    assert [each.test_accuracy for each in read_confirmations(folder)] == [0.4, 0.4]
+
+
+def test_a_trial_that_was_paused_by_itself_goes_on_with_the_same_run(make, stage):
+    state, begun = stage(make(trials=2), "paused", "finished", "finished")
+    assert (state, begun[0], len(set(begun))) == ("finished", begun[1], 2)
+
+
+def test_a_run_that_its_process_has_not_left_yet_is_not_trained_beside_it(make, stage, queue, monkeypatch):
+    monkeypatch.setattr("fmexplore.jobs.job.CHECK_SECONDS", 0)
+    folder = make(trials=1, confirm=1)
+    stage(folder, "finished", "stopped")
+    run = Run(queue.store.folder / read_confirmations(folder)[0].run)
+    write_status(run.path, run.status.replace(state="running", **own_process()))
+    monkeypatch.setattr("fmexplore.tuning.driver.time.sleep", lambda _: request(folder.path, "PAUSE"))
+    assert stage(folder) == ("paused", [])
+
+
+def test_a_run_that_was_made_and_never_noted_is_removed_and_no_other(make, stage, queue, linear):
+    folder = make(trials=1)
+    orphan = queue.store.create(linear, state="interrupted", study="mine")
+    others = [queue.store.create(linear, state="interrupted", study="other"), queue.store.create(linear)]
+    _, [trained] = stage(folder, "finished")
+    assert {run.id for run in queue.store.own_runs()} == {trained, *(run.id for run in others)}
+    assert not orphan.path.exists()
+
+
+def test_a_trial_that_was_failed_and_does_not_wait_as_all_was_killed_goes_on(make, search, queue):
+    folder = make(trials=2)
+    with Study(folder, queue.settings) as study:
+        asked = study.ask()
+        study.storage.set_trial_state_values(asked._trial._trial_id, TrialState.FAIL)
+    with Study(folder, queue.settings) as study:
+        assert study.records == []
+        again = study.ask()
+        assert again.parameters == asked.parameters
+        study.put_back(again)
+    assert [(trial.trial, trial.state) for trial in search(folder)] == [(0, "complete"), (1, "complete")]
+
+
+@pytest.mark.parametrize("moment", ["report", "end", "interruption"])
+def test_a_trial_that_another_server_has_taken_away_does_not_end_the_search(make, queue, moment):
+    folder, taken = make(trials=3, pruning="median"), []
+    with Study(folder, queue.settings) as study:
+
+        def train(asked):
+            if asked.number == 1 and not taken:
+                taken.append(asked)
+                study._fail_and_retry(study.storage.get_trial(asked._trial._trial_id))
+                if moment == "interruption":
+                    raise Interrupted
+                if moment == "report":
+                    asked.report(1, 0.5)
+            return hill(asked)
+
+        assert Driver(Job(folder.path, queue.settings), study, queue.store, train=train).run() == "finished"
+    assert [(trial.trial, trial.state) for trial in trials_of(folder)] == [(n, "complete") for n in range(3)]
+
+
+def test_the_winner_is_not_confirmed_while_another_server_may_find_a_better_one(make, queue):
+    folder = make(trials=1, confirm=1)
+    with Study(folder, queue.settings) as study:
+        study.tell(study.ask(), Outcome("complete", 0.5))
+        study.elsewhere = 1
+        Driver(Job(folder.path, queue.settings), study, queue.store)._confirm()
+    assert read_confirmations(folder) == []
+
+
+def test_halving_compares_with_no_trial_that_was_interrupted():
+    study = optuna.create_study(direction="maximize", pruner=make_pruner("halving"))
+    better = study.ask()
+    better.report(0.9, 1)
+    assert not better.should_prune()  # it passes the first rung
+    study._storage.set_trial_state_values(better._trial_id, TrialState.FAIL)
+    trial = study.ask()
+    trial.report(0.5, 1)
+    assert not trial.should_prune()
+
+
+def test_a_trial_for_which_the_disk_has_no_room_is_one_with_that_reason(make, stage, queue, home):
+    queue.settings = Settings(home=home, max_disk_mb=0.01)  # a dense layer of 7,850 values takes 0.03
+    queue.store.settings = queue.settings
+    folder = make(trials=1)
+    assert stage(folder) == ("finished", [])
+    [trial] = trials_of(folder)
+    assert (trial.state, "delete some of your runs" in trial.reason) == ("failed", True)

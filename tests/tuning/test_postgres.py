@@ -12,16 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from fmexplore.errors import ConfigError, StorageError
+from fmexplore.errors import ConfigError, NotAllowed, StorageError
 from fmexplore.jobs.job import Job
 from fmexplore.jobs.queue import JobQueue
+from fmexplore.runs.status import write_status
 from fmexplore.runs.store import RunStore
 from fmexplore.settings import Settings, read_settings
 from fmexplore.tuning import storage
+from fmexplore.tuning import study as study_module
 from fmexplore.tuning.config import StudyConfig
 from fmexplore.tuning.driver import Driver
 from fmexplore.tuning.space import parse_axes
-from fmexplore.tuning.studies import delete_study, join_shared, restore_study, trials_of
+from fmexplore.tuning.studies import delete_study, extend_study, join_shared, restore_study, trials_of
 from fmexplore.tuning.study import Study
 from tests.tuning.conftest import hill
 
@@ -185,3 +187,44 @@ def test_an_address_that_is_none_names_the_variable_and_the_form(url, tmp_path):
     with pytest.raises(ConfigError, match=r"FMEXPLORE_STUDIES begins with .* write postgresql\+psycopg://") as raised:
         storage.shared_url(settings)
     assert "secret" not in str(raised.value)
+
+
+def test_a_name_that_is_taken_in_the_database_joins_nothing_and_removes_no_copy(queues, config):
+    one, other = queues
+    folder = begin(one, "taken", config)
+    search(one, folder)
+    mine = begin(other, "taken", config.replace(searcher="random"))
+    with pytest.raises(ConfigError, match="another study taken: choose another name"):
+        Study(mine, other.settings)
+    delete_study(one, folder, "local")
+    Study(mine, other.settings).close()
+    with pytest.raises(NotAllowed, match="a new study taken in the database: delete that first"):
+        restore_study(one, "taken", "local")
+    delete_study(other, mine, "local")
+    assert len(trials_of(restore_study(one, "taken", "local"))) == 6
+    with Study(folder, one.settings) as study:
+        assert len(study.records) == 6
+
+
+def test_a_trial_that_waited_and_was_taken_by_a_server_that_died_at_once_is_tried_by_another(
+    queues, config, monkeypatch
+):
+    monkeypatch.setattr(study_module, "STALE_SECONDS", 0)
+    one, other = queues
+    with Study(begin(one, "waiting", config), one.settings) as study:
+        study.put_back(study.ask())
+        with storage.quiet():
+            study._study.ask()  # and nothing more: neither a sign of life nor whose it is
+    trials = search(other, join_shared(other, "waiting", state="running"))
+    assert [(trial.trial, trial.state) for trial in trials] == [(number, "complete") for number in range(6)]
+
+
+def test_a_study_is_extended_by_trials_beyond_those_of_all_servers(queues, config):
+    one, other = queues
+    folder = begin(one, "longer", config.replace(trials=2))
+    search(one, folder)
+    joined = join_shared(other, "longer", state="running")
+    extend_study(other, joined, "local", 2, None)
+    assert len(search(other, joined)) == 4
+    write_status(folder.path, folder.status.replace(state="paused"))
+    assert extend_study(one, folder, "local", 3, None).trials == 7

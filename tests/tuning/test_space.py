@@ -16,6 +16,14 @@ def quick() -> RunConfig:
     return find_preset("quick").config
 
 
+def test_a_whole_number_is_one_however_it_is_written(quick):
+    space = parse_axes(["convolutions=2.0,3.0"])
+    space.check(quick)
+    assert repr(space.axes["convolutions"].values) == "(2, 3)"
+    with pytest.raises(ConfigError, match="a value twice"):
+        parse_axes(["dropout=0,0.0"])
+
+
 def test_axes_are_read_as_they_are_written():
     space = parse_axes([
         "learning-rate=log:0.01:0.3", "batch_size=16:64:3", "filters=16,24,32", "nesterov=true,false",

@@ -11,13 +11,15 @@ from fmexplore.jobs.dispatcher import Dispatcher
 from fmexplore.jobs.queue import JobQueue
 from fmexplore.jobs.retention import clean_up
 from fmexplore.runs.run import Run
-from fmexplore.runs.status import read_request, write_status
+from fmexplore.runs.status import own_process, read_request, write_status
 from fmexplore.runs.studies import count_as_one
 from fmexplore.settings import Settings
 from fmexplore.tuning.config import StudyConfig
 from fmexplore.tuning.driver import Driver
 from fmexplore.tuning.space import parse_axes
+from fmexplore.tuning.storage import place_of, shared_url
 from fmexplore.tuning.studies import (
+    begin_study,
     config_of,
     delete_study,
     extend_study,
@@ -30,6 +32,7 @@ from fmexplore.tuning.studies import (
     summary_of,
     trials_of,
 )
+from fmexplore.tuning.study import Study
 
 
 @pytest.fixture
@@ -90,6 +93,23 @@ def test_others_may_look_and_only_the_owner_may_change(hosted, config):
     with pytest.raises(NotAllowed, match="belongs to someone else"):
         restore_study(hosted, "mine", "you")
     assert restore_study(hosted, "mine", "me") == study
+
+
+def test_nobody_can_remove_what_someone_else_has_deleted_and_may_still_bring_back(hosted, config):
+    study = submit_study(hosted, "mine", config, "ann")
+    run = trial_run(hosted, study, "ann")
+    delete_study(hosted, study, "ann")
+    with pytest.raises(ConfigError, match="'mine' of someone else was deleted today: choose another name"):
+        submit_study(hosted, "mine", config, "bob")
+    foreign = trial_run(hosted, submit_study(hosted, "yours", config, "bob"), "bob")
+    write_status(foreign.path, foreign.status.replace(study="mine"))
+    restore_study(hosted, "mine", "ann")
+    delete_study(hosted, study, "ann")
+    assert foreign.path.is_dir()  # of bob, whatever study it names
+    hosted.store.delete(foreign, "bob")
+    delete_study(hosted, submit_study(hosted, "mine", config, "ann"), "ann")  # her own older one goes for good
+    assert not (hosted.store.trash / run.id).exists()
+    assert (hosted.store.trash / foreign.id).exists()
 
 
 def test_a_server_allows_so_many_trials_minutes_and_studies_and_counts_a_study_as_one_run(hosted, config):
@@ -190,3 +210,72 @@ def test_a_run_that_a_full_disk_ended_ends_the_search_and_fails_no_trial(queue, 
     run = trial_run(queue, study, state="failed", error="The disk is full, so x was not saved: free some space.")
     with pytest.raises(StorageError, match="The disk is full"):
         Driver._outcome(None, run)
+
+
+def test_a_study_begun_in_a_file_stays_there_where_servers_share_a_database(queue, home, make, search):
+    folder = make(trials=2, searcher="random")
+    trials = search(folder)
+    sharing = JobQueue(Settings(home=home, studies="postgresql+psycopg://me:secret@127.0.0.1:1/none"))  # answers nobody
+    extend_study(sharing, folder, "local", 1, None)
+    with Study(folder, sharing.settings) as study:
+        assert (study.shared, study.records) == (False, trials)
+    delete_study(sharing, folder, "local")
+    assert restore_study(sharing, "mine", "local") == folder
+    with Study(folder, sharing.settings) as study:
+        assert study.records == trials
+    (folder.path / "study.db").unlink()  # as if it had been begun in the shared one
+    with pytest.raises(ConfigError, match="FMEXPLORE_STUDIES is not set"):
+        Study(folder, queue.settings)
+    assert trials_of(folder) == trials
+
+
+def test_a_study_is_not_brought_back_beyond_what_a_server_keeps(hosted, config):
+    study = submit_study(hosted, "mine", config, "me")
+    delete_study(hosted, study, "me")
+    submit_study(hosted, "other", config, "me")
+    with pytest.raises(NotAllowed, match="delete other first"):
+        restore_study(hosted, "mine", "me")
+    assert not study.path.exists()
+
+
+def test_a_study_whose_status_is_damaged_can_be_deleted(queue, config):
+    study = submit_study(queue, "mine", config)
+    (study.path / "status.json").write_text("[]")
+    delete_study(queue, study, "local")
+    assert not study.path.exists()
+
+
+def test_braces_and_a_malformed_address_show_no_password_and_stop_nothing(tmp_path, config):
+    home = tmp_path / "{home}"
+    queue = JobQueue(Settings(home=home))
+    study = submit_study(queue, "mine", config)
+    Study(study, queue.settings).close()
+    assert (study.path / "study.db").exists()
+    with pytest.raises(ConfigError, match="write postgresql") as raised:
+        shared_url(Settings(home=home, studies="postgresql+psycopg://u:se{c}ret@host:port/db"))
+    assert "ret@" not in str(raised.value)
+
+
+def test_a_study_that_is_searched_is_not_extended_by_who_wants_to_begin_it(queue, config):
+    study = submit_study(queue, "mine", config)
+    for status in ({"state": "queued"}, {"state": "running", **own_process()}):
+        write_status(study.path, study.status.replace(**status))
+        with pytest.raises(NotAllowed, match=f"The study mine is {status['state']} already: pause or stop that first"):
+            begin_study(queue, study, "local", 10, None)
+        assert config_of(study).trials == 5
+    write_status(study.path, study.status.replace(state="paused", pid=None))
+    begin_study(queue, study, "local", 10, None)
+    assert (config_of(study).trials, study.status.alive) == (10, True)
+
+
+def test_a_study_with_a_confirmation_leaves_it_some_of_the_minutes(hosted, config):
+    config = config.replace(minutes=10)
+    with pytest.raises(NotAllowed, match="take fewer, as confirming the winner needs some too"):
+        submit_study(hosted, "mine", config.replace(confirm=1), "me")
+    submit_study(hosted, "mine", config, "me")
+
+
+def test_a_home_keeps_its_place_among_servers_wherever_it_is(tmp_path):
+    first = place_of(Settings(home=tmp_path / "one"))
+    (tmp_path / "one").rename(tmp_path / "moved")
+    assert place_of(Settings(home=tmp_path / "moved")) == first != place_of(Settings(home=tmp_path / "other"))

@@ -174,7 +174,7 @@ def _controls(run: Run, status: Status) -> None:
     owner, queue = session.owner(), shared.queue()
     mine = shared.store().may_change(run, owner)
     with st.container(horizontal=True):
-        if mine and status.active:
+        if mine and status.active and not status.study:  # else its study is paused or stopped
             if status.state == "running":
                 st.button("Pause", on_click=messages.act, args=(lambda: queue.pause(run, owner),))
             st.button("Stop training", on_click=messages.act, args=(lambda: queue.stop(run, owner),))
