@@ -81,7 +81,7 @@ def remedies_drawn() -> None:
         {
             "Remedy": row.name,
             "Test accuracy": f"{num(str(row.accuracy))}",
-            "Gap": f"{num(str(row.gap))}",
+            "Gap": f"{num(str(row.gap))}".replace("-", "−"),
             "What it is": row.about,
         }
         for row in [*rows, *(pair if len(pair) > 1 else ())]
@@ -114,9 +114,10 @@ def _noise_finding(noise: Remedy, base: Remedy) -> str:
         f"{'gains' if change > 0 else 'costs'} {num(abs(change)):.1f} points of test accuracy"
         f"{'' if abs(change) > base.accuracy.tolerance else ', within the variation between seeds'}"
     )
+    gap = f"{num(noise.gap.mean):.1f}".replace("-", "−")
     return (
         f"Label noise is no remedy; it stands beside them for comparison. A fifth of the training labels drawn anew "
-        f"{effect}. Its gap is {num(noise.gap.mean):.1f} points: that to the labels it was given, many of them wrong."
+        f"{effect}. Its gap is {gap} points: that to the labels it was given, many of them wrong."
     )
 
 
