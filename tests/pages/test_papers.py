@@ -222,7 +222,7 @@ def test_label_noise_stands_beside_the_remedies_and_counts_as_none(open_papers, 
     page = open_papers(view="remedies")
     assert "Dropout gains most, 1.00 points, and closes the gap by 5.0" in page.text
     assert "Label noise is no remedy" in page.text
-    assert "costs 2.0 points of test accuracy. Its gap is -5.0 points" in page.text
+    assert "costs 2.0 points of test accuracy. Its gap is \N{MINUS SIGN}5.0 points" in page.text
     assert list(page.at.dataframe[0].value["Remedy"]) == ["none", "dropout", "label noise"]
 
 
