@@ -34,14 +34,9 @@ from fmexplore.analysis.inside import (  # noqa: E402
 from fmexplore.analysis.task import NullProgress  # noqa: E402
 from fmexplore.data.fashion_mnist import PLURALS  # noqa: E402
 from fmexplore.evaluation.predictions import predict  # noqa: E402
+from fmexplore.inside.ablation import measure_without, rank_channels  # noqa: E402
 from fmexplore.inside.attributions import METHODS, Target  # noqa: E402
-from fmexplore.inside.channels import (  # noqa: E402
-    MOST_EXCITED,
-    find_responses,
-    measure_without,
-    patches_of,
-    rank_channels,
-)
+from fmexplore.inside.channels import MOST_EXCITED, find_responses, patches_of  # noqa: E402
 from fmexplore.inside.cues import find_cues  # noqa: E402
 from fmexplore.inside.fields import field_boxes  # noqa: E402
 from fmexplore.inside.passes import as_input  # noqa: E402

@@ -13,8 +13,8 @@ import numpy as np
 from fmexplore.data.fashion_mnist import CLASS_NAMES, PLURALS, Split
 from fmexplore.errors import ConfigError
 from fmexplore.evaluation.predictions import BATCH, predict_batches
+from fmexplore.inside.ablation import Ranking, rank_channels
 from fmexplore.inside.attributions import SIDE, Occluder, Report, Target, integrate_gradients, occlude, spread
-from fmexplore.inside.channels import Ranking, rank_channels
 from fmexplore.inside.graph import Graph
 
 if TYPE_CHECKING:

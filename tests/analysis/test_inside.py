@@ -10,8 +10,9 @@ import pytest
 from fmexplore.analysis import inside, server
 from fmexplore.analysis.task import Cancelled, NullProgress
 from fmexplore.errors import ConfigError, NoAnswers
+from fmexplore.inside.ablation import measure_without
 from fmexplore.inside.attributions import METHODS, Target, attribute
-from fmexplore.inside.channels import find_responses, measure_without
+from fmexplore.inside.channels import find_responses
 from fmexplore.inside.graph import graph_of
 from fmexplore.inside.sums import sum_behind
 from fmexplore.models import networks

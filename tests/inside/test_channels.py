@@ -9,18 +9,8 @@ from fmexplore.errors import ConfigError
 from fmexplore.evaluation.confusion import accuracy_interval
 from fmexplore.evaluation.predictions import predict
 from fmexplore.evaluation.significance import compare_accuracies
-from fmexplore.inside.channels import (
-    Preference,
-    Ranking,
-    Responses,
-    Without,
-    find_responses,
-    first_kernels,
-    kernels_of,
-    measure_without,
-    patches_of,
-    rank_channels,
-)
+from fmexplore.inside.ablation import Ranking, Without, measure_without, rank_channels
+from fmexplore.inside.channels import Preference, Responses, find_responses, first_kernels, kernels_of, patches_of
 from fmexplore.inside.fields import receptive_field
 from fmexplore.models.layers import Activation, Conv, Dense, Dropout, Flatten, GlobalAvgPool, MaxPool, Residual
 from tests.inside.networks import TABLES, passes_of

@@ -11,7 +11,8 @@ from fmexplore.analysis import inside
 from fmexplore.analysis.server import ANALYSES
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import AnalysisFailed
-from fmexplore.inside.channels import Ranking, Responses, Without, find_responses, measure_without, rank_channels
+from fmexplore.inside.ablation import Ranking, Without, measure_without, rank_channels
+from fmexplore.inside.channels import Responses, find_responses
 from fmexplore.inside.graph import Graph
 from fmexplore.models.layers import Activation, Conv, Dense, Flatten, GlobalAvgPool, MaxPool
 from fmexplore.models.table import Model

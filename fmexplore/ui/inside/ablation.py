@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
-from fmexplore.inside.channels import Ranking, Without
+from fmexplore.inside.ablation import Ranking, Without
 from fmexplore.inside.graph import Graph, Step
 from fmexplore.runs.run import Run
 from fmexplore.ui import asking, formatting, session, shared, url, widgets

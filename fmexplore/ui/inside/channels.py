@@ -9,7 +9,8 @@ from streamlit.delta_generator import DeltaGenerator as Container
 
 from fmexplore.data.fashion_mnist import CLASS_NAMES
 from fmexplore.errors import ConfigError
-from fmexplore.inside.channels import Ranking, Responses
+from fmexplore.inside.ablation import Ranking
+from fmexplore.inside.channels import Responses
 from fmexplore.inside.graph import Graph, Step, graph_of
 from fmexplore.runs.run import Run
 from fmexplore.ui import asking, formatting, messages, shared, url, widgets
