@@ -14,9 +14,9 @@ from fmexplore.analysis.images import derived_of, network_of, select_split
 from fmexplore.analysis.task import Task
 from fmexplore.data.fashion_mnist import Split
 from fmexplore.errors import ConfigError, NoAnswers
-from fmexplore.inside.ablation import Ranking, Without, measure_without, rank_channels
+from fmexplore.inside.ablation import RANKED_ON, Ranking, Without, measure_without, rank_channels
 from fmexplore.inside.attributions import Attribution, Method, Occluder, Target, attribute
-from fmexplore.inside.channels import MOST_EXCITED, RANKED_ON, Responses, find_responses, kernels_of, patches_of
+from fmexplore.inside.channels import MOST_EXCITED, Responses, find_responses, kernels_of, patches_of
 from fmexplore.inside.checks import Checks, check_attribution
 from fmexplore.inside.cues import Cues, find_cues, ranked_layer
 from fmexplore.inside.sums import Sum, sum_behind

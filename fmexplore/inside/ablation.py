@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from fmexplore.inside.passes import Passes
 
+RANKED_ON = 1000  # validation images, on which the first channels of a ranking are measured, by who asks for a split
 MEASURED = 20  # channels of a ranking whose effect is measured, not only estimated
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 CLASSES = len(CLASS_NAMES)
 PATCHES = 9  # of the images that excite a channel most
 MOST_EXCITED = 10_000  # images among which those are sought, by who asks for a whole split
-RANKED_ON = 1000  # validation images, on which the first channels of a ranking are measured, likewise
 ALIKE = 0.1  # means of classes are alike that differ by no more than this share of their range, or of the largest
 FEW = 3  # classes that can be said to be those that a channel responds to
 Report = Callable[[float], None]  # called with the share that is done; may raise to end the work

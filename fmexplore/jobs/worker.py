@@ -48,18 +48,21 @@ def _try_to_end(job: Job, reason: str) -> None:
         job.end("failed", error=reason)
 
 
-def main(folder: Path, parent: int) -> None:
-    """Work on `folder` as a child of the server, whose process id is `parent`."""
+def serve(run: Callable[[Job], None]) -> None:
+    """Run the job on the folder that the first argument names, as a child of the server whose process id is the second.
+
+    When the server asks it to end, it saves itself.
+    """
     lower_priority()
-    prepare_process()
-    job = Job(folder, read_settings(), parent)
+    job = Job(Path(sys.argv[1]), read_settings(), int(sys.argv[2]))
 
     def interrupt(*_: object) -> None:
         job.interrupted = True
 
     signal.signal(signal.SIGTERM, interrupt)
-    run_job(job)
+    run(job)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    prepare_process()
+    serve(run_job)
